@@ -1,40 +1,144 @@
 using System;
+using Hakmem.Allocators;
+using Hakmem.SizeClasses;
+using Hakmem.Spans;
 
 namespace Hakmem;
 
 /// <summary>
-/// How a heap behaves. For each value: what the constructor was given wins over the AppContext setting <c>Hakmem.X</c>, which
-/// wins over the environment variable <c>HAKMEM_X</c>, which wins over the default.
+/// How a heap behaves. For each value: what the initialiser was given wins over the AppContext setting <c>Hakmem.X</c>, which
+/// wins over the environment variable named at the value, which wins over the default. Immutable, hence thread-safe.
 /// </summary>
+/// <exception cref="InvalidOperationException">Reading a value throws it when the AppContext setting or environment variable cannot be understood; the message names it.</exception>
 public sealed record HakmemOptions
 {
-    /// <summary>Whether committed memory is populated at once.</summary>
-    public PrefaultMode Prefault { get; init; }
+    private readonly PrefaultMode? _prefault;
+    private readonly LazyZeroMode? _lazyZero;
+    private readonly HugePageMode? _hugePages;
+    private readonly long? _maxBytes;
+    private readonly long? _threadCacheBytes;
+    private readonly int? _superSlabCacheCount;
+    private readonly long? _superSlabCacheBytes;
+    private readonly TimeSpan? _superSlabCacheTtl;
+    private readonly TimeSpan? _purgeDelay;
+    private readonly HardeningLevel? _hardening;
 
-    /// <summary>When memory that has become empty is discarded.</summary>
-    public LazyZeroMode LazyZero { get; init; }
+    /// <summary>Whether committed memory is populated at once. <c>HAKMEM_PREFAULT</c>; default <see cref="PrefaultMode.None"/>.</summary>
+    public PrefaultMode Prefault
+    {
+        get => _prefault ?? HakmemSettings.Read(nameof(Prefault), "HAKMEM_PREFAULT", PrefaultMode.None);
+        init => _prefault = value;
+    }
 
-    /// <summary>What the kernel is told about huge pages.</summary>
-    public HugePageMode HugePages { get; init; }
+    /// <summary>When memory that has become empty is discarded. <c>HAKMEM_LAZY_ZERO</c>; default <see cref="LazyZeroMode.Deferred"/>.</summary>
+    public LazyZeroMode LazyZero
+    {
+        get => _lazyZero ?? HakmemSettings.Read(nameof(LazyZero), "HAKMEM_LAZY_ZERO", LazyZeroMode.Deferred);
+        init => _lazyZero = value;
+    }
 
-    /// <summary>The hard limit on committed bytes (whole SuperSlabs of 2 MiB); zero for none.</summary>
-    public long MaxBytes { get; init; }
+    /// <summary>What the kernel is told about huge pages. <c>HAKMEM_HUGE_PAGES</c>; default <see cref="HugePageMode.Default"/>.</summary>
+    public HugePageMode HugePages
+    {
+        get => _hugePages ?? HakmemSettings.Read(nameof(HugePages), "HAKMEM_HUGE_PAGES", HugePageMode.Default);
+        init => _hugePages = value;
+    }
 
-    /// <summary>How many bytes of free blocks one thread's cache may hold.</summary>
-    public long ThreadCacheBytes { get; init; }
+    /// <summary>
+    /// The hard limit on committed bytes, counted in whole SuperSlabs of 2 MiB: 2 MiB or more, or zero for none.
+    /// <c>HAKMEM_MAX_BYTES</c>; default 0.
+    /// </summary>
+    public long MaxBytes
+    {
+        get => _maxBytes ?? HakmemSettings.Read(nameof(MaxBytes), "HAKMEM_MAX_BYTES", 0L);
+        init => _maxBytes = value;
+    }
 
-    /// <summary>How many empty SuperSlabs are kept for reuse.</summary>
-    public int SuperSlabCacheCount { get; init; }
+    /// <summary>
+    /// How many bytes of free blocks one thread's cache may hold, from 0; when there are more than 16 threads, they share sixteen times
+    /// this. Each size class a thread uses may exceed it by two blocks. <c>HAKMEM_THREAD_CACHE_BYTES</c>; default 4 MiB.
+    /// </summary>
+    public long ThreadCacheBytes
+    {
+        get => _threadCacheBytes ?? HakmemSettings.Read(nameof(ThreadCacheBytes), "HAKMEM_THREAD_CACHE_BYTES", 4L << 20);
+        init => _threadCacheBytes = value;
+    }
 
-    /// <summary>How many bytes of empty SuperSlabs are kept for reuse.</summary>
-    public long SuperSlabCacheBytes { get; init; }
+    /// <summary>How many empty SuperSlabs are kept for reuse, from 0. <c>HAKMEM_SUPERSLAB_CACHE_COUNT</c>; default 256.</summary>
+    public int SuperSlabCacheCount
+    {
+        get => _superSlabCacheCount ?? HakmemSettings.Read(nameof(SuperSlabCacheCount), "HAKMEM_SUPERSLAB_CACHE_COUNT", 256);
+        init => _superSlabCacheCount = value;
+    }
 
-    /// <summary>How long an empty SuperSlab is kept for reuse before its address range is given back.</summary>
-    public TimeSpan SuperSlabCacheTtl { get; init; }
+    /// <summary>How many bytes of empty SuperSlabs are kept for reuse, from 0. <c>HAKMEM_SUPERSLAB_CACHE_BYTES</c>; default 512 MiB.</summary>
+    public long SuperSlabCacheBytes
+    {
+        get => _superSlabCacheBytes ?? HakmemSettings.Read(nameof(SuperSlabCacheBytes), "HAKMEM_SUPERSLAB_CACHE_BYTES", 512L << 20);
+        init => _superSlabCacheBytes = value;
+    }
 
-    /// <summary>How long memory stays empty before its pages are discarded.</summary>
-    public TimeSpan PurgeDelay { get; init; }
+    /// <summary>
+    /// How long an empty SuperSlab is kept for reuse before its address range is given back, from zero.
+    /// <c>HAKMEM_SUPERSLAB_CACHE_TTL</c> (milliseconds or <c>hh:mm:ss</c>); default 10 s.
+    /// </summary>
+    public TimeSpan SuperSlabCacheTtl
+    {
+        get => _superSlabCacheTtl ?? HakmemSettings.Read(nameof(SuperSlabCacheTtl), "HAKMEM_SUPERSLAB_CACHE_TTL", TimeSpan.FromSeconds(10));
+        init => _superSlabCacheTtl = value;
+    }
 
-    /// <summary>How much misuse is caught.</summary>
-    public HardeningLevel Hardening { get; init; }
+    /// <summary>
+    /// How long memory stays empty before its pages are discarded, from zero. <c>HAKMEM_PURGE_DELAY</c> (milliseconds or
+    /// <c>hh:mm:ss</c>); default 1 s.
+    /// </summary>
+    public TimeSpan PurgeDelay
+    {
+        get => _purgeDelay ?? HakmemSettings.Read(nameof(PurgeDelay), "HAKMEM_PURGE_DELAY", TimeSpan.FromSeconds(1));
+        init => _purgeDelay = value;
+    }
+
+    /// <summary>How much misuse is caught. <c>HAKMEM_HARDENING</c>; default <see cref="HardeningLevel.Standard"/>.</summary>
+    public HardeningLevel Hardening
+    {
+        get => _hardening ?? HakmemSettings.Read(nameof(Hardening), "HAKMEM_HARDENING", HardeningLevel.Standard);
+        init => _hardening = value;
+    }
+
+    // Resolves every value once. Throws ArgumentOutOfRangeException for one that is out of its range.
+    internal HeapLimits ToLimits()
+    {
+        RequireDefined(Prefault, nameof(Prefault));
+        RequireDefined(LazyZero, nameof(LazyZero));
+        RequireDefined(HugePages, nameof(HugePages));
+        RequireDefined(Hardening, nameof(Hardening));
+        RequireAtLeast(0, ThreadCacheBytes, nameof(ThreadCacheBytes));
+        RequireAtLeast(0, SuperSlabCacheCount, nameof(SuperSlabCacheCount));
+        RequireAtLeast(0, SuperSlabCacheBytes, nameof(SuperSlabCacheBytes));
+        RequireAtLeast(0, SuperSlabCacheTtl.Ticks, nameof(SuperSlabCacheTtl));
+        RequireAtLeast(0, PurgeDelay.Ticks, nameof(PurgeDelay));
+        if (MaxBytes != 0)
+        {
+            RequireAtLeast(Geometry.SlabBytes, MaxBytes, nameof(MaxBytes));
+        }
+
+        return new HeapLimits(this);
+    }
+
+    private static void RequireDefined<T>(T value, string name)
+        where T : struct, Enum
+    {
+        if (!Enum.IsDefined(value))
+        {
+            throw new ArgumentOutOfRangeException(name, value, $"HakmemOptions.{name} is not one of the values of {typeof(T).Name}.");
+        }
+    }
+
+    private static void RequireAtLeast(long least, long value, string name)
+    {
+        if (value < least)
+        {
+            throw new ArgumentOutOfRangeException(name, value, $"HakmemOptions.{name} must be at least {least}.");
+        }
+    }
 }

@@ -1,5 +1,6 @@
-using System;
 using System.Collections.Generic;
+using System.Globalization;
+using System.Text;
 
 namespace Hakmem;
 
@@ -38,4 +39,34 @@ public sealed record HakmemStatistics
 
     /// <summary>Figures for each size class that has spans, smallest first.</summary>
     public IReadOnlyList<SizeClassStatistics> SizeClasses { get; init; } = [];
+
+    /// <summary>The figures as a table for people: totals, then a row for each size class.</summary>
+    /// <returns>Several lines, in invariant culture, without a newline at the end.</returns>
+    public override string ToString()
+    {
+        var text = new StringBuilder();
+        Line(text, "live", LiveBytes, $"in {LiveBlocks} blocks");
+        Line(text, "cached", CachedBytes, $"in {ThreadCaches} thread caches and the depots");
+        Line(text, "committed", CommittedBytes, $"in {SuperSlabsInUse} SuperSlabs in use, {SuperSlabsCached} empty; peak {Size(PeakCommittedBytes)}");
+        Line(text, "dirty", DirtyBytes, "may hold physical pages");
+        Line(text, "reserved", ReservedBytes, "of address space, for all heaps");
+        text.Append(CultureInfo.InvariantCulture, $"{"block",12}{"live",12}{"cached",12}{"spans",8}{"in spans",12}");
+        foreach (SizeClassStatistics row in SizeClasses)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"\n{Size(row.BlockBytes),12}{row.LiveBlocks,12}{row.CachedBlocks,12}{row.Spans,8}{Size(row.SpanBytes),12}");
+        }
+
+        return text.ToString();
+    }
+
+    private static void Line(StringBuilder text, string name, long bytes, string detail) =>
+        text.Append(CultureInfo.InvariantCulture, $"{name,-10}{Size(bytes),12}  {detail}\n");
+
+    private static string Size(long bytes) => bytes switch
+    {
+        >= 1L << 30 => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 30):0.##} GiB"),
+        >= 1L << 20 => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 20):0.##} MiB"),
+        >= 1L << 10 => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 10):0.##} KiB"),
+        _ => string.Create(CultureInfo.InvariantCulture, $"{bytes} B"),
+    };
 }

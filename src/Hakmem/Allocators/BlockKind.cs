@@ -1,0 +1,13 @@
+namespace Hakmem.Allocators;
+
+internal enum BlockKind
+{
+    // One of a span's blocks of a size class.
+    Small,
+
+    // A growable run of units within one SuperSlab.
+    UnitRun,
+
+    // A run of whole SuperSlabs.
+    SlabRun,
+}

@@ -1,0 +1,292 @@
+using System;
+using Hakmem.Arenas;
+using Hakmem.Depots;
+using Hakmem.Diagnostics;
+using Hakmem.SizeClasses;
+using Hakmem.Spans;
+using Hakmem.ThreadCaches;
+
+namespace Hakmem.Allocators;
+
+// One heap: puts the layers together, and is the slow path of everything that HakmemAllocator's inlined paths do not do themselves.
+//
+// Everything a heap has can be given back at once, because SuperSlabs belong to heaps: see Dispose.
+//
+// Thread-safe, except that Dispose must not run beside other calls (that is the caller's contract).
+// Locks, outermost first: registry of thread caches, depot, SuperSlabs, arena; the metadata's and the peer tables' are innermost.
+internal sealed unsafe class Heap
+{
+    // From this size on, a zeroed allocation asks whether memory is known to be zero before it clears it. Below, the answer costs more
+    // than the clearing.
+    public const nuint ZeroCheckBytes = 32 << 10;
+
+    private static readonly SizeClassInfo[] s_classes = SizeClassInfo.CreateTable();
+
+    private readonly Arena _arena;
+    private readonly HeapLimits _limits;
+    private readonly SuperSlabCache _superSlabs;
+    private readonly UnitAllocator _units;
+    private readonly RunAllocator _runs;
+    private readonly LargeBlocks _large;
+    private readonly Depot[] _depots = new Depot[SizeClass.Count];
+    private readonly CacheExchange _exchange;
+    private readonly ThreadCacheRegistry _registry;
+    private readonly BlockResolver _resolver;
+    private readonly int _slot;
+
+    // The growth count at which dead threads were last looked for. A stale reading looks once too often or once too late.
+    private volatile int _lookedForDeadAt;
+
+    public Heap(Arena arena, int slot, HeapLimits limits)
+    {
+        _arena = arena;
+        _slot = slot;
+        _limits = limits;
+        _superSlabs = new SuperSlabCache(arena, slot, limits);
+        _units = new UnitAllocator(_superSlabs);
+        _runs = new RunAllocator(_superSlabs);
+        _large = new LargeBlocks(arena, _units, _runs);
+        for (int index = 0; index < _depots.Length; index++)
+        {
+            _depots[index] = new Depot(arena, _units, slot, s_classes[index]);
+        }
+
+        _exchange = new CacheExchange(_depots, s_classes);
+        _registry = new ThreadCacheRegistry(arena, slot, s_classes, _exchange, limits.ThreadCacheBytes);
+        _resolver = new BlockResolver(arena, slot, s_classes);
+    }
+
+    public MetadataAllocator Metadata => _arena.Metadata;
+
+    // A cache of this heap for the calling thread, which has none. Null if memory is out.
+    public ThreadCache* TryCreateThreadCache() => _registry.TryGet();
+
+    // Any size and alignment (a power of two). Null if memory or the limit is out, even with everything unused given up.
+    public void* TryAllocate(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
+    {
+        void* block = TryAllocateOnce(cache, byteCount, alignment, isZeroed);
+        if (block == null)
+        {
+            Trim(cache);
+            block = TryAllocateOnce(cache, byteCount, alignment, isZeroed);
+        }
+
+        return block;
+    }
+
+    public void Free(ThreadCache* cache, void* address)
+    {
+        BlockInfo block = Resolve(cache, address, "Free");
+        if (block.Kind != BlockKind.Small)
+        {
+            if (!_large.TryFree(block))
+            {
+                throw BlockResolver.Misuse(address, "Free", "it was freed already");
+            }
+
+            return;
+        }
+
+        nuint corruptAddress = 0;
+        if (cache != null)
+        {
+            corruptAddress = _exchange.Put(cache, block.SizeClass, address);
+        }
+        else if (!_depots[block.SizeClass].TryReturnOne(address))
+        {
+            corruptAddress = (nuint)address;
+        }
+
+        ThrowIfCorrupt(corruptAddress);
+    }
+
+    // Null if memory is out; the old block is then untouched.
+    public void* TryReallocate(ThreadCache* cache, void* address, nuint byteCount)
+    {
+        BlockInfo block = Resolve(cache, address, "Realloc");
+        byteCount = Math.Max(byteCount, 1);
+        bool isInPlace = block.Kind == BlockKind.Small
+            ? byteCount <= block.Bytes && byteCount > block.Bytes / 2
+            : _large.TryResizeInPlace(block, byteCount);
+        if (isInPlace)
+        {
+            return address;
+        }
+
+        void* moved = TryMoveByPages(address, byteCount);
+        if (moved != null)
+        {
+            return moved;
+        }
+
+        bool isGrowable = byteCount > block.Bytes && byteCount > LargeBlocks.GrowableBytes && byteCount <= Geometry.SlabBytes;
+        void* target = isGrowable ? _large.TryAllocateGrowable(byteCount) : null;
+        target = target == null ? TryAllocate(cache, byteCount, 1, isZeroed: false) : target;
+        if (target != null)
+        {
+            nuint kept = Math.Min(byteCount, block.Bytes);
+            Buffer.MemoryCopy(address, target, kept, kept);
+            Free(cache, address);
+        }
+
+        return target;
+    }
+
+    public nuint UsableSize(ThreadCache* cache, void* address) => Resolve(cache, address, "UsableSize").Bytes;
+
+    public bool Owns(void* address) => _resolver.Owns(address);
+
+    // Gives back what is not in use; cache is the calling thread's, or null.
+    public void Trim(ThreadCache* cache)
+    {
+        if (cache != null)
+        {
+            _exchange.FlushAll(cache);
+        }
+
+        _registry.FlushDead();
+        nuint corruptAddress = 0;
+        foreach (Depot depot in _depots)
+        {
+            nuint found = depot.Drain();
+            corruptAddress = found != 0 ? found : corruptAddress;
+        }
+
+        lock (_superSlabs.SyncRoot)
+        {
+            _units.DiscardFreeUnits();
+            _superSlabs.EvictAll();
+        }
+
+        ThrowIfCorrupt(corruptAddress);
+    }
+
+    // Gives back everything, live blocks included.
+    public void Dispose()
+    {
+        _registry.Clear();
+        foreach (Depot depot in _depots)
+        {
+            depot.Clear();
+        }
+
+        lock (_superSlabs.SyncRoot)
+        {
+            for (int slab = _superSlabs.NextOwned(0); slab >= 0; slab = _superSlabs.NextOwned(slab + 1))
+            {
+                new Span<ulong>(_arena.EntryOf(slab << Geometry.UnitsPerSlabShift), Geometry.UnitsPerSlab).Clear();
+            }
+
+            _superSlabs.ReleaseAll();
+        }
+    }
+
+    public HakmemStatistics GetStatistics()
+    {
+        long[] cached = new long[SizeClass.Count];
+        _registry.CountBlocks(cached);
+        return HeapCensus.Take(_arena, _superSlabs, _runs, _depots, s_classes, cached, _registry.Count);
+    }
+
+    // Why an allocation of this many bytes failed.
+    public OutOfMemoryException OutOfMemory(nuint byteCount)
+    {
+        long committed = _superSlabs.CommittedBytes;
+        return new OutOfMemoryException(_limits.MaxBytes > 0 && committed + (long)Math.Min(byteCount, long.MaxValue / 2) > _limits.MaxBytes
+            ? $"Hakmem could not allocate {byteCount} bytes: {committed} of the heap's limit of {_limits.MaxBytes} bytes are committed."
+            : $"Hakmem could not allocate {byteCount} bytes: the system refused more memory, or the {_arena.ReservedBytes} bytes of the arena have no free range of that size. {committed} bytes are committed.");
+    }
+
+    private static void ThrowIfCorrupt(nuint address)
+    {
+        if (address != 0)
+        {
+            throw BlockResolver.Misuse((void*)address, "Free", "an earlier double free: the block came back to its span a second time");
+        }
+    }
+
+    private void* TryAllocateOnce(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
+    {
+        int index = ClassFor(byteCount, alignment);
+        if (index < 0)
+        {
+            return _large.TryAllocateRun(byteCount, alignment, isZeroed);
+        }
+
+        bool isZero = false;
+        void* block = null;
+        if (cache != null && !(isZeroed && byteCount >= ZeroCheckBytes && CacheExchange.CountOf(cache, index) == 0))
+        {
+            block = TakeCached(cache, index);
+        }
+
+        block = block == null ? _depots[index].TryTakeOne(out isZero) : block;
+        if (block != null && isZeroed && !isZero)
+        {
+            new Span<byte>(block, (int)byteCount).Clear();
+        }
+
+        return block;
+    }
+
+    private void* TakeCached(ThreadCache* cache, int index)
+    {
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        if (*bin->Top != null)
+        {
+            return *bin->Top--;
+        }
+
+        void* block = _exchange.TryTake(cache, index);
+
+        // The heap grew: before it does so again, see whether dead threads have blocks.
+        int growth = _superSlabs.GrowthCount;
+        if (growth != _lookedForDeadAt)
+        {
+            _lookedForDeadAt = growth;
+            _registry.FlushDead();
+        }
+
+        return block;
+    }
+
+    // The size class for a request, or -1 if it needs a run.
+    private static int ClassFor(nuint byteCount, nuint alignment)
+    {
+        if (byteCount > SizeClass.MaxBytes || alignment > Geometry.UnitBytes)
+        {
+            return -1;
+        }
+
+        // A span begins at a unit, so a block is aligned as its size class is.
+        nuint size = (Math.Max(byteCount, 1) + alignment - 1) & ~(alignment - 1);
+        int index = (int)SizeClass.IndexOf(size - 1);
+        while ((nuint)s_classes[index].BlockBytes % alignment != 0)
+        {
+            index++;
+        }
+
+        return index;
+    }
+
+    // Resolves an address and refuses it if it is known to be free.
+    private BlockInfo Resolve(ThreadCache* cache, void* address, string operation)
+    {
+        BlockInfo block = _resolver.Resolve(address, operation);
+        if (block.Kind == BlockKind.Small &&
+            ((cache != null && CacheExchange.Contains(cache, block.SizeClass, address)) ||
+                _resolver.IsFreeInSpan(block)))
+        {
+            throw BlockResolver.Misuse(address, operation, "it was freed already");
+        }
+
+        return block;
+    }
+
+    private void* TryMoveByPages(void* address, nuint byteCount)
+    {
+        // Resolved again: a run of units may have become a run of SuperSlabs on the way.
+        BlockInfo block = _resolver.Resolve(address, "Realloc");
+        return _large.TryMoveRun(block, byteCount);
+    }
+}

@@ -1,0 +1,42 @@
+using System.Collections;
+using System.Threading;
+
+namespace Hakmem.Allocators;
+
+// The numbers by which thread caches and page map entries name heaps. Slot 0 is the shared heap's. Thread-safe.
+internal static class HeapSlots
+{
+    // What a table of one pointer for each slot may take in a thread's records: 64 KiB.
+    public const int Max = 8192;
+
+    public const int Shared = 0;
+
+    private static readonly Lock s_lock = new();
+    private static readonly BitArray s_taken = new(Max) { [Shared] = true };
+
+    // The lowest free slot, or -1 if there are too many heaps.
+    public static int TryTake()
+    {
+        lock (s_lock)
+        {
+            for (int slot = 1; slot < Max; slot++)
+            {
+                if (!s_taken[slot])
+                {
+                    s_taken[slot] = true;
+                    return slot;
+                }
+            }
+
+            return -1;
+        }
+    }
+
+    public static void Return(int slot)
+    {
+        lock (s_lock)
+        {
+            s_taken[slot] = false;
+        }
+    }
+}

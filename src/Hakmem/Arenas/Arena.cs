@@ -1,0 +1,240 @@
+using System;
+using System.Runtime.CompilerServices;
+using System.Threading;
+using Hakmem.Os;
+using Hakmem.SizeClasses;
+
+namespace Hakmem.Arenas;
+
+// The one reserved address range in which every SuperSlab of the process lies, and the records found from an address by arithmetic.
+//
+//   +------------+------------+--------------+-----------+------------------------------------------+
+//   | SuperSlab  | span       | free bitmaps | page map  | arena: SuperSlab 0, 1, 2, ...            |
+//   | headers    | headers    |              | 128 MiB   | 1 TiB, or less where that is refused     |
+//   +------------+------------+--------------+-----------+------------------------------------------+
+//                                                        ^ Base, 2 MiB-aligned
+//
+// The page map ends where the arena begins and always covers 1 TiB, so that one register (Base) leads to both and one constant shift
+// checks an address, however small the arena turned out. It is readable from the start (as zeros, for which the kernel takes no
+// memory); the other tables become accessible in batches as SuperSlabs are taken for the first time.
+//
+// Owned by the process (or a test). Hands out SuperSlabs by index, uncommitted; who has one is the heaps' business.
+internal sealed unsafe class Arena
+{
+    public const long PageMapBytes = (Geometry.MaxArenaBytes >> Geometry.UnitShift) * sizeof(ulong);
+    public const int BitmapWordsPerUnit = Geometry.MaxBlocksPerSpan / 64;
+
+    // Tables become writable for this many SuperSlabs at a time (128 MiB of arena, about 1.2 MiB of tables, untouched until used).
+    private const int TableBatchSlabs = 64;
+
+    // The smallest arena worth having.
+    private const long MinArenaBytes = 64L << 20;
+
+    private readonly Lock _lock = new();
+    private readonly SlabSet _taken = new();
+    private readonly byte* _slabHeaders;
+    private readonly byte* _spanHeaders;
+    private readonly byte* _bitmaps;
+
+    // Tables are writable for SuperSlabs below this. Written under the lock (release), read by anyone (acquire) before a header
+    // is read for an address that no live block vouches for. Only grows.
+    private volatile int _tableSlabs;
+
+    // Throws OutOfMemoryException if not even the smallest arena can be reserved.
+    public Arena(OsMemory os, long maxBytes = Geometry.MaxArenaBytes)
+    {
+        Os = os;
+        Metadata = new MetadataAllocator(os);
+        long bytes = maxBytes;
+        byte* start = TryReserve(os, bytes);
+        while (start == null && bytes > MinArenaBytes)
+        {
+            bytes >>= 1;
+            start = TryReserve(os, bytes);
+        }
+
+        if (start != null && bytes < maxBytes && bytes > MinArenaBytes)
+        {
+            // The address space is limited (ulimit -v). Half of what could be had leaves the rest of the process room to grow.
+            os.TryRelease(start, (nuint)ReservationBytes(bytes));
+            bytes >>= 1;
+            start = TryReserve(os, bytes);
+        }
+
+        if (start == null)
+        {
+            throw new OutOfMemoryException("Hakmem could not reserve address space for its arena; is `ulimit -v` set very low?");
+        }
+
+        SlabCount = (int)(bytes >> Geometry.SlabShift);
+        Base = (byte*)(((nuint)start + (nuint)TableBytes(bytes) + Geometry.SlabBytes - 1) & ~(nuint)(Geometry.SlabBytes - 1));
+        _slabHeaders = start;
+        _spanHeaders = _slabHeaders + ((long)SlabCount * SuperSlabHeader.Bytes);
+        _bitmaps = _spanHeaders + ((long)SlabCount * Geometry.UnitsPerSlab * SpanHeader.Bytes);
+
+        if (!os.TryMakeReadable(Base - PageMapBytes, (nuint)PageMapBytes))
+        {
+            os.TryRelease(start, (nuint)ReservationBytes(bytes));
+            throw new OutOfMemoryException("Hakmem could not make its page map readable.");
+        }
+    }
+
+    public OsMemory Os { get; }
+
+    public MetadataAllocator Metadata { get; }
+
+    // The first byte of SuperSlab 0.
+    public byte* Base { get; }
+
+    public int SlabCount { get; }
+
+    public long ReservedBytes => (long)SlabCount << Geometry.SlabShift;
+
+    // An address's page map entry, given its offset from Base, which must be below MaxArenaBytes.
+    // SAFETY: the page map is readable for every such offset, from the constructor on and for good.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong* EntryAt(byte* arenaBase, nuint offset) =>
+        (ulong*)(arenaBase - PageMapBytes + ((offset >> Geometry.UnitShift) * sizeof(ulong)));
+
+    public ulong* EntryOf(int unit) => EntryAt(Base, (nuint)unit << Geometry.UnitShift);
+
+    // SAFETY (the next three): the index must be of a SuperSlab that has been taken at least once; see HasTables.
+    public SuperSlabHeader* Slab(int slab) => (SuperSlabHeader*)(_slabHeaders + ((long)slab * SuperSlabHeader.Bytes));
+
+    public SpanHeader* Span(int unit) => (SpanHeader*)(_spanHeaders + ((long)unit * SpanHeader.Bytes));
+
+    public ulong* Bitmap(int unit) => (ulong*)_bitmaps + ((long)unit * BitmapWordsPerUnit);
+
+    public byte* AddressOfSlab(int slab) => Base + ((long)slab << Geometry.SlabShift);
+
+    public byte* AddressOfUnit(int unit) => Base + ((long)unit << Geometry.UnitShift);
+
+    // Whether the offset from Base lies in a SuperSlab whose headers may be read.
+    public bool HasTables(nuint offset) => (offset >> Geometry.SlabShift) < (nuint)_tableSlabs;
+
+    // Takes the lowest run of untaken SuperSlabs whose address is a multiple of alignmentSlabs SuperSlabs; -1 if there is none.
+    public int TryTake(int count, int alignmentSlabs)
+    {
+        int phase = PhaseOf(alignmentSlabs);
+        lock (_lock)
+        {
+            int first = _taken.FindGapRun(count, alignmentSlabs, phase, SlabCount);
+            return first >= 0 && TryTakeLocked(first, count) ? first : -1;
+        }
+    }
+
+    // Finds the lowest such run in which SuperSlabs of the given set count as untaken, and takes those that are; the members stay
+    // as they were. -1 if there is none.
+    public int TryTakeAround(SlabSet own, int count, int alignmentSlabs)
+    {
+        int phase = PhaseOf(alignmentSlabs);
+        lock (_lock)
+        {
+            int first = FindRunAround(own, count, alignmentSlabs, phase);
+            if (first < 0 || (first + count > _tableSlabs && !TryExtendTables(first + count)))
+            {
+                return -1;
+            }
+
+            for (int slab = first; slab < first + count; slab++)
+            {
+                if (!own.Contains(slab))
+                {
+                    _taken.Add(slab, 1);
+                }
+            }
+
+            return first;
+        }
+    }
+
+    // Takes exactly these SuperSlabs if they are untaken.
+    public bool TryTakeAt(int first, int count)
+    {
+        lock (_lock)
+        {
+            int member = _taken.NextMember(first);
+            return first + count <= SlabCount && (member < 0 || member >= first + count) && TryTakeLocked(first, count);
+        }
+    }
+
+    // Returns SuperSlabs, which must be decommitted.
+    public void Return(int first, int count)
+    {
+        lock (_lock)
+        {
+            _taken.Remove(first, count);
+        }
+    }
+
+    private static long TableBytes(long arenaBytes)
+    {
+        long slabs = arenaBytes >> Geometry.SlabShift;
+        long perSlab = SuperSlabHeader.Bytes + (Geometry.UnitsPerSlab * (SpanHeader.Bytes + (BitmapWordsPerUnit * sizeof(ulong))));
+        return (slabs * perSlab) + PageMapBytes;
+    }
+
+    private static long ReservationBytes(long arenaBytes) => TableBytes(arenaBytes) + arenaBytes + Geometry.SlabBytes;
+
+    private static byte* TryReserve(OsMemory os, long arenaBytes) => os.TryReserve((nuint)ReservationBytes(arenaBytes));
+
+    // What must be added to an index before its alignment says anything about the address's.
+    public int PhaseOf(int alignmentSlabs) => (int)(((nuint)Base >> Geometry.SlabShift) & (nuint)(alignmentSlabs - 1));
+
+    private int FindRunAround(SlabSet own, int count, int alignmentSlabs, int phase)
+    {
+        int start = 0;
+        for (int slab = 0; slab < SlabCount; slab++)
+        {
+            bool isObstacle = _taken.Contains(slab) && !own.Contains(slab);
+            if (isObstacle || (slab == start && ((slab + phase) & (alignmentSlabs - 1)) != 0))
+            {
+                start = slab + 1;
+            }
+            else if (slab + 1 - start == count)
+            {
+                return start;
+            }
+        }
+
+        return -1;
+    }
+
+    private bool TryTakeLocked(int first, int count)
+    {
+        if (first + count > _tableSlabs && !TryExtendTables(first + count))
+        {
+            return false;
+        }
+
+        _taken.Add(first, count);
+        return true;
+    }
+
+    private bool TryExtendTables(int slabs)
+    {
+        int end = Math.Min(SlabCount, (slabs + TableBatchSlabs - 1) / TableBatchSlabs * TableBatchSlabs);
+        int from = _tableSlabs;
+        byte* map = (byte*)EntryOf(0);
+        bool isDone =
+            TryCommit(_slabHeaders, SuperSlabHeader.Bytes, from, end) &&
+            TryCommit(_spanHeaders, Geometry.UnitsPerSlab * SpanHeader.Bytes, from, end) &&
+            TryCommit(_bitmaps, Geometry.UnitsPerSlab * BitmapWordsPerUnit * sizeof(ulong), from, end) &&
+            TryCommit(map, Geometry.UnitsPerSlab * sizeof(ulong), from, end);
+        if (isDone)
+        {
+            _tableSlabs = end;
+        }
+
+        // A table that was made writable before another was refused stays so: the next try repeats the call, which is harmless.
+        return isDone;
+    }
+
+    private bool TryCommit(byte* table, int bytesPerSlab, int fromSlab, int endSlab)
+    {
+        nuint pageMask = Os.PageSize - 1;
+        nuint start = (nuint)(table + ((long)fromSlab * bytesPerSlab)) & ~pageMask;
+        nuint end = ((nuint)(table + ((long)endSlab * bytesPerSlab)) + pageMask) & ~pageMask;
+        return Os.TryCommit((byte*)start, end - start);
+    }
+}

@@ -1,0 +1,34 @@
+using System.Runtime.InteropServices;
+
+namespace Hakmem.Arenas;
+
+// What is known of one span, out of band: one record per unit, of which a span uses that of its first unit. Guarded by the lock of
+// the depot whose class the span is of; for a run of units, only UnitCount is used, under the heap's SuperSlab lock.
+//
+//   blocks:   0 ............ Carved ............ BlockCount
+//             handed out or    never handed
+//             in the bitmap    out
+[StructLayout(LayoutKind.Sequential, Size = Bytes)]
+internal struct SpanHeader
+{
+    public const int Bytes = 64;
+
+    // Free blocks: those in the bitmap and those never handed out.
+    public int FreeCount;
+
+    // Blocks below this index have been handed out at least once. A set bit of the bitmap is a free block below it.
+    public int Carved;
+
+    // No set bit is in a bitmap word before this one.
+    public int FirstFreeWord;
+
+    // How many units the span or run of units has.
+    public int UnitCount;
+
+    // Whether the span's memory was zero when the span was made: then blocks from Carved on still are.
+    public bool IsFresh;
+
+    // The depot's list of spans with free blocks: first units, -1 for none.
+    public int Next;
+    public int Previous;
+}

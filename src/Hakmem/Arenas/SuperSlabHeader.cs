@@ -1,0 +1,39 @@
+using System.Runtime.InteropServices;
+
+namespace Hakmem.Arenas;
+
+// What is known of one SuperSlab, out of band. All fields are guarded by the lock of the heap that has the SuperSlab, except that
+// State, HeapSlot and RunHead are also read without it to judge an arbitrary address (Owns, error messages): such a reading is
+// advice only, and for a live block it cannot change.
+[StructLayout(LayoutKind.Sequential, Size = Bytes)]
+internal struct SuperSlabHeader
+{
+    public const int Bytes = 64;
+
+    public SuperSlabState State;
+
+    // The slot of the heap that has the SuperSlab; meaningless in state Untaken.
+    public int HeapSlot;
+
+    // In state Spans: bit u is set when unit u is free.
+    public uint FreeUnits;
+
+    // Bit u is set when unit u may hold something other than zeros: handed out since the SuperSlab was committed or last discarded.
+    public uint DirtyUnits;
+
+    // In the run states: the units that were dirty when the run was formed, which a zeroed allocation has to clear.
+    public uint StaleUnits;
+
+    // In the run states: the index of the run's first SuperSlab.
+    public int RunHead;
+
+    // In state RunHead: how many SuperSlabs the run has.
+    public int RunSlabs;
+
+    // The list the SuperSlab is in (by state: bucket of its longest free run, or empty ones by age): indexes, -1 for none.
+    public int Next;
+    public int Previous;
+
+    // In state Cached: when it became empty, in milliseconds of Environment.TickCount64.
+    public long EmptySince;
+}

@@ -1,0 +1,250 @@
+using System;
+using System.Threading;
+using Hakmem.Arenas;
+using Hakmem.SizeClasses;
+using Hakmem.Spans;
+
+namespace Hakmem.Depots;
+
+// One size class of a heap: the magazines that no thread has, and the spans behind them.
+//
+//   thread caches <--whole magazines--> full magazines, empty magazines
+//                                           | none left        ^ too many, or drained
+//                                           v                  |
+//                                              spans (SpanSet)
+//
+// The rejected alternative, an owner thread per span with a list of remote frees, makes the common case of .NET (rent here,
+// return there after an await) the slow one.
+//
+// Thread-safe: one lock, held for the exchange of two pointers in the usual case and for one magazine's worth of bits otherwise. It is
+// taken under no other lock and above the SuperSlab lock.
+internal sealed unsafe class Depot
+{
+    // Full magazines beyond this many bytes of blocks go back to their spans at once.
+    private const int MaxFullBytes = 2 << 20;
+    private const int MinFullMagazines = 4;
+
+    private readonly MetadataAllocator _metadata;
+    private readonly int _maxFullBlocks;
+    private readonly Lock _lock = new();
+
+    // All below is guarded by _lock.
+    private readonly SpanSet _spans;
+    private Magazine* _full;
+    private Magazine* _empty;
+    private long _blocksInFull;
+
+    public Depot(Arena arena, UnitAllocator units, int heapSlot, SizeClassInfo info)
+    {
+        _metadata = arena.Metadata;
+        _spans = new SpanSet(arena, units, heapSlot, info);
+        _maxFullBlocks = Math.Max(MaxFullBytes / info.BlockBytes, MinFullMagazines * info.MagazineCapacity);
+    }
+
+    // Gives a magazine with blocks and keeps an empty one of the caller's (null if it has none). Where no full one is left, up to wanted
+    // blocks come from spans. Null if memory is out: the empty one is then still the caller's.
+    public Magazine* TryTakeFull(Magazine* empty, int wanted)
+    {
+        lock (_lock)
+        {
+            Magazine* magazine = _full;
+            if (magazine != null)
+            {
+                _full = magazine->Next;
+                _blocksInFull -= magazine->Count;
+            }
+            else
+            {
+                magazine = empty != null && empty->Capacity >= wanted ? empty : TryTakeEmpty(wanted);
+                magazine = magazine == null ? empty : magazine;
+                if (magazine == null)
+                {
+                    return null;
+                }
+
+                magazine->Count = _spans.Fill(Magazine.SlotsOf(magazine), Math.Min(wanted, magazine->Capacity));
+            }
+
+            if (magazine->Count == 0)
+            {
+                // Memory is out. A magazine of the depot's own stays here, the caller's stays the caller's.
+                if (magazine != empty)
+                {
+                    Push(ref _empty, magazine);
+                }
+
+                return null;
+            }
+
+            if (empty != null && empty != magazine)
+            {
+                Push(ref _empty, empty);
+            }
+
+            return magazine;
+        }
+    }
+
+    // Gives an empty magazine and keeps a full one of the caller's (null if it has none). The result is null only if none was given
+    // and memory is out. A block found to be free already is dropped and its address reported.
+    public Magazine* TryTakeEmpty(Magazine* full, int wanted, out nuint corruptAddress)
+    {
+        corruptAddress = 0;
+        lock (_lock)
+        {
+            if (full == null)
+            {
+                return TryTakeEmpty(wanted);
+            }
+
+            Magazine* empty = _blocksInFull + full->Count > _maxFullBlocks ? null : TryTakeEmpty(wanted);
+            if (empty == null)
+            {
+                // Too many full ones, or no memory for an empty one: this one's blocks go to their spans.
+                corruptAddress = Flush(full);
+                return full;
+            }
+
+            Push(ref _full, full);
+            _blocksInFull += full->Count;
+            return empty;
+        }
+    }
+
+    // Keeps a magazine, whatever it holds.
+    public void Put(Magazine* magazine)
+    {
+        lock (_lock)
+        {
+            _blocksInFull += magazine->Count;
+            Push(ref magazine->Count == 0 ? ref _empty : ref _full, magazine);
+        }
+    }
+
+    // Takes one block without a magazine; isZero says whether its memory is known to be zero. Null if memory is out.
+    public void* TryTakeOne(out bool isZero)
+    {
+        lock (_lock)
+        {
+            Magazine* full = _full;
+            if (full == null)
+            {
+                return _spans.TryTakeOne(out isZero);
+            }
+
+            isZero = false;
+            void* block = Magazine.SlotsOf(full)[--full->Count];
+            _blocksInFull--;
+            if (full->Count == 0)
+            {
+                Push(ref _empty, Pop(ref _full));
+            }
+
+            return block;
+        }
+    }
+
+    // Returns one block straight to its span. False if it is not out.
+    public bool TryReturnOne(void* block)
+    {
+        lock (_lock)
+        {
+            return _spans.TryReturn(block);
+        }
+    }
+
+    // Empties all full magazines into their spans and frees the empty ones. Gives the address of a block found free already, or 0.
+    public nuint Drain()
+    {
+        lock (_lock)
+        {
+            nuint corruptAddress = 0;
+            while (_full != null)
+            {
+                Magazine* magazine = Pop(ref _full);
+                _blocksInFull -= magazine->Count;
+                nuint found = Flush(magazine);
+                corruptAddress = found != 0 ? found : corruptAddress;
+                Magazine.Destroy(_metadata, magazine);
+            }
+
+            DestroyAll(ref _empty);
+            return corruptAddress;
+        }
+    }
+
+    // Forgets all blocks, whose memory is being given back as a whole.
+    public void Clear()
+    {
+        lock (_lock)
+        {
+            DestroyAll(ref _full);
+            DestroyAll(ref _empty);
+            _spans.Clear();
+            _blocksInFull = 0;
+        }
+    }
+
+    // Blocks outside spans, those of them in the depot's magazines, and the number of spans.
+    public (long BlocksOut, long BlocksHere, int Spans) Count()
+    {
+        lock (_lock)
+        {
+            return (_spans.BlocksOut, _blocksInFull, _spans.Count);
+        }
+    }
+
+    private static void Push(ref Magazine* list, Magazine* magazine)
+    {
+        magazine->Next = list;
+        list = magazine;
+    }
+
+    private static Magazine* Pop(ref Magazine* list)
+    {
+        Magazine* magazine = list;
+        list = magazine->Next;
+        return magazine;
+    }
+
+    private Magazine* TryTakeEmpty(int wanted)
+    {
+        while (_empty != null)
+        {
+            Magazine* magazine = Pop(ref _empty);
+            if (magazine->Capacity >= wanted)
+            {
+                return magazine;
+            }
+
+            // From when its thread's capacity was small; the sizes in use only grow, so it would stay in the way.
+            Magazine.Destroy(_metadata, magazine);
+        }
+
+        return Magazine.TryCreate(_metadata, wanted);
+    }
+
+    private nuint Flush(Magazine* magazine)
+    {
+        nuint corruptAddress = 0;
+        void** slots = Magazine.SlotsOf(magazine);
+        for (int slot = 0; slot < magazine->Count; slot++)
+        {
+            if (!_spans.TryReturn(slots[slot]))
+            {
+                corruptAddress = (nuint)slots[slot];
+            }
+        }
+
+        magazine->Count = 0;
+        return corruptAddress;
+    }
+
+    private void DestroyAll(ref Magazine* list)
+    {
+        while (list != null)
+        {
+            Magazine.Destroy(_metadata, Pop(ref list));
+        }
+    }
+}

@@ -1,0 +1,48 @@
+using System.Runtime.InteropServices;
+using Hakmem.Arenas;
+
+namespace Hakmem.Depots;
+
+// A small array of pointers to free blocks of one size class, out of band: the unit of exchange between threads (Bonwick & Adams,
+// "Magazines and Vmem", 2001). The blocks themselves are never written.
+//
+//   +------+-------+----------+----------+---------+---------+-----
+//   | Next | Count | Capacity | Sentinel | slot 0  | slot 1  | ...
+//   +------+-------+----------+----------+---------+---------+-----
+//                             always null  oldest    newer
+//
+// While a thread has it loaded, the thread's bin points at its newest slot and Count is out of date. The null in front of slot 0 is
+// what an empty magazine's bin points at, so that one load both fetches a block and tells that there is none.
+//
+// Owned by one thread's cache, or by a depot under its lock; hand-over is through that lock.
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct Magazine
+{
+    private const int HeaderBytes = 24;
+
+    public Magazine* Next;
+    public int Count;
+    public int Capacity;
+    public void* Sentinel;
+
+    // SAFETY: a magazine is always allocated with room for Capacity slots behind its header.
+    public static void** SlotsOf(Magazine* magazine) => (void**)((byte*)magazine + HeaderBytes);
+
+    // A new magazine of at least the given capacity, empty; null if memory is out.
+    public static Magazine* TryCreate(MetadataAllocator metadata, int capacity)
+    {
+        int bytes = BytesFor(capacity);
+        Magazine* magazine = (Magazine*)metadata.TryAllocate(bytes);
+        if (magazine != null)
+        {
+            magazine->Capacity = (MetadataAllocator.RoundUp(bytes) - HeaderBytes) / sizeof(void*);
+        }
+
+        return magazine;
+    }
+
+    public static void Destroy(MetadataAllocator metadata, Magazine* magazine) =>
+        metadata.Free(magazine, BytesFor(magazine->Capacity));
+
+    private static int BytesFor(int capacity) => HeaderBytes + (capacity * sizeof(void*));
+}

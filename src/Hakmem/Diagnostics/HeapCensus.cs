@@ -1,0 +1,87 @@
+using System.Collections.Generic;
+using System.Numerics;
+using Hakmem.Arenas;
+using Hakmem.Depots;
+using Hakmem.SizeClasses;
+using Hakmem.Spans;
+
+namespace Hakmem.Diagnostics;
+
+// Adds up a heap's figures from the records that its layers keep anyway: nothing is counted per call. What callers hold is what the
+// spans have given out less what lies in magazines.
+internal static unsafe class HeapCensus
+{
+    // cachedBlocks has the number of blocks in thread caches by size class.
+    public static HakmemStatistics Take(
+        Arena arena, SuperSlabCache superSlabs, RunAllocator runs, Depot[] depots, SizeClassInfo[] classes, long[] cachedBlocks, int threadCaches)
+    {
+        var rows = new List<SizeClassStatistics>();
+        long liveBlocks = 0;
+        long liveBytes = 0;
+        long cachedBytes = 0;
+        foreach (SizeClassInfo info in classes)
+        {
+            (long blocksOut, long blocksHere, int spans) = depots[info.Index].Count();
+            long cached = cachedBlocks[info.Index] + blocksHere;
+            long live = blocksOut - cached;
+            liveBlocks += live;
+            liveBytes += live * info.BlockBytes;
+            cachedBytes += cached * info.BlockBytes;
+            if (spans > 0)
+            {
+                rows.Add(new SizeClassStatistics(
+                    info.BlockBytes, live, cached, spans, (long)spans * info.SpanUnits << Geometry.UnitShift));
+            }
+        }
+
+        lock (superSlabs.SyncRoot)
+        {
+            return new HakmemStatistics
+            {
+                LiveBytes = liveBytes + ((long)runs.SlabCount << Geometry.SlabShift) + UnitRuns(arena, superSlabs, out int unitRuns),
+                LiveBlocks = liveBlocks + runs.RunCount + unitRuns,
+                CachedBytes = cachedBytes,
+                CommittedBytes = superSlabs.CommittedBytes,
+                PeakCommittedBytes = superSlabs.PeakCommittedBytes,
+                ReservedBytes = arena.ReservedBytes,
+                DirtyBytes = DirtyBytes(arena, superSlabs),
+                SuperSlabsInUse = superSlabs.OwnedCount - superSlabs.CachedCount,
+                SuperSlabsCached = superSlabs.CachedCount,
+                ThreadCaches = threadCaches,
+                SizeClasses = rows,
+            };
+        }
+    }
+
+    private static long DirtyBytes(Arena arena, SuperSlabCache superSlabs)
+    {
+        long units = 0;
+        for (int slab = superSlabs.NextOwned(0); slab >= 0; slab = superSlabs.NextOwned(slab + 1))
+        {
+            units += BitOperations.PopCount(arena.Slab(slab)->DirtyUnits);
+        }
+
+        return units << Geometry.UnitShift;
+    }
+
+    private static long UnitRuns(Arena arena, SuperSlabCache superSlabs, out int count)
+    {
+        count = 0;
+        long bytes = 0;
+        for (int slab = superSlabs.NextOwned(0); slab >= 0; slab = superSlabs.NextOwned(slab + 1))
+        {
+            int first = slab << Geometry.UnitsPerSlabShift;
+            for (int unit = first; unit < first + Geometry.UnitsPerSlab; unit++)
+            {
+                ulong entry = *arena.EntryOf(unit);
+                if (entry != 0 && PageMapEntry.IsUnitRun(entry))
+                {
+                    bytes += Geometry.UnitBytes;
+                    count += PageMapEntry.FirstUnitOf(entry) == unit ? 1 : 0;
+                }
+            }
+        }
+
+        return bytes;
+    }
+}

@@ -1,0 +1,48 @@
+using System.Runtime.InteropServices;
+
+namespace Hakmem.Os;
+
+// The system calls behind LinuxMemory, with the constants of the x86-64 and Arm64 kernels (both take the generic values).
+// They keep their GC transition: a discard of a large range can take milliseconds, and a collection must not wait for it.
+internal static unsafe partial class LinuxNative
+{
+    public const int ProtectNone = 0;
+    public const int ProtectRead = 1;
+    public const int ProtectWrite = 2;
+
+    public const int MapPrivateAnonymous = 0x02 | 0x20;
+    public const int MapFixed = 0x10;
+    public const int MapNoReserve = 0x4000;
+
+    public const int RemapMayMove = 1;
+    public const int RemapFixed = 2;
+    public const int RemapDontUnmap = 4;
+
+    public const int AdviseWillNeed = 3;
+    public const int AdviseDontNeed = 4;
+    public const int AdviseHugePage = 14;
+    public const int AdviseNoHugePage = 15;
+    public const int AdvisePopulateWrite = 23;
+
+    public const int ErrorInvalid = 22;
+
+    public static byte* MapFailed => (byte*)-1;
+
+    public static int LastError => Marshal.GetLastPInvokeError();
+
+    [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
+    public static partial byte* Map(byte* address, nuint bytes, int protection, int flags, int file, nint offset);
+
+    [LibraryImport("libc", EntryPoint = "munmap", SetLastError = true)]
+    public static partial int Unmap(byte* address, nuint bytes);
+
+    [LibraryImport("libc", EntryPoint = "mprotect", SetLastError = true)]
+    public static partial int Protect(byte* address, nuint bytes, int protection);
+
+    [LibraryImport("libc", EntryPoint = "madvise", SetLastError = true)]
+    public static partial int Advise(byte* address, nuint bytes, int advice);
+
+    // Variadic in C; its fifth argument is passed as the others are on x86-64 and Arm64 Linux.
+    [LibraryImport("libc", EntryPoint = "mremap", SetLastError = true)]
+    public static partial byte* Remap(byte* address, nuint oldBytes, nuint newBytes, int flags, byte* newAddress);
+}

@@ -1,0 +1,62 @@
+using System;
+
+namespace Hakmem.Os;
+
+// The one seam to the operating system's virtual memory.
+//
+// Everything above asks this class for pages and nothing else asks the system. No call throws for a refusal: each says by its
+// result whether it took effect, and a call that did not has changed nothing. That is what lets tests put a double here that
+// fails any call they like.
+//
+// Addresses and sizes are multiples of PageSize unless a member says otherwise; sizes are in bytes and not zero.
+// All members are thread-safe.
+internal abstract unsafe class OsMemory
+{
+    // The size of a page in bytes: a power of two, 4 KiB to 64 KiB on the systems supported.
+    public abstract nuint PageSize { get; }
+
+    // Reserves inaccessible address space that costs no memory; null if refused. The address is page-aligned only.
+    public abstract byte* TryReserve(nuint bytes);
+
+    // Gives back a whole reservation, whatever state its pages are in.
+    public abstract bool TryRelease(byte* address, nuint bytes);
+
+    // Makes reserved pages readable as zeros, without taking memory for them.
+    public abstract bool TryMakeReadable(byte* address, nuint bytes);
+
+    // Makes reserved or readable pages writable. Pages that were never written since are zero.
+    public abstract bool TryCommit(byte* address, nuint bytes);
+
+    // Returns committed pages to the reserved state: contents lost, memory and commit charge given back.
+    public abstract bool TryDecommit(byte* address, nuint bytes);
+
+    // Drops the contents of committed pages: they stay writable and read as zeros.
+    public abstract bool TryDiscard(byte* address, nuint bytes);
+
+    // Gives committed pages physical memory before they are touched, by the given mode.
+    public abstract bool TryPrefault(byte* address, nuint bytes, PrefaultMode mode);
+
+    // Asks for (true) or refuses (false) huge pages in a committed or reserved range.
+    public abstract bool TryAdviseHugePages(byte* address, nuint bytes, bool enable);
+
+    // Moves the pages of one committed range to another of the same size without copying: afterwards the target holds the
+    // contents and the source is committed and zero.
+    public abstract bool TryMove(byte* source, byte* target, nuint bytes);
+
+    // The implementation for the system this process runs on.
+    // Throws PlatformNotSupportedException where there is none.
+    public static OsMemory CreateForCurrentSystem()
+    {
+        if (nint.Size != 8)
+        {
+            throw new PlatformNotSupportedException("Hakmem needs a 64-bit process: it reserves one large address range.");
+        }
+
+        if (OperatingSystem.IsLinux())
+        {
+            return new LinuxMemory();
+        }
+
+        throw new PlatformNotSupportedException("Hakmem has no memory layer for this operating system yet; Linux is supported.");
+    }
+}

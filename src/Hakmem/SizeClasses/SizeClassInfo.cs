@@ -1,0 +1,84 @@
+using System;
+
+namespace Hakmem.SizeClasses;
+
+// What the layers need to know of one size class. Immutable; one table for the process.
+internal readonly struct SizeClassInfo
+{
+    // At most this share of a span may be left over behind its last block.
+    private const int SpanWasteDivisor = 16;
+
+    // Blocks up to a unit share a span with at least this many, so that a span is not opened for every block.
+    private const int MinBlocksPerSpan = 4;
+
+    // A magazine holds at most this many bytes of blocks, but from MinMagazine to MaxMagazine of them. 256 KiB keeps four 64 KiB
+    // buffers within one magazine; 253 slots (2 KiB with the header) make the depot's lock vanish among the calls it serves.
+    private const int MagazineBytes = 256 * 1024;
+    private const int MinMagazine = 2;
+    private const int MaxMagazine = 253;
+
+    // What a thread's magazine may hold when it first meets the class; it doubles with every visit to the depot.
+    // 13 slots make 128 bytes with the header.
+    private const int InitialMagazineBytes = 16 * 1024;
+    private const int MaxInitialMagazine = 13;
+
+    private SizeClassInfo(int index)
+    {
+        Index = index;
+        BlockBytes = SizeClass.BytesOf(index);
+        int minBlocks = BlockBytes <= Geometry.UnitBytes ? MinBlocksPerSpan : 1;
+        int units = 1;
+        while (!IsAcceptable(units, BlockBytes, minBlocks))
+        {
+            units++;
+        }
+
+        SpanUnits = units;
+        BlocksPerSpan = units * Geometry.UnitBytes / BlockBytes;
+        Reciprocal = (ulong.MaxValue / (uint)BlockBytes) + 1;
+        MagazineCapacity = Math.Clamp(MagazineBytes / BlockBytes, MinMagazine, MaxMagazine);
+        InitialCapacity = Math.Clamp(InitialMagazineBytes / BlockBytes, 1, MaxInitialMagazine);
+    }
+
+    public int Index { get; }
+
+    // The size of a block in bytes: a multiple of 16.
+    public int BlockBytes { get; }
+
+    // Units in a span of this class: 1 .. 32.
+    public int SpanUnits { get; }
+
+    // Blocks in a span of this class: 1 .. 4096.
+    public int BlocksPerSpan { get; }
+
+    // The bytes of a span that blocks cover; what is behind them is never handed out.
+    public int SpanBlockBytes => BlocksPerSpan * BlockBytes;
+
+    // 2^64 / BlockBytes, rounded up. For an offset n within a span, the high half of n * Reciprocal is n / BlockBytes, and the low half
+    // is below Reciprocal exactly when n is a multiple of BlockBytes (Lemire, Kaser, Kurz: "Faster Remainder by Direct Computation",
+    // 2019). Exact for all n below a SuperSlab: a test tries every one.
+    public ulong Reciprocal { get; }
+
+    // The most blocks that a magazine of this class holds.
+    public int MagazineCapacity { get; }
+
+    // How many blocks a thread's first magazine of this class holds.
+    public int InitialCapacity { get; }
+
+    public static SizeClassInfo[] CreateTable()
+    {
+        var table = new SizeClassInfo[SizeClass.Count];
+        for (int index = 0; index < table.Length; index++)
+        {
+            table[index] = new SizeClassInfo(index);
+        }
+
+        return table;
+    }
+
+    private static bool IsAcceptable(int units, int blockBytes, int minBlocks)
+    {
+        int bytes = units * Geometry.UnitBytes;
+        return bytes / blockBytes >= minBlocks && bytes % blockBytes <= bytes / SpanWasteDivisor;
+    }
+}

@@ -1,0 +1,36 @@
+using System;
+
+namespace Hakmem.Spans;
+
+// A heap's options as the layers below it use them: resolved once, when the heap is made.
+internal sealed record HeapLimits
+{
+    public HeapLimits(HakmemOptions options)
+    {
+        Prefault = options.Prefault;
+        LazyZero = options.LazyZero;
+        HugePages = options.HugePages;
+        MaxBytes = options.MaxBytes;
+        ThreadCacheBytes = options.ThreadCacheBytes;
+        CacheBytes = Math.Min(options.SuperSlabCacheBytes, (long)options.SuperSlabCacheCount * SizeClasses.Geometry.SlabBytes);
+        CacheTtlMs = (long)Math.Min(options.SuperSlabCacheTtl.TotalMilliseconds, long.MaxValue / 2);
+        PurgeDelayMs = (long)Math.Min(options.PurgeDelay.TotalMilliseconds, long.MaxValue / 2);
+    }
+
+    public PrefaultMode Prefault { get; }
+
+    public LazyZeroMode LazyZero { get; }
+
+    public HugePageMode HugePages { get; }
+
+    // Zero for none.
+    public long MaxBytes { get; }
+
+    public long ThreadCacheBytes { get; }
+
+    public long CacheBytes { get; }
+
+    public long CacheTtlMs { get; }
+
+    public long PurgeDelayMs { get; }
+}

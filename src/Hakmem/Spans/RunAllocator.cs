@@ -1,0 +1,143 @@
+using System;
+using Hakmem.Arenas;
+using Hakmem.SizeClasses;
+
+namespace Hakmem.Spans;
+
+// Runs of whole SuperSlabs, for blocks above 1 MiB. Their records are in the SuperSlabs' own headers; the page map has nothing on them,
+// so that a free takes the slow path, where a run of any length costs the same.
+//
+// Thread-safe, by the heap's SuperSlab lock. What is done to the memory of a run that is not handed out yet, or is being resized by its
+// owner, happens outside the lock.
+internal sealed unsafe class RunAllocator(SuperSlabCache cache)
+{
+    private readonly Arena _arena = cache.Arena;
+
+    // Guarded by the lock: SuperSlabs in runs, and runs.
+    public int SlabCount { get; private set; }
+
+    public int RunCount { get; private set; }
+
+    // Takes a run at a multiple of alignmentSlabs (a power of two) SuperSlabs' size.
+    public bool TryAllocate(int count, int alignmentSlabs, out int head)
+    {
+        lock (cache.SyncRoot)
+        {
+            head = cache.TryTakeRun(count, alignmentSlabs);
+            if (head < 0)
+            {
+                return false;
+            }
+
+            Form(head, head, count);
+            _arena.Slab(head)->State = SuperSlabState.RunHead;
+            RunCount++;
+            return true;
+        }
+    }
+
+    // Takes the SuperSlabs behind a run, if they are empty or untaken.
+    public bool TryExtend(int head, int count, int newCount)
+    {
+        lock (cache.SyncRoot)
+        {
+            if (!cache.TryTakeAt(head + count, newCount - count))
+            {
+                return false;
+            }
+
+            Form(head, head + count, newCount - count);
+            return true;
+        }
+    }
+
+    // Gives back a run's last SuperSlabs, or all of them. False if there is no such run (any more).
+    public bool TryShrink(int head, int keep)
+    {
+        long now = Environment.TickCount64;
+        lock (cache.SyncRoot)
+        {
+            SuperSlabHeader* header = _arena.Slab(head);
+            int count = header->RunSlabs;
+            if (header->State != SuperSlabState.RunHead || count <= keep)
+            {
+                return false;
+            }
+
+            header->RunSlabs = keep;
+            SlabCount -= count - keep;
+            RunCount -= keep == 0 ? 1 : 0;
+
+            // From the end, so that the newest in the cache is the first of the run.
+            for (int slab = head + count - 1; slab >= head + keep; slab--)
+            {
+                cache.Put(slab, now);
+            }
+        }
+
+        cache.Purge(now);
+        return true;
+    }
+
+    // Makes a run out of a SuperSlab that one growable run of units fills.
+    public void Adopt(int slab, UnitAllocator from)
+    {
+        lock (cache.SyncRoot)
+        {
+            from.Surrender(slab);
+            Form(slab, slab, 1);
+            _arena.Slab(slab)->State = SuperSlabState.RunHead;
+            RunCount++;
+        }
+    }
+
+    // Sets those of a new run's first bytes to zero that are not known to be.
+    public void Clear(int head, nuint bytes)
+    {
+        for (nuint offset = 0; offset < bytes; offset += Geometry.UnitBytes)
+        {
+            uint stale = _arena.Slab(head + (int)(offset >> Geometry.SlabShift))->StaleUnits;
+            if ((stale & (1u << (int)((offset >> Geometry.UnitShift) % Geometry.UnitsPerSlab))) != 0)
+            {
+                // SAFETY: the run was just taken by this thread, and offset is below its size.
+                new Span<byte>(_arena.AddressOfSlab(head) + offset, (int)Math.Min(Geometry.UnitBytes, bytes - offset)).Clear();
+            }
+        }
+    }
+
+    // Moves the pages of a run's first SuperSlabs to the start of another run, if the system can; they are zero afterwards.
+    public bool TryMovePages(int from, int to, int count)
+    {
+        nuint bytes = (nuint)count << Geometry.SlabShift;
+        if (!_arena.Os.TryMove(_arena.AddressOfSlab(from), _arena.AddressOfSlab(to), bytes))
+        {
+            return false;
+        }
+
+        lock (cache.SyncRoot)
+        {
+            for (int slab = from; slab < from + count; slab++)
+            {
+                _arena.Slab(slab)->DirtyUnits = 0;
+            }
+        }
+
+        return true;
+    }
+
+    private void Form(int head, int first, int count)
+    {
+        for (int slab = first; slab < first + count; slab++)
+        {
+            SuperSlabHeader* header = _arena.Slab(slab);
+            header->State = SuperSlabState.RunBody;
+            header->RunHead = head;
+            header->FreeUnits = 0;
+            header->StaleUnits = header->DirtyUnits;
+            header->DirtyUnits = UnitMask.All;
+        }
+
+        _arena.Slab(head)->RunSlabs = first - head + count;
+        SlabCount += count;
+    }
+}

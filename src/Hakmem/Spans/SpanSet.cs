@@ -1,0 +1,222 @@
+using System;
+using System.Numerics;
+using Hakmem.Arenas;
+using Hakmem.SizeClasses;
+
+namespace Hakmem.Spans;
+
+// The spans of one size class of a heap: takes blocks out of them and puts blocks back, by bits in out-of-band bitmaps.
+//
+// Spans with free blocks are in a list, the one last given a block first; spans without are in none and come back to it with the first
+// block that is returned. A span whose blocks are all back gives its units back. Returned blocks are handed out again before
+// blocks that were never used, lowest address first, so that memory that was never touched stays so.
+//
+// Not thread-safe: each belongs to a depot, under its lock.
+internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapSlot, SizeClassInfo info)
+{
+    private int _partialHead = -1;
+
+    // Blocks that are not in a span's books: held by callers, in magazines.
+    public long BlocksOut { get; private set; }
+
+    public int Count { get; private set; }
+
+    // Fills slots with up to wanted blocks such that the last slot gets the lowest address; gives their number. Opens a new span only
+    // for the first half of what is wanted: a few blocks from old spans beat a full magazine from a new one.
+    public int Fill(void** slots, int wanted)
+    {
+        int position = wanted;
+        while (position > 0)
+        {
+            if (_partialHead < 0 && (wanted - position > wanted / 2 || !TryAddSpan()))
+            {
+                break;
+            }
+
+            int unit = _partialHead;
+            SpanHeader* span = arena.Span(unit);
+            TakeReturned(unit, span, slots, ref position);
+            byte* address = arena.AddressOfUnit(unit);
+            while (position > 0 && span->Carved < info.BlocksPerSpan)
+            {
+                slots[--position] = address + ((long)span->Carved++ * info.BlockBytes);
+                span->FreeCount--;
+            }
+
+            if (span->FreeCount == 0)
+            {
+                Unlink(unit, span);
+            }
+        }
+
+        int count = wanted - position;
+        new Span<nint>(slots + position, count).CopyTo(new Span<nint>(slots, count));
+        BlocksOut += count;
+        return count;
+    }
+
+    // Takes one block, preferring one that was never used; isZero says whether its memory is known to be zero. Null if memory is out.
+    public void* TryTakeOne(out bool isZero)
+    {
+        isZero = false;
+        if (_partialHead < 0 && !TryAddSpan())
+        {
+            return null;
+        }
+
+        int unit = _partialHead;
+        SpanHeader* span = arena.Span(unit);
+        void* block;
+        if (span->Carved < info.BlocksPerSpan)
+        {
+            isZero = span->IsFresh;
+            block = arena.AddressOfUnit(unit) + ((long)span->Carved++ * info.BlockBytes);
+            span->FreeCount--;
+        }
+        else
+        {
+            int position = 1;
+            TakeReturned(unit, span, &block, ref position);
+        }
+
+        if (span->FreeCount == 0)
+        {
+            Unlink(unit, span);
+        }
+
+        BlocksOut++;
+        return block;
+    }
+
+    // Puts a block back. False, and nothing changed, if it is not a block of this set's spans that is out.
+    public bool TryReturn(void* block)
+    {
+        // SAFETY: pointers reach a magazine only after Free has checked them against the page map, so the entry is that of a span of
+        // this class unless the span has been given back since, after a double free: then it is zero or another's, and is refused.
+        nuint offset = (nuint)((byte*)block - arena.Base);
+        ulong entry = *Arena.EntryAt(arena.Base, offset);
+        int unit = PageMapEntry.FirstUnitOf(entry);
+        if (entry != PageMapEntry.ForSpan(heapSlot, unit, info.Index))
+        {
+            return false;
+        }
+
+        nuint inSpan = offset - ((nuint)unit << Geometry.UnitShift);
+        int index = (int)Math.BigMul(inSpan, info.Reciprocal, out ulong remainder);
+        SpanHeader* span = arena.Span(unit);
+        ulong* word = arena.Bitmap(unit) + (index >> 6);
+        ulong bit = 1UL << index;
+        if (remainder >= info.Reciprocal || index >= span->Carved || (*word & bit) != 0)
+        {
+            return false;
+        }
+
+        *word |= bit;
+        span->FirstFreeWord = Math.Min(span->FirstFreeWord, index >> 6);
+        BlocksOut--;
+        if (span->FreeCount++ == 0)
+        {
+            Link(unit, span);
+        }
+
+        if (span->FreeCount == info.BlocksPerSpan)
+        {
+            RemoveSpan(unit, span);
+        }
+
+        return true;
+    }
+
+    // Forgets all spans: their memory is being given back as a whole.
+    public void Clear()
+    {
+        _partialHead = -1;
+        BlocksOut = 0;
+        Count = 0;
+    }
+
+    private void TakeReturned(int unit, SpanHeader* span, void** slots, ref int position)
+    {
+        ulong* bitmap = arena.Bitmap(unit);
+        byte* address = arena.AddressOfUnit(unit);
+        int words = (span->Carved + 63) >> 6;
+        int word = span->FirstFreeWord;
+        int taken = position;
+        for (; word < words && position > 0; word++)
+        {
+            ulong bits = bitmap[word];
+            while (bits != 0 && position > 0)
+            {
+                int index = (word << 6) + BitOperations.TrailingZeroCount(bits);
+                slots[--position] = address + ((long)index * info.BlockBytes);
+                bits &= bits - 1;
+            }
+
+            bitmap[word] = bits;
+            if (bits != 0)
+            {
+                break;
+            }
+        }
+
+        span->FirstFreeWord = word;
+        span->FreeCount -= taken - position;
+    }
+
+    private bool TryAddSpan()
+    {
+        if (!units.TryAllocate(info.SpanUnits, isGrowable: false, out int unit, out bool isFresh))
+        {
+            return false;
+        }
+
+        SpanHeader* span = arena.Span(unit);
+        span->FreeCount = info.BlocksPerSpan;
+        span->Carved = 0;
+        span->FirstFreeWord = 0;
+        span->UnitCount = info.SpanUnits;
+        span->IsFresh = isFresh;
+        new Span<ulong>(arena.Bitmap(unit), (info.BlocksPerSpan + 63) >> 6).Clear();
+        new Span<ulong>(arena.EntryOf(unit), info.SpanUnits).Fill(PageMapEntry.ForSpan(heapSlot, unit, info.Index));
+        Link(unit, span);
+        Count++;
+        return true;
+    }
+
+    private void RemoveSpan(int unit, SpanHeader* span)
+    {
+        Unlink(unit, span);
+        new Span<ulong>(arena.EntryOf(unit), info.SpanUnits).Clear();
+        Count--;
+        units.Free(unit, info.SpanUnits);
+    }
+
+    private void Link(int unit, SpanHeader* span)
+    {
+        span->Next = _partialHead;
+        span->Previous = -1;
+        if (_partialHead >= 0)
+        {
+            arena.Span(_partialHead)->Previous = unit;
+        }
+
+        _partialHead = unit;
+    }
+
+    private void Unlink(int unit, SpanHeader* span)
+    {
+        if (span->Previous >= 0)
+        {
+            arena.Span(span->Previous)->Next = span->Next;
+        }
+        else
+        {
+            _partialHead = span->Next;
+        }
+
+        if (span->Next >= 0)
+        {
+            arena.Span(span->Next)->Previous = span->Previous;
+        }
+    }
+}

@@ -1,0 +1,398 @@
+using System;
+using System.Threading;
+using Hakmem.Arenas;
+using Hakmem.Os;
+using Hakmem.SizeClasses;
+
+namespace Hakmem.Spans;
+
+// What a heap has committed, and which of it is empty: gets SuperSlabs from the arena within the heap's limit, keeps empty ones for
+// reuse and gives them back.
+//
+//   untaken --commit--> in use --emptied--> cached, dirty --PurgeDelay--> cached, clean --TTL, limits--> decommitted, untaken
+//                          ^____________________|______________________________|
+//
+// Dirty ones are reused before clean ones and the newest before older ones, since their pages are there and warm. Purging is driven
+// by use: whoever empties or needs a SuperSlab also looks for old ones.
+//
+// One lock a heap, SyncRoot, guards this class and the two allocators above it; it is taken under a depot's lock and above the
+// arena's. Discarding and decommitting by age happen outside it: a SuperSlab being purged is in no list and in state Purging.
+internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimits limits)
+{
+    // All below is guarded by SyncRoot.
+    private readonly SlabSet _owned = new();
+    private readonly SlabSet _cached = new();
+    private SlabList _dirty = new();
+    private SlabList _clean = new();
+    private int _peakCount;
+
+    // How often SuperSlabs came from the arena. Written under the lock (release), read without it as a hint (acquire).
+    private volatile int _growthCount;
+
+    public Lock SyncRoot { get; } = new();
+
+    public Arena Arena => arena;
+
+    public int GrowthCount => _growthCount;
+
+    public int OwnedCount => _owned.Count;
+
+    public int CachedCount => _cached.Count;
+
+    public long CommittedBytes => (long)_owned.Count << Geometry.SlabShift;
+
+    public long PeakCommittedBytes => (long)_peakCount << Geometry.SlabShift;
+
+    // The first SuperSlab of this heap at or after an index, in whatever state; -1 if there is none.
+    public int NextOwned(int from) => _owned.NextMember(from);
+
+    // Whether a SuperSlab can be had without asking the arena for a new one.
+    public bool IsCached(int slab) => _cached.Contains(slab);
+
+    // Takes one SuperSlab, the warmest there is; -1 if memory or the limit is out. Under SyncRoot.
+    public int TryTake()
+    {
+        int slab = !_dirty.IsEmpty ? _dirty.Head : _clean.Head;
+        if (slab >= 0)
+        {
+            RemoveCached(slab);
+            return slab;
+        }
+
+        return TryGrow(1, 1);
+    }
+
+    // Takes SuperSlabs that lie together: cached ones if possible, else new ones around cached ones. Under SyncRoot.
+    public int TryTakeRun(int count, int alignmentSlabs)
+    {
+        int first = _cached.FindRun(count, alignmentSlabs, arena.PhaseOf(alignmentSlabs));
+        if (first < 0 && IsWithinLimit(count))
+        {
+            first = arena.TryTakeAround(_cached, count, alignmentSlabs);
+            if (first >= 0 && !TryCommitGaps(first, count))
+            {
+                first = -1;
+            }
+        }
+
+        if (first < 0)
+        {
+            EvictAll();
+            return TryGrow(count, alignmentSlabs);
+        }
+
+        for (int slab = first; slab < first + count; slab++)
+        {
+            RemoveCached(slab);
+        }
+
+        return first;
+    }
+
+    // Takes exactly these SuperSlabs, if each is cached or untaken. Under SyncRoot.
+    public bool TryTakeAt(int first, int count)
+    {
+        for (int slab = first; slab < first + count; slab++)
+        {
+            if (!_cached.Contains(slab) && !(IsWithinLimit(1) && arena.TryTakeAt(slab, 1) && TryAdopt(slab, 1)))
+            {
+                // Those that were got stay cached: they are empty and will be used or purged like any other.
+                return false;
+            }
+        }
+
+        for (int slab = first; slab < first + count; slab++)
+        {
+            RemoveCached(slab);
+        }
+
+        return true;
+    }
+
+    // Takes back an empty SuperSlab. Under SyncRoot; call Purge after leaving it.
+    public void Put(int slab, long now)
+    {
+        arena.Slab(slab)->EmptySince = now;
+        AddCached(slab);
+    }
+
+    // Discards and gives back what has been empty for long enough, or is too much. Not under SyncRoot.
+    public void Purge(long now)
+    {
+        while (TryPickOverdue(now, out int first, out int count, out bool isRelease))
+        {
+            nuint bytes = (nuint)count << Geometry.SlabShift;
+            bool isDone = isRelease
+                ? arena.Os.TryDecommit(arena.AddressOfSlab(first), bytes)
+                : arena.Os.TryDiscard(arena.AddressOfSlab(first), bytes);
+            lock (SyncRoot)
+            {
+                FinishPurge(first, count, isRelease, isDone, now);
+            }
+        }
+    }
+
+    // Gives back every cached SuperSlab. Under SyncRoot.
+    public void EvictAll()
+    {
+        int first = _cached.NextMember(0);
+        while (first >= 0)
+        {
+            int end = _cached.NextGap(first, _cached.Limit);
+            if (arena.Os.TryDecommit(arena.AddressOfSlab(first), (nuint)(end - first) << Geometry.SlabShift))
+            {
+                for (int slab = first; slab < end; slab++)
+                {
+                    RemoveCached(slab);
+                }
+
+                Disown(first, end - first);
+            }
+
+            first = _cached.NextMember(end);
+        }
+    }
+
+    // Gives back everything the heap has, in use or not; its page map entries must have been cleared. Under SyncRoot.
+    public void ReleaseAll()
+    {
+        int first = _owned.NextMember(0);
+        while (first >= 0)
+        {
+            int end = _owned.NextGap(first, _owned.Limit);
+            byte* address = arena.AddressOfSlab(first);
+            nuint bytes = (nuint)(end - first) << Geometry.SlabShift;
+
+            // If the system refuses to take the range back, its contents go and the address range stays lost to this process: a
+            // range whose pages may be dirty must not pass for fresh.
+            if (arena.Os.TryDecommit(address, bytes))
+            {
+                Disown(first, end - first);
+            }
+            else
+            {
+                arena.Os.TryDiscard(address, bytes);
+                _owned.Remove(first, end - first);
+            }
+
+            first = _owned.NextMember(end);
+        }
+
+        _dirty = new SlabList();
+        _clean = new SlabList();
+        _cached.Clear();
+    }
+
+    private bool IsWithinLimit(int more) =>
+        limits.MaxBytes == 0 || (long)(_owned.Count + more) << Geometry.SlabShift <= limits.MaxBytes;
+
+    // New SuperSlabs from the arena, committed and in no list; -1 if memory or the limit is out, even with the cache given up.
+    private int TryGrow(int count, int alignmentSlabs)
+    {
+        if (!IsWithinLimit(count))
+        {
+            EvictAll();
+            if (!IsWithinLimit(count))
+            {
+                return -1;
+            }
+        }
+
+        int first = arena.TryTake(count, alignmentSlabs);
+        if (first < 0 || !TryAdopt(first, count))
+        {
+            return -1;
+        }
+
+        for (int slab = first; slab < first + count; slab++)
+        {
+            RemoveCached(slab);
+        }
+
+        return first;
+    }
+
+    private bool TryCommitGaps(int first, int count)
+    {
+        bool isDone = true;
+        int end = first + count;
+        int gap = _cached.NextGap(first, end);
+        while (gap < end)
+        {
+            int member = _cached.NextMember(gap);
+            int gapEnd = member < 0 ? end : Math.Min(member, end);
+
+            // After a refusal the rest of what the arena gave goes straight back.
+            if (isDone)
+            {
+                isDone = TryAdopt(gap, gapEnd - gap);
+            }
+            else
+            {
+                arena.Return(gap, gapEnd - gap);
+            }
+
+            gap = _cached.NextGap(gapEnd, end);
+        }
+
+        return isDone;
+    }
+
+    // Commits SuperSlabs just taken from the arena and enters them in the cache, clean; on failure the arena has them back.
+    private bool TryAdopt(int first, int count)
+    {
+        byte* address = arena.AddressOfSlab(first);
+        nuint bytes = (nuint)count << Geometry.SlabShift;
+        OsMemory os = arena.Os;
+        if (!os.TryCommit(address, bytes))
+        {
+            arena.Return(first, count);
+            return false;
+        }
+
+        // Advice that is refused changes nothing but speed.
+        if (limits.HugePages != HugePageMode.Default)
+        {
+            os.TryAdviseHugePages(address, bytes, limits.HugePages == HugePageMode.Always);
+        }
+
+        if (limits.Prefault != PrefaultMode.None)
+        {
+            os.TryPrefault(address, bytes, limits.Prefault);
+        }
+
+        _owned.Add(first, count);
+        _peakCount = Math.Max(_peakCount, _owned.Count);
+        _growthCount++;
+        for (int slab = first; slab < first + count; slab++)
+        {
+            SuperSlabHeader* header = arena.Slab(slab);
+            header->HeapSlot = heapSlot;
+            header->DirtyUnits = 0;
+            header->EmptySince = Environment.TickCount64;
+            AddCached(slab);
+        }
+
+        return true;
+    }
+
+    private void AddCached(int slab)
+    {
+        SuperSlabHeader* header = arena.Slab(slab);
+        header->State = SuperSlabState.Cached;
+        header->FreeUnits = UnitMask.All;
+        _cached.Add(slab, 1);
+        (header->DirtyUnits != 0 ? ref _dirty : ref _clean).AddFirst(arena, slab);
+    }
+
+    private void RemoveCached(int slab)
+    {
+        (arena.Slab(slab)->DirtyUnits != 0 ? ref _dirty : ref _clean).Remove(arena, slab);
+        _cached.Remove(slab, 1);
+    }
+
+    private void Disown(int first, int count)
+    {
+        for (int slab = first; slab < first + count; slab++)
+        {
+            arena.Slab(slab)->State = SuperSlabState.Untaken;
+        }
+
+        _owned.Remove(first, count);
+        arena.Return(first, count);
+    }
+
+    // Takes a run of cached SuperSlabs that are due for the same treatment out of the lists.
+    private bool TryPickOverdue(long now, out int first, out int count, out bool isRelease)
+    {
+        lock (SyncRoot)
+        {
+            bool isTooMuch = (long)_cached.Count << Geometry.SlabShift > limits.CacheBytes;
+            int clean = _clean.Tail;
+            int dirty = _dirty.Tail;
+            isRelease = true;
+            if (clean >= 0 && (isTooMuch || now - arena.Slab(clean)->EmptySince >= limits.CacheTtlMs))
+            {
+                first = clean;
+            }
+            else if (dirty >= 0 && (isTooMuch || now - arena.Slab(dirty)->EmptySince >= limits.CacheTtlMs))
+            {
+                first = dirty;
+            }
+            else if (dirty >= 0 && IsDiscardDue(arena.Slab(dirty), now))
+            {
+                isRelease = false;
+                first = dirty;
+            }
+            else
+            {
+                first = -1;
+                count = 0;
+                return false;
+            }
+
+            RemoveCached(first);
+            arena.Slab(first)->State = SuperSlabState.Purging;
+            int end = first + 1;
+            while (!isTooMuch && IsOverdueToo(end, now, isRelease))
+            {
+                RemoveCached(end);
+                arena.Slab(end++)->State = SuperSlabState.Purging;
+            }
+
+            while (!isTooMuch && IsOverdueToo(first - 1, now, isRelease))
+            {
+                RemoveCached(--first);
+                arena.Slab(first)->State = SuperSlabState.Purging;
+            }
+
+            count = end - first;
+            return true;
+        }
+    }
+
+    private bool IsDiscardDue(SuperSlabHeader* header, long now) => limits.LazyZero switch
+    {
+        LazyZeroMode.Immediate => true,
+        LazyZeroMode.Deferred => now - header->EmptySince >= limits.PurgeDelayMs,
+        _ => false,
+    };
+
+    private bool IsOverdueToo(int slab, long now, bool isRelease)
+    {
+        if (slab < 0 || !_cached.Contains(slab))
+        {
+            return false;
+        }
+
+        SuperSlabHeader* header = arena.Slab(slab);
+        return isRelease
+            ? now - header->EmptySince >= limits.CacheTtlMs
+            : header->DirtyUnits != 0 && IsDiscardDue(header, now);
+    }
+
+    private void FinishPurge(int first, int count, bool isRelease, bool isDone, long now)
+    {
+        if (isRelease && isDone)
+        {
+            Disown(first, count);
+            return;
+        }
+
+        for (int slab = first; slab < first + count; slab++)
+        {
+            SuperSlabHeader* header = arena.Slab(slab);
+            if (isDone)
+            {
+                header->DirtyUnits = 0;
+            }
+            else
+            {
+                // The system refused: try again one delay from now, not at once.
+                header->EmptySince = now;
+            }
+
+            AddCached(slab);
+        }
+    }
+}

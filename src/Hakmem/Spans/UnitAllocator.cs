@@ -1,0 +1,182 @@
+using System;
+using System.Numerics;
+using Hakmem.Arenas;
+using Hakmem.SizeClasses;
+
+namespace Hakmem.Spans;
+
+// Cuts SuperSlabs into runs of 1 .. 32 units, for spans and for growable blocks.
+//
+// Best fit: a run comes from the SuperSlab whose longest free run is the shortest that will do, which leaves long runs whole and lets
+// sparse SuperSlabs drain. Finding it is one bit scan: SuperSlabs are listed by the length of their longest free run.
+// Growable runs are put at the start of the longest run there is, so that they have room behind them.
+//
+// Thread-safe, by the heap's SuperSlab lock.
+internal sealed unsafe class UnitAllocator
+{
+    private readonly SuperSlabCache _cache;
+    private readonly Arena _arena;
+
+    // Guarded by the lock. SuperSlabs in state Spans, by the length of their longest free run: 0 .. 31 units.
+    private readonly SlabList[] _byLongestRun = new SlabList[Geometry.UnitsPerSlab];
+
+    // Guarded by the lock. Bit n is set when the list for n units is not empty.
+    private uint _listsInUse;
+
+    public UnitAllocator(SuperSlabCache cache)
+    {
+        _cache = cache;
+        _arena = cache.Arena;
+        Array.Fill(_byLongestRun, new SlabList());
+    }
+
+    // Takes count units that lie together; isFresh says whether their memory is known to be zero.
+    public bool TryAllocate(int count, bool isGrowable, out int unit, out bool isFresh)
+    {
+        lock (_cache.SyncRoot)
+        {
+            int slab = FindSlab(count, isGrowable);
+            if (slab < 0)
+            {
+                unit = -1;
+                isFresh = false;
+                return false;
+            }
+
+            SuperSlabHeader* header = _arena.Slab(slab);
+            int length = isGrowable ? UnitMask.LongestRun(header->FreeUnits) : count;
+            uint units = UnitMask.Of(UnitMask.FindRun(header->FreeUnits, length), count);
+            isFresh = (header->DirtyUnits & units) == 0;
+            unit = (slab << Geometry.UnitsPerSlabShift) + BitOperations.TrailingZeroCount(units);
+            Take(slab, units);
+            return true;
+        }
+    }
+
+    // Takes the units behind a run of them, if they are free.
+    public bool TryExtend(int unit, int count, int newCount)
+    {
+        int slab = unit >> Geometry.UnitsPerSlabShift;
+        int first = unit & (Geometry.UnitsPerSlab - 1);
+        if (first + newCount > Geometry.UnitsPerSlab)
+        {
+            return false;
+        }
+
+        lock (_cache.SyncRoot)
+        {
+            uint units = UnitMask.Of(first + count, newCount - count);
+            if ((_arena.Slab(slab)->FreeUnits & units) != units)
+            {
+                return false;
+            }
+
+            Unlist(slab);
+            Take(slab, units);
+            return true;
+        }
+    }
+
+    // Returns units. A SuperSlab that is emptied goes to the cache.
+    public void Free(int unit, int count)
+    {
+        int slab = unit >> Geometry.UnitsPerSlabShift;
+        long now;
+        lock (_cache.SyncRoot)
+        {
+            SuperSlabHeader* header = _arena.Slab(slab);
+            Unlist(slab);
+            header->FreeUnits |= UnitMask.Of(unit & (Geometry.UnitsPerSlab - 1), count);
+            if (header->FreeUnits != UnitMask.All)
+            {
+                List(slab);
+                return;
+            }
+
+            now = Environment.TickCount64;
+            _cache.Put(slab, now);
+        }
+
+        _cache.Purge(now);
+    }
+
+    // Takes a SuperSlab that one run of units fills out of this allocator's books. Under the lock.
+    public void Surrender(int slab) => Unlist(slab);
+
+    // Discards the dirty free units of partly used SuperSlabs. Under the lock.
+    public void DiscardFreeUnits()
+    {
+        for (int slab = _cache.NextOwned(0); slab >= 0; slab = _cache.NextOwned(slab + 1))
+        {
+            SuperSlabHeader* header = _arena.Slab(slab);
+            uint units = header->State == SuperSlabState.Spans ? header->FreeUnits & header->DirtyUnits : 0;
+            while (units != 0)
+            {
+                int first = BitOperations.TrailingZeroCount(units);
+                int count = BitOperations.TrailingZeroCount(~(units >> first));
+                uint run = UnitMask.Of(first, Math.Min(count, Geometry.UnitsPerSlab - first));
+                byte* address = _arena.AddressOfSlab(slab) + ((nuint)first << Geometry.UnitShift);
+                if (_arena.Os.TryDiscard(address, (nuint)BitOperations.PopCount(run) << Geometry.UnitShift))
+                {
+                    header->DirtyUnits &= ~run;
+                }
+
+                units &= ~run;
+            }
+        }
+    }
+
+    private int FindSlab(int count, bool isGrowable)
+    {
+        uint candidates = count < Geometry.UnitsPerSlab ? _listsInUse & (UnitMask.All << count) : 0;
+
+        // A growable run is worth an empty SuperSlab of its own unless half of one is free.
+        if (isGrowable)
+        {
+            candidates &= UnitMask.All << (Geometry.UnitsPerSlab / 2);
+        }
+
+        if (candidates != 0)
+        {
+            int length = isGrowable ? BitOperations.Log2(candidates) : BitOperations.TrailingZeroCount(candidates);
+            int slab = _byLongestRun[length].Head;
+            Unlist(slab);
+            return slab;
+        }
+
+        int taken = _cache.TryTake();
+        if (taken >= 0)
+        {
+            SuperSlabHeader* header = _arena.Slab(taken);
+            header->State = SuperSlabState.Spans;
+            header->FreeUnits = UnitMask.All;
+        }
+
+        return taken;
+    }
+
+    private void Take(int slab, uint units)
+    {
+        SuperSlabHeader* header = _arena.Slab(slab);
+        header->FreeUnits &= ~units;
+        header->DirtyUnits |= units;
+        List(slab);
+    }
+
+    private void List(int slab)
+    {
+        int length = UnitMask.LongestRun(_arena.Slab(slab)->FreeUnits);
+        _byLongestRun[length].AddFirst(_arena, slab);
+        _listsInUse |= 1u << length;
+    }
+
+    private void Unlist(int slab)
+    {
+        int length = UnitMask.LongestRun(_arena.Slab(slab)->FreeUnits);
+        _byLongestRun[length].Remove(_arena, slab);
+        if (_byLongestRun[length].IsEmpty)
+        {
+            _listsInUse &= ~(1u << length);
+        }
+    }
+}

@@ -1,0 +1,24 @@
+using System.Runtime.InteropServices;
+using Hakmem.Depots;
+
+namespace Hakmem.ThreadCaches;
+
+// One size class in a thread's cache: what only the slow paths need.
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct BinState
+{
+    // The magazine the bin points into; null before the first use (the bin then points at the cache's empty slot).
+    public Magazine* Loaded;
+
+    // The other magazine, full or empty or anything between: exchanged with the loaded one before the depot is asked.
+    public Magazine* Previous;
+
+    // Where Top was when the clock last came by: if it still is, the class is idle.
+    public void** LastTop;
+
+    // How many blocks a magazine may hold now: 0 before the first use, then from the class's initial capacity to its largest.
+    public int Capacity;
+
+    // Whether the slow path has been here since the clock last came by.
+    public bool IsReferenced;
+}

@@ -1,0 +1,99 @@
+using System;
+using System.Runtime.CompilerServices;
+using System.Threading;
+using Hakmem.Arenas;
+
+namespace Hakmem.ThreadCaches;
+
+// The way from a thread to its caches: one thread-static pointer, to its cache of the shared heap; from there the caches of other heaps
+// by slot. This class has no static constructor, so that no caller pays for a check of it.
+internal static unsafe class CurrentThread
+{
+    // Read and written by its own thread only; null until the thread's first slow path.
+    [ThreadStatic]
+    private static ThreadCache* t_shared;
+
+    // Guards the growth of every peer table against the clearing of entries by threads that dispose heaps.
+    private static Lock? s_peersLock;
+
+    // The calling thread's cache of a heap, or null if it has none yet.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ThreadCache* CacheOf(int heapSlot)
+    {
+        ThreadCache* cache = t_shared;
+        return heapSlot == 0 ? cache : PeerOf(cache, heapSlot);
+    }
+
+    // Gives the calling thread its cache of the shared heap.
+    public static void SetShared(ThreadCache* cache) => t_shared = cache;
+
+    // Makes room for a heap in the calling thread's table; it must have a cache of the shared heap. False if memory is out.
+    public static bool TryMakeRoom(MetadataAllocator metadata, int heapSlot)
+    {
+        ThreadCache* shared = t_shared;
+        if (heapSlot < shared->PeerCount)
+        {
+            return true;
+        }
+
+        lock (PeersLock)
+        {
+            int bytes = MetadataAllocator.RoundUp((heapSlot + 1) * sizeof(ThreadCache*));
+            ThreadCache** peers = (ThreadCache**)metadata.TryAllocate(bytes);
+            if (peers == null)
+            {
+                return false;
+            }
+
+            Buffer.MemoryCopy(shared->Peers, peers, bytes, shared->PeerCount * sizeof(ThreadCache*));
+            ReleasePeers(metadata, shared);
+            shared->Peers = peers;
+            shared->PeerCount = bytes / sizeof(ThreadCache*);
+            return true;
+        }
+    }
+
+    // Enters the calling thread's cache of a heap that there is room for.
+    public static void SetPeer(int heapSlot, ThreadCache* peer)
+    {
+        peer->Home = t_shared;
+        t_shared->Peers[heapSlot] = peer;
+    }
+
+    // Clears one heap's entry in a thread's table, on any thread.
+    public static void ClearPeer(ThreadCache* shared, int heapSlot)
+    {
+        lock (PeersLock)
+        {
+            if (heapSlot < shared->PeerCount)
+            {
+                shared->Peers[heapSlot] = null;
+            }
+        }
+    }
+
+    // Clears the whole table of a thread that has ended.
+    public static void ClearPeers(MetadataAllocator metadata, ThreadCache* shared)
+    {
+        lock (PeersLock)
+        {
+            ReleasePeers(metadata, shared);
+        }
+    }
+
+    private static Lock PeersLock => s_peersLock ?? Interlocked.CompareExchange(ref s_peersLock, new Lock(), null) ?? s_peersLock;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ThreadCache* PeerOf(ThreadCache* shared, int heapSlot) =>
+        shared == null || (uint)heapSlot >= (uint)shared->PeerCount ? null : shared->Peers[heapSlot];
+
+    private static void ReleasePeers(MetadataAllocator metadata, ThreadCache* shared)
+    {
+        if (shared->Peers != null)
+        {
+            metadata.Free(shared->Peers, shared->PeerCount * sizeof(ThreadCache*));
+            shared->Peers = null;
+            shared->PeerCount = 0;
+        }
+    }
+}

@@ -1,0 +1,149 @@
+using System.Collections.Generic;
+using System.Threading;
+using Hakmem.Arenas;
+using Hakmem.SizeClasses;
+
+namespace Hakmem.ThreadCaches;
+
+// All thread caches of one heap, with the threads they belong to.
+//
+// A thread's end must not wait for the garbage collector: a program that keeps its data off the managed heap may collect rarely, and
+// finalizers of thread-static objects run no sooner. So the registry keeps each cache beside its Thread, and whoever needs a new
+// cache, grows the heap or trims it first looks for threads that have ended. A dead thread's cache is taken over whole by a new
+// thread, or flushed.
+//
+// Ordering: Thread.IsAlive turns false after the thread has run its last managed instruction, by an interlocked write of the
+// runtime; a full fence after reading false makes the dead thread's last writes to its cache visible.
+//
+// Thread-safe: one lock, taken above the depots' locks.
+internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, SizeClassInfo[] classes, CacheExchange exchange, long budgetBytes)
+{
+    // The thread caches of a heap together hold at most this many times the budget of one, however many threads there are ...
+    private const int TotalBudgetFactor = 16;
+
+    // ... down to this much for each.
+    private const long MinBudgetBytes = 256 << 10;
+
+    private readonly Lock _lock = new();
+    private readonly List<Entry> _entries = [];
+
+    // Records of flushed caches. They are used for nothing but caches of this heap again: another heap may still have the address of
+    // one as its thread's Home, and clear its own entry there when it is disposed.
+    private readonly Stack<nint> _spares = new();
+
+    public int Count
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _entries.Count;
+            }
+        }
+    }
+
+    // A cache for the calling thread: a dead thread's if there is one, else a new one. Null if memory is out.
+    public ThreadCache* TryGet()
+    {
+        lock (_lock)
+        {
+            for (int i = 0; i < _entries.Count; i++)
+            {
+                if (!IsAlive(_entries[i].Thread))
+                {
+                    ThreadCache* adopted = (ThreadCache*)_entries[i].Cache;
+                    CurrentThread.ClearPeers(arena.Metadata, adopted);
+                    _entries[i] = new Entry(Thread.CurrentThread, (nint)adopted);
+                    return adopted;
+                }
+            }
+
+            ThreadCache* cache = _spares.TryPop(out nint spare) ? (ThreadCache*)spare : ThreadCache.TryCreate(arena, heapSlot, classes);
+            if (cache != null)
+            {
+                _entries.Add(new Entry(Thread.CurrentThread, (nint)cache));
+                SetBudget();
+            }
+
+            return cache;
+        }
+    }
+
+    // Flushes the caches of threads that have ended.
+    public void FlushDead()
+    {
+        lock (_lock)
+        {
+            for (int i = _entries.Count - 1; i >= 0; i--)
+            {
+                if (!IsAlive(_entries[i].Thread))
+                {
+                    ThreadCache* cache = (ThreadCache*)_entries[i].Cache;
+                    CurrentThread.ClearPeers(arena.Metadata, cache);
+                    exchange.FlushAll(cache);
+                    _spares.Push((nint)cache);
+                    _entries.RemoveAt(i);
+                }
+            }
+
+            SetBudget();
+        }
+    }
+
+    // Frees all caches, whose blocks' memory is being given back as a whole, and takes them out of their threads' reach.
+    public void Clear()
+    {
+        lock (_lock)
+        {
+            foreach (Entry entry in _entries)
+            {
+                ThreadCache* cache = (ThreadCache*)entry.Cache;
+                CurrentThread.ClearPeer(cache->Home, heapSlot);
+                CacheExchange.DestroyMagazines(arena.Metadata, cache);
+                ThreadCache.Destroy(arena, cache);
+            }
+
+            foreach (nint spare in _spares)
+            {
+                ThreadCache.Destroy(arena, (ThreadCache*)spare);
+            }
+
+            _spares.Clear();
+            _entries.Clear();
+        }
+    }
+
+    // Adds the number of free blocks in the caches to counts, by size class.
+    public void CountBlocks(long[] counts)
+    {
+        lock (_lock)
+        {
+            foreach (Entry entry in _entries)
+            {
+                for (int index = 0; index < counts.Length; index++)
+                {
+                    counts[index] += CacheExchange.CountOf((ThreadCache*)entry.Cache, index);
+                }
+            }
+        }
+    }
+
+    private static bool IsAlive(Thread thread)
+    {
+        if (thread.IsAlive)
+        {
+            return true;
+        }
+
+        Interlocked.MemoryBarrier();
+        return false;
+    }
+
+    private void SetBudget()
+    {
+        long share = budgetBytes * TotalBudgetFactor / System.Math.Max(1, _entries.Count);
+        exchange.BudgetBytes = System.Math.Min(budgetBytes, System.Math.Max(share, MinBudgetBytes));
+    }
+
+    private readonly record struct Entry(Thread Thread, nint Cache);
+}
