@@ -19,7 +19,7 @@ internal sealed unsafe class BlockResolver(Arena arena, int heapSlot, SizeClassI
             throw Misuse(address, operation, "it is not Hakmem memory");
         }
 
-        ulong entry = *Arena.EntryAt(arena.Base, offset);
+        ulong entry = *Arena.EntryAt(arena.Base, offset >> Geometry.UnitShift);
         if (entry == 0)
         {
             return ResolveSlabRun(address, operation, offset);
@@ -68,7 +68,7 @@ internal sealed unsafe class BlockResolver(Arena arena, int heapSlot, SizeClassI
 
         SuperSlabHeader* header = arena.Slab((int)(offset >> Geometry.SlabShift));
         bool isRun = header->State is SuperSlabState.RunHead or SuperSlabState.RunBody;
-        bool isInUnits = header->State == SuperSlabState.Spans && *Arena.EntryAt(arena.Base, offset) != 0;
+        bool isInUnits = header->State == SuperSlabState.Spans && *Arena.EntryAt(arena.Base, offset >> Geometry.UnitShift) != 0;
         return header->HeapSlot == heapSlot && (isRun || isInUnits);
     }
 

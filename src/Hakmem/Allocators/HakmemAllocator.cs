@@ -25,6 +25,8 @@ namespace Hakmem;
 /// </remarks>
 public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
 {
+    private static readonly HakmemAllocator s_shared = new(new HakmemOptions(), ProcessArena.Instance, HeapSlots.Shared);
+
     private readonly Heap _heap;
 
     // The heap's slot, or DisposedSlot. Written by Dispose, which by contract runs beside no other call.
@@ -65,36 +67,104 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
     }
 
     /// <summary>The process-wide heap. It cannot be disposed.</summary>
-    public static HakmemAllocator Shared { get; } = new(new HakmemOptions(), ProcessArena.Instance, HeapSlots.Shared);
+    public static HakmemAllocator Shared => s_shared;
+
+    // The two fast paths. Their shape is the JIT compiler's: the thread-static read first and whatever the heap, then one chain of tests
+    // with one way out. So it takes the look-up of the thread-static (a call) out of a loop around them, which it does not if a test
+    // comes first or a helper method returns from several places. Where the heap is Shared, written out, it knows the answer of the
+    // tests for it, and nothing of "this" is left to load.
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void* Alloc(nuint byteCount)
     {
-        void* block = TryTakeCached(byteCount);
-        return block != null ? block : AllocSlow(byteCount);
+        ThreadCache* cache = CurrentThread.Shared;
+        if (!ReferenceEquals(this, s_shared))
+        {
+            cache = FindCacheBeside(cache);
+        }
+
+        nuint lastByte = byteCount - 1;
+        if (cache != null && lastByte < SizeClass.MaxBytes)
+        {
+            // An empty magazine, and a bin without one, give the null in front of the slots.
+            Bin* bin = ThreadCache.BinAt(cache, SizeClass.IndexOf(lastByte));
+            void** top = bin->TakeTop;
+            void* block = *top;
+            if (block != null)
+            {
+                bin->TakeTop = top - 1;
+                return block;
+            }
+        }
+
+        return ReferenceEquals(this, s_shared) ? AllocSharedSlow(byteCount) : AllocSlow(cache, byteCount);
     }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Free(void* ptr)
+    {
+        ThreadCache* cache = CurrentThread.Shared;
+        if (!ReferenceEquals(this, s_shared))
+        {
+            cache = FindCacheBeside(cache);
+        }
+
+        if (cache != null)
+        {
+            byte* arenaBase = cache->ArenaBase;
+            nuint offset = (nuint)((byte*)ptr - arenaBase);
+            nuint unit = offset >> Geometry.UnitShift;
+            if (unit < Arena.MaxUnits)
+            {
+                // See PageMapEntry for how the first test is three in one, and SizeClassInfo.Reciprocal for the second, which no
+                // interior or misaligned pointer passes.
+                ulong entry = *Arena.EntryAt(arenaBase, unit) ^ cache->Tag;
+                Bin* bin = ThreadCache.BinAtOffset(cache, PageMapEntry.BinOffsetOf(entry));
+                ulong inSpan = offset - (entry & PageMapEntry.OffsetMask);
+                if (inSpan < bin->SpanBlockBytes && inSpan * bin->Reciprocal < bin->Reciprocal)
+                {
+                    // The second test is for the block that was freed last: the commonest double free.
+                    void** top = bin->PutTop;
+                    if (top < bin->PutEnd && *top != ptr)
+                    {
+                        top[1] = ptr;
+                        bin->PutTop = top + 1;
+                        return;
+                    }
+                }
+            }
+        }
+
+        if (ReferenceEquals(this, s_shared))
+        {
+            FreeSharedSlow(ptr);
+        }
+        else
+        {
+            FreeSlow(ptr);
+        }
+    }
+
+    /// <inheritdoc/>
     public bool TryAlloc(nuint byteCount, out void* ptr)
     {
-        void* block = TryTakeCached(byteCount);
-        ptr = block != null ? block : TryAllocSlow(byteCount, 1, isZeroed: false);
+        ptr = TryAllocSlow(byteCount, 1, isZeroed: false);
         return ptr != null;
     }
 
     /// <inheritdoc/>
     public void* AllocZeroed(nuint byteCount)
     {
-        void* block = byteCount < Heap.ZeroCheckBytes ? TryTakeCached(byteCount) : null;
-        if (block != null)
+        if (byteCount < Heap.ZeroCheckBytes)
         {
-            NativeMemory.Clear(block, byteCount);
-            return block;
+            void* cleared = Alloc(byteCount);
+            NativeMemory.Clear(cleared, byteCount);
+            return cleared;
         }
 
-        block = TryAllocSlow(byteCount, 1, isZeroed: true);
+        void* block = TryAllocSlow(byteCount, 1, isZeroed: true);
         return block != null ? block : ThrowOutOfMemory(byteCount);
     }
 
@@ -120,37 +190,6 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
 
         void* block = _heap.TryReallocate(GetCache(), ptr, byteCount);
         return block != null ? block : ThrowOutOfMemory(byteCount);
-    }
-
-    /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Free(void* ptr)
-    {
-        // Every check of the address that costs nothing to speak of; see PageMapEntry for how three of them are one compare.
-        ThreadCache* cache = CurrentThread.CacheOf(_slot);
-        if (cache != null)
-        {
-            byte* arenaBase = cache->ArenaBase;
-            nuint offset = (nuint)((byte*)ptr - arenaBase);
-            if (offset >> Geometry.MaxArenaShift == 0)
-            {
-                ulong entry = *Arena.EntryAt(arenaBase, offset) ^ cache->Tag;
-                Bin* bin = ThreadCache.BinAt(cache, PageMapEntry.SizeClassOf(entry));
-                ulong inSpan = offset - (entry & PageMapEntry.OffsetMask);
-                if (inSpan < bin->SpanBlockBytes && inSpan * bin->Reciprocal < bin->Reciprocal)
-                {
-                    void** top = bin->Top;
-                    if (top < bin->End && *top != ptr)
-                    {
-                        top[1] = ptr;
-                        bin->Top = top + 1;
-                        return;
-                    }
-                }
-            }
-        }
-
-        FreeSlow(ptr);
     }
 
     /// <inheritdoc/>
@@ -189,37 +228,19 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
         }
     }
 
-    // A block from the calling thread's loaded magazine, or null: for zero bytes, sizes above 1 MiB, an empty magazine, a new thread.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void* TryTakeCached(nuint byteCount)
-    {
-        ThreadCache* cache = CurrentThread.CacheOf(_slot);
-        nuint lastByte = byteCount - 1;
-        if (cache != null && lastByte < SizeClass.MaxBytes)
-        {
-            Bin* bin = ThreadCache.BinAt(cache, SizeClass.IndexOf(lastByte));
-            void** top = bin->Top;
-            void* block = *top;
-            if (block != null)
-            {
-                bin->Top = top - 1;
-                return block;
-            }
-        }
-
-        return null;
-    }
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void* AllocSharedSlow(nuint byteCount) => s_shared.AllocSlow(CurrentThread.Shared, byteCount);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void* AllocSlow(nuint byteCount)
+    private static void FreeSharedSlow(void* ptr) => s_shared.FreeSlow(ptr);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void* AllocSlow(ThreadCache* cache, nuint byteCount)
     {
-        void* block = TryAllocSlow(byteCount, 1, isZeroed: false);
+        void* block = _heap.TryTakeFromPutting(cache, byteCount);
+        block = block != null ? block : TryAllocSlow(byteCount, 1, isZeroed: false);
         return block != null ? block : ThrowOutOfMemory(byteCount);
     }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void* TryAllocSlow(nuint byteCount, nuint alignment, bool isZeroed) =>
-        _heap.TryAllocate(GetCache(), byteCount, alignment, isZeroed);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void FreeSlow(void* ptr)
@@ -231,6 +252,13 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
         }
     }
 
+    private void* TryAllocSlow(nuint byteCount, nuint alignment, bool isZeroed) =>
+        _heap.TryAllocate(GetCache(), byteCount, alignment, isZeroed);
+
+    // The calling thread's cache of this heap, which is not the shared one, given that of the shared heap; null if it has none yet.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ThreadCache* FindCacheBeside(ThreadCache* shared) => CurrentThread.PeerOf(shared, _slot);
+
     [DoesNotReturn]
     private void* ThrowOutOfMemory(nuint byteCount) => throw _heap.OutOfMemory(byteCount);
 
@@ -240,13 +268,14 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
     private ThreadCache* GetCache()
     {
         ThrowIfDisposed();
-        ThreadCache* cache = CurrentThread.CacheOf(_slot);
+        ThreadCache* cache = CurrentThread.Shared;
+        cache = ReferenceEquals(this, s_shared) ? cache : FindCacheBeside(cache);
         if (cache != null)
         {
             return cache;
         }
 
-        if (_slot == HeapSlots.Shared)
+        if (ReferenceEquals(this, s_shared))
         {
             cache = _heap.TryCreateThreadCache();
             CurrentThread.SetShared(cache);

@@ -74,6 +74,21 @@ internal sealed unsafe class Heap
         return block;
     }
 
+    // A block of a size class whose taking magazine is empty and whose putting magazine is not; null in every other case. The first of the
+    // slow paths: a loop of allocating and freeing comes here once a magazine.
+    public void* TryTakeFromPutting(ThreadCache* cache, nuint byteCount)
+    {
+        nuint lastByte = byteCount - 1;
+        if (cache == null || lastByte >= SizeClass.MaxBytes)
+        {
+            return null;
+        }
+
+        uint index = SizeClass.IndexOf(lastByte);
+        Bin* bin = ThreadCache.BinAt(cache, index);
+        return *bin->PutTop == null ? null : CacheExchange.TakeFromPutting(bin, _depots[index]);
+    }
+
     public void Free(ThreadCache* cache, void* address)
     {
         BlockInfo block = Resolve(cache, address, "Free");
@@ -232,9 +247,9 @@ internal sealed unsafe class Heap
     private void* TakeCached(ThreadCache* cache, int index)
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        if (*bin->Top != null)
+        if (*bin->TakeTop != null)
         {
-            return *bin->Top--;
+            return *bin->TakeTop--;
         }
 
         void* block = _exchange.TryTake(cache, index);

@@ -22,6 +22,7 @@ namespace Hakmem.Arenas;
 internal sealed unsafe class Arena
 {
     public const long PageMapBytes = (Geometry.MaxArenaBytes >> Geometry.UnitShift) * sizeof(ulong);
+    public const int MaxUnits = (int)(Geometry.MaxArenaBytes >> Geometry.UnitShift);
     public const int BitmapWordsPerUnit = Geometry.MaxBlocksPerSpan / 64;
 
     // Tables become writable for this many SuperSlabs at a time (128 MiB of arena, about 1.2 MiB of tables, untouched until used).
@@ -90,13 +91,12 @@ internal sealed unsafe class Arena
 
     public long ReservedBytes => (long)SlabCount << Geometry.SlabShift;
 
-    // An address's page map entry, given its offset from Base, which must be below MaxArenaBytes.
-    // SAFETY: the page map is readable for every such offset, from the constructor on and for good.
+    // A unit's page map entry, for any unit below MaxUnits, in use or not.
+    // SAFETY: the page map is readable for all of them, from the constructor on and for good.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ulong* EntryAt(byte* arenaBase, nuint offset) =>
-        (ulong*)(arenaBase - PageMapBytes + ((offset >> Geometry.UnitShift) * sizeof(ulong)));
+    public static ulong* EntryAt(byte* arenaBase, nuint unit) => (ulong*)(arenaBase - PageMapBytes + (unit * sizeof(ulong)));
 
-    public ulong* EntryOf(int unit) => EntryAt(Base, (nuint)unit << Geometry.UnitShift);
+    public ulong* EntryOf(int unit) => EntryAt(Base, (nuint)unit);
 
     // SAFETY (the next three): the index must be of a SuperSlab that has been taken at least once; see HasTables.
     public SuperSlabHeader* Slab(int slab) => (SuperSlabHeader*)(_slabHeaders + ((long)slab * SuperSlabHeader.Bytes));

@@ -5,11 +5,13 @@ namespace Hakmem.Arenas;
 
 // One unit's entry in the page map ("the gatekeeper"): what Free needs to know of any address, in one 8-byte load.
 //
-//    63            40 39            16 15    8 7         0
-//   +----------------+----------------+-------+-----------+
-//   | heap slot + 1  | span's first   |   0   | size      |
-//   |                | unit           |       | class     |
-//   +----------------+----------------+-------+-----------+
+//    63            40 39            16 15        0
+//   +----------------+----------------+------------+
+//   | heap slot + 1  | span's first   | size class |
+//   |                | unit           | x 64       |
+//   +----------------+----------------+------------+
+//
+// The size class is kept multiplied by the size of a thread cache's bin: the offset of its bin, ready to use.
 //
 // Zero means that no span covers the unit. The layout lets Free do three checks at once: with the heap's tag (its slot + 1, shifted)
 // taken off by XOR, what is left without the low 16 bits is the byte offset of the span's first block in the arena, and the address's
@@ -23,6 +25,9 @@ internal static class PageMapEntry
 {
     public const int TagShift = 40;
 
+    // A bin has 64 bytes.
+    public const int BinShift = 6;
+
     // Clears the size class and leaves (once the tag is off) the span's byte offset.
     public const ulong OffsetMask = ~0xFFFFUL;
 
@@ -35,7 +40,7 @@ internal static class PageMapEntry
     public static ulong TagOf(int heapSlot) => (ulong)(heapSlot + 1) << TagShift;
 
     public static ulong ForSpan(int heapSlot, int firstUnit, int sizeClass) =>
-        TagOf(heapSlot) | ((ulong)(uint)firstUnit << Geometry.UnitShift) | (uint)sizeClass;
+        TagOf(heapSlot) | ((ulong)(uint)firstUnit << Geometry.UnitShift) | ((uint)sizeClass << BinShift);
 
     public static ulong ForUnitRun(int firstUnit) => SlowTag | ((ulong)(uint)firstUnit << Geometry.UnitShift);
 
@@ -45,7 +50,10 @@ internal static class PageMapEntry
 
     public static int FirstUnitOf(ulong entry) => (int)(entry >> Geometry.UnitShift) & ((1 << (Geometry.MaxArenaShift - Geometry.UnitShift)) - 1);
 
-    // Always below 128, which is how many bins a thread cache has room for: indexing with it is safe whatever the entry says.
+    public static int SizeClassOf(ulong entry) => (int)BinOffsetOf(entry) >> BinShift;
+
+    // The offset in bytes of the bin of the entry's size class in a thread cache. Low 16 bits come from ForSpan alone, so this is in
+    // range whatever unit the entry is of.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static uint SizeClassOf(ulong entry) => (byte)entry;
+    public static nuint BinOffsetOf(ulong entry) => (ushort)entry;
 }

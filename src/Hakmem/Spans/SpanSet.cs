@@ -94,7 +94,7 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
         // SAFETY: pointers reach a magazine only after Free has checked them against the page map, so the entry is that of a span of
         // this class unless the span has been given back since, after a double free: then it is zero or another's, and is refused.
         nuint offset = (nuint)((byte*)block - arena.Base);
-        ulong entry = *Arena.EntryAt(arena.Base, offset);
+        ulong entry = *Arena.EntryAt(arena.Base, offset >> Geometry.UnitShift);
         int unit = PageMapEntry.FirstUnitOf(entry);
         if (entry != PageMapEntry.ForSpan(heapSlot, unit, info.Index))
         {

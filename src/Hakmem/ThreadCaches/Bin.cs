@@ -1,22 +1,46 @@
 using System.Runtime.InteropServices;
+using Hakmem.Arenas;
+using Hakmem.Depots;
 
 namespace Hakmem.ThreadCaches;
 
-// One size class in a thread's cache: what the fast paths read and write. Half a cache line, and nothing else in it.
-[StructLayout(LayoutKind.Sequential)]
+// One size class in a thread's cache: a cache line that holds all that the fast paths read and write.
+//
+//   Alloc takes from one magazine, Free puts into another:
+//
+//     taking   [ b0 b1 b2 b3 .. .. ]          putting  [ b7 b9 .. .. .. .. ]
+//                        ^ TakeTop                           ^ PutTop       ^ PutEnd
+//
+// and when nothing is left to take, the two change places. With one magazine for both, a loop that frees what it has just allocated
+// is one long chain of loads that wait for the stores before them (top, slot, page map, top again): 6.1 ns a pair where two
+// magazines take 3.3. The price is that the next block is not the one freed last but one of the magazine's.
+[StructLayout(LayoutKind.Sequential, Size = Bytes)]
 internal unsafe struct Bin
 {
-    public const int Bytes = 32;
+    public const int Bytes = 1 << PageMapEntry.BinShift;
 
-    // The newest filled slot of the loaded magazine, or its sentinel when it is empty.
-    public void** Top;
+    // The newest filled slot of the taking magazine, or its sentinel when it is empty.
+    public void** TakeTop;
 
-    // The slot that must not be pushed past. Never before Top.
-    public void** End;
+    // The newest filled slot of the putting magazine, or its sentinel when it is empty.
+    public void** PutTop;
 
-    // 2^64 / block size, rounded up: see SizeClassInfo.Reciprocal. Zero in bins that no class has.
+    // The slot that must not be pushed past. Never before PutTop.
+    public void** PutEnd;
+
+    // 2^64 / block size, rounded up: see SizeClassInfo.Reciprocal.
     public ulong Reciprocal;
 
-    // The bytes of a span that blocks cover. Zero in bins that no class has, so that no address passes.
+    // The bytes of a span that blocks cover.
     public ulong SpanBlockBytes;
+
+    // The two magazines; null before the first use (the tops then point at the cache's empty slot). Their counts are out of date.
+    public Magazine* Taking;
+    public Magazine* Putting;
+
+    // How many blocks a magazine may hold now: 0 before the first use, then from the class's initial capacity to its largest.
+    public int Capacity;
+
+    // Whether the slow path has been here since the clock last came by.
+    public bool IsReferenced;
 }

@@ -1,12 +1,14 @@
 using System;
+using System.Threading;
+using Hakmem.Arenas;
 using Hakmem.Depots;
 using Hakmem.SizeClasses;
 
 namespace Hakmem.ThreadCaches;
 
-// The slow paths between a thread's cache and the depots: what happens when a bin's loaded magazine is empty or full.
+// The slow paths between a thread's cache and the depots: what happens when there is nothing left to take, or no room to put.
 //
-// The other magazine of the bin is tried first, so that a program that allocates and frees around a magazine's edge does not visit the
+// The bin's two magazines change places first, so that a program that allocates and frees around a magazine's edge does not visit the
 // depot each time (Bonwick & Adams). Each visit doubles what the bin's magazines may hold, up to the class's capacity and
 // within the thread's byte budget; when the budget is used up, a clock takes idle bins' blocks and capacity away.
 //
@@ -22,87 +24,106 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
 
     public long BudgetBytes
     {
-        get => System.Threading.Volatile.Read(ref _budgetBytes);
-        set => System.Threading.Volatile.Write(ref _budgetBytes, value);
+        get => Volatile.Read(ref _budgetBytes);
+        set => Volatile.Write(ref _budgetBytes, value);
     }
 
-    // Takes a block of a class whose loaded magazine is empty. Null if memory is out.
+    // Takes a block of a class whose taking magazine is empty. Null if memory is out.
     public void* TryTake(ThreadCache* cache, int index)
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        BinState* state = ThreadCache.StateAt(cache, index);
-        state->IsReferenced = true;
-        SaveCount(cache, index, state);
-        if (state->Previous != null && state->Previous->Count > 0)
+        if (*bin->PutTop != null)
         {
-            Swap(bin, state);
-        }
-        else
-        {
-            Grow(cache, index, state);
-            Magazine* full = depots[index].TryTakeFull(state->Loaded, state->Capacity);
-            if (full == null)
-            {
-                // Even without a magazine to be had, there may be a block.
-                return depots[index].TryTakeOne(out _);
-            }
-
-            state->Loaded = full;
-            Load(bin, state);
+            return TakeFromPutting(bin, depots[index]);
         }
 
-        return *bin->Top--;
+        bin->IsReferenced = true;
+        SaveCounts(bin);
+        Grow(cache, index, bin);
+        Magazine* full = depots[index].TryTakeFull(bin->Taking, bin->Capacity);
+        if (full == null)
+        {
+            // Even without a magazine to be had, there may be a block.
+            return depots[index].TryTakeOne(out _);
+        }
+
+        bin->Taking = full;
+        Load(cache, bin);
+        return *bin->TakeTop--;
     }
 
-    // Puts a block of a class whose loaded magazine is full. Gives the address of a block found to be free already, or 0; the block
+    // Lets the magazines of a bin change places and takes a block; there is one in the putting magazine and none in the other.
+    // The commonest of the slow paths by far: a dozen instructions.
+    public static void* TakeFromPutting(Bin* bin, Depot depot)
+    {
+        Magazine* empty = bin->Taking;
+        if (empty == null)
+        {
+            empty = depot.TryTakeEmpty(null, bin->Capacity, out _);
+            if (empty == null)
+            {
+                return *bin->PutTop--;
+            }
+        }
+
+        void** top = bin->PutTop;
+        bin->Taking = bin->Putting;
+        bin->TakeTop = top - 1;
+        bin->Putting = empty;
+        void** slots = Magazine.SlotsOf(empty);
+        bin->PutTop = slots - 1;
+        bin->PutEnd = slots + Math.Min(bin->Capacity, empty->Capacity) - 1;
+        return *top;
+    }
+
+    // Puts a block of a class whose putting magazine is full. Gives the address of a block found to be free already, or 0; the block
     // put is in good order either way.
     public nuint Put(ThreadCache* cache, int index, void* block)
     {
         nuint corruptAddress = 0;
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        BinState* state = ThreadCache.StateAt(cache, index);
-        state->IsReferenced = true;
-        SaveCount(cache, index, state);
-        if (state->Previous != null && state->Previous->Count == 0)
+        bin->IsReferenced = true;
+        SaveCounts(bin);
+        if (bin->Taking != null && bin->Putting != null && bin->Taking->Count == 0)
         {
-            Swap(bin, state);
+            Swap(bin);
         }
         else
         {
-            Grow(cache, index, state);
-            if (state->Loaded == null || state->Loaded->Count >= Math.Min(state->Capacity, state->Loaded->Capacity))
+            if (bin->Putting != null || bin->Capacity == 0)
             {
-                Magazine* empty = depots[index].TryTakeEmpty(state->Previous, state->Capacity, out corruptAddress);
+                Grow(cache, index, bin);
+            }
+
+            if (bin->Putting == null || bin->Putting->Count >= Math.Min(bin->Capacity, bin->Putting->Capacity))
+            {
+                Magazine* empty = depots[index].TryTakeEmpty(bin->Putting, bin->Capacity, out corruptAddress);
                 if (empty == null)
                 {
                     return depots[index].TryReturnOne(block) ? 0 : (nuint)block;
                 }
 
-                state->Previous = state->Loaded;
-                state->Loaded = empty;
+                bin->Putting = empty;
             }
-
-            Load(bin, state);
         }
 
-        *++bin->Top = block;
+        Load(cache, bin);
+        *++bin->PutTop = block;
         return corruptAddress;
     }
 
     // Whether a block lies free in one of the bin's two magazines.
     public static bool Contains(ThreadCache* cache, int index, void* block)
     {
-        BinState* state = ThreadCache.StateAt(cache, index);
-        return IsIn(state->Loaded, ThreadCache.LoadedCount(cache, index), block) ||
-            (state->Previous != null && IsIn(state->Previous, state->Previous->Count, block));
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        return IsIn(bin->Taking, bin->TakeTop, block) || IsIn(bin->Putting, bin->PutTop, block);
     }
 
     // How many free blocks of a class a cache holds. Another thread's cache may be read too: the number is then a recent one.
     public static int CountOf(ThreadCache* cache, int index)
     {
-        BinState* state = ThreadCache.StateAt(cache, index);
-        Magazine* previous = state->Previous;
-        return Math.Max(0, ThreadCache.LoadedCount(cache, index)) + (previous == null ? 0 : previous->Count);
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        return Count(bin->Taking, bin->TakeTop) + Count(bin->Putting, bin->PutTop);
     }
 
     // Gives all magazines to the depots; the bins are as before their first use.
@@ -115,62 +136,81 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
     }
 
     // Frees the magazines of a cache whose blocks' memory has been given back as a whole.
-    public static void DestroyMagazines(Arenas.MetadataAllocator metadata, ThreadCache* cache)
+    public static void DestroyMagazines(MetadataAllocator metadata, ThreadCache* cache)
     {
         for (int index = 0; index < SizeClass.Count; index++)
         {
-            BinState* state = ThreadCache.StateAt(cache, index);
-            if (state->Loaded != null)
+            Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+            if (bin->Taking != null)
             {
-                Magazine.Destroy(metadata, state->Loaded);
+                Magazine.Destroy(metadata, bin->Taking);
             }
 
-            if (state->Previous != null)
+            if (bin->Putting != null)
             {
-                Magazine.Destroy(metadata, state->Previous);
+                Magazine.Destroy(metadata, bin->Putting);
             }
         }
     }
 
-    private static bool IsIn(Magazine* magazine, int count, void* block) =>
-        magazine != null && new ReadOnlySpan<nint>(Magazine.SlotsOf(magazine), count).Contains((nint)block);
+    private static bool IsIn(Magazine* magazine, void** top, void* block) =>
+        magazine != null && new ReadOnlySpan<nint>(Magazine.SlotsOf(magazine), Count(magazine, top)).Contains((nint)block);
 
-    private static void SaveCount(ThreadCache* cache, int index, BinState* state)
+    // Bounded even where top and magazine are read while their owner exchanges them.
+    private static int Count(Magazine* magazine, void** top) => magazine == null
+        ? 0
+        : (int)Math.Clamp(top - Magazine.SlotsOf(magazine) + 1, 0, magazine->Capacity);
+
+    private static void Swap(Bin* bin)
     {
-        if (state->Loaded != null)
+        Magazine* taking = bin->Taking;
+        bin->Taking = bin->Putting;
+        bin->Putting = taking;
+    }
+
+    private static void SaveCounts(Bin* bin)
+    {
+        if (bin->Taking != null)
         {
-            state->Loaded->Count = ThreadCache.LoadedCount(cache, index);
+            bin->Taking->Count = Count(bin->Taking, bin->TakeTop);
+        }
+
+        if (bin->Putting != null)
+        {
+            bin->Putting->Count = Count(bin->Putting, bin->PutTop);
         }
     }
 
-    private static void Swap(Bin* bin, BinState* state)
+    private static void Load(ThreadCache* cache, Bin* bin)
     {
-        Magazine* previous = state->Previous;
-        state->Previous = state->Loaded;
-        state->Loaded = previous;
-        Load(bin, state);
+        bin->TakeTop = &cache->EmptySlot;
+        bin->PutTop = &cache->EmptySlot;
+        bin->PutEnd = &cache->EmptySlot;
+        if (bin->Taking != null)
+        {
+            bin->TakeTop = Magazine.SlotsOf(bin->Taking) + bin->Taking->Count - 1;
+        }
+
+        Magazine* putting = bin->Putting;
+        if (putting != null)
+        {
+            void** slots = Magazine.SlotsOf(putting);
+            bin->PutTop = slots + putting->Count - 1;
+            bin->PutEnd = slots + Math.Max(putting->Count, Math.Min(bin->Capacity, putting->Capacity)) - 1;
+        }
     }
 
-    private static void Load(Bin* bin, BinState* state)
-    {
-        Magazine* magazine = state->Loaded;
-        void** slots = Magazine.SlotsOf(magazine);
-        int capacity = Math.Min(state->Capacity, magazine->Capacity);
-        bin->Top = slots + magazine->Count - 1;
-        bin->End = slots + Math.Max(capacity, magazine->Count) - 1;
-    }
-
-    private void Grow(ThreadCache* cache, int index, BinState* state)
+    private void Grow(ThreadCache* cache, int index, Bin* bin)
     {
         SizeClassInfo info = classes[index];
-        int capacity = state->Capacity == 0 ? info.InitialCapacity : Math.Min(state->Capacity * 2, info.MagazineCapacity);
-        long more = 2L * (capacity - state->Capacity) * info.BlockBytes;
+        int capacity = bin->Capacity == 0 ? info.InitialCapacity : Math.Min(bin->Capacity * 2, info.MagazineCapacity);
+        long more = 2L * (capacity - bin->Capacity) * info.BlockBytes;
         if (cache->CapacityBytes + more > BudgetBytes)
         {
             TurnClock(cache, index);
             if (cache->CapacityBytes + more > BudgetBytes)
             {
-                if (state->Capacity > 0)
+                if (bin->Capacity > 0)
                 {
                     return;
                 }
@@ -181,7 +221,7 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
             }
         }
 
-        state->Capacity = capacity;
+        bin->Capacity = capacity;
         cache->CapacityBytes += more;
     }
 
@@ -192,36 +232,33 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
         {
             int index = cache->ClockHand;
             cache->ClockHand = (index + 1) % SizeClass.Count;
-            BinState* state = ThreadCache.StateAt(cache, index);
-            void** top = ThreadCache.BinAt(cache, (uint)index)->Top;
-            if (state->Capacity > 0 && index != except && !state->IsReferenced && state->LastTop == top)
+            Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+            void*** mark = ThreadCache.MarkAt(cache, index);
+            if (bin->Capacity > 0 && index != except && !bin->IsReferenced && *mark == bin->TakeTop)
             {
                 Flush(cache, index);
             }
 
-            state->IsReferenced = false;
-            state->LastTop = top;
+            bin->IsReferenced = false;
+            *mark = bin->TakeTop;
         }
     }
 
     private void Flush(ThreadCache* cache, int index)
     {
-        BinState* state = ThreadCache.StateAt(cache, index);
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        SaveCount(cache, index, state);
-        if (state->Loaded != null)
+        SaveCounts(bin);
+        if (bin->Taking != null)
         {
-            depots[index].Put(state->Loaded);
+            depots[index].Put(bin->Taking);
         }
 
-        if (state->Previous != null)
+        if (bin->Putting != null)
         {
-            depots[index].Put(state->Previous);
+            depots[index].Put(bin->Putting);
         }
 
-        cache->CapacityBytes -= 2L * state->Capacity * classes[index].BlockBytes;
-        *state = default;
-        bin->Top = &cache->EmptySlot;
-        bin->End = &cache->EmptySlot;
+        cache->CapacityBytes -= 2L * bin->Capacity * classes[index].BlockBytes;
+        ThreadCache.Unload(cache, bin);
     }
 }

@@ -16,13 +16,17 @@ internal static unsafe class CurrentThread
     // Guards the growth of every peer table against the clearing of entries by threads that dispose heaps.
     private static Lock? s_peersLock;
 
-    // The calling thread's cache of a heap, or null if it has none yet.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ThreadCache* CacheOf(int heapSlot)
+    // The calling thread's cache of the shared heap, or null if it has none yet.
+    public static ThreadCache* Shared
     {
-        ThreadCache* cache = t_shared;
-        return heapSlot == 0 ? cache : PeerOf(cache, heapSlot);
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => t_shared;
     }
+
+    // A thread's cache of another heap, given that of the shared heap; null if it has none yet.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ThreadCache* PeerOf(ThreadCache* shared, int heapSlot) =>
+        shared == null || (uint)heapSlot >= (uint)shared->PeerCount ? null : shared->Peers[heapSlot];
 
     // Gives the calling thread its cache of the shared heap.
     public static void SetShared(ThreadCache* cache) => t_shared = cache;
@@ -82,10 +86,6 @@ internal static unsafe class CurrentThread
     }
 
     private static Lock PeersLock => s_peersLock ?? Interlocked.CompareExchange(ref s_peersLock, new Lock(), null) ?? s_peersLock;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static ThreadCache* PeerOf(ThreadCache* shared, int heapSlot) =>
-        shared == null || (uint)heapSlot >= (uint)shared->PeerCount ? null : shared->Peers[heapSlot];
 
     private static void ReleasePeers(MetadataAllocator metadata, ThreadCache* shared)
     {

@@ -7,20 +7,18 @@ namespace Hakmem.ThreadCaches;
 
 // One thread's free blocks of one heap. Everything the fast paths need hangs off this record, so that they touch no static field.
 //
-//   +----------------+---------------------------+-----------------------------+
-//   | head           | 128 bins, 112 of them     | 112 bin states              |
-//   | (one line)     | classes: fast paths       | (slow paths)                |
-//   +----------------+---------------------------+-----------------------------+
-//
-// Bins 112 .. 127 have no class: a page map entry's class byte can index them, and they refuse every address.
+//   +----------------+---------------------------+------------------------------+
+//   | head           | 112 bins                  | 112 marks of the clock       |
+//   | (one line)     | (a line each)             |                              |
+//   +----------------+---------------------------+------------------------------+
 //
 // Owner: the thread it was made for or that adopted it; no field is shared while that thread lives, so there is no ordering to state.
-// Adoption happens under the registry's lock after the owner has ended. Statistics read Top and the magazines' counts of other
-// threads' caches without synchronisation: word-sized reads of values that may be a moment old.
+// Adoption happens under the registry's lock after the owner has ended. Statistics read other threads' tops without
+// synchronisation: word-sized reads of values that may be a moment old.
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct ThreadCache
 {
-    public const int BinCount = 128;
+    private const int HeadBytes = 64;
 
     // The arena's Base.
     public byte* ArenaBase;
@@ -29,7 +27,7 @@ internal unsafe struct ThreadCache
     public ulong Tag;
 
     // In the cache of the shared heap: this thread's caches of the other heaps, by slot. Grown by the owner, cleared by whoever
-    // disposes a heap, both under PeerTables' lock; read by the owner without it.
+    // disposes a heap, both under CurrentThread's lock; read by the owner without it.
     public ThreadCache** Peers;
     public int PeerCount;
 
@@ -46,28 +44,18 @@ internal unsafe struct ThreadCache
     public ThreadCache* Home;
 
     private BinArray _bins;
-    private StateArray _states;
+    private MarkArray _marks;
 
-    // SAFETY: a cache is allocated with its full size, and the index is a size class or a masked class byte, below BinCount.
+    // SAFETY (both): a cache is allocated with its full size, and the index is a size class.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Bin* BinAt(ThreadCache* cache, uint index) => (Bin*)((byte*)cache + HeadBytes) + index;
 
-    public static BinState* StateAt(ThreadCache* cache, int index) =>
-        (BinState*)((byte*)cache + HeadBytes + (BinCount * Bin.Bytes)) + index;
+    // By offset, as page map entries have it.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Bin* BinAtOffset(ThreadCache* cache, nuint offset) => (Bin*)((byte*)cache + HeadBytes + offset);
 
-    private const int HeadBytes = 64;
-
-    [InlineArray(BinCount)]
-    private struct BinArray
-    {
-        private Bin _first;
-    }
-
-    [InlineArray(SizeClass.Count)]
-    private struct StateArray
-    {
-        private BinState _first;
-    }
+    // Where a bin's TakeTop was when the clock last came by: if it still is, the class is idle.
+    public static void*** MarkAt(ThreadCache* cache, int index) => (void***)((byte*)cache + HeadBytes + (SizeClass.Count * Bin.Bytes)) + index;
 
     // A new cache, all bins unused; null if memory is out.
     public static ThreadCache* TryCreate(Arena arena, int heapSlot, SizeClassInfo[] classes)
@@ -85,8 +73,7 @@ internal unsafe struct ThreadCache
             Bin* bin = BinAt(cache, (uint)info.Index);
             bin->Reciprocal = info.Reciprocal;
             bin->SpanBlockBytes = (ulong)info.SpanBlockBytes;
-            bin->Top = &cache->EmptySlot;
-            bin->End = &cache->EmptySlot;
+            Unload(cache, bin);
         }
 
         return cache;
@@ -94,12 +81,26 @@ internal unsafe struct ThreadCache
 
     public static void Destroy(Arena arena, ThreadCache* cache) => arena.Metadata.Free(cache, sizeof(ThreadCache));
 
-    // How many blocks the bin of a class holds in its loaded magazine. Zero when there is none.
-    public static int LoadedCount(ThreadCache* cache, int index)
+    // Leaves a bin without magazines.
+    public static void Unload(ThreadCache* cache, Bin* bin)
     {
-        BinState* state = StateAt(cache, index);
-        return state->Loaded == null
-            ? 0
-            : (int)(BinAt(cache, (uint)index)->Top - Depots.Magazine.SlotsOf(state->Loaded)) + 1;
+        bin->TakeTop = &cache->EmptySlot;
+        bin->PutTop = &cache->EmptySlot;
+        bin->PutEnd = &cache->EmptySlot;
+        bin->Taking = null;
+        bin->Putting = null;
+        bin->Capacity = 0;
+    }
+
+    [InlineArray(SizeClass.Count)]
+    private struct BinArray
+    {
+        private Bin _first;
+    }
+
+    [InlineArray(SizeClass.Count)]
+    private struct MarkArray
+    {
+        private nint _first;
     }
 }
