@@ -12,13 +12,16 @@ namespace Hakmem.Benchmarks.Runner;
 /// </summary>
 internal sealed class Measurer
 {
-    // The runtime compiles a method again after 30 calls, in the background, 100 ms after the last new method was seen; a
-    // profiled method goes through that twice. So: three bursts of more calls than that, and a pause after each.
-    private const int WarmUpBursts = 3;
+    // The runtime starts to count a method's calls once 100 ms have passed without a method seen for the first time; 30 calls
+    // later it compiles a profiled version in the background, and after 30 calls of that one the final version. Inlined parts
+    // may send a loop through more than one such turn. Hence bursts of more calls than that, with a pause after each.
+    private const int WarmUpBursts = 8;
+    private const int CountingDelayBursts = 2;
     private const int CallsPerBurst = 40;
     private const int WarmUpShare = 2000;
-    private static readonly TimeSpan s_burstLimit = TimeSpan.FromMilliseconds(60);
-    private static readonly TimeSpan s_compilerPause = TimeSpan.FromMilliseconds(150);
+    private static readonly TimeSpan s_burstLimit = TimeSpan.FromMilliseconds(40);
+    private static readonly TimeSpan s_countingDelay = TimeSpan.FromMilliseconds(130);
+    private static readonly TimeSpan s_compilerPause = TimeSpan.FromMilliseconds(40);
 
     // Long enough to see through the timer and an interrupt or two; short enough that some round is undisturbed.
     private static readonly TimeSpan s_roundTarget = TimeSpan.FromMilliseconds(80);
@@ -89,7 +92,7 @@ internal sealed class Measurer
                 _body(small);
             }
 
-            Thread.Sleep(s_compilerPause);
+            Thread.Sleep(burst < CountingDelayBursts ? s_countingDelay : s_compilerPause);
         }
 
         double nanoseconds = Estimate(small);

@@ -1,3 +1,5 @@
+using Hakmem.Benchmarks.Subjects;
+
 namespace Hakmem.Benchmarks.Workloads;
 
 /// <summary>One small block, again and again: the fast path and nothing else.</summary>
@@ -13,7 +15,7 @@ internal sealed unsafe class TinyHotWorkload : Workload
     public override WorkloadBody ForAllocator<T>() => Run<T>;
 
     private static long Run<T>(long operations)
-        where T : struct, Subjects.IAllocatorSubject
+        where T : struct, IAllocatorSubject
     {
         for (long i = 0; i < operations; i++)
         {
