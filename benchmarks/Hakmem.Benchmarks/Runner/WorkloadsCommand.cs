@@ -111,5 +111,10 @@ internal static class WorkloadsCommand
             using Utf8JsonWriter writer = new(stream, new JsonWriterOptions { Indented = true });
             JsonSerializer.Serialize(writer, results, ResultsJsonContext.Default.ResultSet);
         }
+
+        if (parsed.GetValue(s_chart) is { } chart)
+        {
+            ResultsChart.Save(results, chart.FullName);
+        }
     }
 }

@@ -134,6 +134,28 @@ internal static class WorkloadCatalog
             Operations = 4_000_000,
             MinimumOperations = 1_000_000,
         },
+        new AsyncWorkload("async")
+        {
+            Definition = "16 tasks rent 4 KiB, await a yield, and return it on whatever thread resumes",
+            Exposes = "buffers that change threads at every await",
+            Operation = Rental,
+            Operations = 500_000,
+        },
+        new StressWorkload("mstress")
+        {
+            Definition = "threads with long and short lives, blocks kept and swapped through 1000 shared slots, 2 % far larger; all verified",
+            Exposes = "migration, fragmentation, correctness",
+            Operation = Pair,
+            Operations = 400_000,
+            MinimumOperations = 400_000,
+        },
+        new CacheScratchWorkload("cache-scratch")
+        {
+            Definition = "2 threads each free one of two neighbouring 8 B blocks, then allocate 8 B, write 10 000 times, free",
+            Exposes = "false sharing between threads",
+            Operation = "write",
+            Operations = 50_000_000,
+        },
         new ThreadChurnWorkload("thread-churn")
         {
             Definition = "400 rounds of 8 threads, 50 blocks of 128 B each, freed by others",
