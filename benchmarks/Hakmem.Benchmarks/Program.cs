@@ -1,5 +1,5 @@
-using System;
 using System.CommandLine;
+using Hakmem.Benchmarks.Micro;
 using Hakmem.Benchmarks.Runner;
 
 namespace Hakmem.Benchmarks;
@@ -14,7 +14,12 @@ internal static class Program
             return RunOneCommand.Run(arguments);
         }
 
-        RootCommand root = new("Benchmarks of the Hakmem allocator.") { WorkloadsCommand.Create() };
+        if (MicroCommand.Matches(arguments))
+        {
+            return MicroCommand.Run(arguments);
+        }
+
+        RootCommand root = new("Benchmarks of the Hakmem allocator.") { WorkloadsCommand.Create(), MicroCommand.Create() };
         return root.Parse(arguments.Length == 0 ? ["--help"] : arguments).Invoke();
     }
 }

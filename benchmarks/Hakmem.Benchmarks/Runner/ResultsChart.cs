@@ -84,7 +84,7 @@ internal static class ResultsChart
         plot.Axes.Left.TickLabelStyle.FontSize = LabelSize + 1;
         DrawScale(plot);
         DrawLegend(plot, shown);
-        plot.Title($"Time over Hakmem's, shorter is faster · {environment.Cpu}, {environment.Runtime}", LabelSize + 2);
+        plot.Title($"Right of the line: slower than Hakmem · {environment.Cpu}, {environment.Runtime}", LabelSize + 2);
     }
 
     private static void DrawBar(Plot plot, ResultRow row, double ours, double position)
@@ -98,7 +98,7 @@ internal static class ResultsChart
             LineWidth = 0,
             Orientation = Orientation.Horizontal,
             Size = 0.85,
-            Label = ratio.ToString(ratio < 10 ? "0.00" : "0", CultureInfo.InvariantCulture),
+            Label = ratio.ToString(ratio < 0.1 ? "0.000" : ratio < 10 ? "0.00" : "0", CultureInfo.InvariantCulture),
         };
         ScottPlot.Plottables.BarPlot plotted = plot.Add.Bar(bar);
         plotted.ValueLabelStyle.FontSize = LabelSize;

@@ -33,19 +33,16 @@ internal sealed class RunPlan
     public int ProcessCount => Rounds * Entries.Sum(entry => entry.Subjects.Count);
 
     /// <summary>Draws up a plan.</summary>
-    /// <param name="workloadNames">The workloads, or none for all.</param>
-    /// <param name="peerNames">The peers, or none for all; our own rows and the empty loop are always in.</param>
+    /// <param name="workloads">The workloads, in order.</param>
+    /// <param name="peers">The peers; our own rows and the empty loop are always in.</param>
     /// <param name="rounds">Processes for each workload and subject.</param>
     /// <param name="roundsPerProcess">Timed rounds in each process.</param>
-    /// <exception cref="System.ArgumentException">A name is unknown.</exception>
     public static RunPlan Create(
-        IReadOnlyCollection<string> workloadNames, IReadOnlyCollection<string> peerNames, int rounds, int roundsPerProcess)
+        IReadOnlyList<Workload> workloads, IReadOnlyList<Subject> peers, int rounds, int roundsPerProcess)
     {
-        IEnumerable<Workload> workloads = workloadNames.Count == 0 ? WorkloadCatalog.All : workloadNames.Select(WorkloadCatalog.Find);
-        HashSet<Subject> wantedPeers = [.. peerNames.Count == 0 ? SubjectCatalog.All : peerNames.Select(SubjectCatalog.Find)];
         List<Subject> present = [];
         List<string> notes = [];
-        foreach (Subject subject in SubjectCatalog.All.Where(s => s.Role != SubjectRole.Peer || wantedPeers.Contains(s)))
+        foreach (Subject subject in SubjectCatalog.All.Where(s => s.Role != SubjectRole.Peer || peers.Contains(s)))
         {
             if (subject.HowToGet is { } howToGet)
             {

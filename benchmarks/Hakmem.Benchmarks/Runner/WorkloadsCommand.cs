@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.IO;
 using System.Linq;
 using System.Text.Json;
@@ -18,22 +19,27 @@ internal static class WorkloadsCommand
     private const int QuickRoundsPerProcess = 2;
     private const int RedirectedWidth = 140;
 
-    private static readonly Argument<string[]> s_names = new("names")
+    private static readonly Subject[] s_allPeers = [.. SubjectCatalog.All.Where(subject => subject.Role == SubjectRole.Peer)];
+
+    private static readonly Argument<Workload[]> s_workloads = new("names")
     {
-        Description = $"The workloads to run; all when none is named: {string.Join(", ", WorkloadCatalog.All.Select(w => w.Name))}.",
-        DefaultValueFactory = _ => [],
+        Description = $"The workloads to run; all when none is named: {Names(WorkloadCatalog.All.Select(w => w.Name))}.",
+        Arity = ArgumentArity.ZeroOrMore,
+        CustomParser = result => Chosen(result, WorkloadCatalog.All, workload => workload.Name),
     };
 
-    private static readonly Option<string> s_peers = new("--peers")
+    private static readonly Option<Subject[]> s_peers = new("--peers")
     {
-        Description = $"The peers to run, separated by commas; all by default: {string.Join(", ", SubjectCatalog.All.Where(s => s.Role == SubjectRole.Peer).Select(s => s.Name))}.",
-        DefaultValueFactory = _ => "",
+        Description = $"The peers to compare with, separated by commas; all by default: {Names(s_allPeers.Select(s => s.Name))}.",
+        HelpName = "a,b",
+        CustomParser = result => Chosen(result, s_allPeers, subject => subject.Name),
     };
 
     private static readonly Option<int> s_rounds = new("--rounds")
     {
         Description = "Measuring processes for each row; the fastest counts.",
         DefaultValueFactory = _ => DefaultRounds,
+        Validators = { AtLeastOne },
     };
 
     private static readonly Option<bool> s_quick = new("--quick")
@@ -50,7 +56,7 @@ internal static class WorkloadsCommand
     {
         Command command = new("workloads", "Runs allocation workloads, each with every allocator in processes of its own.")
         {
-            s_names, s_peers, s_rounds, s_quick, s_json, s_chart,
+            s_workloads, s_peers, s_rounds, s_quick, s_json, s_chart,
         };
         command.SetAction(Run);
         return command;
@@ -59,20 +65,11 @@ internal static class WorkloadsCommand
     private static int Run(ParseResult parsed)
     {
         bool quick = parsed.GetValue(s_quick);
-        RunPlan plan;
-        try
-        {
-            plan = RunPlan.Create(
-                parsed.GetRequiredValue(s_names),
-                parsed.GetRequiredValue(s_peers).Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
-                quick ? 1 : parsed.GetValue(s_rounds),
-                quick ? QuickRoundsPerProcess : RoundsPerProcess);
-        }
-        catch (ArgumentException unknownName)
-        {
-            parsed.InvocationConfiguration.Error.WriteLine(unknownName.Message);
-            return 1;
-        }
+        RunPlan plan = RunPlan.Create(
+            parsed.GetValue(s_workloads) is { Length: > 0 } workloads ? workloads : WorkloadCatalog.All,
+            parsed.GetValue(s_peers) is { Length: > 0 } peers ? peers : s_allPeers,
+            quick ? 1 : parsed.GetValue(s_rounds),
+            quick ? QuickRoundsPerProcess : RoundsPerProcess);
 
         IAnsiConsole console = AnsiConsole.Console;
         if (Console.IsOutputRedirected)
@@ -87,6 +84,34 @@ internal static class WorkloadsCommand
         ResultsTable.WriteResults(console, results);
         WriteFiles(parsed, results);
         return results.Rows.Count > 0 ? 0 : 1;
+    }
+
+    private static string Names(IEnumerable<string> names) => string.Join(", ", names);
+
+    private static T[] Chosen<T>(ArgumentResult result, IReadOnlyList<T> all, Func<T, string> nameOf)
+    {
+        List<T> chosen = [];
+        foreach (string name in result.Tokens.SelectMany(token => token.Value.Split(',', StringSplitOptions.RemoveEmptyEntries)))
+        {
+            T? match = all.FirstOrDefault(candidate => nameOf(candidate).Equals(name, StringComparison.OrdinalIgnoreCase));
+            if (match is null)
+            {
+                result.AddError($"There is no '{name}'. There are: {Names(all.Select(nameOf))}.");
+                return [];
+            }
+
+            chosen.Add(match);
+        }
+
+        return [.. chosen];
+    }
+
+    private static void AtLeastOne(OptionResult result)
+    {
+        if (result.GetValueOrDefault<int>() < 1)
+        {
+            result.AddError("At least one round is needed.");
+        }
     }
 
     // Nothing animates while a process measures: the display would take its turns on the processors under test.

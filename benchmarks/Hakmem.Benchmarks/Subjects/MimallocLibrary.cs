@@ -17,6 +17,23 @@ internal static unsafe class MimallocLibrary
     /// <summary>Whether there is a library to measure.</summary>
     public static bool IsAvailable => s_handle != 0;
 
+    /// <summary>What to do about a library that is not there, or null when it is.</summary>
+    public static string? HowToGet
+    {
+        get
+        {
+            if (IsAvailable)
+            {
+                return null;
+            }
+
+            string? path = Environment.GetEnvironmentVariable(PathVariable);
+            return string.IsNullOrEmpty(path)
+                ? $"install libmimalloc2.0 (Debian, Ubuntu), or name a build of your own with {PathVariable}=/path/libmimalloc.so"
+                : $"{PathVariable} names {path}, which cannot be loaded";
+        }
+    }
+
     /// <summary>The loaded library's version as its authors write it, or null when there is none.</summary>
     public static string? Version => IsAvailable ? Format(((delegate* unmanaged<int>)Export("mi_version"))()) : null;
 
@@ -26,7 +43,7 @@ internal static unsafe class MimallocLibrary
     {
         if (!IsAvailable)
         {
-            throw new DllNotFoundException($"mimalloc was not found; {PathVariable} can name the file.");
+            throw new DllNotFoundException($"There is no mimalloc: {HowToGet}.");
         }
 
         return NativeLibrary.GetExport(s_handle, function);
@@ -34,14 +51,9 @@ internal static unsafe class MimallocLibrary
 
     private static nint Load()
     {
+        // A name that was given and does not load is a mistake to report, not a reason to measure some other version.
         string? path = Environment.GetEnvironmentVariable(PathVariable);
-        if (!string.IsNullOrEmpty(path))
-        {
-            // A name that was given and does not load is a mistake to report, not a reason to measure some other version.
-            return NativeLibrary.Load(path);
-        }
-
-        foreach (string name in s_names)
+        foreach (string name in string.IsNullOrEmpty(path) ? s_names : [path])
         {
             if (NativeLibrary.TryLoad(name, out nint handle))
             {

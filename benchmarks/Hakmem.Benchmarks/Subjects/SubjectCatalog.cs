@@ -20,7 +20,7 @@ internal static class SubjectCatalog
         new AllocatorSubject<NativeMemorySubject>(
             "nativememory", SubjectRole.Peer, "NativeMemory: the C library's malloc"),
         new AllocatorSubject<MimallocSubject>(
-            "mimalloc", SubjectRole.Peer, "native mimalloc through function pointers", HowToGetMimalloc),
+            "mimalloc", SubjectRole.Peer, "native mimalloc through function pointers", () => MimallocLibrary.HowToGet),
         new PreloadedSubject("jemalloc", "jemalloc preloaded under NativeMemory", "libjemalloc.so.2", "libjemalloc2"),
         new PreloadedSubject(
             "tcmalloc", "tcmalloc preloaded under NativeMemory", "libtcmalloc_minimal.so.4", "libtcmalloc-minimal4"),
@@ -38,8 +38,4 @@ internal static class SubjectCatalog
     public static Subject Find(string name) =>
         All.FirstOrDefault(subject => subject.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
         ?? throw new ArgumentException($"There is no subject '{name}'. There are: {string.Join(", ", All.Select(s => s.Name))}.", nameof(name));
-
-    private static string? HowToGetMimalloc() => MimallocLibrary.IsAvailable
-        ? null
-        : $"install libmimalloc2.0 (Debian, Ubuntu), or name a build of your own with {MimallocLibrary.PathVariable}=/path/libmimalloc.so";
 }
