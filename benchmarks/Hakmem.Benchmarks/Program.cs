@@ -19,7 +19,7 @@ internal static class Program
             return MicroCommand.Run(arguments);
         }
 
-        RootCommand root = new("Benchmarks of the Hakmem allocator.") { WorkloadsCommand.Create(), MicroCommand.Create() };
+        RootCommand root = new("Benchmarks of the Hakmem allocator.") { WorkloadsCommand.Create(), ListCommand.Create(), MicroCommand.Create() };
         return root.Parse(arguments.Length == 0 ? ["--help"] : arguments).Invoke();
     }
 }

@@ -1,4 +1,5 @@
 using System;
+using System.Globalization;
 using System.IO;
 using System.Linq;
 using System.Runtime.InteropServices;
@@ -33,6 +34,11 @@ internal sealed record BenchmarkEnvironment
     /// <summary>The kernel's policy for transparent huge pages, which moves every row that touches much memory.</summary>
     public required string TransparentHugePages { get; init; }
 
+    /// <summary>
+    /// Threads that wanted a processor in the minute before the run, on average: what other programs take from the figures.
+    /// </summary>
+    public required double LoadAverage { get; init; }
+
     /// <summary>The version of the native mimalloc, or null when there is none.</summary>
     public required string? MimallocVersion { get; init; }
 
@@ -50,6 +56,7 @@ internal sealed record BenchmarkEnvironment
         Kernel = Environment.OSVersion.Version.ToString(),
         Runtime = $"{RuntimeInformation.FrameworkDescription} {RuntimeInformation.RuntimeIdentifier}",
         TransparentHugePages = ReadOrUnknown("/sys/kernel/mm/transparent_hugepage/enabled"),
+        LoadAverage = double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture),
         MimallocVersion = MimallocLibrary.Version,
         HakmemVersion = typeof(HakmemAllocator).Assembly.GetName().Version?.ToString(3) ?? "unknown",
     };

@@ -76,7 +76,8 @@ internal static class ResultsChart
                 shown.Add(row.Subject);
             }
 
-            ticks.Add(new Tick((first + position + 1) / 2, $"{workload.Key}\n{ours.ToString(ours < 100 ? "0.0" : "N0", CultureInfo.InvariantCulture)} ns"));
+            string oursText = ours.ToString(ours < 100 ? "0.0" : "N0", CultureInfo.InvariantCulture);
+            ticks.Add(new Tick((first + position + 1) / 2, $"{workload.Key}\n{oursText} ns"));
             position -= GroupGap;
         }
 

@@ -2,7 +2,9 @@ using System.Text.Json.Serialization;
 
 namespace Hakmem.Benchmarks.Runner;
 
-/// <summary>The serializers, generated at build time: a measuring process prints one record and should not start reflection for it.</summary>
+/// <summary>
+/// The serializers, generated at build time: a measuring process prints one record and should not start reflection for it.
+/// </summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(Measurement))]
 [JsonSerializable(typeof(ResultSet))]

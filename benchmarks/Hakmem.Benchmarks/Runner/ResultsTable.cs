@@ -13,7 +13,9 @@ internal static class ResultsTable
     public static void WriteHeader(IAnsiConsole console, BenchmarkEnvironment environment, RunPlan plan)
     {
         console.MarkupLineInterpolated(CultureInfo.InvariantCulture,
-            $"[bold]Hakmem {environment.HakmemVersion}[/] · {environment.Cpu}, {environment.ProcessorCount} processors · {environment.OperatingSystem}, Linux {environment.Kernel}");
+            $"[bold]Hakmem {environment.HakmemVersion}[/] · {environment.Cpu}, {environment.ProcessorCount} processors");
+        console.MarkupLineInterpolated(CultureInfo.InvariantCulture,
+            $"{environment.OperatingSystem}, Linux {environment.Kernel} · load average {environment.LoadAverage}");
         console.MarkupLineInterpolated(CultureInfo.InvariantCulture,
             $"{environment.Runtime} · mimalloc {environment.MimallocVersion ?? "not found"} · huge pages {environment.TransparentHugePages}");
         console.MarkupLineInterpolated(CultureInfo.InvariantCulture,

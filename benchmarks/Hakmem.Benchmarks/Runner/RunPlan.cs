@@ -9,7 +9,10 @@ namespace Hakmem.Benchmarks.Runner;
 internal sealed class RunPlan
 {
     private RunPlan(
-        IReadOnlyList<(Workload Workload, IReadOnlyList<Subject> Subjects)> entries, IReadOnlyList<string> notes, int rounds, int roundsPerProcess)
+        IReadOnlyList<(Workload Workload, IReadOnlyList<Subject> Subjects)> entries,
+        IReadOnlyList<string> notes,
+        int rounds,
+        int roundsPerProcess)
     {
         Entries = entries;
         Notes = notes;

@@ -12,6 +12,8 @@ namespace Hakmem.Benchmarks.Runner;
 /// </remarks>
 internal sealed class WorkloadRunner
 {
+    private const double QuietLoadAverage = 0.5;
+
     private readonly RunPlan _plan;
     private readonly List<ResultRow> _rows = [];
     private readonly List<string> _notes;
@@ -27,6 +29,11 @@ internal sealed class WorkloadRunner
     /// <param name="onProcessStarting">Told before each process what it will measure.</param>
     public ResultSet Run(BenchmarkEnvironment environment, Action<Workload, Subject> onProcessStarting)
     {
+        if (environment.LoadAverage > QuietLoadAverage)
+        {
+            _notes.Add($"Other programs were running (load average {environment.LoadAverage}): do not trust rows with several threads.");
+        }
+
         foreach ((Workload workload, IReadOnlyList<Subject> subjects) in _plan.Entries)
         {
             RunWorkload(workload, subjects, onProcessStarting);

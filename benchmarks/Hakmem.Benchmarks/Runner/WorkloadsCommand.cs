@@ -17,7 +17,6 @@ internal static class WorkloadsCommand
     private const int DefaultRounds = 3;
     private const int RoundsPerProcess = 5;
     private const int QuickRoundsPerProcess = 2;
-    private const int RedirectedWidth = 140;
 
     private static readonly Subject[] s_allPeers = [.. SubjectCatalog.All.Where(subject => subject.Role == SubjectRole.Peer)];
 
@@ -71,13 +70,7 @@ internal static class WorkloadsCommand
             quick ? 1 : parsed.GetValue(s_rounds),
             quick ? QuickRoundsPerProcess : RoundsPerProcess);
 
-        IAnsiConsole console = AnsiConsole.Console;
-        if (Console.IsOutputRedirected)
-        {
-            // A file has no width; the default of 80 would break every row.
-            console.Profile.Width = RedirectedWidth;
-        }
-
+        IAnsiConsole console = TerminalConsole.Create();
         BenchmarkEnvironment environment = BenchmarkEnvironment.Current();
         ResultsTable.WriteHeader(console, environment, plan);
         ResultSet results = RunWithProgress(console, plan, environment);

@@ -37,5 +37,5 @@ internal static class SubjectCatalog
     /// <exception cref="ArgumentException">There is none of that name.</exception>
     public static Subject Find(string name) =>
         All.FirstOrDefault(subject => subject.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
-        ?? throw new ArgumentException($"There is no subject '{name}'. There are: {string.Join(", ", All.Select(s => s.Name))}.", nameof(name));
+        ?? throw new ArgumentException($"There is no subject '{name}'.", nameof(name));
 }

@@ -120,7 +120,7 @@ internal static class WorkloadCatalog
         },
         new LarsonWorkload("larson")
         {
-            Definition = "2 workers replace 8..1000 B blocks in 5000 slots each, and hand them to a new thread every 200 000 operations",
+            Definition = "2 workers replace 8..1000 B blocks in 5000 slots each; every 200 000 operations a new thread takes over",
             Exposes = "frees of other threads' blocks, threads that come and go",
             Operation = Pair,
             Operations = 4_000_000,
@@ -128,7 +128,7 @@ internal static class WorkloadCatalog
         },
         new XmallocWorkload("xmalloc")
         {
-            Definition = "1 producer allocates batches of 4096 blocks of 8..2048 B, 1 consumer frees them, 100 batches between them at most",
+            Definition = "1 producer allocates batches of 4096 blocks of 8..2048 B, 1 consumer frees them, at most 100 wait",
             Exposes = "memory that always dies on another thread",
             Operation = Pair,
             Operations = 4_000_000,
@@ -170,5 +170,5 @@ internal static class WorkloadCatalog
     /// <exception cref="ArgumentException">There is none of that name.</exception>
     public static Workload Find(string name) =>
         All.FirstOrDefault(workload => workload.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
-        ?? throw new ArgumentException($"There is no workload '{name}'. There are: {string.Join(", ", All.Select(w => w.Name))}.", nameof(name));
+        ?? throw new ArgumentException($"There is no workload '{name}'.", nameof(name));
 }

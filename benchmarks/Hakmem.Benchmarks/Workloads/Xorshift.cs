@@ -27,11 +27,11 @@ internal struct Xorshift
         return x;
     }
 
-    /// <summary>A number from 0 to <paramref name="count"/> - 1, by multiplication: a division would cost more than some allocations.</summary>
+    /// <summary>A number from 0 to <paramref name="count"/> - 1, by multiplication: some allocations are cheaper than a division.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public uint Below(uint count) => Scale(Next(), count);
 
-    /// <summary>Maps the upper half of a drawn number onto 0 to <paramref name="count"/> - 1, leaving its lower half for another use.</summary>
+    /// <summary>Maps a drawn number's upper half onto 0 to <paramref name="count"/> - 1; its lower half is left for another use.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint Scale(ulong drawn, uint count) => (uint)(((drawn >> 32) * count) >> 32);
 }
