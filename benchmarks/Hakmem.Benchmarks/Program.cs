@@ -1,0 +1,25 @@
+using System.CommandLine;
+using Hakmem.Benchmarks.Micro;
+using Hakmem.Benchmarks.Runner;
+
+namespace Hakmem.Benchmarks;
+
+/// <summary>The benchmark program; without arguments it explains itself.</summary>
+internal static class Program
+{
+    private static int Main(string[] arguments)
+    {
+        if (arguments is [RunOneCommand.Name, ..])
+        {
+            return RunOneCommand.Run(arguments);
+        }
+
+        if (MicroCommand.Matches(arguments))
+        {
+            return MicroCommand.Run(arguments);
+        }
+
+        RootCommand root = new("Benchmarks of the Hakmem allocator.") { WorkloadsCommand.Create(), ListCommand.Create(), MicroCommand.Create() };
+        return root.Parse(arguments.Length == 0 ? ["--help"] : arguments).Invoke();
+    }
+}

@@ -1,0 +1,85 @@
+using System;
+using System.Diagnostics;
+using System.IO;
+using System.Linq;
+using System.Reflection;
+using System.Text.Json;
+using System.Threading.Tasks;
+using Hakmem.Benchmarks.Subjects;
+using Hakmem.Benchmarks.Workloads;
+
+namespace Hakmem.Benchmarks.Runner;
+
+/// <summary>Starts this program again to measure one workload with one subject (see <see cref="RunOneCommand"/>).</summary>
+internal static class MeasuringProcess
+{
+    private const string PreloadVariable = "LD_PRELOAD";
+    private static readonly TimeSpan s_timeLimit = TimeSpan.FromMinutes(2);
+
+    /// <summary>Measures in a new process.</summary>
+    /// <exception cref="MeasuringFailedException">The process failed, hung or printed something else.</exception>
+    public static Measurement Run(Workload workload, Subject subject, int rounds)
+    {
+        using Process process = Process.Start(StartInfo(workload, subject, rounds))
+            ?? throw new MeasuringFailedException("the process did not start");
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        Task<string> errors = process.StandardError.ReadToEndAsync();
+        if (!process.WaitForExit(s_timeLimit))
+        {
+            process.Kill();
+            throw new MeasuringFailedException($"still running after {s_timeLimit.TotalSeconds:0} s");
+        }
+
+        if (process.ExitCode != 0)
+        {
+            throw new MeasuringFailedException($"exit code {process.ExitCode}: {FirstLine(errors.Result)}");
+        }
+
+        return Parse(output.Result);
+    }
+
+    private static ProcessStartInfo StartInfo(Workload workload, Subject subject, int rounds)
+    {
+        string program = Environment.ProcessPath
+            ?? throw new MeasuringFailedException("this program's own path is unknown");
+        ProcessStartInfo start = new(program)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+
+        // Started as "dotnet Hakmem.Benchmarks.dll", the program is the host and the assembly its first argument.
+        if (Path.GetFileNameWithoutExtension(program) == "dotnet")
+        {
+            start.ArgumentList.Add(Assembly.GetExecutingAssembly().Location);
+        }
+
+        foreach (string argument in RunOneCommand.Arguments(workload, subject, rounds))
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        if (subject.PreloadPath is { } library)
+        {
+            start.Environment[PreloadVariable] = library;
+        }
+
+        return start;
+    }
+
+    private static Measurement Parse(string output)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(output, ResultsJsonContext.Default.Measurement)
+                ?? throw new MeasuringFailedException("the process printed null");
+        }
+        catch (JsonException failure)
+        {
+            throw new MeasuringFailedException($"the process printed no result: {FirstLine(output)}", failure);
+        }
+    }
+
+    private static string FirstLine(string text) =>
+        text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).FirstOrDefault() ?? "no message";
+}

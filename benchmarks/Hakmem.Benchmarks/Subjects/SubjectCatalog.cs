@@ -1,0 +1,41 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+
+namespace Hakmem.Benchmarks.Subjects;
+
+/// <summary>Every subject, in the order of the table.</summary>
+internal static class SubjectCatalog
+{
+    /// <summary>The allocator whose rows stand for the project.</summary>
+    public const string Hakmem = "hakmem";
+
+    /// <summary>All subjects, present on this machine or not.</summary>
+    public static IReadOnlyList<Subject> All { get; } =
+    [
+        new AllocatorSubject<HakmemSubject>(Hakmem, SubjectRole.Ours, "HakmemAllocator.Shared, Alloc and Free"),
+        new ScopedBufferSubject("hakmem-buffer", "NativeBuffer<byte>, in nested using scopes"),
+        new BufferSubject<PooledOwnerBuffer<NativeMemoryPoolSource>>(
+            "hakmem-pool", SubjectRole.Ours, "NativeMemoryPool.Shared, an owner object a rental"),
+        new AllocatorSubject<NativeMemorySubject>(
+            "nativememory", SubjectRole.Peer, "NativeMemory: the C library's malloc"),
+        new AllocatorSubject<MimallocSubject>(
+            "mimalloc", SubjectRole.Peer, "native mimalloc through function pointers", () => MimallocLibrary.HowToGet),
+        new PreloadedSubject("jemalloc", "jemalloc preloaded under NativeMemory", "libjemalloc.so.2", "libjemalloc2"),
+        new PreloadedSubject(
+            "tcmalloc", "tcmalloc preloaded under NativeMemory", "libtcmalloc_minimal.so.4", "libtcmalloc-minimal4"),
+        new BufferSubject<ArrayPoolBuffer>("arraypool", SubjectRole.Peer, "ArrayPool<byte>.Shared"),
+        new BufferSubject<PooledOwnerBuffer<SharedMemoryPoolSource>>(
+            "memorypool", SubjectRole.Peer, "MemoryPool<byte>.Shared"),
+        new BufferSubject<NewArrayBuffer>("new-array", SubjectRole.Peer, "new byte[], left to the garbage collector"),
+        new BufferSubject<PooledOwnerBuffer<DotNextPoolSource>>(
+            "dotnext-pool", SubjectRole.Peer, "DotNext.Unsafe's UnmanagedMemoryPool<byte>"),
+        new AllocatorSubject<NullSubject>("null", SubjectRole.Baseline, "the empty loop: one fixed address for every block"),
+    ];
+
+    /// <summary>Finds a subject by name.</summary>
+    /// <exception cref="ArgumentException">There is none of that name.</exception>
+    public static Subject Find(string name) =>
+        All.FirstOrDefault(subject => subject.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
+        ?? throw new ArgumentException($"There is no subject '{name}'.", nameof(name));
+}

@@ -1,0 +1,80 @@
+using Hakmem.Benchmarks.Subjects;
+
+namespace Hakmem.Benchmarks.Workloads;
+
+/// <summary>Several buffers of one size out at once, rented and returned in turn: what a service does with its requests.</summary>
+internal sealed class BuffersWorkload : Workload
+{
+    private readonly int _bufferBytes;
+    private readonly int _outCount;
+
+    /// <summary>Describes the rental pattern.</summary>
+    /// <param name="name">The row's name.</param>
+    /// <param name="bufferBytes">The size of a buffer.</param>
+    /// <param name="outCount">How many are out at once: an even number, for <see cref="HoldInScopes"/> goes two at a time.</param>
+    public BuffersWorkload(string name, int bufferBytes, int outCount)
+        : base(name)
+    {
+        _bufferBytes = bufferBytes;
+        _outCount = outCount;
+    }
+
+    public override WorkloadBody? ForAllocator<T>() => ForBuffer<BlockBuffer<T>>();
+
+    public override WorkloadBody? ForBuffer<T>() => operations =>
+    {
+        long laps = (operations + _outCount - 1) / _outCount;
+        Loop(new T[_outCount], _bufferBytes, laps);
+        return laps * _outCount;
+    };
+
+    public override WorkloadBody? ForScopedBuffer() => operations =>
+    {
+        long laps = (operations + _outCount - 1) / _outCount;
+        ScopedLoop(_outCount, _bufferBytes, laps);
+        return laps * _outCount;
+    };
+
+    private static void Loop<T>(T[] buffers, int byteCount, long laps)
+        where T : struct, IBufferSubject<T>
+    {
+        for (long lap = 0; lap < laps; lap++)
+        {
+            for (int i = 0; i < buffers.Length; i++)
+            {
+                T buffer = T.Rent(byteCount);
+                buffer.Touch(byteCount);
+                buffers[i] = buffer;
+            }
+
+            for (int i = 0; i < buffers.Length; i++)
+            {
+                buffers[i].Return();
+            }
+        }
+    }
+
+    private static void ScopedLoop(int outCount, int byteCount, long laps)
+    {
+        for (long lap = 0; lap < laps; lap++)
+        {
+            HoldInScopes(outCount, byteCount);
+        }
+    }
+
+    // Scopes end in the reverse order of their rentals, so this form returns last in, first out. Two to a call halves the
+    // share of the recursion, which the other subjects' loop does not have.
+    private static void HoldInScopes(int outCount, int byteCount)
+    {
+        using NativeBuffer<byte> first = HakmemAllocator.Shared.Rent<byte>(byteCount);
+        first[0] = 1;
+        first[byteCount - 1] = 1;
+        using NativeBuffer<byte> second = HakmemAllocator.Shared.Rent<byte>(byteCount);
+        second[0] = 1;
+        second[byteCount - 1] = 1;
+        if (outCount > 2)
+        {
+            HoldInScopes(outCount - 2, byteCount);
+        }
+    }
+}

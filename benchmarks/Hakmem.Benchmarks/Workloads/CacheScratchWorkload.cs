@@ -1,0 +1,68 @@
+using System.Threading;
+using Hakmem.Benchmarks.Subjects;
+
+namespace Hakmem.Benchmarks.Workloads;
+
+/// <summary>
+/// Each thread frees one tiny block it was given, then allocates one of its own and writes to it ten thousand times, again and
+/// again. The given blocks are neighbours: an allocator that hands them out again to the threads that freed them makes the
+/// threads write to one cache line, and every write waits for the other processor (Berger's Hoard: passive false sharing).
+/// </summary>
+internal sealed unsafe class CacheScratchWorkload : Workload
+{
+    private const int ThreadCount = 2;
+    private const nuint BlockBytes = 8;
+    private const int WritesPerBlock = 10_000;
+
+    public CacheScratchWorkload(string name)
+        : base(name)
+    {
+    }
+
+    public override WorkloadBody ForAllocator<T>() => Run<T>;
+
+    private static long Run<T>(long operations)
+        where T : struct, IAllocatorSubject
+    {
+        const long WritesPerLap = (long)ThreadCount * WritesPerBlock;
+        long laps = (operations + WritesPerLap - 1) / WritesPerLap;
+        void** given = PointerTable.Rent(ThreadCount);
+        for (int i = 0; i < ThreadCount; i++)
+        {
+            given[i] = T.Alloc(BlockBytes);
+            Block.Touch(given[i], BlockBytes);
+        }
+
+        using (Barrier start = new(ThreadCount))
+        {
+            Crew.Run(ThreadCount, index =>
+            {
+                T.Free(given[index]);
+
+                // Without it the first thread may be done before the second has begun.
+                start.SignalAndWait();
+                for (long lap = 0; lap < laps; lap++)
+                {
+                    WriteOne<T>();
+                }
+            });
+        }
+
+        PointerTable.Return(given);
+        return laps * WritesPerLap;
+    }
+
+    private static void WriteOne<T>()
+        where T : struct, IAllocatorSubject
+    {
+        byte* block = (byte*)T.Alloc(BlockBytes);
+        Block.Touch(block, BlockBytes);
+        for (int i = 0; i < WritesPerBlock; i++)
+        {
+            // Volatile, or the compiler keeps the counter in a register and writes once.
+            Volatile.Write(ref *block, (byte)(Volatile.Read(ref *block) + 1));
+        }
+
+        T.Free(block);
+    }
+}

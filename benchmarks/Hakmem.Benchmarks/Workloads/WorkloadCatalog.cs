@@ -1,0 +1,174 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+
+namespace Hakmem.Benchmarks.Workloads;
+
+/// <summary>Every workload, in the order of the table.</summary>
+internal static class WorkloadCatalog
+{
+    private const string Pair = "alloc + free";
+    private const string Step = "alloc or free";
+    private const string Rental = "rent + return";
+
+    private static readonly TinyHotWorkload s_tinyHot = new("tiny-hot")
+    {
+        Definition = "one 64 B block: alloc, touch, free",
+        Exposes = "the fast path",
+        Operation = Pair,
+        Operations = 10_000_000,
+    };
+
+    private static readonly BatchWorkload s_batch = new("batch")
+    {
+        Definition = "50 blocks of 64 B, then all of them freed",
+        Exposes = "the depth of the thread's cache",
+        Operation = Pair,
+        Operations = 10_000_000,
+    };
+
+    /// <summary>All workloads.</summary>
+    public static IReadOnlyList<Workload> All { get; } =
+    [
+        s_tinyHot,
+        s_batch,
+        new OpaqueWorkload("opaque-tiny", s_tinyHot)
+        {
+            Definition = "tiny-hot through calls that are never inlined",
+            Exposes = "what every call has to look up again, the thread's cache above all",
+            Operation = Pair,
+            Operations = 10_000_000,
+        },
+        new OpaqueWorkload("opaque-batch", s_batch)
+        {
+            Definition = "batch through calls that are never inlined",
+            Exposes = "the same, with blocks that are not the last one freed",
+            Operation = Pair,
+            Operations = 10_000_000,
+        },
+        new SlotChurnWorkload("random-mixed", slotCount: 256, minimumBytes: 16, maximumBytes: 1040)
+        {
+            Definition = "256 slots at random: free a full one, fill an empty one with 16..1040 B",
+            Exposes = "many size classes in use at once",
+            Operation = Step,
+            Operations = 10_000_000,
+        },
+        new SlotChurnWorkload("random-mixed-cold", slotCount: 256, minimumBytes: 16, maximumBytes: 1040)
+        {
+            Definition = "random-mixed, a million steps in a process that has done nothing yet",
+            Exposes = "start-up and page faults",
+            Operation = Step,
+            Operations = 1_000_000,
+            RunsOnce = true,
+        },
+        new SlotChurnWorkload("mid", slotCount: 64, minimumBytes: 1 << 10, maximumBytes: 64 << 10)
+        {
+            Definition = "64 slots at random: free a full one, fill an empty one with 1..64 KiB",
+            Exposes = "the mid pool",
+            Operation = Step,
+            Operations = 10_000_000,
+        },
+        new WindowsWorkload("windows")
+        {
+            Definition = "tables of 1..1000 B blocks freed part in order, part in reverse, a fifth kept for a pass",
+            Exposes = "mixed order of frees, more blocks than a thread's cache holds",
+            Operation = Pair,
+            Operations = 5_000_000,
+        },
+        new GrowWorkload("grow")
+        {
+            Definition = "realloc from 16 B by half again up to 4 MiB",
+            Exposes = "growth in place, moving pages instead of copying them",
+            Operation = "realloc",
+            Operations = 100_000,
+        },
+        new LargeWorkload("large")
+        {
+            Definition = "20 slots of 5..25 MiB replaced at random, every page touched",
+            Exposes = "mapping churn and the faults it brings",
+            Operation = Pair,
+            Operations = 500,
+            MinimumOperations = 100,
+        },
+        new BuffersWorkload("buffers-64b", bufferBytes: 64, outCount: 16)
+        {
+            Definition = "buffers of 64 B, 16 out at a time",
+            Exposes = "a pool's cost by itself",
+            Operation = Rental,
+            Operations = 5_000_000,
+        },
+        new BuffersWorkload("buffers-4k", bufferBytes: 4 << 10, outCount: 16)
+        {
+            Definition = "buffers of 4 KiB, 16 out at a time",
+            Exposes = "what services do",
+            Operation = Rental,
+            Operations = 5_000_000,
+        },
+        new BuffersWorkload("buffers-64k", bufferBytes: 64 << 10, outCount: 4)
+        {
+            Definition = "buffers of 64 KiB, 4 out at a time",
+            Exposes = "the same for sockets' and files' buffers",
+            Operation = Rental,
+            Operations = 5_000_000,
+        },
+        new BuffersWorkload("buffers-1m", bufferBytes: 1 << 20, outCount: 2)
+        {
+            Definition = "buffers of 1 MiB, 2 out at a time",
+            Exposes = "where allocators give up caching and ask the kernel",
+            Operation = Rental,
+            Operations = 5_000_000,
+        },
+        new LarsonWorkload("larson")
+        {
+            Definition = "2 workers replace 8..1000 B blocks in 5000 slots each; every 200 000 operations a new thread takes over",
+            Exposes = "frees of other threads' blocks, threads that come and go",
+            Operation = Pair,
+            Operations = 4_000_000,
+            MinimumOperations = 4_000_000,
+        },
+        new XmallocWorkload("xmalloc")
+        {
+            Definition = "1 producer allocates batches of 4096 blocks of 8..2048 B, 1 consumer frees them, at most 100 wait",
+            Exposes = "memory that always dies on another thread",
+            Operation = Pair,
+            Operations = 4_000_000,
+            MinimumOperations = 1_000_000,
+        },
+        new AsyncWorkload("async")
+        {
+            Definition = "16 tasks rent 4 KiB, await a yield, and return it on whatever thread resumes",
+            Exposes = "buffers that change threads at every await",
+            Operation = Rental,
+            Operations = 500_000,
+        },
+        new StressWorkload("mstress")
+        {
+            Definition = "threads with long and short lives, blocks kept and swapped through 1000 shared slots, 2 % far larger; all verified",
+            Exposes = "migration, fragmentation, correctness",
+            Operation = Pair,
+            Operations = 400_000,
+            MinimumOperations = 400_000,
+        },
+        new CacheScratchWorkload("cache-scratch")
+        {
+            Definition = "2 threads each free one of two neighbouring 8 B blocks, then allocate 8 B, write 10 000 times, free",
+            Exposes = "false sharing between threads",
+            Operation = "write",
+            Operations = 50_000_000,
+        },
+        new ThreadChurnWorkload("thread-churn")
+        {
+            Definition = "400 rounds of 8 threads, 50 blocks of 128 B each, freed by others",
+            Exposes = "what dead threads leave behind",
+            Operation = "thread",
+            Operations = 400 * ThreadChurnWorkload.ThreadsPerRound,
+            RunsOnce = true,
+        },
+    ];
+
+    /// <summary>Finds a workload by name.</summary>
+    /// <exception cref="ArgumentException">There is none of that name.</exception>
+    public static Workload Find(string name) =>
+        All.FirstOrDefault(workload => workload.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
+        ?? throw new ArgumentException($"There is no workload '{name}'.", nameof(name));
+}
