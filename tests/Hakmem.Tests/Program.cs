@@ -1,0 +1,28 @@
+using System;
+using System.Linq;
+using System.Threading.Tasks;
+using Hakmem.Tests.Children;
+using Hakmem.Tests.Support;
+using Xunit.MicrosoftTestingPlatform;
+
+namespace Hakmem.Tests;
+
+// Three ways in: a child process of a test (`child <scenario> [args]`), a server-mode run started by `dotnet test`, and the
+// ordinary console run, whose last line is the count of what passed and failed.
+internal static class Program
+{
+    private static Task<int> Main(string[] args)
+    {
+        if (args is ["child", var scenario, ..])
+        {
+            return Task.FromResult(ChildScenarios.Run(scenario, args[2..]));
+        }
+
+        if (args.Any(argument => argument is "--server" or "--internal-msbuild-node"))
+        {
+            return TestPlatformTestFramework.RunAsync(args, SelfRegisteredExtensions.AddSelfRegisteredExtensions);
+        }
+
+        return ConsoleTestRun.RunAsync(args);
+    }
+}

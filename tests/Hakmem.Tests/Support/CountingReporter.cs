@@ -1,0 +1,32 @@
+using System.Threading.Tasks;
+using Hakmem.Tests.Support;
+using Xunit.Runner.Common;
+using Xunit.Sdk;
+
+[assembly: RegisterRunnerReporter(typeof(CountingReporter))]
+
+namespace Hakmem.Tests.Support;
+
+// xunit's default reporter, which also keeps the final counts for ConsoleTestRun's last line.
+internal sealed class CountingReporter : IRunnerReporter
+{
+    public const string Switch = "counting";
+
+    // Written once, by the message handler at the end of the run; read after the run has returned.
+    public static RunCounts? Counts { get; set; }
+
+    public bool CanBeEnvironmentallyEnabled => false;
+
+    public string Description => "show standard progress messages, and the counts on the last line";
+
+    public bool ForceNoLogo => false;
+
+    public bool IsEnvironmentallyEnabled => false;
+
+    public string RunnerSwitch => Switch;
+
+    public ValueTask<IRunnerReporterMessageHandler> CreateMessageHandler(IRunnerLogger logger, IMessageSink? diagnosticMessageSink)
+    {
+        return new(new CountingReporterMessageHandler(logger));
+    }
+}

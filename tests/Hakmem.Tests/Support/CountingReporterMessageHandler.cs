@@ -1,0 +1,19 @@
+using System.Linq;
+using Xunit.Runner.Common;
+
+namespace Hakmem.Tests.Support;
+
+internal sealed class CountingReporterMessageHandler(IRunnerLogger logger) : DefaultRunnerReporterMessageHandler(logger)
+{
+    protected override void HandleTestExecutionSummaries(MessageHandlerArgs<TestExecutionSummaries> args)
+    {
+        base.HandleTestExecutionSummaries(args);
+        var summaries = args.Message.SummariesByAssemblyUniqueID.Select(entry => entry.Summary).ToArray();
+
+        // An error is a failure outside a test, such as a fixture's Dispose that throws: it fails the run too.
+        CountingReporter.Counts = new RunCounts(
+            Passed: summaries.Sum(summary => summary.Passed),
+            Failed: summaries.Sum(summary => summary.Failed + summary.Errors),
+            Skipped: summaries.Sum(summary => summary.Skipped));
+    }
+}
