@@ -1,0 +1,25 @@
+using System;
+using System.Globalization;
+using Xunit.Sdk;
+
+namespace Hakmem.Tests.Support;
+
+// Runs a randomised test with a seed that its failure names, and that the environment variable can bring back.
+internal static class Seeded
+{
+    public const string SeedVariable = "HAKMEM_TEST_SEED";
+
+    public static void Run(Action<int> test)
+    {
+        string? given = Environment.GetEnvironmentVariable(SeedVariable);
+        int seed = given is null ? Random.Shared.Next() : int.Parse(given, CultureInfo.InvariantCulture);
+        try
+        {
+            test(seed);
+        }
+        catch (Exception failure)
+        {
+            throw new XunitException($"Failed with {SeedVariable}={seed}: {failure.Message}", failure);
+        }
+    }
+}
