@@ -1,0 +1,6 @@
+namespace Hakmem.Tests.BadInput;
+
+public sealed class StandardHardeningTests() : BadPointerConformance(HardeningLevel.Standard)
+{
+    protected override bool ReportsEveryDoubleFreeAtTheCall => false;
+}
