@@ -1,0 +1,13 @@
+namespace Hakmem.Tests.Properties;
+
+// What one step of a generated sequence does.
+public enum HeapAction
+{
+    Alloc,
+    AllocZeroed,
+    AlignedAlloc,
+    Realloc,
+    Free,
+    UsableSize,
+    Trim,
+}

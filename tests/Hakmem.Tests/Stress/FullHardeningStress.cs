@@ -1,0 +1,3 @@
+namespace Hakmem.Tests.Stress;
+
+public sealed class FullHardeningStress() : StressConformance(new HakmemAllocator(new HakmemOptions { Hardening = HardeningLevel.Full }));
