@@ -2,13 +2,27 @@ using System;
 
 namespace Hakmem.Tests.Children;
 
-// What a child process can be told to do. Each scenario prints its findings to standard output for the test that started it.
+// What a child process can be told to do. Each scenario prints its figures to standard output for the test that started it, and
+// fails by an unhandled exception, which gives the process a non-zero exit code.
 internal static class ChildScenarios
 {
+    public const string ResidentSet = "resident-set";
+    public const string SmallAddressSpace = "small-address-space";
+    public const string SharedInitialisation = "shared-initialisation";
+
     public static int Run(string name, string[] args)
     {
         switch (name)
         {
+            case ResidentSet:
+                ResidentSetScenario.Run(args);
+                return 0;
+            case SmallAddressSpace:
+                SmallAddressSpaceScenario.Run();
+                return 0;
+            case SharedInitialisation:
+                SharedInitialisationScenario.Run();
+                return 0;
             default:
                 Console.Error.WriteLine($"There is no child scenario '{name}'.");
                 return 2;

@@ -2,46 +2,46 @@ using System;
 using System.Collections.Concurrent;
 using System.Collections.Generic;
 using System.Threading;
+using Xunit;
 
 namespace Hakmem.Tests.Support;
 
-// Real threads rather than pool threads, since what matters is whether a thread is alive: after Run, all of them are dead.
+// Real threads rather than pool threads, since what matters is whether a thread is alive: when a method here returns, all are dead.
 internal static class Workers
 {
     // Far beyond what any test takes: only a deadlock gets there.
     private static readonly TimeSpan s_deadlock = TimeSpan.FromMinutes(2);
 
-    public static void Run(int count, Action<int> body)
+    public static void RunOne(Action body) => Run(1, _ => body());
+
+    public static void Run(int count, Action<int> body) => RunAndHold(count, body, whileIdle: null);
+
+    // Keeps the threads alive and idle after the body, while the calling thread does something.
+    public static void RunAndHold(int count, Action<int> body, Action? whileIdle)
     {
         ConcurrentQueue<Exception> failures = new();
+        using CountdownEvent idle = new(count);
+        using ManualResetEventSlim release = new(initialState: whileIdle is null);
         List<Thread> threads = [];
         for (int i = 0; i < count; i++)
         {
             int index = i;
-            Thread thread = new(() =>
-            {
-                try
-                {
-                    body(index);
-                }
-                catch (Exception failure)
-                {
-                    failures.Enqueue(failure);
-                }
-            })
-            {
-                IsBackground = true,
-            };
-            threads.Add(thread);
+            threads.Add(new Thread(() => RunThread(() => body(index), failures, idle, release)) { IsBackground = true });
         }
 
         threads.ForEach(thread => thread.Start());
-        foreach (Thread thread in threads)
+        try
         {
-            if (!thread.Join(s_deadlock))
+            if (whileIdle is not null)
             {
-                throw new TimeoutException($"A worker thread did not finish within {s_deadlock}.");
+                Assert.True(idle.Wait(s_deadlock, CancellationToken.None), $"The worker threads were not done within {s_deadlock}.");
+                whileIdle();
             }
+        }
+        finally
+        {
+            release.Set();
+            threads.ForEach(thread => Assert.True(thread.Join(s_deadlock), $"A worker thread did not end within {s_deadlock}."));
         }
 
         if (!failures.IsEmpty)
@@ -50,5 +50,18 @@ internal static class Workers
         }
     }
 
-    public static void RunOne(Action body) => Run(1, _ => body());
+    private static void RunThread(Action body, ConcurrentQueue<Exception> failures, CountdownEvent idle, ManualResetEventSlim release)
+    {
+        try
+        {
+            body();
+        }
+        catch (Exception failure)
+        {
+            failures.Enqueue(failure);
+        }
+
+        idle.Signal();
+        release.Wait();
+    }
 }

@@ -1,0 +1,53 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.IO;
+using System.Threading.Tasks;
+using Xunit;
+
+namespace Hakmem.Tests.Children;
+
+// Starts this very program as `child <scenario> [args]`, for what needs a process of its own.
+internal static class ChildProcess
+{
+    private static readonly TimeSpan s_hang = TimeSpan.FromMinutes(2);
+
+    public static ChildResult Run(string scenario, string[]? args = null, IReadOnlyDictionary<string, string>? environment = null, long addressSpaceBytes = 0)
+    {
+        string program = Path.Combine(AppContext.BaseDirectory, "Hakmem.Tests");
+        ProcessStartInfo start = new() { RedirectStandardOutput = true, RedirectStandardError = true };
+        if (addressSpaceBytes == 0)
+        {
+            start.FileName = program;
+        }
+        else
+        {
+            // The limit is set by a shell that then becomes the child. The runtime's own heap needs to be told, too.
+            start.FileName = "/bin/sh";
+            start.ArgumentList.Add("-c");
+            start.ArgumentList.Add($"ulimit -v {addressSpaceBytes / 1024} && exec \"$0\" \"$@\"");
+            start.ArgumentList.Add(program);
+            start.Environment["DOTNET_GCHeapHardLimit"] = "8000000";
+        }
+
+        start.ArgumentList.Add("child");
+        start.ArgumentList.Add(scenario);
+        Array.ForEach(args ?? [], start.ArgumentList.Add);
+        foreach ((string name, string value) in environment ?? new Dictionary<string, string>())
+        {
+            start.Environment[name] = value;
+        }
+
+        using Process process = Process.Start(start)!;
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        if (!process.WaitForExit(s_hang))
+        {
+            process.Kill(entireProcessTree: true);
+            Assert.Fail($"The child process '{scenario}' did not end within {s_hang}.");
+        }
+
+        process.WaitForExit();
+        return new ChildResult(process.ExitCode, output.GetAwaiter().GetResult(), error.GetAwaiter().GetResult());
+    }
+}

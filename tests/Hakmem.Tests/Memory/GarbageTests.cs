@@ -1,0 +1,103 @@
+using System;
+using Hakmem.Tests.Support;
+using Xunit;
+
+namespace Hakmem.Tests.Memory;
+
+// In steady state no member makes managed garbage.
+public sealed unsafe class GarbageTests : IDisposable
+{
+    private readonly HakmemAllocator _heap = new();
+
+    public void Dispose() => _heap.Dispose();
+
+    [Fact]
+    public void AllocAndFreeMakeNoGarbage()
+    {
+        foreach (HakmemAllocator heap in new[] { _heap, HakmemAllocator.Shared })
+        {
+            foreach (nuint size in new nuint[] { 0, BlockSizes.Tiny, 1_024, 5_000, BlockSizes.Mid, BlockSizes.MiB, 2 * BlockSizes.SuperSlab })
+            {
+                AssertNoGarbage(() =>
+                {
+                    heap.Free(heap.Alloc(size));
+                    heap.Free(heap.AllocZeroed(size));
+                    heap.Free(heap.AlignedAlloc(size, 64));
+                    if (heap.TryAlloc(size, out void* pointer))
+                    {
+                        heap.UsableSize(pointer);
+                        heap.Owns(pointer);
+                        heap.Free(pointer);
+                    }
+                });
+            }
+        }
+    }
+
+    [Fact]
+    public void WindowsOfManyBlocksMakeNoGarbage()
+    {
+        // More blocks than a thread's cache holds, so that every round goes through the depot and the spans.
+        nint[] window = new nint[3_000];
+        foreach (nuint size in new nuint[] { 48, BlockSizes.Tiny, 1_000 })
+        {
+            AssertNoGarbage(
+                () =>
+                {
+                    for (int i = 0; i < window.Length; i++)
+                    {
+                        window[i] = (nint)_heap.Alloc(size);
+                    }
+
+                    for (int i = 0; i < window.Length; i++)
+                    {
+                        _heap.Free((void*)window[i]);
+                    }
+                },
+                rounds: 50);
+        }
+    }
+
+    [Fact]
+    public void ReallocMakesNoGarbage()
+    {
+        AssertNoGarbage(() =>
+        {
+            void* pointer = _heap.Realloc(null, 10);
+            pointer = _heap.Realloc(pointer, 1_000);
+            pointer = _heap.Realloc(pointer, BlockSizes.Mid);
+            pointer = _heap.Realloc(pointer, BlockSizes.SuperSlab);
+            pointer = _heap.Realloc(pointer, 10);
+            _heap.Free(pointer);
+        });
+    }
+
+    [Fact]
+    public void BufferRentalMakesNoGarbage()
+    {
+        AssertNoGarbage(() =>
+        {
+            using NativeBuffer<int> small = _heap.Rent<int>(10);
+            using NativeBuffer<long> big = _heap.Rent<long>(10_000, zeroed: true);
+            small[9] = 1;
+            big.Span[9_999] = small[9];
+        });
+    }
+
+    private static void AssertNoGarbage(Action action, int rounds = 2_000)
+    {
+        // The warm-up compiles, and lets caches grow to what the action needs.
+        for (int i = 0; i < rounds; i++)
+        {
+            action();
+        }
+
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < rounds; i++)
+        {
+            action();
+        }
+
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+}

@@ -1,0 +1,190 @@
+using System;
+using System.Collections.Concurrent;
+using System.Collections.Generic;
+using Hakmem.Tests.Support;
+using Xunit;
+
+namespace Hakmem.Tests.Memory;
+
+// After everything is freed, Trim gives back all but a stated constant, from any thread, with threads dead or alive.
+public sealed unsafe class MemoryGivenBackTests : IDisposable
+{
+    // What may stay dirty for each live thread that has used the heap and now sits idle: its cache cannot be emptied by others.
+    private const long DirtyBytesPerLiveThread = 4L << 20;
+
+    private readonly HakmemAllocator _heap = new();
+
+    public void Dispose() => _heap.Dispose();
+
+    [Fact]
+    public void EachKindOfSizeIsGivenBackEntirely()
+    {
+        foreach (nuint size in new nuint[] { 1, BlockSizes.Tiny, 1_024, 1_025, 10_000, BlockSizes.Mid, BlockSizes.MiB, BlockSizes.SuperSlab, BlockSizes.Large })
+        {
+            UseAndFree(size, 32 * BlockSizes.MiB);
+            AssertNothingLeftAfterTrim();
+        }
+    }
+
+    [Fact]
+    public void AMixIsGivenBackEntirely()
+    {
+        UseAndFreeMix(seed: 1);
+        AssertNothingLeftAfterTrim();
+        UseAndFreeMix(seed: 2);
+        AssertNothingLeftAfterTrim();
+    }
+
+    [Fact]
+    public void AlignedBlocksAreGivenBackEntirely()
+    {
+        List<Block> blocks = [];
+        for (nuint alignment = 1; alignment <= 16 * BlockSizes.MiB; alignment *= 2)
+        {
+            blocks.Add(Block.Filled(_heap.AlignedAlloc(1_000, alignment), 1_000, 1));
+            blocks.Add(Block.Filled(_heap.AlignedAlloc(BlockSizes.SuperSlab, alignment), BlockSizes.SuperSlab, 2));
+        }
+
+        blocks.ForEach(block => block.VerifyAndFree(_heap));
+        AssertNothingLeftAfterTrim();
+    }
+
+    [Fact]
+    public void ThreadsThatDiedLeaveNothing()
+    {
+        Workers.Run(8, UseAndFreeMix);
+        AssertNothingLeftAfterTrim();
+    }
+
+    [Fact]
+    public void BlocksOfDeadThreadsFreedByAnotherLeaveNothing()
+    {
+        ConcurrentQueue<Block> blocks = new();
+        Workers.Run(4, index =>
+        {
+            Random random = new(index);
+            for (int i = 0; i < 5_000; i++)
+            {
+                blocks.Enqueue(Block.Allocate(_heap, BlockSizes.RandomSmall(random), (uint)i));
+            }
+        });
+        Workers.RunOne(() =>
+        {
+            while (blocks.TryDequeue(out Block block))
+            {
+                block.VerifyAndFree(_heap);
+            }
+        });
+        AssertNothingLeftAfterTrim();
+    }
+
+    [Fact]
+    public void TrimFromAThreadThatNeverUsedTheHeapGivesBackEverything()
+    {
+        Workers.Run(2, UseAndFreeMix);
+        Workers.RunOne(_heap.Trim);
+        AssertNothingLeft();
+    }
+
+    [Fact]
+    public void IdleLiveThreadsKeepNoMoreThanTheStatedConstant()
+    {
+        const int Threads = 4;
+        void Use(int index)
+        {
+            UseAndFreeMix(index);
+            UseAndFree(BlockSizes.Tiny, 8 * BlockSizes.MiB);
+            UseAndFree(BlockSizes.Mid, 8 * BlockSizes.MiB);
+        }
+
+        Workers.RunAndHold(Threads, Use, whileIdle: () =>
+        {
+            _heap.Trim();
+            HakmemStatistics statistics = _heap.GetStatistics();
+            Assert.Equal(0, statistics.LiveBlocks);
+            Assert.True(
+                statistics.DirtyBytes <= Threads * DirtyBytesPerLiveThread,
+                $"{statistics.DirtyBytes} bytes are still dirty with {Threads} idle threads.");
+        });
+        AssertNothingLeftAfterTrim();
+    }
+
+    [Fact]
+    public void GenerationsOfThreadsDoNotPileUpWithoutATrim()
+    {
+        // Each thread has a mebibyte of tiny blocks and frees them all before it dies. Nothing here waits for the garbage
+        // collector or trims: dead threads' caches must be taken over by those that come after.
+        const long PeakBytes = 24L << 20;
+        for (int generation = 0; generation < 150; generation++)
+        {
+            Workers.Run(2, _ => UseAndFree(BlockSizes.Tiny, BlockSizes.MiB));
+        }
+
+        HakmemStatistics statistics = _heap.GetStatistics();
+        Assert.True(statistics.PeakCommittedBytes <= PeakBytes, $"{statistics.PeakCommittedBytes} bytes were committed for 2 MiB of live blocks.");
+        AssertNothingLeftAfterTrim();
+    }
+
+    [Fact]
+    public void WhatIsFreedInOneClassIsRoomForAnother()
+    {
+        // Without a trim: spans that emptied must not stay with their class.
+        const long PeakBytes = 96L << 20;
+        foreach (nuint size in BlockSizes.Classes)
+        {
+            UseAndFree(size, 16 * BlockSizes.MiB);
+        }
+
+        HakmemStatistics statistics = _heap.GetStatistics();
+        Assert.True(statistics.PeakCommittedBytes <= PeakBytes, $"{statistics.PeakCommittedBytes} bytes were committed for 16 MiB of live blocks.");
+    }
+
+    private void UseAndFreeMix(int seed)
+    {
+        Random random = new(seed);
+        List<Block> blocks = [];
+        for (int i = 0; i < 4_000; i++)
+        {
+            blocks.Add(Block.Allocate(_heap, BlockSizes.RandomSmall(random), (uint)i));
+        }
+
+        for (int i = 0; i < 6; i++)
+        {
+            blocks.Add(Block.Allocate(_heap, (nuint)random.Next(1 << 20, 6 << 20), (uint)i));
+        }
+
+        Block[] order = [.. blocks];
+        random.Shuffle(order);
+        Array.ForEach(order, block => block.VerifyAndFree(_heap));
+    }
+
+    private void UseAndFree(nuint size, nuint totalBytes)
+    {
+        List<Block> blocks = [];
+        nuint count = nuint.Min(totalBytes / size, 200_000) + 1;
+        for (nuint i = 0; i < count; i++)
+        {
+            blocks.Add(Block.Allocate(_heap, size, (uint)i));
+        }
+
+        blocks.ForEach(block => block.VerifyAndFree(_heap));
+    }
+
+    private void AssertNothingLeftAfterTrim()
+    {
+        _heap.Trim();
+        AssertNothingLeft();
+    }
+
+    private void AssertNothingLeft()
+    {
+        HakmemStatistics statistics = _heap.GetStatistics();
+        Assert.Equal(0, statistics.LiveBlocks);
+        Assert.Equal(0, statistics.LiveBytes);
+        Assert.Equal(0, statistics.CachedBytes);
+        Assert.Equal(0, statistics.DirtyBytes);
+        Assert.Equal(0, statistics.SuperSlabsInUse);
+        Assert.Equal(0, statistics.SuperSlabsCached);
+        Assert.Equal(0, statistics.CommittedBytes);
+    }
+}
