@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Concurrent;
 using System.Collections.Generic;
+using System.Linq;
 using Hakmem.Tests.Support;
 using Xunit;
 
@@ -9,8 +10,9 @@ namespace Hakmem.Tests.Memory;
 // After everything is freed, Trim gives back all but a stated constant, from any thread, with threads dead or alive.
 public sealed unsafe class MemoryGivenBackTests : IDisposable
 {
-    // What may stay dirty for each live thread that has used the heap and now sits idle: its cache cannot be emptied by others.
-    private const long DirtyBytesPerLiveThread = 4L << 20;
+    // What may stay dirty for each live thread that has used the heap and now sits idle: nobody else may empty its cache, and the
+    // spans that its cached blocks lie in stay whole.
+    private static readonly long s_dirtyBytesPerLiveThread = 2 * new HakmemOptions().ThreadCacheBytes;
 
     private readonly HakmemAllocator _heap = new();
 
@@ -103,10 +105,36 @@ public sealed unsafe class MemoryGivenBackTests : IDisposable
             HakmemStatistics statistics = _heap.GetStatistics();
             Assert.Equal(0, statistics.LiveBlocks);
             Assert.True(
-                statistics.DirtyBytes <= Threads * DirtyBytesPerLiveThread,
+                statistics.DirtyBytes <= Threads * s_dirtyBytesPerLiveThread,
                 $"{statistics.DirtyBytes} bytes are still dirty with {Threads} idle threads.");
         });
         AssertNothingLeftAfterTrim();
+    }
+
+    [Fact]
+    public void AnIdleThreadsCacheHoldsNoMoreThanItMay()
+    {
+        // Beyond the budget, each class that the thread uses may have two blocks.
+        const int Threads = 3;
+        const long Budget = 256 << 10;
+        nuint[] sizes = [64, 1_024, BlockSizes.Mid];
+        long most = Threads * (Budget + (2 * sizes.Sum(size => (long)BlockSizes.ClassOf(size))));
+        using HakmemAllocator heap = new(new HakmemOptions { ThreadCacheBytes = Budget });
+        void Use(int index)
+        {
+            foreach (nuint size in sizes)
+            {
+                UseAndFree(heap, size, 4 * BlockSizes.MiB);
+            }
+        }
+
+        Workers.RunAndHold(Threads, Use, whileIdle: () =>
+        {
+            heap.Trim();
+            Assert.InRange(heap.GetStatistics().CachedBytes, 0, most);
+        });
+        heap.Trim();
+        Assert.Equal(0, heap.GetStatistics().CommittedBytes);
     }
 
     [Fact]
@@ -158,16 +186,18 @@ public sealed unsafe class MemoryGivenBackTests : IDisposable
         Array.ForEach(order, block => block.VerifyAndFree(_heap));
     }
 
-    private void UseAndFree(nuint size, nuint totalBytes)
+    private void UseAndFree(nuint size, nuint totalBytes) => UseAndFree(_heap, size, totalBytes);
+
+    private static void UseAndFree(HakmemAllocator heap, nuint size, nuint totalBytes)
     {
         List<Block> blocks = [];
         nuint count = nuint.Min(totalBytes / size, 200_000) + 1;
         for (nuint i = 0; i < count; i++)
         {
-            blocks.Add(Block.Allocate(_heap, size, (uint)i));
+            blocks.Add(Block.Allocate(heap, size, (uint)i));
         }
 
-        blocks.ForEach(block => block.VerifyAndFree(_heap));
+        blocks.ForEach(block => block.VerifyAndFree(heap));
     }
 
     private void AssertNothingLeftAfterTrim()

@@ -16,6 +16,9 @@ internal static class Generators
         (6, Gen.Int[65_537, 1 << 20]),
         (1, Gen.Int[(1 << 20) + 1, 20 << 20]));
 
+    // Mostly within a span's reach, some that need whole SuperSlabs.
+    public static Gen<int> AlignmentLog2 { get; } = Gen.Frequency((12, Gen.Int[0, 12]), (3, Gen.Int[13, 17]), (1, Gen.Int[18, 23]));
+
     public static Gen<HeapStep> Step(int heaps) => Gen.Select(
         Gen.Frequency(
             (30, HeapAction.Alloc),
@@ -28,6 +31,6 @@ internal static class Generators
         Gen.Int[0, heaps - 1],
         Gen.Int[0, 999],
         Bytes,
-        Gen.Int[0, 16],
+        AlignmentLog2,
         (action, heap, slot, bytes, alignment) => new HeapStep(action, heap, slot, bytes, alignment));
 }

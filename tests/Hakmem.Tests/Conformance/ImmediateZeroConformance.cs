@@ -1,0 +1,5 @@
+namespace Hakmem.Tests.Conformance;
+
+// Memory that empties is discarded at once, and kept: reuse meets SuperSlabs that are known to be zero.
+public sealed class ImmediateZeroConformance()
+    : AllocatorConformance(new HakmemAllocator(new HakmemOptions { LazyZero = LazyZeroMode.Immediate }));

@@ -1,0 +1,5 @@
+namespace Hakmem.Tests.Conformance;
+
+// Every call goes through the depot.
+public sealed class NoThreadCacheConformance()
+    : AllocatorConformance(new HakmemAllocator(new HakmemOptions { ThreadCacheBytes = 0 }));
