@@ -8,6 +8,7 @@ internal static class ChildScenarios
 {
     public const string ResidentSet = "resident-set";
     public const string SmallAddressSpace = "small-address-space";
+    public const string Settings = "settings";
     public const string SharedInitialisation = "shared-initialisation";
 
     public static int Run(string name, string[] args)
@@ -22,6 +23,9 @@ internal static class ChildScenarios
                 return 0;
             case SharedInitialisation:
                 SharedInitialisationScenario.Run();
+                return 0;
+            case Settings:
+                SettingsScenario.Run(args);
                 return 0;
             default:
                 Console.Error.WriteLine($"There is no child scenario '{name}'.");

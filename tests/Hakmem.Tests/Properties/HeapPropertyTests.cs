@@ -24,7 +24,7 @@ public sealed class HeapPropertyTests
 
                 FinishEmpty(model);
             },
-            iter: 150,
+            iter: 250,
             print: Print);
     }
 
@@ -44,7 +44,7 @@ public sealed class HeapPropertyTests
 
                 FinishEmpty(model);
             },
-            iter: 60,
+            iter: 120,
             print: Print);
     }
 
@@ -71,7 +71,7 @@ public sealed class HeapPropertyTests
                 ledger.AssertStatisticsMatch();
                 ledger.Allocate((nuint)Limit / 2);
             },
-            iter: 80,
+            iter: 150,
             print: Print);
     }
 

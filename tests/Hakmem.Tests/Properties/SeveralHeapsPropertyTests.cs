@@ -27,7 +27,7 @@ public sealed unsafe class SeveralHeapsPropertyTests
                     Array.ForEach(heaps, heap => heap.Dispose());
                 }
             },
-            iter: 60,
+            iter: 120,
             print: steps => string.Join("\n", (object[])steps));
     }
 

@@ -11,7 +11,7 @@ namespace Hakmem.Tests.Stress;
 public abstract unsafe partial class StressConformance : IDisposable
 {
     // Steps of all threads of a test together, so that more threads do not make a test longer.
-    private const int TotalSteps = 400_000;
+    private const int TotalSteps = 800_000;
 
     private readonly HakmemAllocator _heap;
 

@@ -1,0 +1,39 @@
+using System;
+using System.Globalization;
+using Hakmem.Tests.Support;
+
+namespace Hakmem.Tests.Children;
+
+// Prints what options are in force. Arguments of the form `Name=value` are put into AppContext first.
+internal static unsafe class SettingsScenario
+{
+    public static void Run(string[] args)
+    {
+        foreach (string argument in args)
+        {
+            string[] pair = argument.Split('=');
+            AppContext.SetData("Hakmem." + pair[0], pair[1]);
+        }
+
+        HakmemOptions options = new();
+        Print("Prefault", (long)options.Prefault);
+        Print("LazyZero", (long)options.LazyZero);
+        Print("HugePages", (long)options.HugePages);
+        Print("MaxBytes", options.MaxBytes);
+        Print("ThreadCacheBytes", options.ThreadCacheBytes);
+        Print("SuperSlabCacheCount", options.SuperSlabCacheCount);
+        Print("SuperSlabCacheBytes", options.SuperSlabCacheBytes);
+        Print("SuperSlabCacheTtl", (long)options.SuperSlabCacheTtl.TotalMilliseconds);
+        Print("PurgeDelay", (long)options.PurgeDelay.TotalMilliseconds);
+        Print("Hardening", (long)options.Hardening);
+        Print("Given", new HakmemOptions { MaxBytes = 123 << 20 }.MaxBytes);
+
+        // Whether they reach the heaps, too.
+        using HakmemAllocator isolated = new();
+        Print("SharedTakes64MiB", HakmemAllocator.Shared.TryAlloc(64 * BlockSizes.MiB, out _) ? 1 : 0);
+        Print("IsolatedTakes64MiB", isolated.TryAlloc(64 * BlockSizes.MiB, out _) ? 1 : 0);
+    }
+
+    private static void Print(string name, long value) =>
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name}={value}"));
+}

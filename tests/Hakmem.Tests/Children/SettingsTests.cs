@@ -1,0 +1,97 @@
+using System;
+using System.Collections.Generic;
+using Xunit;
+
+namespace Hakmem.Tests.Children;
+
+// The initialiser wins over AppContext, which wins over the environment, which wins over the default.
+public sealed class SettingsTests
+{
+    [Fact]
+    public void WithoutSettingsTheDefaultsHold()
+    {
+        ChildResult child = ChildProcess.Run(ChildScenarios.Settings);
+        child.AssertSucceeded();
+        Assert.Equal((long)PrefaultMode.None, child.Figure("Prefault"));
+        Assert.Equal((long)LazyZeroMode.Deferred, child.Figure("LazyZero"));
+        Assert.Equal((long)HugePageMode.Default, child.Figure("HugePages"));
+        Assert.Equal(0, child.Figure("MaxBytes"));
+        Assert.Equal(4 << 20, child.Figure("ThreadCacheBytes"));
+        Assert.Equal(256, child.Figure("SuperSlabCacheCount"));
+        Assert.Equal(512 << 20, child.Figure("SuperSlabCacheBytes"));
+        Assert.Equal(10_000, child.Figure("SuperSlabCacheTtl"));
+        Assert.Equal(1_000, child.Figure("PurgeDelay"));
+        Assert.Equal((long)HardeningLevel.Standard, child.Figure("Hardening"));
+        Assert.Equal(1, child.Figure("SharedTakes64MiB"));
+        Assert.Equal(1, child.Figure("IsolatedTakes64MiB"));
+    }
+
+    [Fact]
+    public void TheEnvironmentSetsEveryValue()
+    {
+        ChildResult child = ChildProcess.Run(ChildScenarios.Settings, environment: new Dictionary<string, string>
+        {
+            ["HAKMEM_PREFAULT"] = "populate",
+            ["HAKMEM_LAZY_ZERO"] = "Off",
+            ["HAKMEM_HUGE_PAGES"] = "2",
+            ["HAKMEM_MAX_BYTES"] = "33554432",
+            ["HAKMEM_THREAD_CACHE_BYTES"] = "1000",
+            ["HAKMEM_SUPERSLAB_CACHE_COUNT"] = "7",
+            ["HAKMEM_SUPERSLAB_CACHE_BYTES"] = "0",
+            ["HAKMEM_SUPERSLAB_CACHE_TTL"] = "00:02:00",
+            ["HAKMEM_PURGE_DELAY"] = " 250 ",
+            ["HAKMEM_HARDENING"] = "FULL",
+        });
+        child.AssertSucceeded();
+        Assert.Equal((long)PrefaultMode.Populate, child.Figure("Prefault"));
+        Assert.Equal((long)LazyZeroMode.Off, child.Figure("LazyZero"));
+        Assert.Equal((long)HugePageMode.Always, child.Figure("HugePages"));
+        Assert.Equal(32 << 20, child.Figure("MaxBytes"));
+        Assert.Equal(1_000, child.Figure("ThreadCacheBytes"));
+        Assert.Equal(7, child.Figure("SuperSlabCacheCount"));
+        Assert.Equal(0, child.Figure("SuperSlabCacheBytes"));
+        Assert.Equal(120_000, child.Figure("SuperSlabCacheTtl"));
+        Assert.Equal(250, child.Figure("PurgeDelay"));
+        Assert.Equal((long)HardeningLevel.Full, child.Figure("Hardening"));
+        Assert.Equal(123 << 20, child.Figure("Given"));
+        Assert.Equal(0, child.Figure("SharedTakes64MiB"));
+        Assert.Equal(0, child.Figure("IsolatedTakes64MiB"));
+    }
+
+    [Fact]
+    public void AppContextWinsOverTheEnvironment()
+    {
+        ChildResult child = ChildProcess.Run(
+            ChildScenarios.Settings,
+            ["MaxBytes=134217728", "LazyZero=Immediate", "PurgeDelay=00:00:05"],
+            new Dictionary<string, string>
+            {
+                ["HAKMEM_MAX_BYTES"] = "2097152",
+                ["HAKMEM_LAZY_ZERO"] = "Off",
+                ["HAKMEM_PURGE_DELAY"] = "1",
+                ["HAKMEM_PREFAULT"] = "Touch",
+            });
+        child.AssertSucceeded();
+        Assert.Equal(128 << 20, child.Figure("MaxBytes"));
+        Assert.Equal((long)LazyZeroMode.Immediate, child.Figure("LazyZero"));
+        Assert.Equal(5_000, child.Figure("PurgeDelay"));
+        Assert.Equal((long)PrefaultMode.Touch, child.Figure("Prefault"));
+        Assert.Equal(123 << 20, child.Figure("Given"));
+        Assert.Equal(1, child.Figure("SharedTakes64MiB"));
+    }
+
+    [Theory]
+    [InlineData("HAKMEM_MAX_BYTES", "64M")]
+    [InlineData("HAKMEM_MAX_BYTES", "99999999999999999999")]
+    [InlineData("HAKMEM_PREFAULT", "yes")]
+    [InlineData("HAKMEM_LAZY_ZERO", "7")]
+    [InlineData("HAKMEM_SUPERSLAB_CACHE_COUNT", "3000000000")]
+    [InlineData("HAKMEM_PURGE_DELAY", "-5")]
+    public void ASettingThatCannotBeUnderstoodIsAnErrorThatNamesIt(string variable, string value)
+    {
+        ChildResult child = ChildProcess.Run(ChildScenarios.Settings, environment: new Dictionary<string, string> { [variable] = value });
+        Assert.NotEqual(0, child.ExitCode);
+        Assert.Contains(variable, child.Error, StringComparison.Ordinal);
+        Assert.Contains(value, child.Error, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,29 @@
+using System;
+using System.IO;
+
+namespace Hakmem.Tests.Support;
+
+// What the kernel says of this process's own pages, as opposed to what a heap says of itself.
+internal static unsafe class Residency
+{
+    private const ulong PresentBit = 1UL << 63;
+
+    // How many bytes of a range have physical pages behind them (/proc/self/pagemap, one 8-byte entry for each page).
+    public static long BytesIn(void* address, nuint bytes)
+    {
+        nuint page = (nuint)Environment.SystemPageSize;
+        nuint first = (nuint)address / page;
+        nuint last = ((nuint)address + bytes - 1) / page;
+        ulong[] entries = new ulong[(int)(last - first + 1)];
+        using FileStream map = new("/proc/self/pagemap", FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
+        map.Position = (long)first * sizeof(ulong);
+        map.ReadExactly(System.Runtime.InteropServices.MemoryMarshal.AsBytes(entries.AsSpan()));
+        long present = 0;
+        foreach (ulong entry in entries)
+        {
+            present += (entry & PresentBit) != 0 ? 1 : 0;
+        }
+
+        return present * (long)page;
+    }
+}
