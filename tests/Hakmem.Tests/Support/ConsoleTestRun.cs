@@ -27,6 +27,9 @@ internal static class ConsoleTestRun
         if (CountingReporter.Counts is { } counts)
         {
             await Console.Out.WriteLineAsync(counts.ToString());
+
+            // A filter with a slip in it must not look like success.
+            exitCode = counts.Total == 0 ? Math.Max(exitCode, 1) : exitCode;
         }
 
         return exitCode;
