@@ -102,7 +102,12 @@ public abstract unsafe partial class BadPointerConformance
     [Fact]
     public void AFreedBlockBehindOthersCannotBeMeasuredOrResized()
     {
-        foreach (nuint size in new nuint[] { BlockSizes.Tiny, BlockSizes.Mid, BlockSizes.Large })
+        // By standard hardening a block is known to be free while it lies in the calling thread's cache, where three tiny ones do:
+        // of mid ones the first have moved on to the depot by then.
+        nuint[] sizes = ReportsEveryDoubleFreeAtTheCall
+            ? [BlockSizes.Tiny, BlockSizes.Mid, BlockSizes.MiB, BlockSizes.Large]
+            : [BlockSizes.Tiny, BlockSizes.Large];
+        foreach (nuint size in sizes)
         {
             void* first = _heap.Alloc(size);
             void* second = _heap.Alloc(size);
