@@ -7,10 +7,14 @@ namespace Hakmem.Tests.BadInput;
 // Blocks that are used after they were freed.
 public abstract unsafe partial class BadPointerConformance
 {
+    // Every route of a free: the smallest and largest of each.
+    private static readonly nuint[] s_freedSizes =
+        [0, 16, BlockSizes.Tiny, 1_024, 1_025, BlockSizes.Mid, BlockSizes.MiB, BlockSizes.MiB + 1, BlockSizes.Large];
+
     [Fact]
     public void AnImmediateDoubleFreeIsReportedAtTheCall()
     {
-        foreach (nuint size in new nuint[] { 0, 16, BlockSizes.Tiny, 1_024, 1_025, BlockSizes.Mid, BlockSizes.MiB, BlockSizes.MiB + 1, BlockSizes.Large })
+        foreach (nuint size in s_freedSizes)
         {
             void* pointer = _heap.Alloc(size);
             _heap.Free(pointer);
@@ -24,7 +28,7 @@ public abstract unsafe partial class BadPointerConformance
     [Fact]
     public void ADoubleFreeWithOtherFreesBetweenIsReportedByTrimAtTheLatest()
     {
-        foreach (nuint size in new nuint[] { 16, BlockSizes.Tiny, 1_024, 1_025, BlockSizes.Mid, BlockSizes.MiB, BlockSizes.Large })
+        foreach (nuint size in s_freedSizes)
         {
             void* twice = _heap.Alloc(size);
             void* between = _heap.Alloc(size);
@@ -87,7 +91,7 @@ public abstract unsafe partial class BadPointerConformance
     [Fact]
     public void AFreedBlockCannotBeMeasuredOrResized()
     {
-        foreach (nuint size in new nuint[] { 0, 16, BlockSizes.Tiny, 1_024, 1_025, BlockSizes.Mid, BlockSizes.MiB, BlockSizes.Large })
+        foreach (nuint size in s_freedSizes)
         {
             void* pointer = _heap.Alloc(size);
             _heap.Free(pointer);

@@ -23,7 +23,9 @@ public sealed unsafe class ByteLimitTests
             Assert.Equal(first, second);
 
             // At least half of the limit must be there for the caller, whatever the size.
-            Assert.True((long)size * first >= (Limit / 2) - (long)size, $"Only {first} blocks of {size} bytes fit into {Limit} bytes.");
+            Assert.True(
+                (long)size * first >= (Limit / 2) - (long)size,
+                $"Only {first} blocks of {size} bytes fit into {Limit} bytes.");
         }
     }
 

@@ -99,7 +99,8 @@ public sealed unsafe class NativeMemoryPoolTests : IDisposable
         Refused(new NativeMemoryPoolOptions { DefaultBufferSize = 101, MaxBufferSize = 100 });
         Assert.Throws<ArgumentNullException>(() => new NativeMemoryPool(null!));
 
-        void Refused(NativeMemoryPoolOptions options) => Assert.Throws<ArgumentOutOfRangeException>(() => new NativeMemoryPool(_heap, options));
+        void Refused(NativeMemoryPoolOptions options) =>
+            Assert.Throws<ArgumentOutOfRangeException>(() => new NativeMemoryPool(_heap, options));
     }
 
     [Fact]

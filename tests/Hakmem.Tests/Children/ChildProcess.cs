@@ -12,7 +12,11 @@ internal static class ChildProcess
 {
     private static readonly TimeSpan s_hang = TimeSpan.FromMinutes(2);
 
-    public static ChildResult Run(string scenario, string[]? args = null, IReadOnlyDictionary<string, string>? environment = null, long addressSpaceBytes = 0)
+    public static ChildResult Run(
+        string scenario,
+        string[]? args = null,
+        IReadOnlyDictionary<string, string>? environment = null,
+        long addressSpaceBytes = 0)
     {
         string program = Path.Combine(AppContext.BaseDirectory, "Hakmem.Tests");
         ProcessStartInfo start = new() { RedirectStandardOutput = true, RedirectStandardError = true };

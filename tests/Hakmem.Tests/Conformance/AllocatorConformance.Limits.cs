@@ -73,7 +73,8 @@ public abstract unsafe partial class AllocatorConformance
     [Fact]
     public void OwnsLiveBlocksAndTheirInterior()
     {
-        foreach (nuint size in new nuint[] { 1, BlockSizes.Tiny, 1_000, BlockSizes.Mid, BlockSizes.MiB, BlockSizes.SuperSlab + 1, BlockSizes.Large })
+        nuint[] sizes = [1, BlockSizes.Tiny, 1_000, BlockSizes.Mid, BlockSizes.MiB, BlockSizes.SuperSlab + 1, BlockSizes.Large];
+        foreach (nuint size in sizes)
         {
             byte* pointer = (byte*)_heap.Alloc(size);
             Assert.True(_heap.Owns(pointer));

@@ -63,7 +63,11 @@ public abstract unsafe partial class AllocatorConformance
     [Fact]
     public void LongJumpsBetweenSizesKeepTheContents()
     {
-        nuint[] sizes = [1, BlockSizes.Mid, 17, BlockSizes.Large, 100, 20 * BlockSizes.MiB, BlockSizes.Mid, BlockSizes.SuperSlab, 0, BlockSizes.MiB, BlockSizes.MiB + 1, 48];
+        nuint[] sizes =
+        [
+            1, BlockSizes.Mid, 17, BlockSizes.Large, 100, 20 * BlockSizes.MiB, BlockSizes.Mid, BlockSizes.SuperSlab, 0,
+            BlockSizes.MiB, BlockSizes.MiB + 1, 48,
+        ];
         Block block = Block.Allocate(_heap, 64, 0);
         uint seed = 1;
         for (int round = 0; round < 3; round++)
@@ -91,7 +95,9 @@ public abstract unsafe partial class AllocatorConformance
 
             for (int i = 0; i < 4_000; i++)
             {
-                nuint size = random.Next(200) == 0 ? BlockSizes.LargeSizes[random.Next(BlockSizes.LargeSizes.Count - 1)] : BlockSizes.RandomSmall(random);
+                nuint size = random.Next(200) == 0
+                    ? BlockSizes.LargeSizes[random.Next(BlockSizes.LargeSizes.Count - 1)]
+                    : BlockSizes.RandomSmall(random);
                 ledger.Resize(random.Next(ledger.Count), size);
             }
 

@@ -14,9 +14,10 @@ public sealed unsafe class GarbageTests : IDisposable
     [Fact]
     public void AllocAndFreeMakeNoGarbage()
     {
+        nuint[] sizes = [0, BlockSizes.Tiny, 1_024, 5_000, BlockSizes.Mid, BlockSizes.MiB, 2 * BlockSizes.SuperSlab];
         foreach (HakmemAllocator heap in new[] { _heap, HakmemAllocator.Shared })
         {
-            foreach (nuint size in new nuint[] { 0, BlockSizes.Tiny, 1_024, 5_000, BlockSizes.Mid, BlockSizes.MiB, 2 * BlockSizes.SuperSlab })
+            foreach (nuint size in sizes)
             {
                 // Zeroing makes the big ones slow.
                 int rounds = size < BlockSizes.Mid ? 2_000 : 100;

@@ -21,7 +21,9 @@ public sealed unsafe class MemoryGivenBackTests : IDisposable
     [Fact]
     public void EachKindOfSizeIsGivenBackEntirely()
     {
-        foreach (nuint size in new nuint[] { 1, BlockSizes.Tiny, 1_024, 1_025, 10_000, BlockSizes.Mid, BlockSizes.MiB, BlockSizes.SuperSlab, BlockSizes.Large })
+        nuint[] sizes =
+            [1, BlockSizes.Tiny, 1_024, 1_025, 10_000, BlockSizes.Mid, BlockSizes.MiB, BlockSizes.SuperSlab, BlockSizes.Large];
+        foreach (nuint size in sizes)
         {
             UseAndFree(size, 32 * BlockSizes.MiB);
             AssertNothingLeftAfterTrim();
@@ -149,7 +151,9 @@ public sealed unsafe class MemoryGivenBackTests : IDisposable
         }
 
         HakmemStatistics statistics = _heap.GetStatistics();
-        Assert.True(statistics.PeakCommittedBytes <= PeakBytes, $"{statistics.PeakCommittedBytes} bytes were committed for 2 MiB of live blocks.");
+        Assert.True(
+            statistics.PeakCommittedBytes <= PeakBytes,
+            $"{statistics.PeakCommittedBytes} bytes were committed for 2 MiB of live blocks.");
         AssertNothingLeftAfterTrim();
     }
 
@@ -164,7 +168,9 @@ public sealed unsafe class MemoryGivenBackTests : IDisposable
         }
 
         HakmemStatistics statistics = _heap.GetStatistics();
-        Assert.True(statistics.PeakCommittedBytes <= PeakBytes, $"{statistics.PeakCommittedBytes} bytes were committed for 16 MiB of live blocks.");
+        Assert.True(
+            statistics.PeakCommittedBytes <= PeakBytes,
+            $"{statistics.PeakCommittedBytes} bytes were committed for 16 MiB of live blocks.");
     }
 
     private void UseAndFreeMix(int seed)

@@ -41,7 +41,7 @@ internal sealed unsafe class BlockLedger(IHakmemAllocator heap)
     public Block Add(void* pointer, nuint askedBytes)
     {
         Assert.True(pointer is not null, $"A block of {askedBytes} bytes came as null.");
-        Assert.True((nuint)pointer % 16 == 0, $"A block of {askedBytes} bytes came at 0x{(nuint)pointer:x}, which is not a multiple of 16.");
+        Assert.True((nuint)pointer % 16 == 0, $"A block of {askedBytes} bytes came at 0x{(nuint)pointer:x}, no multiple of 16.");
         nuint usable = heap.UsableSize(pointer);
         Assert.True(usable >= askedBytes, $"A block of {askedBytes} bytes has only {usable} usable bytes.");
         Assert.True(heap.Owns(pointer), $"The heap does not own the block at 0x{(nuint)pointer:x} that it handed out.");
@@ -113,7 +113,9 @@ internal sealed unsafe class BlockLedger(IHakmemAllocator heap)
         {
             Block a = _blocks.Values[lower];
             Block b = _blocks.Values[upper];
-            Assert.True(a.Address + (nint)a.Bytes <= b.Address, $"Blocks overlap: 0x{a.Address:x}+{a.Bytes} and 0x{b.Address:x}+{b.Bytes}.");
+            Assert.True(
+                a.Address + (nint)a.Bytes <= b.Address,
+                $"Blocks overlap: 0x{a.Address:x}+{a.Bytes} and 0x{b.Address:x}+{b.Bytes}.");
         }
     }
 }
