@@ -19,14 +19,14 @@ internal sealed unsafe class BlockResolver(Arena arena, int heapSlot, SizeClassI
             throw Misuse(address, operation, "it is not Hakmem memory");
         }
 
-        ulong entry = *Arena.EntryAt(arena.Base, offset >> Geometry.UnitShift);
+        ulong entry = *arena.EntryOf(arena.UnitOf((nuint)address));
         if (entry == 0)
         {
             return ResolveSlabRun(address, operation, offset);
         }
 
-        int unit = PageMapEntry.FirstUnitOf(entry);
-        nuint inSpan = offset - ((nuint)unit << Geometry.UnitShift);
+        int unit = arena.UnitOf(PageMapEntry.AddressOf(entry));
+        nuint inSpan = (nuint)address - PageMapEntry.AddressOf(entry);
         if (HeapOf(entry, unit) != heapSlot)
         {
             throw Misuse(address, operation, "it belongs to another heap");
@@ -68,7 +68,7 @@ internal sealed unsafe class BlockResolver(Arena arena, int heapSlot, SizeClassI
 
         SuperSlabHeader* header = arena.Slab((int)(offset >> Geometry.SlabShift));
         bool isRun = header->State is SuperSlabState.RunHead or SuperSlabState.RunBody;
-        bool isInUnits = header->State == SuperSlabState.Spans && *Arena.EntryAt(arena.Base, offset >> Geometry.UnitShift) != 0;
+        bool isInUnits = header->State == SuperSlabState.Spans && *arena.EntryOf(arena.UnitOf((nuint)address)) != 0;
         return header->HeapSlot == heapSlot && (isRun || isInUnits);
     }
 

@@ -84,6 +84,7 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
             cache = FindCacheBeside(cache);
         }
 
+
         nuint lastByte = byteCount - 1;
         if (cache != null && lastByte < SizeClass.MaxBytes)
         {
@@ -98,7 +99,7 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
             }
         }
 
-        return ReferenceEquals(this, s_shared) ? AllocSharedSlow(byteCount) : AllocSlow(cache, byteCount);
+        return ReferenceEquals(this, s_shared) ? AllocSharedSlow(byteCount) : AllocSlow(byteCount);
     }
 
     /// <inheritdoc/>
@@ -111,28 +112,23 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
             cache = FindCacheBeside(cache);
         }
 
+
         if (cache != null)
         {
-            byte* arenaBase = cache->ArenaBase;
-            nuint offset = (nuint)((byte*)ptr - arenaBase);
-            nuint unit = offset >> Geometry.UnitShift;
-            if (unit < Arena.MaxUnits)
+            // See PageMapEntry for how the first test is three in one, and SizeClassInfo.Reciprocal for the second, which no interior or
+            // misaligned pointer passes.
+            ulong entry = cache->PageMap[((nuint)ptr >> Geometry.UnitShift) & (Arena.MaxUnits - 1)] ^ cache->Tag;
+            Bin* bin = ThreadCache.BinAtOffset(cache, PageMapEntry.BinOffsetOf(entry));
+            ulong inSpan = (nuint)ptr - (entry & PageMapEntry.AddressMask);
+            if (inSpan < bin->SpanBlockBytes && inSpan * bin->Reciprocal < bin->RemainderLimit)
             {
-                // See PageMapEntry for how the first test is three in one, and SizeClassInfo.Reciprocal for the second, which no
-                // interior or misaligned pointer passes.
-                ulong entry = *Arena.EntryAt(arenaBase, unit) ^ cache->Tag;
-                Bin* bin = ThreadCache.BinAtOffset(cache, PageMapEntry.BinOffsetOf(entry));
-                ulong inSpan = offset - (entry & PageMapEntry.OffsetMask);
-                if (inSpan < bin->SpanBlockBytes && inSpan * bin->Reciprocal < bin->Reciprocal)
+                // The second test is for the block that was freed last: the commonest double free.
+                void** top = bin->PutTop;
+                if (top < bin->PutEnd && *top != ptr)
                 {
-                    // The second test is for the block that was freed last: the commonest double free.
-                    void** top = bin->PutTop;
-                    if (top < bin->PutEnd && *top != ptr)
-                    {
-                        top[1] = ptr;
-                        bin->PutTop = top + 1;
-                        return;
-                    }
+                    top[1] = ptr;
+                    bin->PutTop = top + 1;
+                    return;
                 }
             }
         }
@@ -229,14 +225,15 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void* AllocSharedSlow(nuint byteCount) => s_shared.AllocSlow(CurrentThread.Shared, byteCount);
+    private static void* AllocSharedSlow(nuint byteCount) => s_shared.AllocSlow(byteCount);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void FreeSharedSlow(void* ptr) => s_shared.FreeSlow(ptr);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void* AllocSlow(ThreadCache* cache, nuint byteCount)
+    private void* AllocSlow(nuint byteCount)
     {
+        ThreadCache* cache = CurrentThread.Shared;
         void* block = _heap.TryTakeFromPutting(cache, byteCount);
         block = block != null ? block : TryAllocSlow(byteCount, 1, isZeroed: false);
         return block != null ? block : ThrowOutOfMemory(byteCount);

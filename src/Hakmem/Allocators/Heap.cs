@@ -86,7 +86,7 @@ internal sealed unsafe class Heap
 
         uint index = SizeClass.IndexOf(lastByte);
         Bin* bin = ThreadCache.BinAt(cache, index);
-        return *bin->PutTop == null ? null : CacheExchange.TakeFromPutting(bin, _depots[index]);
+        return *bin->PutTop == null ? null : _exchange.TakeFromPutting(cache, (int)index);
     }
 
     public void Free(ThreadCache* cache, void* address)

@@ -158,5 +158,5 @@ internal sealed unsafe class LargeBlocks(Arena arena, UnitAllocator units, RunAl
     }
 
     private void Enter(int unit, int from, int to) =>
-        new Span<ulong>(arena.EntryOf(unit) + from, to - from).Fill(PageMapEntry.ForUnitRun(unit));
+        new Span<ulong>(arena.EntryOf(unit) + from, to - from).Fill(PageMapEntry.ForUnitRun((nuint)arena.AddressOfUnit(unit)));
 }

@@ -12,11 +12,12 @@ namespace Hakmem.Arenas;
 //   | SuperSlab  | span       | free bitmaps | page map  | arena: SuperSlab 0, 1, 2, ...            |
 //   | headers    | headers    |              | 128 MiB   | 1 TiB, or less where that is refused     |
 //   +------------+------------+--------------+-----------+------------------------------------------+
-//                                                        ^ Base, 2 MiB-aligned
+//                                                        ^ Base, 128 MiB-aligned
 //
-// The page map ends where the arena begins and always covers 1 TiB, so that one register (Base) leads to both and one constant shift
-// checks an address, however small the arena turned out. It is readable from the start (as zeros, for which the kernel takes no
-// memory); the other tables become accessible in batches as SuperSlabs are taken for the first time.
+// The page map always has entries for 1 TiB, however small the arena turned out, so that a constant mask keeps any index inside it. It
+// is readable from the start (as zeros, for which the kernel takes no memory) and becomes writable, as the other tables become
+// accessible at all, in batches as SuperSlabs are taken for the first time. Base is aligned to a batch, so that the circular page map
+// never wraps within one.
 //
 // Owned by the process (or a test). Hands out SuperSlabs by index, uncommitted; who has one is the heaps' business.
 internal sealed unsafe class Arena
@@ -27,6 +28,8 @@ internal sealed unsafe class Arena
 
     // Tables become writable for this many SuperSlabs at a time (128 MiB of arena, about 1.2 MiB of tables, untouched until used).
     private const int TableBatchSlabs = 64;
+
+    private const nuint BatchBytes = (nuint)TableBatchSlabs << Geometry.SlabShift;
 
     // The smallest arena worth having.
     private const long MinArenaBytes = 64L << 20;
@@ -68,7 +71,7 @@ internal sealed unsafe class Arena
         }
 
         SlabCount = (int)(bytes >> Geometry.SlabShift);
-        Base = (byte*)(((nuint)start + (nuint)TableBytes(bytes) + Geometry.SlabBytes - 1) & ~(nuint)(Geometry.SlabBytes - 1));
+        Base = (byte*)(((nuint)start + (nuint)TableBytes(bytes) + BatchBytes - 1) & ~(BatchBytes - 1));
         _slabHeaders = start;
         _spanHeaders = _slabHeaders + ((long)SlabCount * SuperSlabHeader.Bytes);
         _bitmaps = _spanHeaders + ((long)SlabCount * Geometry.UnitsPerSlab * SpanHeader.Bytes);
@@ -91,12 +94,15 @@ internal sealed unsafe class Arena
 
     public long ReservedBytes => (long)SlabCount << Geometry.SlabShift;
 
-    // A unit's page map entry, for any unit below MaxUnits, in use or not.
-    // SAFETY: the page map is readable for all of them, from the constructor on and for good.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ulong* EntryAt(byte* arenaBase, nuint unit) => (ulong*)(arenaBase - PageMapBytes + (unit * sizeof(ulong)));
+    // The page map: MaxUnits entries, indexed by the unit's number in the whole address space modulo MaxUnits. So any pointer at all has an
+    // entry, without a check, and the entry, which names its span's address in full, tells whether it is the pointer's own.
+    // SAFETY: all of them are readable from the constructor on and for good.
+    public ulong* PageMap => (ulong*)(Base - PageMapBytes);
 
-    public ulong* EntryOf(int unit) => EntryAt(Base, (nuint)unit);
+    public ulong* EntryOf(int unit) => PageMap + ((((nuint)Base >> Geometry.UnitShift) + (nuint)unit) & (MaxUnits - 1));
+
+    // The unit of an address inside the arena.
+    public int UnitOf(nuint address) => (int)((address - (nuint)Base) >> Geometry.UnitShift);
 
     // SAFETY (the next three): the index must be of a SuperSlab that has been taken at least once; see HasTables.
     public SuperSlabHeader* Slab(int slab) => (SuperSlabHeader*)(_slabHeaders + ((long)slab * SuperSlabHeader.Bytes));
@@ -174,7 +180,7 @@ internal sealed unsafe class Arena
         return (slabs * perSlab) + PageMapBytes;
     }
 
-    private static long ReservationBytes(long arenaBytes) => TableBytes(arenaBytes) + arenaBytes + Geometry.SlabBytes;
+    private static long ReservationBytes(long arenaBytes) => TableBytes(arenaBytes) + arenaBytes + (long)BatchBytes;
 
     private static byte* TryReserve(OsMemory os, long arenaBytes) => os.TryReserve((nuint)ReservationBytes(arenaBytes));
 
@@ -215,12 +221,12 @@ internal sealed unsafe class Arena
     {
         int end = Math.Min(SlabCount, (slabs + TableBatchSlabs - 1) / TableBatchSlabs * TableBatchSlabs);
         int from = _tableSlabs;
-        byte* map = (byte*)EntryOf(0);
+        byte* map = (byte*)EntryOf(from << Geometry.UnitsPerSlabShift);
         bool isDone =
             TryCommit(_slabHeaders, SuperSlabHeader.Bytes, from, end) &&
             TryCommit(_spanHeaders, Geometry.UnitsPerSlab * SpanHeader.Bytes, from, end) &&
             TryCommit(_bitmaps, Geometry.UnitsPerSlab * BitmapWordsPerUnit * sizeof(ulong), from, end) &&
-            TryCommit(map, Geometry.UnitsPerSlab * sizeof(ulong), from, end);
+            TryCommit(map, Geometry.UnitsPerSlab * sizeof(ulong), 0, end - from);
         if (isDone)
         {
             _tableSlabs = end;

@@ -77,7 +77,7 @@ internal static unsafe class HeapCensus
                 if (entry != 0 && PageMapEntry.IsUnitRun(entry))
                 {
                     bytes += Geometry.UnitBytes;
-                    count += PageMapEntry.FirstUnitOf(entry) == unit ? 1 : 0;
+                    count += PageMapEntry.AddressOf(entry) == (nuint)arena.AddressOfUnit(unit) ? 1 : 0;
                 }
             }
         }

@@ -93,16 +93,15 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
     {
         // SAFETY: pointers reach a magazine only after Free has checked them against the page map, so the entry is that of a span of
         // this class unless the span has been given back since, after a double free: then it is zero or another's, and is refused.
-        nuint offset = (nuint)((byte*)block - arena.Base);
-        ulong entry = *Arena.EntryAt(arena.Base, offset >> Geometry.UnitShift);
-        int unit = PageMapEntry.FirstUnitOf(entry);
-        if (entry != PageMapEntry.ForSpan(heapSlot, unit, info.Index))
+        ulong entry = *arena.EntryOf(arena.UnitOf((nuint)block));
+        nuint address = PageMapEntry.AddressOf(entry);
+        if (entry != PageMapEntry.ForSpan(heapSlot, address, info.Index))
         {
             return false;
         }
 
-        nuint inSpan = offset - ((nuint)unit << Geometry.UnitShift);
-        int index = (int)Math.BigMul(inSpan, info.Reciprocal, out ulong remainder);
+        int unit = arena.UnitOf(address);
+        int index = (int)Math.BigMul((nuint)block - address, info.Reciprocal, out ulong remainder);
         SpanHeader* span = arena.Span(unit);
         ulong* word = arena.Bitmap(unit) + (index >> 6);
         ulong bit = 1UL << index;
@@ -177,7 +176,7 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
         span->UnitCount = info.SpanUnits;
         span->IsFresh = isFresh;
         new Span<ulong>(arena.Bitmap(unit), (info.BlocksPerSpan + 63) >> 6).Clear();
-        new Span<ulong>(arena.EntryOf(unit), info.SpanUnits).Fill(PageMapEntry.ForSpan(heapSlot, unit, info.Index));
+        new Span<ulong>(arena.EntryOf(unit), info.SpanUnits).Fill(PageMapEntry.ForSpan(heapSlot, (nuint)arena.AddressOfUnit(unit), info.Index));
         Link(unit, span);
         Count++;
         return true;

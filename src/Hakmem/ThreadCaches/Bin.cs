@@ -28,8 +28,9 @@ internal unsafe struct Bin
     // The slot that must not be pushed past. Never before PutTop.
     public void** PutEnd;
 
-    // 2^64 / block size, rounded up: see SizeClassInfo.Reciprocal.
+    // 2^64 / block size, rounded up: see SizeClassInfo.Reciprocal. Twice, so that both uses in Free are memory operands.
     public ulong Reciprocal;
+    public ulong RemainderLimit;
 
     // The bytes of a span that blocks cover.
     public ulong SpanBlockBytes;
@@ -37,10 +38,4 @@ internal unsafe struct Bin
     // The two magazines; null before the first use (the tops then point at the cache's empty slot). Their counts are out of date.
     public Magazine* Taking;
     public Magazine* Putting;
-
-    // How many blocks a magazine may hold now: 0 before the first use, then from the class's initial capacity to its largest.
-    public int Capacity;
-
-    // Whether the slow path has been here since the clock last came by.
-    public bool IsReferenced;
 }

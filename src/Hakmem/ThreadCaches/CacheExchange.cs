@@ -34,13 +34,14 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
         if (*bin->PutTop != null)
         {
-            return TakeFromPutting(bin, depots[index]);
+            return TakeFromPutting(cache, index);
         }
 
-        bin->IsReferenced = true;
+        BinState* state = ThreadCache.StateAt(cache, index);
+        state->IsReferenced = true;
         SaveCounts(bin);
-        Grow(cache, index, bin);
-        Magazine* full = depots[index].TryTakeFull(bin->Taking, bin->Capacity);
+        Grow(cache, index, state);
+        Magazine* full = depots[index].TryTakeFull(bin->Taking, state->Capacity);
         if (full == null)
         {
             // Even without a magazine to be had, there may be a block.
@@ -48,18 +49,20 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
         }
 
         bin->Taking = full;
-        Load(cache, bin);
+        Load(cache, bin, state);
         return *bin->TakeTop--;
     }
 
     // Lets the magazines of a bin change places and takes a block; there is one in the putting magazine and none in the other.
     // The commonest of the slow paths by far: a dozen instructions.
-    public static void* TakeFromPutting(Bin* bin, Depot depot)
+    public void* TakeFromPutting(ThreadCache* cache, int index)
     {
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        BinState* state = ThreadCache.StateAt(cache, index);
         Magazine* empty = bin->Taking;
         if (empty == null)
         {
-            empty = depot.TryTakeEmpty(null, bin->Capacity, out _);
+            empty = depots[index].TryTakeEmpty(null, state->Capacity, out _);
             if (empty == null)
             {
                 return *bin->PutTop--;
@@ -72,7 +75,7 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
         bin->Putting = empty;
         void** slots = Magazine.SlotsOf(empty);
         bin->PutTop = slots - 1;
-        bin->PutEnd = slots + Math.Min(bin->Capacity, empty->Capacity) - 1;
+        bin->PutEnd = slots + Math.Min(state->Capacity, empty->Capacity) - 1;
         return *top;
     }
 
@@ -82,7 +85,8 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
     {
         nuint corruptAddress = 0;
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        bin->IsReferenced = true;
+        BinState* state = ThreadCache.StateAt(cache, index);
+        state->IsReferenced = true;
         SaveCounts(bin);
         if (bin->Taking != null && bin->Putting != null && bin->Taking->Count == 0)
         {
@@ -90,14 +94,14 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
         }
         else
         {
-            if (bin->Putting != null || bin->Capacity == 0)
+            if (bin->Putting != null || state->Capacity == 0)
             {
-                Grow(cache, index, bin);
+                Grow(cache, index, state);
             }
 
-            if (bin->Putting == null || bin->Putting->Count >= Math.Min(bin->Capacity, bin->Putting->Capacity))
+            if (bin->Putting == null || bin->Putting->Count >= Math.Min(state->Capacity, bin->Putting->Capacity))
             {
-                Magazine* empty = depots[index].TryTakeEmpty(bin->Putting, bin->Capacity, out corruptAddress);
+                Magazine* empty = depots[index].TryTakeEmpty(bin->Putting, state->Capacity, out corruptAddress);
                 if (empty == null)
                 {
                     return depots[index].TryReturnOne(block) ? 0 : (nuint)block;
@@ -107,7 +111,7 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
             }
         }
 
-        Load(cache, bin);
+        Load(cache, bin, state);
         *++bin->PutTop = block;
         return corruptAddress;
     }
@@ -181,7 +185,7 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
         }
     }
 
-    private static void Load(ThreadCache* cache, Bin* bin)
+    private static void Load(ThreadCache* cache, Bin* bin, BinState* state)
     {
         bin->TakeTop = &cache->EmptySlot;
         bin->PutTop = &cache->EmptySlot;
@@ -196,21 +200,21 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
         {
             void** slots = Magazine.SlotsOf(putting);
             bin->PutTop = slots + putting->Count - 1;
-            bin->PutEnd = slots + Math.Max(putting->Count, Math.Min(bin->Capacity, putting->Capacity)) - 1;
+            bin->PutEnd = slots + Math.Max(putting->Count, Math.Min(state->Capacity, putting->Capacity)) - 1;
         }
     }
 
-    private void Grow(ThreadCache* cache, int index, Bin* bin)
+    private void Grow(ThreadCache* cache, int index, BinState* state)
     {
         SizeClassInfo info = classes[index];
-        int capacity = bin->Capacity == 0 ? info.InitialCapacity : Math.Min(bin->Capacity * 2, info.MagazineCapacity);
-        long more = 2L * (capacity - bin->Capacity) * info.BlockBytes;
+        int capacity = state->Capacity == 0 ? info.InitialCapacity : Math.Min(state->Capacity * 2, info.MagazineCapacity);
+        long more = 2L * (capacity - state->Capacity) * info.BlockBytes;
         if (cache->CapacityBytes + more > BudgetBytes)
         {
             TurnClock(cache, index);
             if (cache->CapacityBytes + more > BudgetBytes)
             {
-                if (bin->Capacity > 0)
+                if (state->Capacity > 0)
                 {
                     return;
                 }
@@ -221,7 +225,7 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
             }
         }
 
-        bin->Capacity = capacity;
+        state->Capacity = capacity;
         cache->CapacityBytes += more;
     }
 
@@ -233,14 +237,14 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
             int index = cache->ClockHand;
             cache->ClockHand = (index + 1) % SizeClass.Count;
             Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-            void*** mark = ThreadCache.MarkAt(cache, index);
-            if (bin->Capacity > 0 && index != except && !bin->IsReferenced && *mark == bin->TakeTop)
+            BinState* state = ThreadCache.StateAt(cache, index);
+            if (state->Capacity > 0 && index != except && !state->IsReferenced && state->LastTop == bin->TakeTop)
             {
                 Flush(cache, index);
             }
 
-            bin->IsReferenced = false;
-            *mark = bin->TakeTop;
+            state->IsReferenced = false;
+            state->LastTop = bin->TakeTop;
         }
     }
 
@@ -258,7 +262,7 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
             depots[index].Put(bin->Putting);
         }
 
-        cache->CapacityBytes -= 2L * bin->Capacity * classes[index].BlockBytes;
-        ThreadCache.Unload(cache, bin);
+        cache->CapacityBytes -= 2L * ThreadCache.StateAt(cache, index)->Capacity * classes[index].BlockBytes;
+        ThreadCache.Unload(cache, index);
     }
 }

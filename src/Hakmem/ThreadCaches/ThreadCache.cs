@@ -8,8 +8,8 @@ namespace Hakmem.ThreadCaches;
 // One thread's free blocks of one heap. Everything the fast paths need hangs off this record, so that they touch no static field.
 //
 //   +----------------+---------------------------+------------------------------+
-//   | head           | 112 bins                  | 112 marks of the clock       |
-//   | (one line)     | (a line each)             |                              |
+//   | head           | 112 bins                  | 112 bin states               |
+//   | (one line)     | (a line each)             | (slow paths)                 |
 //   +----------------+---------------------------+------------------------------+
 //
 // Owner: the thread it was made for or that adopted it; no field is shared while that thread lives, so there is no ordering to state.
@@ -20,8 +20,8 @@ internal unsafe struct ThreadCache
 {
     private const int HeadBytes = 64;
 
-    // The arena's Base.
-    public byte* ArenaBase;
+    // The arena's page map.
+    public ulong* PageMap;
 
     // The heap's tag as page map entries carry it.
     public ulong Tag;
@@ -44,7 +44,7 @@ internal unsafe struct ThreadCache
     public ThreadCache* Home;
 
     private BinArray _bins;
-    private MarkArray _marks;
+    private StateArray _states;
 
     // SAFETY (both): a cache is allocated with its full size, and the index is a size class.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -52,10 +52,10 @@ internal unsafe struct ThreadCache
 
     // By offset, as page map entries have it.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Bin* BinAtOffset(ThreadCache* cache, nuint offset) => (Bin*)((byte*)cache + HeadBytes + offset);
+    public static Bin* BinAtOffset(ThreadCache* cache, nuint offset) => (Bin*)((byte*)cache + offset);
 
-    // Where a bin's TakeTop was when the clock last came by: if it still is, the class is idle.
-    public static void*** MarkAt(ThreadCache* cache, int index) => (void***)((byte*)cache + HeadBytes + (SizeClass.Count * Bin.Bytes)) + index;
+    public static BinState* StateAt(ThreadCache* cache, int index) =>
+        (BinState*)((byte*)cache + HeadBytes + (SizeClass.Count * Bin.Bytes)) + index;
 
     // A new cache, all bins unused; null if memory is out.
     public static ThreadCache* TryCreate(Arena arena, int heapSlot, SizeClassInfo[] classes)
@@ -66,14 +66,15 @@ internal unsafe struct ThreadCache
             return null;
         }
 
-        cache->ArenaBase = arena.Base;
+        cache->PageMap = arena.PageMap;
         cache->Tag = PageMapEntry.TagOf(heapSlot);
         foreach (SizeClassInfo info in classes)
         {
             Bin* bin = BinAt(cache, (uint)info.Index);
             bin->Reciprocal = info.Reciprocal;
             bin->SpanBlockBytes = (ulong)info.SpanBlockBytes;
-            Unload(cache, bin);
+            bin->RemainderLimit = info.Reciprocal;
+            Unload(cache, info.Index);
         }
 
         return cache;
@@ -82,14 +83,15 @@ internal unsafe struct ThreadCache
     public static void Destroy(Arena arena, ThreadCache* cache) => arena.Metadata.Free(cache, sizeof(ThreadCache));
 
     // Leaves a bin without magazines.
-    public static void Unload(ThreadCache* cache, Bin* bin)
+    public static void Unload(ThreadCache* cache, int index)
     {
+        Bin* bin = BinAt(cache, (uint)index);
         bin->TakeTop = &cache->EmptySlot;
         bin->PutTop = &cache->EmptySlot;
         bin->PutEnd = &cache->EmptySlot;
         bin->Taking = null;
         bin->Putting = null;
-        bin->Capacity = 0;
+        *StateAt(cache, index) = default;
     }
 
     [InlineArray(SizeClass.Count)]
@@ -99,8 +101,8 @@ internal unsafe struct ThreadCache
     }
 
     [InlineArray(SizeClass.Count)]
-    private struct MarkArray
+    private struct StateArray
     {
-        private nint _first;
+        private BinState _first;
     }
 }

@@ -1,0 +1,17 @@
+using System.Runtime.InteropServices;
+
+namespace Hakmem.ThreadCaches;
+
+// One size class in a thread's cache: what only the slow paths need.
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct BinState
+{
+    // Where the bin's TakeTop was when the clock last came by: if it still is, the class is idle.
+    public void** LastTop;
+
+    // How many blocks a magazine may hold now: 0 before the first use, then from the class's initial capacity to its largest.
+    public int Capacity;
+
+    // Whether the slow path has been here since the clock last came by.
+    public bool IsReferenced;
+}
