@@ -99,7 +99,7 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
             }
         }
 
-        return ReferenceEquals(this, s_shared) ? AllocSharedSlow(byteCount) : AllocSlow(byteCount);
+        return ReferenceEquals(this, s_shared) ? AllocSharedSlow(byteCount) : AllocSlow(cache, byteCount);
     }
 
     /// <inheritdoc/>
@@ -225,15 +225,14 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void* AllocSharedSlow(nuint byteCount) => s_shared.AllocSlow(byteCount);
+    private static void* AllocSharedSlow(nuint byteCount) => s_shared.AllocSlow(CurrentThread.Shared, byteCount);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void FreeSharedSlow(void* ptr) => s_shared.FreeSlow(ptr);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void* AllocSlow(nuint byteCount)
+    private void* AllocSlow(ThreadCache* cache, nuint byteCount)
     {
-        ThreadCache* cache = CurrentThread.Shared;
         void* block = _heap.TryTakeFromPutting(cache, byteCount);
         block = block != null ? block : TryAllocSlow(byteCount, 1, isZeroed: false);
         return block != null ? block : ThrowOutOfMemory(byteCount);

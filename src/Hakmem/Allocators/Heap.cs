@@ -1,4 +1,5 @@
 using System;
+using System.Threading;
 using Hakmem.Arenas;
 using Hakmem.Depots;
 using Hakmem.Diagnostics;
@@ -34,6 +35,12 @@ internal sealed unsafe class Heap
     private readonly BlockResolver _resolver;
     private readonly int _slot;
 
+    // Whether every free, resize and measurement is checked against the spans' bitmaps: then no block is ever in a magazine.
+    private readonly bool _isChecked;
+
+    // The address of a double free that was found where no exception may say so, until a Trim does; 0 for none. Exchanged with full fences.
+    private nuint _unreported;
+
     // The growth count at which dead threads were last looked for. A stale reading looks once too often or once too late.
     private volatile int _lookedForDeadAt;
 
@@ -42,6 +49,7 @@ internal sealed unsafe class Heap
         _arena = arena;
         _slot = slot;
         _limits = limits;
+        _isChecked = limits.Hardening == HardeningLevel.Full;
         _superSlabs = new SuperSlabCache(arena, slot, limits);
         _units = new UnitAllocator(_superSlabs);
         _runs = new RunAllocator(_superSlabs);
@@ -61,13 +69,19 @@ internal sealed unsafe class Heap
     // A cache of this heap for the calling thread, which has none. Null if memory is out.
     public ThreadCache* TryCreateThreadCache() => _registry.TryGet();
 
-    // Any size and alignment (a power of two). Null if memory or the limit is out, even with everything unused given up.
+    // Any size and alignment (a power of two). Null if memory or the limit is out, even with everything unused given
+    // up; that is not tried for a size that can never be had.
     public void* TryAllocate(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
     {
         void* block = TryAllocateOnce(cache, byteCount, alignment, isZeroed);
-        if (block == null)
+        if (block == null && byteCount <= (nuint)(_limits.MaxBytes > 0 ? _limits.MaxBytes : _arena.ReservedBytes))
         {
-            Trim(cache);
+            nuint corruptAddress = GiveBack(cache);
+            if (corruptAddress != 0)
+            {
+                Interlocked.Exchange(ref _unreported, corruptAddress);
+            }
+
             block = TryAllocateOnce(cache, byteCount, alignment, isZeroed);
         }
 
@@ -102,17 +116,14 @@ internal sealed unsafe class Heap
             return;
         }
 
-        nuint corruptAddress = 0;
-        if (cache != null)
+        if (cache != null && !_isChecked)
         {
-            corruptAddress = _exchange.Put(cache, block.SizeClass, address);
+            ThrowIfCorrupt(_exchange.Put(cache, block.SizeClass, address));
         }
         else if (!_depots[block.SizeClass].TryReturnOne(address))
         {
-            corruptAddress = (nuint)address;
+            throw BlockResolver.Misuse(address, "Free", "it was freed already");
         }
-
-        ThrowIfCorrupt(corruptAddress);
     }
 
     // Null if memory is out; the old block is then untouched.
@@ -154,26 +165,9 @@ internal sealed unsafe class Heap
     // Gives back what is not in use; cache is the calling thread's, or null.
     public void Trim(ThreadCache* cache)
     {
-        if (cache != null)
-        {
-            _exchange.FlushAll(cache);
-        }
-
-        _registry.FlushDead();
-        nuint corruptAddress = 0;
-        foreach (Depot depot in _depots)
-        {
-            nuint found = depot.Drain();
-            corruptAddress = found != 0 ? found : corruptAddress;
-        }
-
-        lock (_superSlabs.SyncRoot)
-        {
-            _units.DiscardFreeUnits();
-            _superSlabs.EvictAll();
-        }
-
-        ThrowIfCorrupt(corruptAddress);
+        nuint corruptAddress = GiveBack(cache);
+        nuint earlier = Interlocked.Exchange(ref _unreported, 0);
+        ThrowIfCorrupt(corruptAddress != 0 ? corruptAddress : earlier);
     }
 
     // Gives back everything, live blocks included.
@@ -220,6 +214,31 @@ internal sealed unsafe class Heap
         }
     }
 
+    // Gives the address of a block that was found free already, or 0.
+    private nuint GiveBack(ThreadCache* cache)
+    {
+        if (cache != null)
+        {
+            _exchange.FlushAll(cache);
+        }
+
+        _registry.FlushDead();
+        nuint corruptAddress = 0;
+        foreach (Depot depot in _depots)
+        {
+            nuint found = depot.Drain();
+            corruptAddress = found != 0 ? found : corruptAddress;
+        }
+
+        lock (_superSlabs.SyncRoot)
+        {
+            _units.DiscardFreeUnits();
+            _superSlabs.EvictAll();
+        }
+
+        return corruptAddress;
+    }
+
     private void* TryAllocateOnce(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
     {
         int index = ClassFor(byteCount, alignment);
@@ -230,7 +249,7 @@ internal sealed unsafe class Heap
 
         bool isZero = false;
         void* block = null;
-        if (cache != null && !(isZeroed && byteCount >= ZeroCheckBytes && CacheExchange.CountOf(cache, index) == 0))
+        if (cache != null && !_isChecked && !(isZeroed && byteCount >= ZeroCheckBytes && CacheExchange.CountOf(cache, index) == 0))
         {
             block = TakeCached(cache, index);
         }

@@ -26,7 +26,7 @@ public unsafe interface IHakmemAllocator
 
     /// <summary>Allocates a block whose address is a multiple of <paramref name="alignment"/>. <see cref="Free"/> it like any other.</summary>
     /// <param name="byteCount">The size in bytes.</param>
-    /// <param name="alignment">The alignment in bytes: a power of two. Below 16 it counts as 16.</param>
+    /// <param name="alignment">The alignment in bytes: a power of two. Below 16 it counts as 16; above 64 KiB the block takes whole SuperSlabs of 2 MiB.</param>
     /// <returns>The block; never null.</returns>
     /// <exception cref="System.ArgumentException"><paramref name="alignment"/> is not a power of two.</exception>
     /// <exception cref="System.OutOfMemoryException">The system, the address range or the heap's limit has no room for it.</exception>
@@ -41,13 +41,16 @@ public unsafe interface IHakmemAllocator
     /// <param name="byteCount">The new size in bytes. Zero gives a block as <see cref="Alloc"/> of zero does.</param>
     /// <returns>The block, aligned to 16 bytes; never null. If an exception is thrown, the old block is untouched.</returns>
     /// <exception cref="System.OutOfMemoryException">There is no room; the old block is still valid.</exception>
-    /// <exception cref="HakmemCorruptionException"><paramref name="ptr"/> is not a live block of this heap.</exception>
+    /// <exception cref="HakmemCorruptionException"><paramref name="ptr"/> is not a live block of this heap, as far as the hardening level can tell.</exception>
     /// <exception cref="System.ObjectDisposedException">The heap has been disposed.</exception>
     void* Realloc(void* ptr, nuint byteCount);
 
     /// <summary>Frees a block of this heap, from any thread. Null does nothing.</summary>
     /// <param name="ptr">The block, or null.</param>
-    /// <exception cref="HakmemCorruptionException"><paramref name="ptr"/> is not a live block of this heap, as far as the hardening level can tell.</exception>
+    /// <exception cref="HakmemCorruptionException">
+    /// <paramref name="ptr"/> is not a live block of this heap, as far as the hardening level can tell. Or an earlier double free came to
+    /// light: then the exception names that block's address, and <paramref name="ptr"/> has been freed.
+    /// </exception>
     /// <exception cref="System.ObjectDisposedException">The heap has been disposed.</exception>
     void Free(void* ptr);
 
@@ -61,7 +64,7 @@ public unsafe interface IHakmemAllocator
     /// <summary>How many bytes of a live block may be used: at least as many as were asked for.</summary>
     /// <param name="ptr">A block of this heap; null gives zero.</param>
     /// <returns>The size in bytes.</returns>
-    /// <exception cref="HakmemCorruptionException"><paramref name="ptr"/> is not a live block of this heap.</exception>
+    /// <exception cref="HakmemCorruptionException"><paramref name="ptr"/> is not a live block of this heap, as far as the hardening level can tell.</exception>
     /// <exception cref="System.ObjectDisposedException">The heap has been disposed.</exception>
     nuint UsableSize(void* ptr);
 
@@ -74,6 +77,7 @@ public unsafe interface IHakmemAllocator
     /// Gives back to the operating system whatever is not in use: the calling thread's cache and those of dead threads,
     /// the depots, empty spans and cached SuperSlabs.
     /// </summary>
+    /// <exception cref="HakmemCorruptionException">An earlier double free came to light, whose address the exception names; everything was given back all the same.</exception>
     /// <exception cref="System.ObjectDisposedException">The heap has been disposed.</exception>
     void Trim();
 

@@ -110,7 +110,7 @@ internal sealed unsafe class LargeBlocks(Arena arena, UnitAllocator units, RunAl
         return null;
     }
 
-    private static int SlabsFor(nuint byteCount) => (int)((byteCount + Geometry.SlabBytes - 1) >> Geometry.SlabShift);
+    private static int SlabsFor(nuint byteCount) => (int)((Math.Max(byteCount, 1) + Geometry.SlabBytes - 1) >> Geometry.SlabShift);
 
     private static int UnitsFor(nuint byteCount) => (int)((byteCount + Geometry.UnitBytes - 1) >> Geometry.UnitShift);
 

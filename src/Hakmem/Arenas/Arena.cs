@@ -217,23 +217,29 @@ internal sealed unsafe class Arena
         return true;
     }
 
+    // A batch at a time, since the page map may wrap between two. What was made writable before a refusal stays so: the next try repeats
+    // the call, which is harmless.
     private bool TryExtendTables(int slabs)
     {
-        int end = Math.Min(SlabCount, (slabs + TableBatchSlabs - 1) / TableBatchSlabs * TableBatchSlabs);
-        int from = _tableSlabs;
-        byte* map = (byte*)EntryOf(from << Geometry.UnitsPerSlabShift);
-        bool isDone =
-            TryCommit(_slabHeaders, SuperSlabHeader.Bytes, from, end) &&
-            TryCommit(_spanHeaders, Geometry.UnitsPerSlab * SpanHeader.Bytes, from, end) &&
-            TryCommit(_bitmaps, Geometry.UnitsPerSlab * BitmapWordsPerUnit * sizeof(ulong), from, end) &&
-            TryCommit(map, Geometry.UnitsPerSlab * sizeof(ulong), 0, end - from);
-        if (isDone)
+        while (_tableSlabs < slabs)
         {
+            int from = _tableSlabs;
+            int end = Math.Min(SlabCount, from + TableBatchSlabs);
+            byte* map = (byte*)EntryOf(from << Geometry.UnitsPerSlabShift);
+            bool isDone =
+                TryCommit(_slabHeaders, SuperSlabHeader.Bytes, from, end) &&
+                TryCommit(_spanHeaders, Geometry.UnitsPerSlab * SpanHeader.Bytes, from, end) &&
+                TryCommit(_bitmaps, Geometry.UnitsPerSlab * BitmapWordsPerUnit * sizeof(ulong), from, end) &&
+                TryCommit(map, Geometry.UnitsPerSlab * sizeof(ulong), 0, end - from);
+            if (!isDone)
+            {
+                return false;
+            }
+
             _tableSlabs = end;
         }
 
-        // A table that was made writable before another was refused stays so: the next try repeats the call, which is harmless.
-        return isDone;
+        return true;
     }
 
     private bool TryCommit(byte* table, int bytesPerSlab, int fromSlab, int endSlab)

@@ -10,6 +10,7 @@ internal sealed record HeapLimits
         Prefault = options.Prefault;
         LazyZero = options.LazyZero;
         HugePages = options.HugePages;
+        Hardening = options.Hardening;
         MaxBytes = options.MaxBytes;
         ThreadCacheBytes = options.ThreadCacheBytes;
         CacheBytes = Math.Min(options.SuperSlabCacheBytes, (long)options.SuperSlabCacheCount * SizeClasses.Geometry.SlabBytes);
@@ -22,6 +23,8 @@ internal sealed record HeapLimits
     public LazyZeroMode LazyZero { get; }
 
     public HugePageMode HugePages { get; }
+
+    public HardeningLevel Hardening { get; }
 
     // Zero for none.
     public long MaxBytes { get; }

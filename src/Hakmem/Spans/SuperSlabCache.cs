@@ -268,7 +268,9 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
         {
             SuperSlabHeader* header = arena.Slab(slab);
             header->HeapSlot = heapSlot;
-            header->DirtyUnits = 0;
+
+            // Populated pages are zero, but they are there: what is to be purged when it stays empty counts as dirty.
+            header->DirtyUnits = limits.Prefault is PrefaultMode.Populate or PrefaultMode.Touch ? UnitMask.All : 0;
             header->EmptySince = Environment.TickCount64;
             AddCached(slab);
         }
