@@ -1,3 +1,4 @@
+using System;
 using Hakmem.Benchmarks.Subjects;
 
 namespace Hakmem.Benchmarks.Workloads;
@@ -26,49 +27,58 @@ internal sealed unsafe class ThreadChurnWorkload : Workload
     {
         long rounds = (operations + ThreadsPerRound - 1) / ThreadsPerRound;
 
-        // The blocks of this round's threads and of the last one's, swapped after each round.
-        nint mine = (nint)PointerTable.Rent(ThreadsPerRound * BlocksPerThread);
-        nint left = (nint)PointerTable.Rent(ThreadsPerRound * BlocksPerThread);
+        // The blocks of this round's threads and of the last one's, swapped after each round. Each thread keeps its blocks in a managed array
+        // of its own making, as a program would: a thread's first managed object costs the process 8 KiB until the next collection,
+        // and would otherwise be charged to those subjects only that use a thread-static.
+        nint[][] mine = NewTables();
+        nint[][] left = NewTables();
         for (long round = 0; round < rounds; round++)
         {
-            nint allocated = mine;
-            nint freed = left;
+            nint[][] allocated = mine;
+            nint[][] freed = left;
             Crew.Run(ThreadsPerRound, index =>
             {
-                int neighbour = (index + 1) % ThreadsPerRound;
-                FreeAll<T>((void**)freed + (neighbour * BlocksPerThread));
-                Allocate<T>((void**)allocated + (index * BlocksPerThread));
+                FreeAll<T>(freed[(index + 1) % ThreadsPerRound]);
+                allocated[index] = Allocate<T>();
             });
             (mine, left) = (left, mine);
         }
 
-        for (int i = 0; i < ThreadsPerRound; i++)
+        foreach (nint[] blocks in left)
         {
-            FreeAll<T>((void**)left + (i * BlocksPerThread));
+            FreeAll<T>(blocks);
         }
 
-        PointerTable.Return((void**)mine);
-        PointerTable.Return((void**)left);
         return rounds * ThreadsPerRound;
     }
 
-    private static void Allocate<T>(void** blocks)
-        where T : struct, IAllocatorSubject
+    private static nint[][] NewTables()
     {
-        for (int i = 0; i < BlocksPerThread; i++)
-        {
-            blocks[i] = T.Alloc(BlockBytes);
-            Block.Touch(blocks[i], BlockBytes);
-        }
+        var tables = new nint[ThreadsPerRound][];
+        Array.Fill(tables, []);
+        return tables;
     }
 
-    private static void FreeAll<T>(void** blocks)
+    private static nint[] Allocate<T>()
         where T : struct, IAllocatorSubject
     {
-        for (int i = 0; i < BlocksPerThread; i++)
+        var blocks = new nint[BlocksPerThread];
+        for (int i = 0; i < blocks.Length; i++)
         {
-            T.Free(blocks[i]);
-            blocks[i] = null;
+            void* block = T.Alloc(BlockBytes);
+            Block.Touch(block, BlockBytes);
+            blocks[i] = (nint)block;
+        }
+
+        return blocks;
+    }
+
+    private static void FreeAll<T>(nint[] blocks)
+        where T : struct, IAllocatorSubject
+    {
+        foreach (nint block in blocks)
+        {
+            T.Free((void*)block);
         }
     }
 }

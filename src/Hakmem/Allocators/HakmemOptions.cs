@@ -56,11 +56,11 @@ public sealed record HakmemOptions
 
     /// <summary>
     /// How many bytes of free blocks one thread's cache may hold, from 0; when there are more than 16 threads, they share sixteen times
-    /// this. Each size class a thread uses may exceed it by two blocks. <c>HAKMEM_THREAD_CACHE_BYTES</c>; default 4 MiB.
+    /// this. Each size class a thread uses may exceed it by two blocks. <c>HAKMEM_THREAD_CACHE_BYTES</c>; default 8 MiB.
     /// </summary>
     public long ThreadCacheBytes
     {
-        get => _threadCacheBytes ?? HakmemSettings.Read(nameof(ThreadCacheBytes), "HAKMEM_THREAD_CACHE_BYTES", 4L << 20);
+        get => _threadCacheBytes ?? HakmemSettings.Read(nameof(ThreadCacheBytes), "HAKMEM_THREAD_CACHE_BYTES", 8L << 20);
         init => _threadCacheBytes = value;
     }
 

@@ -29,6 +29,7 @@ internal sealed unsafe class Heap
     private readonly UnitAllocator _units;
     private readonly RunAllocator _runs;
     private readonly LargeBlocks _large;
+    private readonly DepotBudget _depotBudget = new();
     private readonly Depot[] _depots = new Depot[SizeClass.Count];
     private readonly CacheExchange _exchange;
     private readonly ThreadCacheRegistry _registry;
@@ -56,7 +57,7 @@ internal sealed unsafe class Heap
         _large = new LargeBlocks(arena, _units, _runs);
         for (int index = 0; index < _depots.Length; index++)
         {
-            _depots[index] = new Depot(arena, _units, slot, s_classes[index]);
+            _depots[index] = new Depot(arena, _units, slot, s_classes[index], _depotBudget);
         }
 
         _exchange = new CacheExchange(_depots, s_classes);
@@ -118,7 +119,14 @@ internal sealed unsafe class Heap
 
         if (cache != null && !_isChecked)
         {
-            ThrowIfCorrupt(_exchange.Put(cache, block.SizeClass, address));
+            nuint corruptAddress = _exchange.Put(cache, block.SizeClass, address);
+            if (_depotBudget.IsExceeded)
+            {
+                nuint found = _depotBudget.Enforce(_depots, block.SizeClass);
+                corruptAddress = found != 0 ? found : corruptAddress;
+            }
+
+            ThrowIfCorrupt(corruptAddress);
         }
         else if (!_depots[block.SizeClass].TryReturnOne(address))
         {

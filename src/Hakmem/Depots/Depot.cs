@@ -25,6 +25,8 @@ internal sealed unsafe class Depot
     private const int MinFullMagazines = 4;
 
     private readonly MetadataAllocator _metadata;
+    private readonly DepotBudget _budget;
+    private readonly int _blockBytes;
     private readonly int _maxFullBlocks;
     private readonly Lock _lock = new();
 
@@ -34,8 +36,10 @@ internal sealed unsafe class Depot
     private Magazine* _empty;
     private long _blocksInFull;
 
-    public Depot(Arena arena, UnitAllocator units, int heapSlot, SizeClassInfo info)
+    public Depot(Arena arena, UnitAllocator units, int heapSlot, SizeClassInfo info, DepotBudget budget)
     {
+        _budget = budget;
+        _blockBytes = info.BlockBytes;
         _metadata = arena.Metadata;
         _spans = new SpanSet(arena, units, heapSlot, info);
         _maxFullBlocks = Math.Max(MaxFullBytes / info.BlockBytes, MinFullMagazines * info.MagazineCapacity);
@@ -51,7 +55,7 @@ internal sealed unsafe class Depot
             if (magazine != null)
             {
                 _full = magazine->Next;
-                _blocksInFull -= magazine->Count;
+                CountFull(-magazine->Count);
             }
             else
             {
@@ -106,7 +110,7 @@ internal sealed unsafe class Depot
             }
 
             Push(ref _full, full);
-            _blocksInFull += full->Count;
+            CountFull(full->Count);
             return empty;
         }
     }
@@ -116,7 +120,7 @@ internal sealed unsafe class Depot
     {
         lock (_lock)
         {
-            _blocksInFull += magazine->Count;
+            CountFull(magazine->Count);
             Push(ref magazine->Count == 0 ? ref _empty : ref _full, magazine);
         }
     }
@@ -134,7 +138,7 @@ internal sealed unsafe class Depot
 
             isZero = false;
             void* block = Magazine.SlotsOf(full)[--full->Count];
-            _blocksInFull--;
+            CountFull(-1);
             if (full->Count == 0)
             {
                 Push(ref _empty, Pop(ref _full));
@@ -162,7 +166,7 @@ internal sealed unsafe class Depot
             while (_full != null)
             {
                 Magazine* magazine = Pop(ref _full);
-                _blocksInFull -= magazine->Count;
+                CountFull(-magazine->Count);
                 nuint found = Flush(magazine);
                 corruptAddress = found != 0 ? found : corruptAddress;
                 Magazine.Destroy(_metadata, magazine);
@@ -181,7 +185,7 @@ internal sealed unsafe class Depot
             DestroyAll(ref _full);
             DestroyAll(ref _empty);
             _spans.Clear();
-            _blocksInFull = 0;
+            CountFull(-_blocksInFull);
         }
     }
 
@@ -205,6 +209,12 @@ internal sealed unsafe class Depot
         Magazine* magazine = list;
         list = magazine->Next;
         return magazine;
+    }
+
+    private void CountFull(long blocks)
+    {
+        _blocksInFull += blocks;
+        _budget.Add(blocks * _blockBytes);
     }
 
     private Magazine* TryTakeEmpty(int wanted)

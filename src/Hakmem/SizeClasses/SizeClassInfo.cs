@@ -19,7 +19,7 @@ internal readonly struct SizeClassInfo
 
     // What a thread's magazine may hold when it first meets the class; it doubles with every visit to the depot.
     // 13 slots make 128 bytes with the header.
-    private const int InitialMagazineBytes = 16 * 1024;
+    private const int InitialMagazineBytes = 64 * 1024;
     private const int MaxInitialMagazine = 125;
 
     private SizeClassInfo(int index)
