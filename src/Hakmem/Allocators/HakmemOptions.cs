@@ -26,21 +26,21 @@ public sealed record HakmemOptions
     /// <summary>Whether committed memory is populated at once. <c>HAKMEM_PREFAULT</c>; default <see cref="PrefaultMode.None"/>.</summary>
     public PrefaultMode Prefault
     {
-        get => _prefault ?? HakmemSettings.Read(nameof(Prefault), "HAKMEM_PREFAULT", PrefaultMode.None);
+        get => _prefault ?? HakmemSettings.ReadEnum(nameof(Prefault), "HAKMEM_PREFAULT", PrefaultMode.None);
         init => _prefault = value;
     }
 
     /// <summary>When memory that has become empty is discarded. <c>HAKMEM_LAZY_ZERO</c>; default <see cref="LazyZeroMode.Deferred"/>.</summary>
     public LazyZeroMode LazyZero
     {
-        get => _lazyZero ?? HakmemSettings.Read(nameof(LazyZero), "HAKMEM_LAZY_ZERO", LazyZeroMode.Deferred);
+        get => _lazyZero ?? HakmemSettings.ReadEnum(nameof(LazyZero), "HAKMEM_LAZY_ZERO", LazyZeroMode.Deferred);
         init => _lazyZero = value;
     }
 
     /// <summary>What the kernel is told about huge pages. <c>HAKMEM_HUGE_PAGES</c>; default <see cref="HugePageMode.Default"/>.</summary>
     public HugePageMode HugePages
     {
-        get => _hugePages ?? HakmemSettings.Read(nameof(HugePages), "HAKMEM_HUGE_PAGES", HugePageMode.Default);
+        get => _hugePages ?? HakmemSettings.ReadEnum(nameof(HugePages), "HAKMEM_HUGE_PAGES", HugePageMode.Default);
         init => _hugePages = value;
     }
 
@@ -50,7 +50,7 @@ public sealed record HakmemOptions
     /// </summary>
     public long MaxBytes
     {
-        get => _maxBytes ?? HakmemSettings.Read(nameof(MaxBytes), "HAKMEM_MAX_BYTES", 0L);
+        get => _maxBytes ?? HakmemSettings.ReadInt64(nameof(MaxBytes), "HAKMEM_MAX_BYTES", 0L);
         init => _maxBytes = value;
     }
 
@@ -60,21 +60,21 @@ public sealed record HakmemOptions
     /// </summary>
     public long ThreadCacheBytes
     {
-        get => _threadCacheBytes ?? HakmemSettings.Read(nameof(ThreadCacheBytes), "HAKMEM_THREAD_CACHE_BYTES", 8L << 20);
+        get => _threadCacheBytes ?? HakmemSettings.ReadInt64(nameof(ThreadCacheBytes), "HAKMEM_THREAD_CACHE_BYTES", 8L << 20);
         init => _threadCacheBytes = value;
     }
 
     /// <summary>How many empty SuperSlabs are kept for reuse, from 0. <c>HAKMEM_SUPERSLAB_CACHE_COUNT</c>; default 256.</summary>
     public int SuperSlabCacheCount
     {
-        get => _superSlabCacheCount ?? HakmemSettings.Read(nameof(SuperSlabCacheCount), "HAKMEM_SUPERSLAB_CACHE_COUNT", 256);
+        get => _superSlabCacheCount ?? HakmemSettings.ReadInt32(nameof(SuperSlabCacheCount), "HAKMEM_SUPERSLAB_CACHE_COUNT", 256);
         init => _superSlabCacheCount = value;
     }
 
     /// <summary>How many bytes of empty SuperSlabs are kept for reuse, from 0. <c>HAKMEM_SUPERSLAB_CACHE_BYTES</c>; default 512 MiB.</summary>
     public long SuperSlabCacheBytes
     {
-        get => _superSlabCacheBytes ?? HakmemSettings.Read(nameof(SuperSlabCacheBytes), "HAKMEM_SUPERSLAB_CACHE_BYTES", 512L << 20);
+        get => _superSlabCacheBytes ?? HakmemSettings.ReadInt64(nameof(SuperSlabCacheBytes), "HAKMEM_SUPERSLAB_CACHE_BYTES", 512L << 20);
         init => _superSlabCacheBytes = value;
     }
 
@@ -84,7 +84,7 @@ public sealed record HakmemOptions
     /// </summary>
     public TimeSpan SuperSlabCacheTtl
     {
-        get => _superSlabCacheTtl ?? HakmemSettings.Read(nameof(SuperSlabCacheTtl), "HAKMEM_SUPERSLAB_CACHE_TTL", TimeSpan.FromSeconds(10));
+        get => _superSlabCacheTtl ?? HakmemSettings.ReadTimeSpan(nameof(SuperSlabCacheTtl), "HAKMEM_SUPERSLAB_CACHE_TTL", TimeSpan.FromSeconds(10));
         init => _superSlabCacheTtl = value;
     }
 
@@ -94,24 +94,24 @@ public sealed record HakmemOptions
     /// </summary>
     public TimeSpan PurgeDelay
     {
-        get => _purgeDelay ?? HakmemSettings.Read(nameof(PurgeDelay), "HAKMEM_PURGE_DELAY", TimeSpan.FromSeconds(1));
+        get => _purgeDelay ?? HakmemSettings.ReadTimeSpan(nameof(PurgeDelay), "HAKMEM_PURGE_DELAY", TimeSpan.FromSeconds(1));
         init => _purgeDelay = value;
     }
 
     /// <summary>How much misuse is caught. <c>HAKMEM_HARDENING</c>; default <see cref="HardeningLevel.Standard"/>.</summary>
     public HardeningLevel Hardening
     {
-        get => _hardening ?? HakmemSettings.Read(nameof(Hardening), "HAKMEM_HARDENING", HardeningLevel.Standard);
+        get => _hardening ?? HakmemSettings.ReadEnum(nameof(Hardening), "HAKMEM_HARDENING", HardeningLevel.Standard);
         init => _hardening = value;
     }
 
     // Resolves every value once. Throws ArgumentOutOfRangeException for one that is out of its range.
     internal HeapLimits ToLimits()
     {
-        RequireDefined(Prefault, nameof(Prefault));
-        RequireDefined(LazyZero, nameof(LazyZero));
-        RequireDefined(HugePages, nameof(HugePages));
-        RequireDefined(Hardening, nameof(Hardening));
+        RequireKnown(Prefault is >= PrefaultMode.None and <= PrefaultMode.Touch, nameof(Prefault));
+        RequireKnown(LazyZero is >= LazyZeroMode.Deferred and <= LazyZeroMode.Off, nameof(LazyZero));
+        RequireKnown(HugePages is >= HugePageMode.Default and <= HugePageMode.Always, nameof(HugePages));
+        RequireKnown(Hardening is >= HardeningLevel.Standard and <= HardeningLevel.Full, nameof(Hardening));
         RequireAtLeast(0, ThreadCacheBytes, nameof(ThreadCacheBytes));
         RequireAtLeast(0, SuperSlabCacheCount, nameof(SuperSlabCacheCount));
         RequireAtLeast(0, SuperSlabCacheBytes, nameof(SuperSlabCacheBytes));
@@ -125,12 +125,11 @@ public sealed record HakmemOptions
         return new HeapLimits(this);
     }
 
-    private static void RequireDefined<T>(T value, string name)
-        where T : struct, Enum
+    private static void RequireKnown(bool isKnown, string name)
     {
-        if (!Enum.IsDefined(value))
+        if (!isKnown)
         {
-            throw new ArgumentOutOfRangeException(name, value, $"HakmemOptions.{name} is not one of the values of {typeof(T).Name}.");
+            throw new ArgumentOutOfRangeException(name, $"HakmemOptions.{name} is not one of the values of its enumeration.");
         }
     }
 

@@ -5,61 +5,85 @@ namespace Hakmem.Allocators;
 
 // Settings from outside the program: AppContext (runtimeconfig.json) first, then the environment. Text that cannot be understood is an
 // error that names its source: a limit that silently is none would be found out at the worst time.
+//
+// Where there is no setting, which is nearly always, nothing here uses a generic method of the framework that would have to be
+// compiled first: this runs before a process's first allocation.
 internal static class HakmemSettings
 {
-    public static T Read<T>(string name, string variable, T fallback)
+    public static T ReadEnum<T>(string name, string variable, T fallback)
+        where T : struct, Enum
     {
-        string key = "Hakmem." + name;
-        string? text = Convert.ToString(AppContext.GetData(key), CultureInfo.InvariantCulture);
-        string source = $"AppContext setting {key}";
-        if (string.IsNullOrEmpty(text))
-        {
-            text = Environment.GetEnvironmentVariable(variable);
-            source = $"environment variable {variable}";
-        }
-
-        if (string.IsNullOrEmpty(text))
+        string? text = Find(name, variable, out string source);
+        if (text is null)
         {
             return fallback;
         }
 
-        return TryParse(text.Trim(), typeof(T)) is T value
+        return Enum.TryParse(text, ignoreCase: true, out T value) && Enum.IsDefined(value)
             ? value
-            : throw new InvalidOperationException($"The {source} is '{text}', which is {Expected(typeof(T))}.");
+            : throw NotUnderstood(source, text, "none of " + string.Join(", ", Enum.GetNames<T>()));
     }
 
-    private static object? TryParse(string text, Type type)
+    public static long ReadInt64(string name, string variable, long fallback)
     {
-        if (type.IsEnum)
+        string? text = Find(name, variable, out string source);
+        if (text is null)
         {
-            return Enum.TryParse(type, text, ignoreCase: true, out object? value) && Enum.IsDefined(type, value!) ? value : null;
+            return fallback;
         }
 
-        if (type == typeof(TimeSpan) && text.Contains(':', StringComparison.Ordinal))
-        {
-            return TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out TimeSpan span) ? span : null;
-        }
-
-        if (!long.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out long number))
-        {
-            return null;
-        }
-
-        if (type == typeof(TimeSpan))
-        {
-            return number is >= 0 and <= int.MaxValue ? TimeSpan.FromMilliseconds(number) : null;
-        }
-
-        return type == typeof(long) ? number : number is >= int.MinValue and <= int.MaxValue ? (int)number : null;
+        return long.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out long value)
+            ? value
+            : throw NotUnderstood(source, text, "not a whole number in range");
     }
 
-    private static string Expected(Type type)
+    public static int ReadInt32(string name, string variable, int fallback)
     {
-        if (type.IsEnum)
+        string? text = Find(name, variable, out string source);
+        if (text is null)
         {
-            return "none of " + string.Join(", ", Enum.GetNames(type));
+            return fallback;
         }
 
-        return type == typeof(TimeSpan) ? "neither milliseconds nor hh:mm:ss" : "not a whole number in range";
+        return int.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out int value)
+            ? value
+            : throw NotUnderstood(source, text, "not a whole number in range");
     }
+
+    // Milliseconds, or hh:mm:ss. (TimeSpan.Parse alone would take "10" for ten days.)
+    public static TimeSpan ReadTimeSpan(string name, string variable, TimeSpan fallback)
+    {
+        string? text = Find(name, variable, out string source);
+        if (text is null)
+        {
+            return fallback;
+        }
+
+        bool isSpan = text.Contains(':', StringComparison.Ordinal);
+        if (isSpan && TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out TimeSpan span))
+        {
+            return span;
+        }
+
+        return !isSpan && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int milliseconds)
+            ? TimeSpan.FromMilliseconds(milliseconds)
+            : throw NotUnderstood(source, text, "neither milliseconds nor hh:mm:ss");
+    }
+
+    private static string? Find(string name, string variable, out string source)
+    {
+        string key = "Hakmem." + name;
+        source = "AppContext setting " + key;
+        string? text = Convert.ToString(AppContext.GetData(key), CultureInfo.InvariantCulture)?.Trim();
+        if (string.IsNullOrEmpty(text))
+        {
+            source = "environment variable " + variable;
+            text = Environment.GetEnvironmentVariable(variable)?.Trim();
+        }
+
+        return string.IsNullOrEmpty(text) ? null : text;
+    }
+
+    private static InvalidOperationException NotUnderstood(string source, string text, string finding) =>
+        new($"The {source} is '{text}', which is {finding}.");
 }

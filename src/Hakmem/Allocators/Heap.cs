@@ -191,7 +191,7 @@ internal sealed unsafe class Heap
         {
             for (int slab = _superSlabs.NextOwned(0); slab >= 0; slab = _superSlabs.NextOwned(slab + 1))
             {
-                new Span<ulong>(_arena.EntryOf(slab << Geometry.UnitsPerSlabShift), Geometry.UnitsPerSlab).Clear();
+                _arena.SetEntries(slab << Geometry.UnitsPerSlabShift, Geometry.UnitsPerSlab, 0);
             }
 
             _superSlabs.ReleaseAll();

@@ -64,7 +64,7 @@ internal sealed unsafe class LargeBlocks(Arena arena, UnitAllocator units, RunAl
         }
 
         int count = arena.Span(block.First)->UnitCount;
-        new Span<ulong>(arena.EntryOf(block.First), count).Clear();
+        arena.SetEntries(block.First, count, 0);
         units.Free(block.First, count);
         return true;
     }
@@ -136,7 +136,7 @@ internal sealed unsafe class LargeBlocks(Arena arena, UnitAllocator units, RunAl
         arena.Span(block.First)->UnitCount = want;
         if (want < have)
         {
-            new Span<ulong>(arena.EntryOf(block.First + want), have - want).Clear();
+            arena.SetEntries(block.First + want, have - want, 0);
             units.Free(block.First + want, have - want);
         }
 
@@ -152,11 +152,11 @@ internal sealed unsafe class LargeBlocks(Arena arena, UnitAllocator units, RunAl
             return false;
         }
 
-        new Span<ulong>(arena.EntryOf(unit), have).Clear();
+        arena.SetEntries(unit, have, 0);
         runs.Adopt(slab, units);
         return runs.TryExtend(slab, 1, SlabsFor(byteCount));
     }
 
     private void Enter(int unit, int from, int to) =>
-        new Span<ulong>(arena.EntryOf(unit) + from, to - from).Fill(PageMapEntry.ForUnitRun((nuint)arena.AddressOfUnit(unit)));
+        arena.SetEntries(unit + from, to - from, PageMapEntry.ForUnitRun((nuint)arena.AddressOfUnit(unit)));
 }

@@ -101,6 +101,16 @@ internal sealed unsafe class Arena
 
     public ulong* EntryOf(int unit) => PageMap + ((((nuint)Base >> Geometry.UnitShift) + (nuint)unit) & (MaxUnits - 1));
 
+    // Sets the entries of adjoining units of one SuperSlab.
+    public void SetEntries(int unit, int count, ulong entry)
+    {
+        ulong* entries = EntryOf(unit);
+        for (int i = 0; i < count; i++)
+        {
+            entries[i] = entry;
+        }
+    }
+
     // The unit of an address inside the arena.
     public int UnitOf(nuint address) => (int)((address - (nuint)Base) >> Geometry.UnitShift);
 

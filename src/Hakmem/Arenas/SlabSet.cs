@@ -20,7 +20,9 @@ internal sealed class SlabSet
         int words = (first + count + 63) >> 6;
         if (words > _words.Length)
         {
-            Array.Resize(ref _words, Math.Max(words, _words.Length * 2));
+            var grown = new ulong[Math.Max(words, _words.Length * 2)];
+            Array.Copy(_words, grown, _words.Length);
+            _words = grown;
         }
 
         for (int index = first; index < first + count; index++)

@@ -17,10 +17,13 @@ internal readonly struct SizeClassInfo
     private const int MinMagazine = 2;
     private const int MaxMagazine = 253;
 
-    // What a thread's magazine may hold when it first meets the class; it doubles with every visit to the depot.
-    // 13 slots make 128 bytes with the header.
-    private const int InitialMagazineBytes = 64 * 1024;
-    private const int MaxInitialMagazine = 125;
+    // What a thread's magazine may hold when it first meets the class; it doubles with every visit to the depot. 13 slots make 128 bytes
+    // with the header. Tiny classes start with a page's worth, so that a program's first blocks of many sizes touch few pages; mid
+    // ones with more, since each of theirs is pages of its own and untouched until it is handed out.
+    private const int InitialTinyBytes = 4 * 1024;
+    private const int InitialMidBytes = 64 * 1024;
+    private const int MaxInitialMagazine = 13;
+    private const int MaxTinyBlock = 1024;
 
     private SizeClassInfo(int index)
     {
@@ -37,7 +40,7 @@ internal readonly struct SizeClassInfo
         BlocksPerSpan = units * Geometry.UnitBytes / BlockBytes;
         Reciprocal = (ulong.MaxValue / (uint)BlockBytes) + 1;
         MagazineCapacity = Math.Clamp(MagazineBytes / BlockBytes, MinMagazine, MaxMagazine);
-        InitialCapacity = Math.Clamp(InitialMagazineBytes / BlockBytes, 1, MaxInitialMagazine);
+        InitialCapacity = Math.Clamp((BlockBytes <= MaxTinyBlock ? InitialTinyBytes : InitialMidBytes) / BlockBytes, 1, MaxInitialMagazine);
     }
 
     public int Index { get; }

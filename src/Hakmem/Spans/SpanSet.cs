@@ -176,7 +176,7 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
         span->UnitCount = info.SpanUnits;
         span->IsFresh = isFresh;
         new Span<ulong>(arena.Bitmap(unit), (info.BlocksPerSpan + 63) >> 6).Clear();
-        new Span<ulong>(arena.EntryOf(unit), info.SpanUnits).Fill(PageMapEntry.ForSpan(heapSlot, (nuint)arena.AddressOfUnit(unit), info.Index));
+        arena.SetEntries(unit, info.SpanUnits, PageMapEntry.ForSpan(heapSlot, (nuint)arena.AddressOfUnit(unit), info.Index));
         Link(unit, span);
         Count++;
         return true;
@@ -185,7 +185,7 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
     private void RemoveSpan(int unit, SpanHeader* span)
     {
         Unlink(unit, span);
-        new Span<ulong>(arena.EntryOf(unit), info.SpanUnits).Clear();
+        arena.SetEntries(unit, info.SpanUnits, 0);
         Count--;
         units.Free(unit, info.SpanUnits);
     }

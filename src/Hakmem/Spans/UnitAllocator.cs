@@ -27,7 +27,10 @@ internal sealed unsafe class UnitAllocator
     {
         _cache = cache;
         _arena = cache.Arena;
-        Array.Fill(_byLongestRun, new SlabList());
+        for (int length = 0; length < _byLongestRun.Length; length++)
+        {
+            _byLongestRun[length] = new SlabList();
+        }
     }
 
     // Takes count units that lie together; isFresh says whether their memory is known to be zero.

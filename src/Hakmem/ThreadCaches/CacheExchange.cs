@@ -157,8 +157,22 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
         }
     }
 
-    private static bool IsIn(Magazine* magazine, void** top, void* block) =>
-        magazine != null && new ReadOnlySpan<nint>(Magazine.SlotsOf(magazine), Count(magazine, top)).Contains((nint)block);
+    private static bool IsIn(Magazine* magazine, void** top, void* block)
+    {
+        if (magazine == null)
+        {
+            return false;
+        }
+
+        // From the newest down to the null in front of the slots.
+        void** slot = top;
+        while (*slot != null && *slot != block)
+        {
+            slot--;
+        }
+
+        return *slot == block;
+    }
 
     // Bounded even where top and magazine are read while their owner exchanges them.
     private static int Count(Magazine* magazine, void** top) => magazine == null

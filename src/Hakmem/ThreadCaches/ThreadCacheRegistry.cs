@@ -28,8 +28,8 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
     private readonly List<Entry> _entries = [];
 
     // Records of flushed caches. They are used for nothing but caches of this heap again: another heap may still have the address of
-    // one as its thread's Home, and clear its own entry there when it is disposed.
-    private readonly Stack<nint> _spares = new();
+    // one as its thread's Home, and clear its own entry there when it is disposed. A list, linked through Home.
+    private ThreadCache* _spares;
 
     public int Count
     {
@@ -51,17 +51,18 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
             {
                 if (!IsAlive(_entries[i].Thread))
                 {
-                    ThreadCache* adopted = (ThreadCache*)_entries[i].Cache;
+                    ThreadCache* adopted = _entries[i].Cache;
                     CurrentThread.ClearPeers(arena.Metadata, adopted);
-                    _entries[i] = new Entry(Thread.CurrentThread, (nint)adopted);
+                    _entries[i] = new Entry(Thread.CurrentThread, adopted);
                     return adopted;
                 }
             }
 
-            ThreadCache* cache = _spares.TryPop(out nint spare) ? (ThreadCache*)spare : ThreadCache.TryCreate(arena, heapSlot, classes);
+            ThreadCache* cache = TakeSpare();
+            cache = cache == null ? ThreadCache.TryCreate(arena, heapSlot, classes) : cache;
             if (cache != null)
             {
-                _entries.Add(new Entry(Thread.CurrentThread, (nint)cache));
+                _entries.Add(new Entry(Thread.CurrentThread, cache));
                 SetBudget();
             }
 
@@ -78,10 +79,11 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
             {
                 if (!IsAlive(_entries[i].Thread))
                 {
-                    ThreadCache* cache = (ThreadCache*)_entries[i].Cache;
+                    ThreadCache* cache = _entries[i].Cache;
                     CurrentThread.ClearPeers(arena.Metadata, cache);
                     exchange.FlushAll(cache);
-                    _spares.Push((nint)cache);
+                    cache->Home = _spares;
+                    _spares = cache;
                     _entries.RemoveAt(i);
                 }
             }
@@ -97,18 +99,17 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
         {
             foreach (Entry entry in _entries)
             {
-                ThreadCache* cache = (ThreadCache*)entry.Cache;
+                ThreadCache* cache = entry.Cache;
                 CurrentThread.ClearPeer(cache->Home, heapSlot);
                 CacheExchange.DestroyMagazines(arena.Metadata, cache);
                 ThreadCache.Destroy(arena, cache);
             }
 
-            foreach (nint spare in _spares)
+            while (_spares != null)
             {
-                ThreadCache.Destroy(arena, (ThreadCache*)spare);
+                ThreadCache.Destroy(arena, TakeSpare());
             }
 
-            _spares.Clear();
             _entries.Clear();
         }
     }
@@ -122,10 +123,22 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
             {
                 for (int index = 0; index < counts.Length; index++)
                 {
-                    counts[index] += CacheExchange.CountOf((ThreadCache*)entry.Cache, index);
+                    counts[index] += CacheExchange.CountOf(entry.Cache, index);
                 }
             }
         }
+    }
+
+    private ThreadCache* TakeSpare()
+    {
+        ThreadCache* spare = _spares;
+        if (spare != null)
+        {
+            _spares = spare->Home;
+            spare->Home = null;
+        }
+
+        return spare;
     }
 
     private static bool IsAlive(Thread thread)
@@ -145,5 +158,11 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
         exchange.BudgetBytes = System.Math.Min(budgetBytes, System.Math.Max(share, MinBudgetBytes));
     }
 
-    private readonly record struct Entry(Thread Thread, nint Cache);
+    // A class, so that lists of it need no code of their own compiled.
+    private sealed class Entry(Thread thread, ThreadCache* cache)
+    {
+        public Thread Thread { get; } = thread;
+
+        public ThreadCache* Cache { get; } = cache;
+    }
 }
