@@ -1,0 +1,233 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Threading;
+using Hakmem.Os;
+using Xunit;
+
+namespace Hakmem.Tests.Os;
+
+// The system's memory with a book of its own: records every call, refuses those it is told to without making them, and notes calls that
+// break the contract of OsMemory (outside a reservation, not page-aligned, of memory that is not committed).
+//
+// Disposing it gives back every reservation, so an arena over it lives no longer. Thread-safe: one lock, held over the system call.
+internal sealed unsafe class FaultyMemory : OsMemory, IDisposable
+{
+    private readonly OsMemory _real = CreateForCurrentSystem();
+    private readonly Lock _lock = new();
+
+    // All below is guarded by _lock.
+    private readonly List<OsCallRecord> _calls = [];
+    private readonly List<string> _violations = [];
+    private readonly Dictionary<nuint, nuint> _reservations = [];
+    private readonly RangeSet _reserved = new();
+    private readonly RangeSet _committed = new();
+    private Func<OsCall, bool>? _refuses;
+
+    public override nuint PageSize => _real.PageSize;
+
+    // What was called, oldest first, refused calls included.
+    public IReadOnlyList<OsCallRecord> Calls
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _calls];
+            }
+        }
+    }
+
+    public int CountOf(OsCall kind) => Calls.Count(call => call.Kind == kind && call.IsDone);
+
+    public void ForgetCalls()
+    {
+        lock (_lock)
+        {
+            _calls.Clear();
+        }
+    }
+
+    // From now on refuses the calls for which the function gives true; null for none. It is called once for each call.
+    public void Refuse(Func<OsCall, bool>? refuses)
+    {
+        lock (_lock)
+        {
+            _refuses = refuses;
+        }
+    }
+
+    public void RefuseNone() => Refuse(null);
+
+    public void RefuseAll(OsCall kind) => Refuse(call => call == kind);
+
+    // Refuses one call, counted from the next as 1.
+    public void RefuseNth(int number)
+    {
+        int count = 0;
+        Refuse(_ => ++count == number);
+    }
+
+    public void RefuseEvery(int number)
+    {
+        int count = 0;
+        Refuse(_ => ++count % number == 0);
+    }
+
+    // How many bytes of a range are committed by this book.
+    public long CommittedBytes(void* address, long bytes)
+    {
+        lock (_lock)
+        {
+            return (long)_committed.BytesWithin((nuint)address, (nuint)bytes);
+        }
+    }
+
+    public void AssertNoViolation()
+    {
+        lock (_lock)
+        {
+            Assert.True(_violations.Count == 0, string.Join("\n", _violations));
+        }
+    }
+
+    public override byte* TryReserve(nuint bytes)
+    {
+        lock (_lock)
+        {
+            byte* address = IsRefused(OsCall.Reserve) ? null : _real.TryReserve(bytes);
+            if (address != null)
+            {
+                _reservations.Add((nuint)address, bytes);
+                _reserved.Add((nuint)address, bytes);
+            }
+
+            _calls.Add(new OsCallRecord(OsCall.Reserve, (nuint)address, bytes, address != null));
+            return address;
+        }
+    }
+
+    public override bool TryRelease(byte* address, nuint bytes)
+    {
+        lock (_lock)
+        {
+            if (!_reservations.TryGetValue((nuint)address, out nuint whole) || whole != bytes)
+            {
+                _violations.Add($"Release of 0x{(nuint)address:x}+{bytes}, which is no whole reservation.");
+            }
+
+            return Do(OsCall.Release, address, bytes, () => _real.TryRelease(address, bytes), () =>
+            {
+                _reservations.Remove((nuint)address);
+                _reserved.Remove((nuint)address, bytes);
+                _committed.Remove((nuint)address, bytes);
+            });
+        }
+    }
+
+    public override bool TryMakeReadable(byte* address, nuint bytes)
+    {
+        lock (_lock)
+        {
+            return Do(OsCall.MakeReadable, address, bytes, () => _real.TryMakeReadable(address, bytes), null);
+        }
+    }
+
+    public override bool TryCommit(byte* address, nuint bytes)
+    {
+        lock (_lock)
+        {
+            return Do(OsCall.Commit, address, bytes, () => _real.TryCommit(address, bytes), () => _committed.Add((nuint)address, bytes));
+        }
+    }
+
+    public override bool TryDecommit(byte* address, nuint bytes)
+    {
+        lock (_lock)
+        {
+            RequireCommitted(OsCall.Decommit, address, bytes);
+            return Do(OsCall.Decommit, address, bytes, () => _real.TryDecommit(address, bytes), () => _committed.Remove((nuint)address, bytes));
+        }
+    }
+
+    public override bool TryDiscard(byte* address, nuint bytes)
+    {
+        lock (_lock)
+        {
+            RequireCommitted(OsCall.Discard, address, bytes);
+            return Do(OsCall.Discard, address, bytes, () => _real.TryDiscard(address, bytes), null);
+        }
+    }
+
+    public override bool TryPrefault(byte* address, nuint bytes, PrefaultMode mode)
+    {
+        lock (_lock)
+        {
+            RequireCommitted(OsCall.Prefault, address, bytes);
+            return Do(OsCall.Prefault, address, bytes, () => _real.TryPrefault(address, bytes, mode), null);
+        }
+    }
+
+    public override bool TryAdviseHugePages(byte* address, nuint bytes, bool enable)
+    {
+        lock (_lock)
+        {
+            return Do(OsCall.AdviseHugePages, address, bytes, () => _real.TryAdviseHugePages(address, bytes, enable), null);
+        }
+    }
+
+    public override bool TryMove(byte* source, byte* target, nuint bytes)
+    {
+        lock (_lock)
+        {
+            RequireCommitted(OsCall.Move, source, bytes);
+            RequireCommitted(OsCall.Move, target, bytes);
+            return Do(OsCall.Move, source, bytes, () => _real.TryMove(source, target, bytes), null);
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            foreach ((nuint address, nuint bytes) in _reservations)
+            {
+                _real.TryRelease((byte*)address, bytes);
+            }
+
+            _reservations.Clear();
+        }
+    }
+
+    private bool IsRefused(OsCall kind) => _refuses?.Invoke(kind) ?? false;
+
+    private bool Do(OsCall kind, byte* address, nuint bytes, Func<bool> call, Action? onDone)
+    {
+        if (bytes == 0 || bytes % PageSize != 0 || (nuint)address % PageSize != 0)
+        {
+            _violations.Add($"{kind} of 0x{(nuint)address:x}+{bytes}, which is not whole pages.");
+        }
+
+        if (!_reserved.Contains((nuint)address, bytes))
+        {
+            _violations.Add($"{kind} of 0x{(nuint)address:x}+{bytes}, which is outside every reservation.");
+        }
+
+        bool isDone = !IsRefused(kind) && call();
+        _calls.Add(new OsCallRecord(kind, (nuint)address, bytes, isDone));
+        if (isDone)
+        {
+            onDone?.Invoke();
+        }
+
+        return isDone;
+    }
+
+    private void RequireCommitted(OsCall kind, byte* address, nuint bytes)
+    {
+        if (!_committed.Contains((nuint)address, bytes))
+        {
+            _violations.Add($"{kind} of 0x{(nuint)address:x}+{bytes}, not all of which is committed.");
+        }
+    }
+}

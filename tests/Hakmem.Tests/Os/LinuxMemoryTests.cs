@@ -1,0 +1,202 @@
+using System;
+using Hakmem.Os;
+using Hakmem.Tests.Support;
+using Xunit;
+
+namespace Hakmem.Tests.Os;
+
+// What OsMemory promises, against the kernel's own account of the pages.
+[Collection(AloneCollection.Name)]
+public sealed unsafe class LinuxMemoryTests : IDisposable
+{
+    private const int Pages = 32;
+
+    private readonly OsMemory _os = OsMemory.CreateForCurrentSystem();
+    private readonly nuint _bytes;
+    private readonly byte* _range;
+
+    public LinuxMemoryTests()
+    {
+        _bytes = Pages * _os.PageSize;
+        _range = _os.TryReserve(_bytes);
+        Assert.True(_range != null);
+
+        // A neighbour's huge page must not stand in for the pages that are counted here.
+        _os.TryAdviseHugePages(_range, _bytes, enable: false);
+    }
+
+    private nuint Page => _os.PageSize;
+
+    public void Dispose()
+    {
+        Assert.True(_os.TryRelease(_range, _bytes));
+        GC.SuppressFinalize(this);
+    }
+
+    [Fact]
+    public void ThePageSizeIsTheSystemsAndAPowerOfTwo()
+    {
+        Assert.Equal((nuint)Environment.SystemPageSize, Page);
+        Assert.True(nuint.IsPow2(Page));
+    }
+
+    [Fact]
+    public void AReservationIsPageAlignedAndHoldsNoPages()
+    {
+        Assert.Equal((nuint)0, (nuint)_range % Page);
+        Assert.Equal(0, Residency.BytesIn(_range, _bytes));
+        Assert.Equal("---p", Mappings.ProtectionOf(_range));
+    }
+
+    [Fact]
+    public void AReservationThatCannotBeHadIsNull() => Assert.True(_os.TryReserve((nuint)1 << 62) == null);
+
+    [Fact]
+    public void ReadablePagesAreZeroAndTakeNoMemory()
+    {
+        Assert.True(_os.TryMakeReadable(_range, _bytes));
+        Assert.Equal("r--p", Mappings.ProtectionOf(_range));
+        Pattern.VerifyZero(_range, _bytes);
+        Assert.True(_os.TryCommit(_range, _bytes));
+        Pattern.VerifyZero(_range, _bytes);
+        _range[0] = 1;
+    }
+
+    [Fact]
+    public void CommittedPagesAreZeroAndComeOneByOne()
+    {
+        Assert.True(_os.TryCommit(_range, _bytes));
+        Assert.Equal("rw-p", Mappings.ProtectionOf(_range));
+        Assert.Equal(0, Residency.BytesIn(_range, _bytes));
+        Pattern.VerifyZero(_range, _bytes);
+        _range[5 * Page] = 1;
+        Assert.True(Residency.BytesIn(_range + (5 * Page), Page) == (long)Page);
+    }
+
+    [Fact]
+    public void CommitStaysWithinItsRange()
+    {
+        Assert.True(_os.TryCommit(_range + (4 * Page), 3 * Page));
+        Assert.Equal("---p", Mappings.ProtectionOf(_range + (3 * Page)));
+        Assert.Equal("rw-p", Mappings.ProtectionOf(_range + (4 * Page)));
+        Assert.Equal("rw-p", Mappings.ProtectionOf(_range + (6 * Page)));
+        Assert.Equal("---p", Mappings.ProtectionOf(_range + (7 * Page)));
+    }
+
+    [Fact]
+    public void CommittingTwiceKeepsTheContents()
+    {
+        CommitFilled(1);
+        Assert.True(_os.TryCommit(_range, _bytes));
+        Pattern.Verify(_range, _bytes, 1);
+    }
+
+    [Fact]
+    public void DecommittedPagesAreGoneAndComeBackAsZeros()
+    {
+        CommitFilled(2);
+        Assert.True(_os.TryDecommit(_range + Page, 2 * Page));
+        Assert.Equal("---p", Mappings.ProtectionOf(_range + Page));
+        Assert.Equal(0, Residency.BytesIn(_range + Page, 2 * Page));
+        Pattern.Verify(_range, Page, 2);
+        Assert.Equal((long)(_bytes - (2 * Page)), Residency.BytesIn(_range, _bytes));
+        Assert.True(_os.TryCommit(_range + Page, 2 * Page));
+        Pattern.VerifyZero(_range + Page, 2 * Page);
+    }
+
+    [Fact]
+    public void DiscardedPagesAreZeroAndStillWritable()
+    {
+        CommitFilled(3);
+        Assert.True(_os.TryDiscard(_range + Page, 2 * Page));
+        Assert.Equal(0, Residency.BytesIn(_range + Page, 2 * Page));
+        Assert.Equal((long)(_bytes - (2 * Page)), Residency.BytesIn(_range, _bytes));
+        Pattern.VerifyZero(_range + Page, 2 * Page);
+        Pattern.Verify(_range, Page, 3);
+        _range[Page] = 1;
+    }
+
+    [Theory]
+    [InlineData(PrefaultMode.Populate, true)]
+    [InlineData(PrefaultMode.Touch, true)]
+    [InlineData(PrefaultMode.None, false)]
+    public void PrefaultPopulatesExactlyItsRange(PrefaultMode mode, bool populates)
+    {
+        Assert.True(_os.TryCommit(_range, _bytes));
+        Assert.True(_os.TryPrefault(_range + (8 * Page), 8 * Page, mode));
+        Assert.Equal(populates ? (long)(8 * Page) : 0, Residency.BytesIn(_range + (8 * Page), 8 * Page));
+        Assert.Equal(0, Residency.BytesIn(_range, 8 * Page));
+        Assert.Equal(0, Residency.BytesIn(_range + (16 * Page), 16 * Page));
+        Pattern.VerifyZero(_range, _bytes);
+    }
+
+    [Fact]
+    public void WillNeedIsAcceptedWhateverItDoes()
+    {
+        Assert.True(_os.TryCommit(_range, _bytes));
+        Assert.True(_os.TryPrefault(_range, _bytes, PrefaultMode.WillNeed));
+        Pattern.VerifyZero(_range, _bytes);
+    }
+
+    [Theory]
+    [InlineData(PrefaultMode.Populate)]
+    [InlineData(PrefaultMode.Touch)]
+    public void PrefaultKeepsWhatIsThere(PrefaultMode mode)
+    {
+        CommitFilled(4);
+        Assert.True(_os.TryPrefault(_range, _bytes, mode));
+        Pattern.Verify(_range, _bytes, 4);
+    }
+
+    [Fact]
+    public void HugePagesCanBeAskedForAndRefused()
+    {
+        Assert.True(_os.TryAdviseHugePages(_range, _bytes, enable: true));
+        Assert.True(_os.TryAdviseHugePages(_range, _bytes, enable: false));
+    }
+
+    [Fact]
+    public void MoveTakesThePagesAndLeavesZeros()
+    {
+        CommitFilled(5);
+        byte* target = _range + (16 * Page);
+        Pattern.Fill(_range, 8 * Page, 6);
+        Assert.True(_os.TryMove(_range, target, 8 * Page));
+        Assert.Equal(0, Residency.BytesIn(_range, 8 * Page));
+        Pattern.Verify(target, 8 * Page, 6);
+        Pattern.VerifyZero(_range, 8 * Page);
+        _range[0] = 1;
+        Assert.Equal("rw-p", Mappings.ProtectionOf(_range));
+        Assert.Equal("rw-p", Mappings.ProtectionOf(target));
+    }
+
+    [Fact]
+    public void AMoveThatIsRefusedKeepsTheSource()
+    {
+        CommitFilled(7);
+
+        // Overlapping ranges are refused by every kernel.
+        Assert.False(_os.TryMove(_range, _range + Page, 4 * Page));
+        Pattern.Verify(_range, _bytes, 7);
+    }
+
+    [Fact]
+    public void AMovedRangeCanBeMovedAgainAndDecommitted()
+    {
+        CommitFilled(8);
+        Pattern.Fill(_range, 4 * Page, 9);
+        Assert.True(_os.TryMove(_range, _range + (8 * Page), 4 * Page));
+        Assert.True(_os.TryMove(_range + (8 * Page), _range + (16 * Page), 4 * Page));
+        Pattern.Verify(_range + (16 * Page), 4 * Page, 9);
+        Assert.True(_os.TryDecommit(_range, _bytes));
+        Assert.Equal(0, Residency.BytesIn(_range, _bytes));
+        Assert.True(_os.TryCommit(_range, _bytes));
+        Pattern.VerifyZero(_range, _bytes);
+    }
+
+    private void CommitFilled(uint seed)
+    {
+        Assert.True(_os.TryCommit(_range, _bytes));
+        Pattern.Fill(_range, _bytes, seed);
+    }
+}
