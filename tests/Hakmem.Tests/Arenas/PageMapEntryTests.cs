@@ -1,0 +1,63 @@
+using System.Linq;
+using CsCheck;
+using Hakmem.Arenas;
+using Hakmem.SizeClasses;
+using Xunit;
+
+namespace Hakmem.Tests.Arenas;
+
+// The bit fields of the diagram at PageMapEntry, restated.
+public sealed class PageMapEntryTests
+{
+    // Unit-aligned addresses of user space.
+    private static readonly Gen<ulong> s_addresses = Gen.ULong[1, (1UL << 31) - 1].Select(unit => unit << 16);
+
+    [Fact]
+    public void ASpansEntryHasSlotAddressAndClassInTheirPlaces() =>
+        Gen.Select(Gen.Int[0, PageMapEntry.MaxHeapSlots - 1], s_addresses, Gen.Int[0, SizeClass.Count - 1]).Sample((slot, address, sizeClass) =>
+        {
+            ulong entry = PageMapEntry.ForSpan(slot, (nuint)address, sizeClass);
+            Assert.Equal((ulong)slot + 1, entry >> 48);
+            Assert.Equal(address, entry & 0x0000_FFFF_FFFF_0000);
+            Assert.Equal((ulong)(sizeClass + 1) * 64, entry & 0xFFFF);
+            Assert.Equal(slot, PageMapEntry.HeapSlotOf(entry));
+            Assert.Equal((nuint)address, PageMapEntry.AddressOf(entry));
+            Assert.Equal(sizeClass, PageMapEntry.SizeClassOf(entry));
+            Assert.Equal((nuint)(sizeClass + 1) * 64, PageMapEntry.BinOffsetOf(entry));
+            Assert.False(PageMapEntry.IsUnitRun(entry));
+        });
+
+    [Fact]
+    public void TheHeapsTagTakenOffLeavesAddressAndClass() =>
+        Gen.Select(Gen.Int[0, PageMapEntry.MaxHeapSlots - 1], s_addresses, Gen.Int[0, SizeClass.Count - 1]).Sample((slot, address, sizeClass) =>
+        {
+            ulong bare = PageMapEntry.ForSpan(slot, (nuint)address, sizeClass) ^ PageMapEntry.TagOf(slot);
+            Assert.Equal(address, bare & PageMapEntry.AddressMask);
+            Assert.Equal((nuint)(sizeClass + 1) * 64, PageMapEntry.BinOffsetOf(bare));
+        });
+
+    [Fact]
+    public void AnotherHeapsTagLeavesAnAddressFarFromEverySpan() =>
+        Gen.Select(Gen.Int[0, PageMapEntry.MaxHeapSlots - 1], Gen.Int[0, PageMapEntry.MaxHeapSlots - 1], s_addresses).Sample((mine, other, address) =>
+        {
+            ulong bare = (mine == other ? 0 : PageMapEntry.ForSpan(other, (nuint)address, 0)) ^ PageMapEntry.TagOf(mine);
+            ulong inSpan = unchecked(address - (bare & PageMapEntry.AddressMask));
+            Assert.True(inSpan >= Geometry.SlabBytes);
+        });
+
+    [Fact]
+    public void AUnitRunsEntryIsOfNoHeapAndNoClass() =>
+        s_addresses.Sample(address =>
+        {
+            ulong entry = PageMapEntry.ForUnitRun((nuint)address);
+            Assert.True(PageMapEntry.IsUnitRun(entry));
+            Assert.Equal((nuint)address, PageMapEntry.AddressOf(entry));
+            Assert.Equal((nuint)0, PageMapEntry.BinOffsetOf(entry));
+            Assert.Equal(-1, PageMapEntry.SizeClassOf(entry));
+            Assert.True(PageMapEntry.HeapSlotOf(entry) >= PageMapEntry.MaxHeapSlots);
+        });
+
+    [Fact]
+    public void EveryClassHasABinOffsetThatAnEntryCanHold() =>
+        Assert.All(Enumerable.Range(0, SizeClass.Count), sizeClass => Assert.Equal(sizeClass, PageMapEntry.SizeClassOf(PageMapEntry.ForSpan(0, 0, sizeClass))));
+}
