@@ -1,0 +1,174 @@
+using System;
+using System.Linq;
+using Hakmem.Tests.Os;
+using Hakmem.Tests.Support;
+using Xunit;
+
+namespace Hakmem.Tests.Faults;
+
+// The promise that a failing system call at any point is survived: every call of a workload is made to fail in turn. (The calling
+// thread's way to a heap goes through its cache of the shared heap, whose memory is real.)
+public sealed class FaultInjectionTests
+{
+    [Fact]
+    public void WithoutFaultsTheScriptIsRefusedNothing()
+    {
+        using FaultyHeap heap = new();
+        FaultScript.Run(heap);
+        Assert.Equal(0, heap.Refusals);
+
+        // What the other tests rest on: the script comes by everything.
+        OsCall[] kinds = [.. heap.Os.Calls.Select(call => call.Kind).Distinct()];
+        Assert.Contains(OsCall.Commit, kinds);
+        Assert.Contains(OsCall.Decommit, kinds);
+        Assert.Contains(OsCall.Discard, kinds);
+        Assert.Contains(OsCall.Move, kinds);
+        Assert.Contains(OsCall.Reserve, kinds);
+        heap.AssertRecovered();
+    }
+
+    [Fact]
+    public void AnyOneCallMayBeRefused()
+    {
+        int total = CallsOf(options: null);
+        Assert.True(total > 30);
+        for (int nth = 1; nth <= total; nth++)
+        {
+            Run(nth, options: null);
+        }
+    }
+
+    [Fact]
+    public void AnyOneCallMayBeRefusedWithPrefaultAndHugePages()
+    {
+        HakmemOptions options = new() { Prefault = PrefaultMode.Populate, HugePages = HugePageMode.Always, LazyZero = LazyZeroMode.Immediate };
+        int total = CallsOf(options);
+        for (int nth = 1; nth <= total; nth += 3)
+        {
+            Run(nth, options);
+        }
+    }
+
+    [Theory]
+    [InlineData(OsCall.Reserve)]
+    [InlineData(OsCall.Commit)]
+    [InlineData(OsCall.Move)]
+    public void OneKindOfCallMayAlwaysBeRefused(OsCall kind)
+    {
+        using FaultyHeap heap = new();
+        heap.Os.RefuseAll(kind);
+        FaultScript.Run(heap);
+        heap.AssertRecovered();
+    }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    [InlineData(5)]
+    [InlineData(6)]
+    [InlineData(7)]
+    public void EveryFewCallsMayBeRefusedAtRandomWork(int every) => Seeded.Run(seed =>
+    {
+        using FaultyHeap heap = new();
+        heap.Os.RefuseEvery(every);
+        RandomWork(heap, new Random(seed));
+        heap.Check();
+        heap.AssertRecovered();
+    });
+
+    [Fact]
+    public void SeveralThreadsMayBeRefusedEveryThirdCall() => Seeded.Run(seed =>
+    {
+        using FaultyHeap heap = new();
+        heap.Os.RefuseEvery(3);
+        Workers.Run(3, index => ThreadWork(heap.Heap, new Random(seed + index)));
+        heap.Check();
+        heap.AssertRecovered();
+    });
+
+    private static int CallsOf(HakmemOptions? options)
+    {
+        using FaultyHeap heap = new(options);
+        heap.Os.ForgetCalls();
+        FaultScript.Run(heap);
+        return heap.Os.Calls.Count;
+    }
+
+    private static void Run(int nth, HakmemOptions? options)
+    {
+        using FaultyHeap heap = new(options);
+        heap.Os.RefuseNth(nth);
+        try
+        {
+            FaultScript.Run(heap);
+            heap.AssertRecovered();
+        }
+        catch (Exception failure)
+        {
+            throw new InvalidOperationException($"With call {nth} refused: {failure.Message}", failure);
+        }
+    }
+
+    private static void RandomWork(FaultyHeap heap, Random random)
+    {
+        for (int step = 0; step < 1_500; step++)
+        {
+            nuint bytes = random.Next(20) == 0 ? (nuint)random.Next(1 << 20, 9 << 20) : BlockSizes.RandomSmall(random);
+            bool isFull = heap.Ledger.UsableBytes > 60 << 20;
+            switch (random.Next(10))
+            {
+                case < 4 when !isFull:
+                    heap.Allocate(bytes);
+                    break;
+                case 4 when !isFull:
+                    heap.AllocateZeroed(bytes);
+                    break;
+                case 5 when !isFull:
+                    heap.AllocateAligned(bytes, (nuint)1 << random.Next(23));
+                    break;
+                case 6 when heap.Ledger.Count > 0 && !isFull:
+                    heap.Resize(random.Next(heap.Ledger.Count), bytes);
+                    break;
+                case 7 when random.Next(10) == 0:
+                    heap.Heap.Trim();
+                    break;
+                default:
+                    if (heap.Ledger.Count > 0)
+                    {
+                        heap.Ledger.Free(random.Next(heap.Ledger.Count));
+                    }
+
+                    break;
+            }
+        }
+    }
+
+    // Each thread leaves the heap as it found it, whatever was refused.
+    private static unsafe void ThreadWork(HakmemAllocator heap, Random random)
+    {
+        Block[] slots = new Block[64];
+        for (int step = 0; step < 4_000; step++)
+        {
+            ref Block slot = ref slots[random.Next(slots.Length)];
+            if (slot != default)
+            {
+                slot.VerifyAndFree(heap);
+                slot = default;
+            }
+            else
+            {
+                nuint bytes = random.Next(100) == 0 ? (nuint)random.Next(1 << 20, 5 << 20) : BlockSizes.RandomSmall(random);
+                slot = heap.TryAlloc(bytes, out void* pointer) ? Block.Filled(pointer, bytes, (uint)step) : default;
+            }
+        }
+
+        foreach (Block block in slots)
+        {
+            if (block != default)
+            {
+                block.VerifyAndFree(heap);
+            }
+        }
+    }
+}

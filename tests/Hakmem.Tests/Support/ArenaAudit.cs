@@ -1,0 +1,207 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Numerics;
+using Hakmem.Arenas;
+using Hakmem.SizeClasses;
+using Hakmem.Spans;
+using Xunit;
+
+namespace Hakmem.Tests.Support;
+
+// Walks all records of an arena that one heap is alone in, and checks that they agree with each other and with the heap's statistics.
+// Only while no thread is in the heap.
+internal sealed unsafe class ArenaAudit
+{
+    private static readonly SizeClassInfo[] s_classes = SizeClassInfo.CreateTable();
+
+    private readonly Arena _arena;
+    private readonly List<int> _spans = [];
+    private readonly List<int> _unitSlabs = [];
+    private readonly List<int> _cached = [];
+    private long _runSlabs;
+    private long _dirtyUnits;
+    private long _unitRunUnits;
+
+    private ArenaAudit(Arena arena) => _arena = arena;
+
+    // Every record of the arena, then the totals.
+    public static void Check(Arena arena, HakmemStatistics statistics)
+    {
+        ArenaAudit audit = new(arena);
+        int slabs = Enumerable.Range(0, arena.SlabCount).Count(slab => arena.HasTables((nuint)slab << Geometry.SlabShift));
+        for (int slab = 0; slab < slabs; slab++)
+        {
+            slab += audit.CheckSlab(slab) - 1;
+        }
+
+        audit.CheckSpanLists();
+        audit.CheckSlabLists();
+        audit.CheckTotals(statistics);
+    }
+
+    // Gives how many SuperSlabs it looked at: those of a run together.
+    private int CheckSlab(int slab)
+    {
+        SuperSlabHeader* header = _arena.Slab(slab);
+        switch (header->State)
+        {
+            case SuperSlabState.Untaken:
+                AssertNoEntries(slab);
+                return 1;
+            case SuperSlabState.Cached:
+                AssertNoEntries(slab);
+                Assert.Equal(UnitMask.All, header->FreeUnits);
+                _cached.Add(slab);
+                _dirtyUnits += BitOperations.PopCount(header->DirtyUnits);
+                return 1;
+            case SuperSlabState.Spans:
+                CheckUnits(slab, header);
+                return 1;
+            case SuperSlabState.RunHead:
+                CheckRun(slab, header->RunSlabs);
+                return header->RunSlabs;
+            default:
+                throw new InvalidOperationException($"SuperSlab {slab} is {header->State} outside any run or purge.");
+        }
+    }
+
+    private void CheckRun(int head, int count)
+    {
+        Assert.True(count >= 1);
+        for (int slab = head; slab < head + count; slab++)
+        {
+            SuperSlabHeader* header = _arena.Slab(slab);
+            Assert.Equal(slab == head ? SuperSlabState.RunHead : SuperSlabState.RunBody, header->State);
+            Assert.Equal(head, header->RunHead);
+            Assert.Equal(UnitMask.All, header->DirtyUnits);
+            AssertNoEntries(slab);
+        }
+
+        _runSlabs += count;
+        _dirtyUnits += (long)count * Geometry.UnitsPerSlab;
+    }
+
+    private void CheckUnits(int slab, SuperSlabHeader* header)
+    {
+        Assert.NotEqual(UnitMask.All, header->FreeUnits);
+        Assert.Equal(0u, ~header->FreeUnits & ~header->DirtyUnits);
+        _unitSlabs.Add(slab);
+        _dirtyUnits += BitOperations.PopCount(header->DirtyUnits);
+        int first = slab << Geometry.UnitsPerSlabShift;
+        for (int unit = first; unit < first + Geometry.UnitsPerSlab;)
+        {
+            ulong entry = *_arena.EntryOf(unit);
+            bool isFree = (header->FreeUnits & (1u << (unit - first))) != 0;
+            Assert.True(isFree == (entry == 0), $"Unit {unit} is {(isFree ? "free" : "taken")}, and its entry 0x{entry:x}.");
+            if (isFree)
+            {
+                unit++;
+                continue;
+            }
+
+            // The walk goes from head to head, so any unit it comes to begins a span or run.
+            Assert.Equal((nuint)_arena.AddressOfUnit(unit), PageMapEntry.AddressOf(entry));
+            int count = _arena.Span(unit)->UnitCount;
+            Assert.InRange(count, 1, first + Geometry.UnitsPerSlab - unit);
+            for (int other = unit; other < unit + count; other++)
+            {
+                Assert.Equal(entry, *_arena.EntryOf(other));
+            }
+
+            if (PageMapEntry.IsUnitRun(entry))
+            {
+                _unitRunUnits += count;
+            }
+            else
+            {
+                Assert.Equal(header->HeapSlot, PageMapEntry.HeapSlotOf(entry));
+                CheckSpan(unit, s_classes[PageMapEntry.SizeClassOf(entry)]);
+            }
+
+            unit += count;
+        }
+    }
+
+    private void CheckSpan(int unit, SizeClassInfo info)
+    {
+        SpanHeader* span = _arena.Span(unit);
+        Assert.Equal(info.SpanUnits, span->UnitCount);
+        Assert.InRange(span->Carved, 1, info.BlocksPerSpan);
+        int bits = 0;
+        for (int word = 0; word < (info.BlocksPerSpan + 63) / 64; word++)
+        {
+            ulong value = _arena.Bitmap(unit)[word];
+            bits += BitOperations.PopCount(value);
+            Assert.True(value == 0 || word >= span->FirstFreeWord, $"The span at unit {unit} has a free block before its first free word.");
+            Assert.True(
+                value == 0 || (word * 64) + BitOperations.Log2(value) < span->Carved, $"The span at unit {unit} has a free block that was never out.");
+        }
+
+        Assert.Equal(bits + info.BlocksPerSpan - span->Carved, span->FreeCount);
+        Assert.True(span->FreeCount < info.BlocksPerSpan, $"The span at unit {unit} is empty, but still there.");
+        _spans.Add(unit);
+    }
+
+    // The spans of one class that have free blocks form one list.
+    private void CheckSpanLists()
+    {
+        foreach (IGrouping<ulong, int> spans in _spans.GroupBy(unit => *_arena.EntryOf(unit) & ~(PageMapEntry.AddressMask & 0xFFFF_FFFF_FFFF)))
+        {
+            int[] partial = [.. spans.Where(unit => _arena.Span(unit)->FreeCount > 0)];
+            AssertOneList(partial, unit => _arena.Span(unit)->Next, unit => _arena.Span(unit)->Previous);
+        }
+    }
+
+    private void CheckSlabLists()
+    {
+        foreach (IGrouping<int, int> slabs in _unitSlabs.GroupBy(slab => UnitMask.LongestRun(_arena.Slab(slab)->FreeUnits)))
+        {
+            AssertOneList([.. slabs], slab => _arena.Slab(slab)->Next, slab => _arena.Slab(slab)->Previous);
+        }
+
+        foreach (IGrouping<bool, int> slabs in _cached.GroupBy(slab => _arena.Slab(slab)->DirtyUnits != 0))
+        {
+            AssertOneList([.. slabs], slab => _arena.Slab(slab)->Next, slab => _arena.Slab(slab)->Previous);
+        }
+    }
+
+    private void CheckTotals(HakmemStatistics statistics)
+    {
+        long blockBytes = _spans.Sum(unit =>
+        {
+            SizeClassInfo info = s_classes[PageMapEntry.SizeClassOf(*_arena.EntryOf(unit))];
+            return (long)(info.BlocksPerSpan - _arena.Span(unit)->FreeCount) * info.BlockBytes;
+        });
+        long largeBytes = (_runSlabs << Geometry.SlabShift) + (_unitRunUnits << Geometry.UnitShift);
+        Assert.Equal(blockBytes + largeBytes, statistics.LiveBytes + statistics.CachedBytes);
+        Assert.Equal(_spans.Count, statistics.SizeClasses.Sum(row => row.Spans));
+        Assert.Equal(_cached.Count, statistics.SuperSlabsCached);
+        Assert.Equal(_unitSlabs.Count + _runSlabs, statistics.SuperSlabsInUse);
+        Assert.Equal((_cached.Count + _unitSlabs.Count + _runSlabs) << Geometry.SlabShift, statistics.CommittedBytes);
+        Assert.Equal(_dirtyUnits << Geometry.UnitShift, statistics.DirtyBytes);
+    }
+
+    private void AssertNoEntries(int slab) =>
+        Assert.Equal(-1, new ReadOnlySpan<ulong>(_arena.EntryOf(slab << Geometry.UnitsPerSlabShift), Geometry.UnitsPerSlab).IndexOfAnyExcept(0UL));
+
+    private static void AssertOneList(int[] members, Func<int, int> next, Func<int, int> previous)
+    {
+        if (members.Length == 0)
+        {
+            return;
+        }
+
+        int expectedPrevious = -1;
+        int seen = 0;
+        for (int member = Assert.Single(members, each => previous(each) < 0); member >= 0; member = next(member))
+        {
+            Assert.Equal(expectedPrevious, previous(member));
+            Assert.Contains(member, members);
+            Assert.True(++seen <= members.Length, "A list goes in a circle.");
+            expectedPrevious = member;
+        }
+
+        Assert.Equal(members.Length, seen);
+    }
+}
