@@ -1,0 +1,70 @@
+using System;
+using System.Linq;
+using Hakmem.Arenas;
+using Hakmem.Depots;
+using Hakmem.SizeClasses;
+using Hakmem.Tests.Spans;
+using Hakmem.ThreadCaches;
+using Xunit;
+
+namespace Hakmem.Tests.ThreadCaches;
+
+// One heap's layers up to the thread caches, with the two fast paths written out in their plainest form.
+internal sealed unsafe class CacheLayer : IDisposable
+{
+    public CacheLayer(long budgetBytes)
+    {
+        Depots = [.. Classes.Select(info => new Depot(Spans.Arena, Spans.Units, SpanLayer.HeapSlot, info))];
+        Exchange = new CacheExchange(Depots, Classes) { BudgetBytes = budgetBytes };
+    }
+
+    public static SizeClassInfo[] Classes { get; } = SizeClassInfo.CreateTable();
+
+    public SpanLayer Spans { get; } = new(SpanLayer.Ageless);
+
+    public Arena Arena => Spans.Arena;
+
+    public Depot[] Depots { get; }
+
+    public CacheExchange Exchange { get; }
+
+    public ThreadCache* NewCache()
+    {
+        ThreadCache* cache = ThreadCache.TryCreate(Arena, SpanLayer.HeapSlot, Classes);
+        Assert.True(cache != null);
+        return cache;
+    }
+
+    public void* Take(ThreadCache* cache, int index)
+    {
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        return *bin->TakeTop != null ? *bin->TakeTop-- : Exchange.TryTake(cache, index);
+    }
+
+    public void Put(ThreadCache* cache, int index, void* block)
+    {
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        if (bin->PutTop < bin->PutEnd)
+        {
+            *++bin->PutTop = block;
+        }
+        else
+        {
+            Assert.Equal((nuint)0, Exchange.Put(cache, index, block));
+        }
+    }
+
+    // What callers hold of a class, by the books.
+    public long LiveOf(ThreadCache* cache, int index)
+    {
+        (long isOut, long here, _) = Depots[index].Count();
+        return isOut - here - CacheExchange.CountOf(cache, index);
+    }
+
+    public static int CapacityOf(ThreadCache* cache, int index) => ThreadCache.StateAt(cache, index)->Capacity;
+
+    // What a cache's capacities admit, added up.
+    public static long CapacityBytesOf(ThreadCache* cache) => Classes.Sum(info => 2L * CapacityOf(cache, info.Index) * info.BlockBytes);
+
+    public void Dispose() => Spans.Dispose();
+}
