@@ -1,0 +1,98 @@
+using Hakmem.Arenas;
+using Hakmem.Depots;
+using Hakmem.SizeClasses;
+using Hakmem.ThreadCaches;
+using Xunit;
+
+namespace Hakmem.Tests.Architecture;
+
+// The sizes and places that diagrams in the sources show and that address arithmetic takes for granted.
+public sealed unsafe class LayoutTests
+{
+    [Fact]
+    public void ABinIsOneCacheLine()
+    {
+        Assert.Equal(64, sizeof(Bin));
+        Assert.Equal(Bin.Bytes, sizeof(Bin));
+        Assert.Equal(1 << PageMapEntry.BinShift, sizeof(Bin));
+    }
+
+    [Fact]
+    public void ABinHasTheFastPathsFieldsInOrder()
+    {
+        Bin bin;
+        byte* start = (byte*)&bin;
+        Assert.Equal([0L, 8, 16, 24, 32, 40, 48, 56], new long[]
+        {
+            (byte*)&bin.TakeTop - start, (byte*)&bin.PutTop - start, (byte*)&bin.PutEnd - start, (byte*)&bin.Reciprocal - start,
+            (byte*)&bin.RemainderLimit - start, (byte*)&bin.SpanBlockBytes - start, (byte*)&bin.Taking - start, (byte*)&bin.Putting - start,
+        });
+    }
+
+    [Fact]
+    public void AThreadCacheIsAHeadLineThenBinsThenTheirStates()
+    {
+        ThreadCache* cache = null;
+        Assert.Equal(64, (long)ThreadCache.BinAt(cache, 0));
+        Assert.Equal(64 + (64 * 111), (long)ThreadCache.BinAt(cache, 111));
+        Assert.Equal(64 + (64 * 112), (long)ThreadCache.StateAt(cache, 0));
+
+        // Whatever the struct's own size, its record has room for all states.
+        Assert.True((long)ThreadCache.StateAt(cache, 112) <= MetadataAllocator.RoundUp(sizeof(ThreadCache)));
+        Assert.Equal(16, sizeof(BinState));
+
+        // The head's last field ends within the head.
+        ThreadCache local;
+        Assert.InRange((byte*)(&local.Home + 1) - (byte*)&local, 1, 64);
+        Assert.Equal(0, (byte*)&local.PageMap - (byte*)&local);
+        Assert.Equal(8, (byte*)&local.Tag - (byte*)&local);
+    }
+
+    [Fact]
+    public void AnEntrysBinOffsetLeadsToItsClasssBin()
+    {
+        ThreadCache* cache = null;
+        for (int index = 0; index < SizeClass.Count; index++)
+        {
+            ulong entry = PageMapEntry.ForSpan(0, 0, index);
+            Assert.True(ThreadCache.BinAtOffset(cache, PageMapEntry.BinOffsetOf(entry)) == ThreadCache.BinAt(cache, (uint)index));
+        }
+    }
+
+    [Fact]
+    public void AMagazinesSlotsFollowItsSentinel()
+    {
+        Magazine local;
+        Magazine* magazine = &local;
+        Assert.Equal(24, sizeof(Magazine));
+        Assert.Equal(0, (byte*)&magazine->Next - (byte*)magazine);
+        Assert.Equal(8, (byte*)&magazine->Count - (byte*)magazine);
+        Assert.Equal(12, (byte*)&magazine->Capacity - (byte*)magazine);
+        Assert.Equal(16, (byte*)&magazine->Sentinel - (byte*)magazine);
+        Assert.True(Magazine.SlotsOf(magazine) == &magazine->Sentinel + 1);
+    }
+
+    [Fact]
+    public void RecordsOfTheArenaAreOneCacheLineEach()
+    {
+        Assert.Equal(64, sizeof(SpanHeader));
+        Assert.Equal(64, sizeof(SuperSlabHeader));
+        Assert.Equal(SpanHeader.Bytes, sizeof(SpanHeader));
+        Assert.Equal(SuperSlabHeader.Bytes, sizeof(SuperSlabHeader));
+
+        // What a header that was never written says.
+        Assert.Equal(SuperSlabState.Untaken, default(SuperSlabHeader).State);
+    }
+
+    [Fact]
+    public void TheGeometryIsThatOfTheDocuments()
+    {
+        Assert.Equal(64 << 10, Geometry.UnitBytes);
+        Assert.Equal(2 << 20, Geometry.SlabBytes);
+        Assert.Equal(32, Geometry.UnitsPerSlab);
+        Assert.Equal(112, SizeClass.Count);
+        Assert.Equal(1 << 20, SizeClass.MaxBytes);
+        Assert.Equal(128L << 20, Arena.PageMapBytes);
+        Assert.Equal(Geometry.MaxBlocksPerSpan, 64 * Arena.BitmapWordsPerUnit);
+    }
+}

@@ -1,0 +1,73 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using System.Text.RegularExpressions;
+using Xunit;
+
+namespace Hakmem.Tests.Architecture;
+
+// What no compiler setting checks, over the library's and the tests' sources.
+public sealed partial class SourceRuleTests
+{
+    private const int MaxLines = 400;
+
+    private static readonly string[] s_folders =
+        [Path.Combine(SourceTree.Root, "src"), Path.Combine(SourceTree.Root, "tests"), Path.Combine(SourceTree.Root, "benchmarks")];
+
+    [Fact]
+    public void NoFileIsLongerThanOneCanRead() =>
+        AssertNone(file => File.ReadLines(file).Count() > MaxLines ? $"has more than {MaxLines} lines" : null);
+
+    [Fact]
+    public void EveryFileHasOneTypeAndItsName() => AssertNone(file =>
+    {
+        string[] types = [.. TopLevelType().Matches(File.ReadAllText(file)).Select(match => match.Groups[1].Value)];
+
+        // A part of a type may add to the name: Type.Part.cs.
+        string expected = Path.GetFileName(file).Split('.')[0];
+        return types.Length == 0 || (types.Length == 1 && types[0] == expected) ? null : $"declares {string.Join(", ", types)}";
+    });
+
+    [Fact]
+    public void OnlyTheMemoryLayerAsksWhichSystemThisIs() => AssertNone(file =>
+        file.Contains($"{Path.DirectorySeparatorChar}Os{Path.DirectorySeparatorChar}", StringComparison.Ordinal) ||
+        !file.StartsWith(SourceTree.Library + Path.DirectorySeparatorChar, StringComparison.Ordinal) ||
+        !SystemQuestion().IsMatch(File.ReadAllText(file))
+            ? null
+            : "asks for the operating system");
+
+    [Fact]
+    public void OnlyTheMemoryLayerCallsNativeCode() => AssertNone(file =>
+        file.Contains($"{Path.DirectorySeparatorChar}Os{Path.DirectorySeparatorChar}", StringComparison.Ordinal) ||
+        !file.StartsWith(SourceTree.Library + Path.DirectorySeparatorChar, StringComparison.Ordinal) ||
+        !NativeImport().IsMatch(File.ReadAllText(file))
+            ? null
+            : "imports native code");
+
+    private static void AssertNone(Func<string, string?> findingOf)
+    {
+        List<string> findings = [];
+        int files = 0;
+        foreach (string file in s_folders.Where(Directory.Exists).SelectMany(SourceTree.FilesBelow))
+        {
+            files++;
+            if (findingOf(file) is { } finding)
+            {
+                findings.Add($"{Path.GetRelativePath(SourceTree.Root, file)} {finding}");
+            }
+        }
+
+        Assert.True(files > 100, $"Only {files} sources were found.");
+        Assert.Empty(findings);
+    }
+
+    [GeneratedRegex(@"^(?:public |internal |file )?(?:(?:static|sealed|abstract|unsafe|readonly|partial|ref) )*(?:class|struct|interface|enum|record(?: class| struct)?|delegate \S+) (\w+)", RegexOptions.Multiline)]
+    private static partial Regex TopLevelType();
+
+    [GeneratedRegex(@"\bOperatingSystem\.Is|\bRuntimeInformation\b|\bEnvironment\.OSVersion\b|SupportedOSPlatformGuard")]
+    private static partial Regex SystemQuestion();
+
+    [GeneratedRegex(@"\[(?:LibraryImport|DllImport)\b")]
+    private static partial Regex NativeImport();
+}
