@@ -23,8 +23,8 @@ public sealed unsafe class DepotTests : IDisposable
 
     public DepotTests()
     {
-        _depot = new Depot(_layer.Arena, _layer.Units, SpanLayer.HeapSlot, s_classes[3]);
-        _depotOfLargest = new Depot(_layer.Arena, _layer.Units, SpanLayer.HeapSlot, s_classes[^1]);
+        _depot = new Depot(_layer.Arena, _layer.Units, SpanLayer.HeapSlot, s_classes[3], new DepotBudget());
+        _depotOfLargest = new Depot(_layer.Arena, _layer.Units, SpanLayer.HeapSlot, s_classes[^1], new DepotBudget());
     }
 
     public void Dispose() => _layer.Dispose();

@@ -14,7 +14,8 @@ internal sealed unsafe class CacheLayer : IDisposable
 {
     public CacheLayer(long budgetBytes)
     {
-        Depots = [.. Classes.Select(info => new Depot(Spans.Arena, Spans.Units, SpanLayer.HeapSlot, info))];
+        DepotBudget depotBudget = new();
+        Depots = [.. Classes.Select(info => new Depot(Spans.Arena, Spans.Units, SpanLayer.HeapSlot, info, depotBudget))];
         Exchange = new CacheExchange(Depots, Classes) { BudgetBytes = budgetBytes };
     }
 
