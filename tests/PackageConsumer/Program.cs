@@ -1,0 +1,60 @@
+using System;
+using System.Buffers;
+using Hakmem;
+
+// Allocates, rents, frees and asks for statistics through the package. What it prints at the end is what `.ci/run` looks for.
+HakmemAllocator heap = HakmemAllocator.Shared;
+unsafe
+{
+    long* numbers = heap.Alloc<long>(1_000);
+    new Span<long>(numbers, 1_000).Fill(42);
+    numbers = (long*)heap.Realloc(numbers, 2_000 * sizeof(long));
+    Require(numbers[999] == 42, "Realloc keeps the contents");
+    Require(heap.Owns(numbers), "the heap owns its block");
+    heap.Free(numbers);
+
+    try
+    {
+        heap.Free(numbers);
+        Require(false, "a double free is an exception");
+    }
+    catch (HakmemCorruptionException mistake)
+    {
+        Require(mistake.Address == (nuint)numbers, "the exception names the address");
+    }
+}
+
+using (IMemoryOwner<byte> owner = NativeMemoryPool.Shared.Rent(100_000))
+{
+    owner.Memory.Span.Fill(1);
+    Require(owner.Memory.Length >= 100_000, "the pool rents what was asked for");
+}
+
+using (NativeBuffer<int> buffer = heap.Rent<int>(1_000, zeroed: true))
+{
+    Require(buffer.Length == 1_000 && !buffer.Span.ContainsAnyExcept(0), "the buffer is zeroed and as long as was asked");
+}
+
+using (HakmemAllocator isolated = new(new HakmemOptions { MaxBytes = 8 << 20, Hardening = HardeningLevel.Full }))
+{
+    unsafe
+    {
+        isolated.Alloc(1_000);
+    }
+
+    Require(isolated.GetStatistics().LiveBlocks == 1, "an isolated heap counts its own");
+}
+
+heap.Trim();
+HakmemStatistics statistics = heap.GetStatistics();
+Console.WriteLine(statistics);
+Require(statistics.LiveBlocks == 0, "everything was freed");
+Console.WriteLine("The package works.");
+
+static void Require(bool isTrue, string what)
+{
+    if (!isTrue)
+    {
+        throw new InvalidOperationException("Not so: " + what);
+    }
+}
