@@ -2,7 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace Hakmem.QuickStart;
 
-// No allocator: every block is the same memory. Its row is what the loop itself takes, to be thought away from the others'.
+// No allocator: every block is the same memory. Its row is what the loop itself takes, to be thought away from the
+// others'.
 internal readonly unsafe struct NoBlocks : IBlockAllocator
 {
     private static readonly nint s_block = (nint)NativeMemory.Alloc(Workloads.LargestBytes);

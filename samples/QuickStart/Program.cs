@@ -5,8 +5,8 @@ using Hakmem;
 using Hakmem.QuickStart;
 using Spectre.Console;
 
-// A tour in four stops: the ways to rent memory, two workloads against the C library's malloc, what the heap knows about itself, and
-// what the operating system has to give meanwhile. Every figure printed is measured while you watch.
+// A tour in four stops: the ways to rent memory, two workloads against the C library's malloc, what the heap knows
+// about itself, and what the operating system has to give meanwhile. Every figure printed is measured while you watch.
 const int WidthWithoutTerminal = 100;
 if (Console.IsOutputRedirected)
 {
@@ -26,11 +26,13 @@ Race.Show();
 heap.Trim();
 resident.Note("before the blocks");
 
-// The table of addresses is a rented buffer itself: hundreds of thousands of them would be work for the garbage collector.
+// The table of addresses is a rented buffer itself: hundreds of thousands of them would be work for the garbage
+// collector.
 using (NativeBuffer<nint> blocks = heap.Rent<nint>(WorkingSet.BlockCount))
 {
     WorkingSet.Allocate(heap, blocks.Span);
-    resident.Note(string.Create(CultureInfo.InvariantCulture, $"with {blocks.Length:N0} blocks of 64 B to 4 MiB"));
+    resident.Note(string.Create(
+        CultureInfo.InvariantCulture, $"with {blocks.Length:N0} blocks of 64 B to 4 MiB"));
     ShowStatistics("statistics with the blocks held");
     WorkingSet.Free(heap, blocks.Span);
 }
@@ -41,7 +43,8 @@ resident.Note("after Trim()");
 ShowStatistics("statistics after Trim()");
 resident.Show();
 
-AnsiConsole.MarkupLine(string.Create(CultureInfo.InvariantCulture, $"[grey]{watch.Elapsed.TotalSeconds:0.0} s in all.[/]"));
+AnsiConsole.MarkupLine(string.Create(
+    CultureInfo.InvariantCulture, $"[grey]{watch.Elapsed.TotalSeconds:0.0} s in all.[/]"));
 
 void ShowStatistics(string title)
 {

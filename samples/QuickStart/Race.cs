@@ -6,15 +6,15 @@ using Spectre.Console;
 
 namespace Hakmem.QuickStart;
 
-// Times the two workloads with each allocator. They take turns and each one's fastest round counts, since whatever else the machine
-// does can only ever add time.
+// Times the two workloads with each allocator. They take turns and each one's fastest round counts, since whatever else
+// the machine does can only ever add time.
 internal static class Race
 {
     private const int Steps = 10_000_000;
     private const int Rounds = 5;
 
-    // The runtime compiles a method again after thirty calls, in the background and not while others are still new: hence several bursts of
-    // short calls with pauses longer than its 100 ms.
+    // The runtime compiles a method again after thirty calls, in the background and not while others are still new:
+    // hence several bursts of short calls with pauses longer than its 100 ms.
     private const int WarmBursts = 6;
     private const int WarmCalls = 40;
     private const int WarmSteps = 2_000;
@@ -22,9 +22,14 @@ internal static class Race
 
     public static void Show()
     {
-        Action<int>[] tinyHot = [Workloads.TinyHot<HakmemBlocks>, Workloads.TinyHot<NativeMemoryBlocks>, Workloads.TinyHot<NoBlocks>];
+        Action<int>[] tinyHot =
+            [Workloads.TinyHot<HakmemBlocks>, Workloads.TinyHot<NativeMemoryBlocks>, Workloads.TinyHot<NoBlocks>];
         Action<int>[] randomMixed =
-            [Workloads.RandomMixed<HakmemBlocks>, Workloads.RandomMixed<NativeMemoryBlocks>, Workloads.RandomMixed<NoBlocks>];
+        [
+            Workloads.RandomMixed<HakmemBlocks>,
+            Workloads.RandomMixed<NativeMemoryBlocks>,
+            Workloads.RandomMixed<NoBlocks>,
+        ];
         Warm([.. tinyHot, .. randomMixed]);
 
         Table table = new Table().RoundedBorder().Title("ns per step, fastest of several rounds");
@@ -39,7 +44,8 @@ internal static class Race
         AnsiConsole.Write(table);
         AnsiConsole.MarkupLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"[grey]{Steps:N0} steps a round, {Rounds} rounds by turns. The empty loop is in every column: subtract it in thought. The ratio is Hakmem over NativeMemory.[/]"));
+            $"[grey]{Steps:N0} steps a round, {Rounds} rounds by turns. Ratio: Hakmem's time over NativeMemory's.[/]"));
+        AnsiConsole.MarkupLine("[grey]The empty loop is part of every column: subtract it in thought.[/]");
         AnsiConsole.WriteLine();
     }
 
@@ -74,7 +80,8 @@ internal static class Race
             }
         }
 
-        table.AddRow(workload, Nanoseconds(best[0]), Nanoseconds(best[1]), Nanoseconds(best[2]), Ratio(best[0], best[1]));
+        table.AddRow(
+            workload, Nanoseconds(best[0]), Nanoseconds(best[1]), Nanoseconds(best[2]), Ratio(best[0], best[1]));
     }
 
     private static string Nanoseconds(TimeSpan time) =>

@@ -25,16 +25,20 @@ internal static unsafe class Rentals
         using (IMemoryOwner<byte> owner = NativeMemoryPool.Shared.Rent(4_096))
         {
             int written = Encoding.UTF8.GetBytes("héllo", owner.Memory.Span);
-            table.AddRow("NativeMemoryPool.Shared.Rent(4096)", Text($"{owner.Memory.Length} bytes, {written} of them text"));
+            table.AddRow(
+                "NativeMemoryPool.Shared.Rent(4096)",
+                Text($"{owner.Memory.Length} bytes, {written} of them text"));
         }
 
         // NativeMemory's names, with a type.
         double* values = heap.Alloc<double>(100);
-        new Span<double>(values, 100).Clear();
+        new Span<double>(values, 100).Fill(2.5);
         table.AddRow("heap.Alloc<double>(100)", Text($"{heap.UsableSize(values)} usable bytes"));
 
         values = (double*)heap.Realloc(values, 1_000 * sizeof(double));
-        table.AddRow("heap.Realloc(…, 8000)", Text($"{heap.UsableSize(values)} usable bytes; the first double is still {values[0]}"));
+        table.AddRow(
+            "heap.Realloc(…, 8000)",
+            Text($"{heap.UsableSize(values)} usable bytes; the first double is still {values[0]}"));
         heap.Free(values);
 
         byte* zeros = (byte*)heap.AllocZeroed(1 << 20);

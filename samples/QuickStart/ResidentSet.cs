@@ -30,7 +30,8 @@ internal sealed class ResidentSet
             if (line.StartsWith(name, StringComparison.Ordinal))
             {
                 string number = line[name.Length..].Replace("kB", null, StringComparison.Ordinal).Trim();
-                return string.Create(CultureInfo.InvariantCulture, $"{long.Parse(number, CultureInfo.InvariantCulture) / 1024.0:0.0} MiB");
+                double mebibytes = long.Parse(number, CultureInfo.InvariantCulture) / 1024.0;
+                return string.Create(CultureInfo.InvariantCulture, $"{mebibytes:0.0} MiB");
             }
         }
 

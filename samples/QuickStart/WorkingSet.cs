@@ -3,8 +3,8 @@ using System.Linq;
 
 namespace Hakmem.QuickStart;
 
-// Blocks of a few sizes, written from end to end and held at once: something to see in the statistics, and something for the operating
-// system to take back.
+// Blocks of a few sizes, written from end to end and held at once: something to see in the statistics, and something
+// for the operating system to take back.
 internal static unsafe class WorkingSet
 {
     // As many bytes of each size: tiny, mid and large ones.

@@ -1,7 +1,7 @@
 namespace Hakmem.QuickStart;
 
-// The two benchmarks of the original HAKMEM. Every block's first and last byte is written: an allocator that hands out memory nobody
-// touches looks faster than it is.
+// The two benchmarks of the original HAKMEM. Every block's first and last byte is written: an allocator that hands out
+// memory nobody touches looks faster than it is.
 internal static unsafe class Workloads
 {
     public const int LargestBytes = 1040;
@@ -23,7 +23,8 @@ internal static unsafe class Workloads
         }
     }
 
-    // Random slots of a table: a full one is freed, an empty one gets a block of 16 to 1040 bytes. A step is one of the two.
+    // Random slots of a table: a full one is freed, an empty one gets a block of 16 to 1040 bytes. A step is one of the
+    // two.
     public static void RandomMixed<T>(int steps)
         where T : struct, IBlockAllocator
     {

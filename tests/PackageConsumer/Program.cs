@@ -2,7 +2,8 @@ using System;
 using System.Buffers;
 using Hakmem;
 
-// Allocates, rents, frees and asks for statistics through the package. What it prints at the end is what `.ci/run` looks for.
+// Allocates, rents, frees and asks for statistics through the package. What it prints at the end is what `.ci/run`
+// looks for.
 HakmemAllocator heap = HakmemAllocator.Shared;
 unsafe
 {
@@ -32,7 +33,8 @@ using (IMemoryOwner<byte> owner = NativeMemoryPool.Shared.Rent(100_000))
 
 using (NativeBuffer<int> buffer = heap.Rent<int>(1_000, zeroed: true))
 {
-    Require(buffer.Length == 1_000 && !buffer.Span.ContainsAnyExcept(0), "the buffer is zeroed and as long as was asked");
+    Require(buffer.Length == 1_000, "the buffer is as long as was asked");
+    Require(!buffer.Span.ContainsAnyExcept(0), "the buffer is zeroed");
 }
 
 using (HakmemAllocator isolated = new(new HakmemOptions { MaxBytes = 8 << 20, Hardening = HardeningLevel.Full }))
