@@ -89,9 +89,9 @@ internal sealed unsafe class Heap
         return block;
     }
 
-    // A block of a size class whose taking magazine is empty and whose putting magazine is not; null in every other case. The first of the
+    // A block of a size class whose taking magazine is empty and whose other one is not; null in every other case. The first of the
     // slow paths: a loop of allocating and freeing comes here once a magazine.
-    public void* TryTakeFromPutting(ThreadCache* cache, nuint byteCount)
+    public void* TryTakeFromWaiting(ThreadCache* cache, nuint byteCount)
     {
         nuint lastByte = byteCount - 1;
         if (cache == null || lastByte >= SizeClass.MaxBytes)
@@ -99,9 +99,8 @@ internal sealed unsafe class Heap
             return null;
         }
 
-        uint index = SizeClass.IndexOf(lastByte);
-        Bin* bin = ThreadCache.BinAt(cache, index);
-        return *bin->PutTop == null ? null : _exchange.TakeFromPutting(cache, (int)index);
+        int index = (int)SizeClass.IndexOf(lastByte);
+        return CacheExchange.HasWaiting(cache, index) ? _exchange.TakeFromWaiting(cache, index) : null;
     }
 
     public void Free(ThreadCache* cache, void* address)

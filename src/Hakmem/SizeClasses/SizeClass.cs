@@ -19,6 +19,9 @@ internal static class SizeClass
     // The largest request in bytes that a size class serves: 1 MiB. Larger ones are runs of SuperSlabs.
     public const int MaxBytes = 1 << 20;
 
+    // The first class above 1 KiB. Below it are the tiny classes, from it on the mid ones.
+    public const int FirstMid = 32;
+
     private const int LinearBits = 7;
     private const int StepBits = 3;
 

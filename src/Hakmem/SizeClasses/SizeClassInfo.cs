@@ -14,16 +14,15 @@ internal readonly struct SizeClassInfo
     // A magazine holds at most this many bytes of blocks, but from MinMagazine to MaxMagazine of them. 256 KiB keeps four 64 KiB
     // buffers within one magazine; 253 slots (2 KiB with the header) make the depot's lock vanish among the calls it serves.
     private const int MagazineBytes = 256 * 1024;
-    private const int MinMagazine = 2;
+    private const int MinMagazine = 4;
     private const int MaxMagazine = 253;
 
-    // What a thread's magazine may hold when it first meets the class; it doubles with every visit to the depot. 13 slots make 128 bytes
-    // with the header. Tiny classes start with a page's worth, so that a program's first blocks of many sizes touch few pages; mid
-    // ones with more, since each of theirs is pages of its own and untouched until it is handed out.
+    // What a thread's magazine may hold when it first meets the class; it doubles with every visit to the depot. Tiny classes start with a
+    // page's worth, so that a program's first blocks of many sizes touch few pages (13 slots make 128 bytes with the header). Mid
+    // ones start with more, since blocks that were never handed out are not touched and the newest are used first.
     private const int InitialTinyBytes = 4 * 1024;
+    private const int MaxInitialTiny = 13;
     private const int InitialMidBytes = 64 * 1024;
-    private const int MaxInitialMagazine = 13;
-    private const int MaxTinyBlock = 1024;
 
     private SizeClassInfo(int index)
     {
@@ -40,7 +39,9 @@ internal readonly struct SizeClassInfo
         BlocksPerSpan = units * Geometry.UnitBytes / BlockBytes;
         Reciprocal = (ulong.MaxValue / (uint)BlockBytes) + 1;
         MagazineCapacity = Math.Clamp(MagazineBytes / BlockBytes, MinMagazine, MaxMagazine);
-        InitialCapacity = Math.Clamp((BlockBytes <= MaxTinyBlock ? InitialTinyBytes : InitialMidBytes) / BlockBytes, 1, MaxInitialMagazine);
+        InitialCapacity = index < SizeClass.FirstMid
+            ? Math.Clamp(InitialTinyBytes / BlockBytes, MinMagazine, MaxInitialTiny)
+            : Math.Max(InitialMidBytes / BlockBytes, MinMagazine);
     }
 
     public int Index { get; }

@@ -31,103 +31,82 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
     // Takes a block of a class whose taking magazine is empty. Null if memory is out.
     public void* TryTake(ThreadCache* cache, int index)
     {
-        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        if (*bin->PutTop != null)
+        if (HasWaiting(cache, index))
         {
-            return TakeFromPutting(cache, index);
+            return TakeFromWaiting(cache, index);
         }
 
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
         BinState* state = ThreadCache.StateAt(cache, index);
         state->IsReferenced = true;
-        SaveCounts(bin);
+        SaveCounts(cache, index);
         Grow(cache, index, state);
-        Magazine* full = depots[index].TryTakeFull(bin->Taking, state->Capacity);
-        if (full == null)
+        if (bin->Taking == null && index >= SizeClass.FirstMid)
         {
-            // Even without a magazine to be had, there may be a block.
-            return depots[index].TryTakeOne(out _);
+            bin->Taking = depots[index].TryTakeEmpty(null, PhysicalCapacity(index, state), out _);
         }
 
-        bin->Taking = full;
-        Load(cache, bin, state);
-        return *bin->TakeTop--;
+        Magazine* full = depots[index].TryTakeFull(bin->Taking, state->Capacity);
+        bin->Taking = full == null ? bin->Taking : full;
+        Load(cache, index);
+
+        // Even without a magazine to be had, there may be a block.
+        return full == null ? depots[index].TryTakeOne(out _) : *bin->TakeTop--;
     }
 
-    // Lets the magazines of a bin change places and takes a block; there is one in the putting magazine and none in the other.
-    // The commonest of the slow paths by far: a dozen instructions.
-    public void* TakeFromPutting(ThreadCache* cache, int index)
+    // Whether the magazine that is not taken from has a block.
+    public static bool HasWaiting(ThreadCache* cache, int index)
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        BinState* state = ThreadCache.StateAt(cache, index);
-        Magazine* empty = bin->Taking;
-        if (empty == null)
+        return index < SizeClass.FirstMid ? *bin->PutTop != null : bin->Putting != null && bin->Putting->Count > 0;
+    }
+
+    // Lets the magazines of a bin change places and takes a block; there is one in the waiting magazine and none in the other.
+    public void* TakeFromWaiting(ThreadCache* cache, int index)
+    {
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        SaveCounts(cache, index);
+        if (bin->Taking == null)
         {
-            empty = depots[index].TryTakeEmpty(null, state->Capacity, out _);
-            if (empty == null)
-            {
-                return *bin->PutTop--;
-            }
+            bin->Taking = depots[index].TryTakeEmpty(null, ThreadCache.StateAt(cache, index)->Capacity, out _);
         }
 
-        void** top = bin->PutTop;
-        bin->Taking = bin->Putting;
-        bin->TakeTop = top - 1;
-        bin->Putting = empty;
-        void** slots = Magazine.SlotsOf(empty);
-        bin->PutTop = slots - 1;
-        bin->PutEnd = slots + Math.Min(state->Capacity, empty->Capacity) - 1;
-        return *top;
+        Swap(bin);
+        Load(cache, index);
+        return *bin->TakeTop--;
     }
 
     // Puts a block of a class whose putting magazine is full. Gives the address of a block found to be free already, or 0; the block
     // put is in good order either way.
     public nuint Put(ThreadCache* cache, int index, void* block)
     {
-        nuint corruptAddress = 0;
-        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        BinState* state = ThreadCache.StateAt(cache, index);
-        state->IsReferenced = true;
-        SaveCounts(bin);
-        if (bin->Taking != null && bin->Putting != null && bin->Taking->Count == 0)
+        ThreadCache.StateAt(cache, index)->IsReferenced = true;
+        SaveCounts(cache, index);
+        bool hasRoom = index < SizeClass.FirstMid
+            ? TryMakeRoomTiny(cache, index, out nuint corruptAddress)
+            : TryMakeRoomMid(cache, index, out corruptAddress);
+        Load(cache, index);
+        if (hasRoom)
         {
-            Swap(bin);
-        }
-        else
-        {
-            if (bin->Putting != null || state->Capacity == 0)
-            {
-                Grow(cache, index, state);
-            }
-
-            if (bin->Putting == null || bin->Putting->Count >= Math.Min(state->Capacity, bin->Putting->Capacity))
-            {
-                Magazine* empty = depots[index].TryTakeEmpty(bin->Putting, state->Capacity, out corruptAddress);
-                if (empty == null)
-                {
-                    return depots[index].TryReturnOne(block) ? 0 : (nuint)block;
-                }
-
-                bin->Putting = empty;
-            }
+            *++ThreadCache.PutBinAt(cache, index)->PutTop = block;
+            return corruptAddress;
         }
 
-        Load(cache, bin, state);
-        *++bin->PutTop = block;
-        return corruptAddress;
+        return depots[index].TryReturnOne(block) ? corruptAddress : (nuint)block;
     }
 
     // Whether a block lies free in one of the bin's two magazines.
     public static bool Contains(ThreadCache* cache, int index, void* block)
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        return IsIn(bin->Taking, bin->TakeTop, block) || IsIn(bin->Putting, bin->PutTop, block);
+        return IsIn(bin->Taking, bin->TakeTop, block) || IsIn(bin->Putting, PuttingTop(bin, index), block);
     }
 
     // How many free blocks of a class a cache holds. Another thread's cache may be read too: the number is then a recent one.
     public static int CountOf(ThreadCache* cache, int index)
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        return Count(bin->Taking, bin->TakeTop) + Count(bin->Putting, bin->PutTop);
+        return Count(bin->Taking, bin->TakeTop) + Count(bin->Putting, PuttingTop(bin, index));
     }
 
     // Gives all magazines to the depots; the bins are as before their first use.
@@ -179,6 +158,67 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
         ? 0
         : (int)Math.Clamp(top - Magazine.SlotsOf(magazine) + 1, 0, magazine->Capacity);
 
+    // A tiny class: the magazines change places if nothing is left to take; else the full one goes to the depot.
+    private bool TryMakeRoomTiny(ThreadCache* cache, int index, out nuint corruptAddress)
+    {
+        corruptAddress = 0;
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        BinState* state = ThreadCache.StateAt(cache, index);
+        if (bin->Putting != null && bin->Taking != null && bin->Taking->Count == 0)
+        {
+            Swap(bin);
+            return true;
+        }
+
+        if (bin->Putting != null || state->Capacity == 0)
+        {
+            Grow(cache, index, state);
+        }
+
+        return HasRoom(bin->Putting, state) || TryReplace(ref bin->Putting, bin->Putting, index, state, out corruptAddress);
+    }
+
+    // A mid class: the loaded magazine may hold more as long as the budget allows; only at the class's capacity is a second one filled, which
+    // goes to the depot when both are full.
+    private bool TryMakeRoomMid(ThreadCache* cache, int index, out nuint corruptAddress)
+    {
+        corruptAddress = 0;
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        BinState* state = ThreadCache.StateAt(cache, index);
+        int most = classes[index].MagazineCapacity;
+        if (state->Capacity < most)
+        {
+            Grow(cache, index, state);
+            return HasRoom(bin->Taking, state) || TryReplace(ref bin->Taking, bin->Taking, index, state, out corruptAddress);
+        }
+
+        if (bin->Putting != null && bin->Putting->Count == 0)
+        {
+            Swap(bin);
+            return true;
+        }
+
+        Magazine* full = bin->Taking;
+        bool hasRoom = TryReplace(ref bin->Taking, bin->Putting, index, state, out corruptAddress);
+        bin->Putting = hasRoom ? full : bin->Putting;
+        return hasRoom;
+    }
+
+    private static bool HasRoom(Magazine* magazine, BinState* state) =>
+        magazine != null && magazine->Count < Math.Min(state->Capacity, magazine->Capacity);
+
+    // Gives a magazine to the depot (or none) and puts an empty one in a place.
+    private bool TryReplace(ref Magazine* place, Magazine* given, int index, BinState* state, out nuint corruptAddress)
+    {
+        Magazine* empty = depots[index].TryTakeEmpty(given, PhysicalCapacity(index, state), out corruptAddress);
+        place = empty == null ? place : empty;
+        return empty != null;
+    }
+
+    // A tiny class's magazines are as large as it needs them now: most stay small. Those of a mid class have room to grow in.
+    private int PhysicalCapacity(int index, BinState* state) =>
+        index < SizeClass.FirstMid ? state->Capacity : classes[index].MagazineCapacity;
+
     private static void Swap(Bin* bin)
     {
         Magazine* taking = bin->Taking;
@@ -186,8 +226,17 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
         bin->Putting = taking;
     }
 
-    private static void SaveCounts(Bin* bin)
+    // The newest slot of the second magazine: that which Free puts into for a tiny class, the waiting one for a mid class.
+    private static void** PuttingTop(Bin* bin, int index)
     {
+        Magazine* putting = bin->Putting;
+        return index < SizeClass.FirstMid || putting == null ? bin->PutTop : Magazine.SlotsOf(putting) + putting->Count - 1;
+    }
+
+    // Brings the magazines' counts up to date with the tops.
+    private static void SaveCounts(ThreadCache* cache, int index)
+    {
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
         if (bin->Taking != null)
         {
             bin->Taking->Count = Count(bin->Taking, bin->TakeTop);
@@ -195,26 +244,24 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
 
         if (bin->Putting != null)
         {
-            bin->Putting->Count = Count(bin->Putting, bin->PutTop);
+            bin->Putting->Count = Count(bin->Putting, PuttingTop(bin, index));
         }
     }
 
-    private static void Load(ThreadCache* cache, Bin* bin, BinState* state)
+    // Points the tops at the magazines, whose counts are up to date.
+    private static void Load(ThreadCache* cache, int index)
     {
-        bin->TakeTop = &cache->EmptySlot;
-        bin->PutTop = &cache->EmptySlot;
-        bin->PutEnd = &cache->EmptySlot;
-        if (bin->Taking != null)
-        {
-            bin->TakeTop = Magazine.SlotsOf(bin->Taking) + bin->Taking->Count - 1;
-        }
-
-        Magazine* putting = bin->Putting;
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        Bin* put = ThreadCache.PutBinAt(cache, index);
+        Magazine* taking = bin->Taking;
+        Magazine* putting = index < SizeClass.FirstMid ? bin->Putting : taking;
+        bin->TakeTop = taking == null ? &cache->EmptySlot : Magazine.SlotsOf(taking) + taking->Count - 1;
+        put->PutTop = putting == null ? &cache->EmptySlot : Magazine.SlotsOf(putting) + putting->Count - 1;
+        put->PutEnd = put->PutTop;
         if (putting != null)
         {
-            void** slots = Magazine.SlotsOf(putting);
-            bin->PutTop = slots + putting->Count - 1;
-            bin->PutEnd = slots + Math.Max(putting->Count, Math.Min(state->Capacity, putting->Capacity)) - 1;
+            int capacity = Math.Min(ThreadCache.StateAt(cache, index)->Capacity, putting->Capacity);
+            put->PutEnd += Math.Max(0, capacity - putting->Count);
         }
     }
 
@@ -222,7 +269,7 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
     {
         SizeClassInfo info = classes[index];
         int capacity = state->Capacity == 0 ? info.InitialCapacity : Math.Min(state->Capacity * 2, info.MagazineCapacity);
-        long more = 2L * (capacity - state->Capacity) * info.BlockBytes;
+        long more = CapacityBytes(info, capacity) - CapacityBytes(info, state->Capacity);
         if (cache->CapacityBytes + more > BudgetBytes)
         {
             TurnClock(cache, index);
@@ -235,12 +282,19 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
 
                 // A class that is new to the thread gets its least even so.
                 capacity = 1;
-                more = 2L * info.BlockBytes;
+                more = CapacityBytes(info, capacity);
             }
         }
 
         state->Capacity = capacity;
         cache->CapacityBytes += more;
+    }
+
+    // What the magazines of a bin may hold together, in bytes: two of them, or one for a mid class that has not grown to its largest.
+    private static long CapacityBytes(SizeClassInfo info, int capacity)
+    {
+        int magazines = info.Index >= SizeClass.FirstMid && capacity < info.MagazineCapacity ? 1 : 2;
+        return (long)magazines * capacity * info.BlockBytes;
     }
 
     // Takes the blocks of bins that nothing has happened in since the last time round.
@@ -265,7 +319,7 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
     private void Flush(ThreadCache* cache, int index)
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        SaveCounts(bin);
+        SaveCounts(cache, index);
         if (bin->Taking != null)
         {
             depots[index].Put(bin->Taking);
@@ -276,7 +330,7 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
             depots[index].Put(bin->Putting);
         }
 
-        cache->CapacityBytes -= 2L * ThreadCache.StateAt(cache, index)->Capacity * classes[index].BlockBytes;
+        cache->CapacityBytes -= CapacityBytes(classes[index], ThreadCache.StateAt(cache, index)->Capacity);
         ThreadCache.Unload(cache, index);
     }
 }

@@ -50,9 +50,13 @@ internal unsafe struct ThreadCache
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Bin* BinAt(ThreadCache* cache, uint index) => (Bin*)((byte*)cache + HeadBytes) + index;
 
-    // By offset, as page map entries have it.
+    // By offset, as page map entries have it: the fields that Free uses, which for a mid class begin 8 bytes before its bin.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Bin* BinAtOffset(ThreadCache* cache, nuint offset) => (Bin*)((byte*)cache + offset);
+
+    // A class's bin as Free sees it.
+    public static Bin* PutBinAt(ThreadCache* cache, int index) =>
+        (Bin*)((byte*)BinAt(cache, (uint)index) - (index >= SizeClass.FirstMid ? PageMapEntry.MidBinShift : 0));
 
     public static BinState* StateAt(ThreadCache* cache, int index) =>
         (BinState*)((byte*)cache + HeadBytes + (SizeClass.Count * Bin.Bytes)) + index;
@@ -70,7 +74,7 @@ internal unsafe struct ThreadCache
         cache->Tag = PageMapEntry.TagOf(heapSlot);
         foreach (SizeClassInfo info in classes)
         {
-            Bin* bin = BinAt(cache, (uint)info.Index);
+            Bin* bin = PutBinAt(cache, info.Index);
             bin->Reciprocal = info.Reciprocal;
             bin->SpanBlockBytes = (ulong)info.SpanBlockBytes;
             bin->RemainderLimit = info.Reciprocal;
@@ -86,9 +90,10 @@ internal unsafe struct ThreadCache
     public static void Unload(ThreadCache* cache, int index)
     {
         Bin* bin = BinAt(cache, (uint)index);
+        Bin* put = PutBinAt(cache, index);
         bin->TakeTop = &cache->EmptySlot;
-        bin->PutTop = &cache->EmptySlot;
-        bin->PutEnd = &cache->EmptySlot;
+        put->PutTop = &cache->EmptySlot;
+        put->PutEnd = &cache->EmptySlot;
         bin->Taking = null;
         bin->Putting = null;
         *StateAt(cache, index) = default;
