@@ -18,7 +18,7 @@ namespace Hakmem.Allocators;
 internal sealed unsafe class LargeBlocks(Arena arena, UnitAllocator units, RunAllocator runs)
 {
     // Below this a copy is cheaper than a unit run's bookkeeping and rounding.
-    public const nuint GrowableBytes = 128 << 10;
+    public const nuint GrowableBytes = 64 << 10;
 
     // A run from which this many SuperSlabs must be kept is moved by pages; a smaller one is copied.
     private const int MinMoveSlabs = 2;
