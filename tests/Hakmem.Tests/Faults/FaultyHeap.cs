@@ -95,6 +95,10 @@ internal sealed unsafe class FaultyHeap : IDisposable
         Assert.Equal(0, statistics.CachedBytes);
         Assert.Equal(0, statistics.CommittedBytes);
         Assert.Equal(0, CommittedBytes);
+
+        // No address was lost on the way.
+        Assert.Equal(0, Arena.TryTake(Arena.SlabCount, 1));
+        Arena.Return(0, Arena.SlabCount);
     }
 
     public void Dispose()

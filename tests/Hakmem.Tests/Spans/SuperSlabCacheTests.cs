@@ -205,6 +205,20 @@ public sealed unsafe class SuperSlabCacheTests
         layer.AssertBooksAgree();
     }
 
+    [Fact]
+    public void ARunWithSeveralGapsThatCannotBeCommittedLeavesThemAllToTheArena()
+    {
+        using SpanLayer layer = new(SpanLayer.Options);
+        Assert.True(layer.TakeAt(1, 1) && layer.TakeAt(3, 1));
+        PutAll(layer, 1, 3);
+        layer.Os.RefuseAll(OsCall.Commit);
+        Assert.Equal(-1, layer.TakeRun(5));
+        layer.AssertBooksAgree();
+        layer.Os.RefuseNone();
+        layer.EvictAll();
+        Assert.Equal(0, layer.TakeRun(layer.Arena.SlabCount));
+    }
+
     [Theory]
     [InlineData(2)]
     [InlineData(8)]
