@@ -55,7 +55,21 @@ public sealed unsafe class LayoutTests
         for (int index = 0; index < SizeClass.Count; index++)
         {
             ulong entry = PageMapEntry.ForSpan(0, 0, index);
-            Assert.True(ThreadCache.BinAtOffset(cache, PageMapEntry.BinOffsetOf(entry)) == ThreadCache.BinAt(cache, (uint)index));
+            Assert.True(ThreadCache.BinAtOffset(cache, PageMapEntry.BinOffsetOf(entry)) == ThreadCache.PutBinAt(cache, index));
+        }
+    }
+
+    [Fact]
+    public void AMidClasssTopIsOneAndATinyClasssAreTwo()
+    {
+        ThreadCache* cache = null;
+        for (int index = 0; index < SizeClass.Count; index++)
+        {
+            Bin* take = ThreadCache.BinAt(cache, (uint)index);
+            Bin* put = ThreadCache.PutBinAt(cache, index);
+            bool isOneTop = (byte*)put + 8 == (byte*)take;
+            Assert.Equal(SizeClass.BytesOf(index) > 1_024, isOneTop);
+            Assert.True(isOneTop || put == take);
         }
     }
 

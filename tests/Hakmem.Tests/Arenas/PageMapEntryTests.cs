@@ -19,11 +19,11 @@ public sealed class PageMapEntryTests
             ulong entry = PageMapEntry.ForSpan(slot, (nuint)address, sizeClass);
             Assert.Equal((ulong)slot + 1, entry >> 48);
             Assert.Equal(address, entry & 0x0000_FFFF_FFFF_0000);
-            Assert.Equal((ulong)(sizeClass + 1) * 64, entry & 0xFFFF);
+            Assert.Equal(BinOffset(sizeClass), (nuint)(entry & 0xFFFF));
             Assert.Equal(slot, PageMapEntry.HeapSlotOf(entry));
             Assert.Equal((nuint)address, PageMapEntry.AddressOf(entry));
             Assert.Equal(sizeClass, PageMapEntry.SizeClassOf(entry));
-            Assert.Equal((nuint)(sizeClass + 1) * 64, PageMapEntry.BinOffsetOf(entry));
+            Assert.Equal(BinOffset(sizeClass), PageMapEntry.BinOffsetOf(entry));
             Assert.False(PageMapEntry.IsUnitRun(entry));
         });
 
@@ -33,7 +33,7 @@ public sealed class PageMapEntryTests
         {
             ulong bare = PageMapEntry.ForSpan(slot, (nuint)address, sizeClass) ^ PageMapEntry.TagOf(slot);
             Assert.Equal(address, bare & PageMapEntry.AddressMask);
-            Assert.Equal((nuint)(sizeClass + 1) * 64, PageMapEntry.BinOffsetOf(bare));
+            Assert.Equal(BinOffset(sizeClass), PageMapEntry.BinOffsetOf(bare));
         });
 
     [Fact]
@@ -60,4 +60,7 @@ public sealed class PageMapEntryTests
     [Fact]
     public void EveryClassHasABinOffsetThatAnEntryCanHold() =>
         Assert.All(Enumerable.Range(0, SizeClass.Count), sizeClass => Assert.Equal(sizeClass, PageMapEntry.SizeClassOf(PageMapEntry.ForSpan(0, 0, sizeClass))));
+
+    // A bin of 64 bytes a class, behind a head of 64; 8 bytes lower for mid classes, which are those above 1 KiB.
+    private static nuint BinOffset(int sizeClass) => ((nuint)(sizeClass + 1) * 64) - (SizeClass.BytesOf(sizeClass) > 1_024 ? 8u : 0u);
 }

@@ -18,7 +18,7 @@ public sealed unsafe class DepotTests : IDisposable
     private readonly SpanLayer _layer = new(SpanLayer.Ageless);
     private readonly Depot _depot;
 
-    // 1 MiB blocks: at most eight in full magazines, by the least of four magazines of two.
+    // 1 MiB blocks: at most sixteen in full magazines, by the least of four magazines of four.
     private readonly Depot _depotOfLargest;
 
     public DepotTests()
@@ -71,16 +71,17 @@ public sealed unsafe class DepotTests : IDisposable
     [Fact]
     public void OneTooManyIsEmptiedIntoItsSpansInstead()
     {
-        List<nint> magazines = [.. Enumerable.Range(0, 5).Select(_ => (nint)_depotOfLargest.TryTakeFull(null, 2))];
-        foreach (nint magazine in magazines.Take(4))
+        // Each gets three blocks, one to a span: no new span is opened for the fourth.
+        List<nint> magazines = [.. Enumerable.Range(0, 6).Select(_ => (nint)_depotOfLargest.TryTakeFull(null, 4))];
+        foreach (nint magazine in magazines.Take(5))
         {
-            Assert.True((nint)_depotOfLargest.TryTakeEmpty((Magazine*)magazine, 2, out _) != magazine);
+            Assert.True((nint)_depotOfLargest.TryTakeEmpty((Magazine*)magazine, 4, out _) != magazine);
         }
 
-        Assert.Equal((10L, 8L, 10), _depotOfLargest.Count());
-        Assert.Equal(magazines[4], (nint)_depotOfLargest.TryTakeEmpty((Magazine*)magazines[4], 2, out _));
-        Assert.Equal(0, ((Magazine*)magazines[4])->Count);
-        Assert.Equal((8L, 8L, 8), _depotOfLargest.Count());
+        Assert.Equal((18L, 15L, 18), _depotOfLargest.Count());
+        Assert.Equal(magazines[5], (nint)_depotOfLargest.TryTakeEmpty((Magazine*)magazines[5], 4, out _));
+        Assert.Equal(0, ((Magazine*)magazines[5])->Count);
+        Assert.Equal((15L, 15L, 15), _depotOfLargest.Count());
     }
 
     [Fact]

@@ -61,13 +61,13 @@ public sealed class SizeClassInfoTests
 
     [Theory]
     [MemberData(nameof(Indexes))]
-    public void MagazinesHoldFromTwoBlocksUpAndStartNoLargerThanTheyEnd(int index)
+    public void MagazinesHoldFromFourBlocksUpAndStartNoLargerThanTheyEnd(int index)
     {
         SizeClassInfo info = s_classes[index];
-        Assert.InRange(info.MagazineCapacity, 2, 253);
+        Assert.InRange(info.MagazineCapacity, 4, 253);
         Assert.InRange(info.InitialCapacity, 1, info.MagazineCapacity);
 
-        // More than two only where they stay within 256 KiB.
-        Assert.True(info.MagazineCapacity == 2 || (long)info.MagazineCapacity * info.BlockBytes <= 256 << 10);
+        // More than four only where they stay within 256 KiB.
+        Assert.True(info.MagazineCapacity == 4 || (long)info.MagazineCapacity * info.BlockBytes <= 256 << 10);
     }
 }

@@ -22,11 +22,12 @@ public sealed unsafe class CacheExchangeTests
         foreach (SizeClassInfo info in CacheLayer.Classes)
         {
             Bin* bin = ThreadCache.BinAt(cache, (uint)info.Index);
-            Assert.True(bin->TakeTop == &cache->EmptySlot && bin->PutTop == bin->TakeTop && bin->PutEnd == bin->TakeTop);
-            Assert.True(*bin->TakeTop == null);
-            Assert.Equal(info.Reciprocal, bin->Reciprocal);
-            Assert.Equal(info.Reciprocal, bin->RemainderLimit);
-            Assert.Equal((ulong)info.SpanBlockBytes, bin->SpanBlockBytes);
+            Bin* put = ThreadCache.PutBinAt(cache, info.Index);
+            Assert.True(bin->TakeTop == &cache->EmptySlot && put->PutTop == bin->TakeTop && put->PutEnd == bin->TakeTop);
+            Assert.True(*bin->TakeTop == null && bin->Taking == null && bin->Putting == null);
+            Assert.Equal(info.Reciprocal, put->Reciprocal);
+            Assert.Equal(info.Reciprocal, put->RemainderLimit);
+            Assert.Equal((ulong)info.SpanBlockBytes, put->SpanBlockBytes);
             Assert.Equal(0, CacheExchange.CountOf(cache, info.Index));
         }
     }

@@ -44,7 +44,7 @@ internal sealed unsafe class CacheLayer : IDisposable
 
     public void Put(ThreadCache* cache, int index, void* block)
     {
-        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        Bin* bin = ThreadCache.PutBinAt(cache, index);
         if (bin->PutTop < bin->PutEnd)
         {
             *++bin->PutTop = block;
@@ -64,8 +64,13 @@ internal sealed unsafe class CacheLayer : IDisposable
 
     public static int CapacityOf(ThreadCache* cache, int index) => ThreadCache.StateAt(cache, index)->Capacity;
 
-    // What a cache's capacities admit, added up.
-    public static long CapacityBytesOf(ThreadCache* cache) => Classes.Sum(info => 2L * CapacityOf(cache, info.Index) * info.BlockBytes);
+    // What a cache's capacities admit, added up: two magazines of a class, or one of a mid class that has not grown to its largest.
+    public static long CapacityBytesOf(ThreadCache* cache) => Classes.Sum(info =>
+    {
+        int capacity = CapacityOf(cache, info.Index);
+        int magazines = info.BlockBytes > 1_024 && capacity < info.MagazineCapacity ? 1 : 2;
+        return (long)magazines * capacity * info.BlockBytes;
+    });
 
     public void Dispose() => Spans.Dispose();
 }
