@@ -1,4 +1,5 @@
 using System;
+using Hakmem.Allocators;
 using Hakmem.Arenas;
 using Hakmem.SizeClasses;
 using Hakmem.Spans;
@@ -213,7 +214,7 @@ public sealed unsafe class LargeBlocksTests : IDisposable
         Block shrunk = block.Resize(_heap, 150 * KiB, 3);
         Assert.True(shrunk.Pointer == block.Pointer);
         Assert.Equal(192 * KiB, _heap.UsableSize(shrunk.Pointer));
-        Block small = shrunk.Resize(_heap, 100 * KiB, 4);
+        Block small = shrunk.Resize(_heap, LargeBlocks.GrowableBytes, 4);
         Assert.False(PageMapEntry.IsUnitRun(*_test.Arena.EntryOf(_test.Arena.UnitOf((nuint)small.Pointer))));
         Assert.Equal(1, _heap.GetStatistics().LiveBlocks);
     }
