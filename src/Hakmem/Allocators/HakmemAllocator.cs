@@ -233,7 +233,7 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void* AllocSlow(ThreadCache* cache, nuint byteCount)
     {
-        void* block = _heap.TryTakeFromWaiting(cache, byteCount);
+        void* block = _heap.TryTakeCached(cache, byteCount);
         block = block != null ? block : TryAllocSlow(byteCount, 1, isZeroed: false);
         return block != null ? block : ThrowOutOfMemory(byteCount);
     }

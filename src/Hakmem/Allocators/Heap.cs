@@ -89,18 +89,11 @@ internal sealed unsafe class Heap
         return block;
     }
 
-    // A block of a size class whose taking magazine is empty and whose other one is not; null in every other case. The first of the
-    // slow paths: a loop of allocating and freeing comes here once a magazine.
-    public void* TryTakeFromWaiting(ThreadCache* cache, nuint byteCount)
+    // The first of the slow paths: a block of a size class whose taking magazine is empty. Null in every other case.
+    public void* TryTakeCached(ThreadCache* cache, nuint byteCount)
     {
         nuint lastByte = byteCount - 1;
-        if (cache == null || lastByte >= SizeClass.MaxBytes)
-        {
-            return null;
-        }
-
-        int index = (int)SizeClass.IndexOf(lastByte);
-        return CacheExchange.HasWaiting(cache, index) ? _exchange.TakeFromWaiting(cache, index) : null;
+        return cache == null || _isChecked || lastByte >= SizeClass.MaxBytes ? null : TakeCached(cache, (int)SizeClass.IndexOf(lastByte));
     }
 
     public void Free(ThreadCache* cache, void* address)

@@ -18,6 +18,9 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
     // How many bins the clock looks at when the budget is used up.
     private const int ClockSteps = 8;
 
+    private const int SwapsPerGrowth = 64;
+    private const int MaxLoopBytes = 16 << 10;
+
     // What the magazines of one thread's cache may hold, in bytes. Written by the registry when threads come and go; any value that a
     // thread reads was right a moment ago.
     private long _budgetBytes;
@@ -31,17 +34,25 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
     // Takes a block of a class whose taking magazine is empty. Null if memory is out.
     public void* TryTake(ThreadCache* cache, int index)
     {
-        if (HasWaiting(cache, index))
-        {
-            return TakeFromWaiting(cache, index);
-        }
-
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
         BinState* state = ThreadCache.StateAt(cache, index);
-        state->IsReferenced = true;
+        bool isTiny = index < SizeClass.FirstMid;
+        if (isTiny && *bin->PutTop != null && bin->Taking != null && !IsWorthMore(state, index))
+        {
+            return TakeFromPutting(bin, state);
+        }
+
         SaveCounts(cache, index);
+        if (!isTiny && bin->Putting != null && bin->Putting->Count > 0)
+        {
+            Swap(bin);
+            Load(cache, index);
+            return *bin->TakeTop--;
+        }
+
+        state->IsReferenced = true;
         Grow(cache, index, state);
-        if (bin->Taking == null && index >= SizeClass.FirstMid)
+        if (bin->Taking == null && !isTiny)
         {
             bin->Taking = depots[index].TryTakeEmpty(null, PhysicalCapacity(index, state), out _);
         }
@@ -52,28 +63,6 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
 
         // Even without a magazine to be had, there may be a block.
         return full == null ? depots[index].TryTakeOne(out _) : *bin->TakeTop--;
-    }
-
-    // Whether the magazine that is not taken from has a block.
-    public static bool HasWaiting(ThreadCache* cache, int index)
-    {
-        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        return index < SizeClass.FirstMid ? *bin->PutTop != null : bin->Putting != null && bin->Putting->Count > 0;
-    }
-
-    // Lets the magazines of a bin change places and takes a block; there is one in the waiting magazine and none in the other.
-    public void* TakeFromWaiting(ThreadCache* cache, int index)
-    {
-        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        SaveCounts(cache, index);
-        if (bin->Taking == null)
-        {
-            bin->Taking = depots[index].TryTakeEmpty(null, ThreadCache.StateAt(cache, index)->Capacity, out _);
-        }
-
-        Swap(bin);
-        Load(cache, index);
-        return *bin->TakeTop--;
     }
 
     // Puts a block of a class whose putting magazine is full. Gives the address of a block found to be free already, or 0; the block
@@ -157,6 +146,25 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
     private static int Count(Magazine* magazine, void** top) => magazine == null
         ? 0
         : (int)Math.Clamp(top - Magazine.SlotsOf(magazine) + 1, 0, magazine->Capacity);
+
+    // Lets a tiny class's magazines change places, and takes a block from the one put into: what a loop of allocating and freeing does once a
+    // magazine, and so by far the commonest of the slow paths.
+    private static void* TakeFromPutting(Bin* bin, BinState* state)
+    {
+        Magazine* empty = bin->Taking;
+        void** slots = Magazine.SlotsOf(empty);
+        void** top = bin->PutTop;
+        bin->Taking = bin->Putting;
+        bin->TakeTop = top - 1;
+        bin->Putting = empty;
+        bin->PutTop = slots - 1;
+        bin->PutEnd = slots + Math.Min(state->Capacity, empty->Capacity) - 1;
+        return *top;
+    }
+
+    // Whether a tiny class changes its magazines so often that it should have more blocks in use, within half of a usual first-level cache.
+    private bool IsWorthMore(BinState* state, int index) =>
+        ++state->Swaps % SwapsPerGrowth == 0 && 2 * state->Capacity * classes[index].BlockBytes <= MaxLoopBytes;
 
     // A tiny class: the magazines change places if nothing is left to take; else the full one goes to the depot.
     private bool TryMakeRoomTiny(ThreadCache* cache, int index, out nuint corruptAddress)
