@@ -20,7 +20,8 @@ namespace Hakmem;
 /// <para>
 /// Up to 1 MiB a request is served by the smallest of 112 size classes that fits (16-byte steps to 256 bytes, then eight to a
 /// doubling: less than 12.5 % above the request from 128 bytes on); larger ones by whole SuperSlabs of 2 MiB. The steady state of
-/// <see cref="Alloc"/> and <see cref="Free"/> is a few instructions without a lock, an atomic operation or a call.
+/// <see cref="Alloc"/> and <see cref="Free"/> is a few instructions without a lock or an atomic operation, inlined where the heap is
+/// <see cref="Shared"/>.
 /// </para>
 /// </remarks>
 public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
@@ -39,8 +40,7 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
     /// <param name="options">How it behaves; null for the process's settings and the defaults.</param>
     /// <exception cref="ArgumentOutOfRangeException">A value in <paramref name="options"/> is out of its range.</exception>
     /// <exception cref="InvalidOperationException">There are 8191 isolated heaps already.</exception>
-    /// <exception cref="OutOfMemoryException">The arena's address range cannot be reserved.</exception>
-    /// <exception cref="PlatformNotSupportedException">The system is not supported.</exception>
+    /// <exception cref="TypeInitializationException">The arena's address range cannot be reserved, or the system is not supported; the cause is inside.</exception>
     public HakmemAllocator(HakmemOptions? options = null)
         : this(options ?? new HakmemOptions(), ProcessArena.Instance, TakeSlot())
     {
@@ -66,7 +66,10 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
         }
     }
 
-    /// <summary>The process-wide heap. It cannot be disposed.</summary>
+    /// <summary>
+    /// The process-wide heap. It cannot be disposed. Where it cannot be made (a setting that cannot be understood, no address space, a
+    /// system that is not supported), the first use of this class throws a <see cref="TypeInitializationException"/> that holds the cause.
+    /// </summary>
     public static HakmemAllocator Shared => s_shared;
 
     // The two fast paths. Their shape is the JIT compiler's: the thread-static read first and whatever the heap, then one chain of tests
@@ -83,7 +86,6 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
         {
             cache = FindCacheBeside(cache);
         }
-
 
         nuint lastByte = byteCount - 1;
         if (cache != null && lastByte < SizeClass.MaxBytes)
@@ -111,7 +113,6 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
         {
             cache = FindCacheBeside(cache);
         }
-
 
         if (cache != null)
         {
@@ -233,7 +234,10 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void* AllocSlow(ThreadCache* cache, nuint byteCount)
     {
-        void* block = _heap.TryTakeCached(cache, byteCount);
+        nuint lastByte = byteCount - 1;
+        void* block = cache == null || lastByte >= SizeClass.MaxBytes
+            ? null
+            : CacheExchange.TryTakeFromPutting(cache, (int)SizeClass.IndexOf(lastByte));
         block = block != null ? block : TryAllocSlow(byteCount, 1, isZeroed: false);
         return block != null ? block : ThrowOutOfMemory(byteCount);
     }

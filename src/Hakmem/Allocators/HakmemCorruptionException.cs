@@ -35,6 +35,6 @@ public sealed class HakmemCorruptionException : InvalidOperationException
         Address = address;
     }
 
-    /// <summary>The address that was handed in, or zero where none is known.</summary>
+    /// <summary>The address of the block in question: the one handed in, or that of an earlier double free that came to light; zero where none is known.</summary>
     public nuint Address { get; }
 }

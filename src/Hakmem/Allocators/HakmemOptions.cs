@@ -56,7 +56,7 @@ public sealed record HakmemOptions
 
     /// <summary>
     /// How many bytes of free blocks one thread's cache may hold, from 0; when there are more than 16 threads, they share sixteen times
-    /// this. Each size class a thread uses may exceed it by two blocks. <c>HAKMEM_THREAD_CACHE_BYTES</c>; default 8 MiB.
+    /// this, but each has at least 256 KiB. Each size class a thread uses may exceed it by two blocks. <c>HAKMEM_THREAD_CACHE_BYTES</c>; default 8 MiB.
     /// </summary>
     public long ThreadCacheBytes
     {

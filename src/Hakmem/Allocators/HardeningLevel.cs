@@ -5,7 +5,8 @@ public enum HardeningLevel
 {
     /// <summary>
     /// The checks that cost the fast path next to nothing (the default): foreign, cross-heap, interior and misaligned frees at
-    /// the call, an immediate double free at the call, other double frees at the latest when the block leaves the thread's cache.
+    /// the call, and a double free at the call if nothing of its size class was freed between. Another double free is reported when the block
+    /// comes back to its span a second time; until then it may be handed out twice.
     /// </summary>
     Standard = 0,
 

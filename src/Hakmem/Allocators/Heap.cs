@@ -14,7 +14,7 @@ namespace Hakmem.Allocators;
 // Everything a heap has can be given back at once, because SuperSlabs belong to heaps: see Dispose.
 //
 // Thread-safe, except that Dispose must not run beside other calls (that is the caller's contract).
-// Locks, outermost first: registry of thread caches, depot, SuperSlabs, arena; the metadata's and the peer tables' are innermost.
+// Locks, outermost first: registry of thread caches, depot, SuperSlabs, arena; then the peer tables', then the metadata's.
 internal sealed unsafe class Heap
 {
     // From this size on, a zeroed allocation asks whether memory is known to be zero before it clears it. Below, the answer costs more
@@ -89,13 +89,6 @@ internal sealed unsafe class Heap
         return block;
     }
 
-    // The first of the slow paths: a block of a size class whose taking magazine is empty. Null in every other case.
-    public void* TryTakeCached(ThreadCache* cache, nuint byteCount)
-    {
-        nuint lastByte = byteCount - 1;
-        return cache == null || _isChecked || lastByte >= SizeClass.MaxBytes ? null : TakeCached(cache, (int)SizeClass.IndexOf(lastByte));
-    }
-
     public void Free(ThreadCache* cache, void* address)
     {
         BlockInfo block = Resolve(cache, address, "Free");
@@ -126,7 +119,7 @@ internal sealed unsafe class Heap
         }
     }
 
-    // Null if memory is out; the old block is then untouched.
+    // Null if memory is out; the old block then keeps its address and contents, but may have become larger on the way.
     public void* TryReallocate(ThreadCache* cache, void* address, nuint byteCount)
     {
         BlockInfo block = Resolve(cache, address, "Realloc");

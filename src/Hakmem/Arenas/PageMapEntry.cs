@@ -16,7 +16,7 @@ namespace Hakmem.Arenas;
 // address, and a pointer less that is its offset in the span. If the unit belongs to another heap or to none, that difference is
 // astronomically large: one compare against the span's size makes three checks.
 //
-// Written under the owning heap's lock before any block of the span is handed out and cleared after all have come back; read
+// Written under the depot's lock (spans) or by the thread that owns the run (runs of units) before any block of the span is handed out and cleared after all have come back; read
 // without a lock by whoever frees a pointer. A caller can only hold a live block by way of some release/acquire hand-over after
 // the entry was written, so plain loads and stores of one aligned word suffice on Arm64 too.
 internal static class PageMapEntry

@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 namespace Hakmem.Arenas;
 
 // What is known of one span, out of band: one record per unit, of which a span uses that of its first unit. Guarded by the lock of
-// the depot whose class the span is of; for a run of units, only UnitCount is used, under the heap's SuperSlab lock.
+// the depot whose class the span is of; for a run of units, only UnitCount is used, by the
+// run's holder. Carved is also read without the lock, to tell whether a block that somebody hands in is known to be free.
 //
 //   blocks:   0 ............ Carved ............ BlockCount
 //             handed out or    never handed

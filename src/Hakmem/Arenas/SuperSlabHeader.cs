@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Hakmem.Arenas;
 
 // What is known of one SuperSlab, out of band. All fields are guarded by the lock of the heap that has the SuperSlab, except that
-// State, HeapSlot and RunHead are also read without it to judge an arbitrary address (Owns, error messages): such a reading is
-// advice only, and for a live block it cannot change.
+// State, HeapSlot, RunHead and RunSlabs are also read without it to judge an arbitrary address (Owns, error messages): such a reading is
+// advice only, and for a live block it cannot change. StaleUnits is read by the thread that has just taken the run.
 [StructLayout(LayoutKind.Sequential, Size = Bytes)]
 internal struct SuperSlabHeader
 {

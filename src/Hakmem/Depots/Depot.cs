@@ -16,8 +16,9 @@ namespace Hakmem.Depots;
 // The rejected alternative, an owner thread per span with a list of remote frees, makes the common case of .NET (rent here,
 // return there after an await) the slow one.
 //
-// Thread-safe: one lock, held for the exchange of two pointers in the usual case and for one magazine's worth of bits otherwise. It is
-// taken under no other lock and above the SuperSlab lock.
+// Thread-safe: one lock, held for the exchange of two pointers in the usual case, for one magazine's worth of bits otherwise, and
+// then sometimes for a system call (a new SuperSlab, or the purging that emptying one sets off). It is taken under no lock but the
+// registry's, and above the SuperSlab lock.
 internal sealed unsafe class Depot
 {
     // Full magazines beyond this many bytes of blocks go back to their spans at once.

@@ -28,6 +28,9 @@ public sealed record HakmemStatistics
     /// <summary>Committed bytes that may hold physical pages: touched since they were committed or last discarded.</summary>
     public long DirtyBytes { get; init; }
 
+    /// <summary>Bytes asked of the system for the allocator's own records, such as thread caches, for all heaps. Not part of <see cref="CommittedBytes"/>.</summary>
+    public long RecordBytes { get; init; }
+
     /// <summary>SuperSlabs that hold spans or large runs.</summary>
     public int SuperSlabsInUse { get; init; }
 
@@ -49,6 +52,7 @@ public sealed record HakmemStatistics
         Line(text, "cached", CachedBytes, $"in {ThreadCaches} thread caches and the depots");
         Line(text, "committed", CommittedBytes, $"in {SuperSlabsInUse} SuperSlabs in use, {SuperSlabsCached} empty; peak {Size(PeakCommittedBytes)}");
         Line(text, "dirty", DirtyBytes, "may hold physical pages");
+        Line(text, "records", RecordBytes, "of the allocator's own, for all heaps");
         Line(text, "reserved", ReservedBytes, "of address space, for all heaps");
         text.Append(CultureInfo.InvariantCulture, $"{"block",12}{"live",12}{"cached",12}{"spans",8}{"in spans",12}");
         foreach (SizeClassStatistics row in SizeClasses)

@@ -44,6 +44,7 @@ internal static unsafe class HeapCensus
                 CommittedBytes = superSlabs.CommittedBytes,
                 PeakCommittedBytes = superSlabs.PeakCommittedBytes,
                 ReservedBytes = arena.ReservedBytes,
+                RecordBytes = arena.Metadata.ReservedBytes,
                 DirtyBytes = DirtyBytes(arena, superSlabs),
                 SuperSlabsInUse = superSlabs.OwnedCount - superSlabs.CachedCount,
                 SuperSlabsCached = superSlabs.CachedCount,

@@ -18,10 +18,10 @@ internal readonly struct SizeClassInfo
     private const int MaxMagazine = 253;
 
     // What a thread's magazine may hold when it first meets the class; it doubles with every visit to the depot. Tiny classes start with a
-    // page's worth, so that a program's first blocks of many sizes touch few pages (13 slots make 128 bytes with the header). Mid
+    // page's worth, so that a program's first blocks of many sizes touch few pages (61 slots make 512 bytes with the header). Mid
     // ones start with more, since blocks that were never handed out are not touched and the newest are used first.
     private const int InitialTinyBytes = 4 * 1024;
-    private const int MaxInitialTiny = 13;
+    private const int MaxInitialTiny = 61;
     private const int InitialMidBytes = 64 * 1024;
 
     private SizeClassInfo(int index)

@@ -108,10 +108,21 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
     // Moves the pages of a run's first SuperSlabs to the start of another run, if the system can; they are zero afterwards.
     public bool TryMovePages(int from, int to, int count)
     {
-        nuint bytes = (nuint)count << Geometry.SlabShift;
-        if (!_arena.Os.TryMove(_arena.AddressOfSlab(from), _arena.AddressOfSlab(to), bytes))
+        // One SuperSlab at a time: the kernel moves what is one mapping of its own, and those begin and end at SuperSlabs.
+        for (int moved = 0; moved < count; moved++)
         {
-            return false;
+            byte* target = _arena.AddressOfSlab(to + moved);
+            if (!_arena.Os.TryMove(_arena.AddressOfSlab(from + moved), target, Geometry.SlabBytes))
+            {
+                // Kernels before 6.17 may have taken the target's mapping away before they refused: it is made anew.
+                if (_arena.Os.TryDecommit(target, Geometry.SlabBytes))
+                {
+                    _arena.Os.TryCommit(target, Geometry.SlabBytes);
+                }
+
+                MoveBack(from, to, moved);
+                return false;
+            }
         }
 
         lock (cache.SyncRoot)
@@ -123,6 +134,19 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
         }
 
         return true;
+    }
+
+    private void MoveBack(int from, int to, int count)
+    {
+        for (int slab = 0; slab < count; slab++)
+        {
+            byte* source = _arena.AddressOfSlab(to + slab);
+            byte* target = _arena.AddressOfSlab(from + slab);
+            if (!_arena.Os.TryMove(source, target, Geometry.SlabBytes))
+            {
+                Buffer.MemoryCopy(source, target, Geometry.SlabBytes, Geometry.SlabBytes);
+            }
+        }
     }
 
     private void Form(int head, int first, int count)

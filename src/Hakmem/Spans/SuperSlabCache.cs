@@ -13,7 +13,7 @@ namespace Hakmem.Spans;
 //                          ^____________________|______________________________|
 //
 // Dirty ones are reused before clean ones and the newest before older ones, since their pages are there and warm. Purging is driven
-// by use: whoever empties or needs a SuperSlab also looks for old ones.
+// by use: whoever empties a SuperSlab also looks for old ones.
 //
 // One lock a heap, SyncRoot, guards this class and the two allocators above it; it is taken under a depot's lock and above the
 // arena's. Discarding and decommitting by age happen outside it: a SuperSlab being purged is in no list and in state Purging.
@@ -129,6 +129,12 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
             {
                 FinishPurge(first, count, isRelease, isDone, now);
             }
+
+            // Refused once, the same would be picked again: it waits for the next time somebody looks.
+            if (!isDone)
+            {
+                return;
+            }
         }
     }
 
@@ -172,6 +178,12 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
             else
             {
                 arena.Os.TryDiscard(address, bytes);
+                for (int slab = first; slab < end; slab++)
+                {
+                    arena.Slab(slab)->State = SuperSlabState.Untaken;
+                    arena.Slab(slab)->HeapSlot = -1;
+                }
+
                 _owned.Remove(first, end - first);
             }
 

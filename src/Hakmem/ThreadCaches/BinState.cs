@@ -12,9 +12,6 @@ internal unsafe struct BinState
     // How many blocks a magazine may hold now: 0 before the first use, then from the class's initial capacity to its largest.
     public int Capacity;
 
-    // How often the magazines of a tiny class have changed places since it was last given more blocks.
-    public int Swaps;
-
     // Whether the slow path has been here since the clock last came by.
     public bool IsReferenced;
 }

@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.CompilerServices;
 using System.Threading;
 using Hakmem.Arenas;
 using Hakmem.Depots;
@@ -18,9 +19,6 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
     // How many bins the clock looks at when the budget is used up.
     private const int ClockSteps = 8;
 
-    private const int SwapsPerGrowth = 64;
-    private const int MaxLoopBytes = 16 << 10;
-
     // What the magazines of one thread's cache may hold, in bytes. Written by the registry when threads come and go; any value that a
     // thread reads was right a moment ago.
     private long _budgetBytes;
@@ -31,15 +29,38 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
         set => Volatile.Write(ref _budgetBytes, value);
     }
 
+    // Lets a tiny class's magazines change places when there is nothing left to take, and takes a block: what a loop of allocating and freeing
+    // does once a magazine, and so by far the commonest of the slow paths. Null if there is none, or no second magazine.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void* TryTakeFromPutting(ThreadCache* cache, int index)
+    {
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        Magazine* empty = bin->Taking;
+        if (index >= SizeClass.FirstMid || empty == null || *bin->PutTop == null)
+        {
+            return null;
+        }
+
+        void** slots = Magazine.SlotsOf(empty);
+        void** top = bin->PutTop;
+        bin->Taking = bin->Putting;
+        bin->TakeTop = top - 1;
+        bin->Putting = empty;
+        bin->PutTop = slots - 1;
+        bin->PutEnd = slots + Math.Min(ThreadCache.StateAt(cache, index)->Capacity, empty->Capacity) - 1;
+        return *top;
+    }
+
     // Takes a block of a class whose taking magazine is empty. Null if memory is out.
     public void* TryTake(ThreadCache* cache, int index)
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
         BinState* state = ThreadCache.StateAt(cache, index);
         bool isTiny = index < SizeClass.FirstMid;
-        if (isTiny && *bin->PutTop != null && bin->Taking != null && !IsWorthMore(state, index))
+        void* block = TryTakeFromPutting(cache, index);
+        if (block != null)
         {
-            return TakeFromPutting(bin, state);
+            return block;
         }
 
         SaveCounts(cache, index);
@@ -146,25 +167,6 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
     private static int Count(Magazine* magazine, void** top) => magazine == null
         ? 0
         : (int)Math.Clamp(top - Magazine.SlotsOf(magazine) + 1, 0, magazine->Capacity);
-
-    // Lets a tiny class's magazines change places, and takes a block from the one put into: what a loop of allocating and freeing does once a
-    // magazine, and so by far the commonest of the slow paths.
-    private static void* TakeFromPutting(Bin* bin, BinState* state)
-    {
-        Magazine* empty = bin->Taking;
-        void** slots = Magazine.SlotsOf(empty);
-        void** top = bin->PutTop;
-        bin->Taking = bin->Putting;
-        bin->TakeTop = top - 1;
-        bin->Putting = empty;
-        bin->PutTop = slots - 1;
-        bin->PutEnd = slots + Math.Min(state->Capacity, empty->Capacity) - 1;
-        return *top;
-    }
-
-    // Whether a tiny class changes its magazines so often that it should have more blocks in use, within half of a usual first-level cache.
-    private bool IsWorthMore(BinState* state, int index) =>
-        ++state->Swaps % SwapsPerGrowth == 0 && 2 * state->Capacity * classes[index].BlockBytes <= MaxLoopBytes;
 
     // A tiny class: the magazines change places if nothing is left to take; else the full one goes to the depot.
     private bool TryMakeRoomTiny(ThreadCache* cache, int index, out nuint corruptAddress)

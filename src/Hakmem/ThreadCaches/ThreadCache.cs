@@ -12,7 +12,7 @@ namespace Hakmem.ThreadCaches;
 //   | (one line)     | (a line each)             | (slow paths)                 |
 //   +----------------+---------------------------+------------------------------+
 //
-// Owner: the thread it was made for or that adopted it; no field is shared while that thread lives, so there is no ordering to state.
+// Owner: the thread it was made for or that adopted it; but for Peers no field is shared while that thread lives.
 // Adoption happens under the registry's lock after the owner has ended. Statistics read other threads' tops without
 // synchronisation: word-sized reads of values that may be a moment old.
 [StructLayout(LayoutKind.Sequential)]
@@ -41,7 +41,10 @@ internal unsafe struct ThreadCache
     public void* EmptySlot;
 
     // In the cache of another heap: its thread's cache of the shared heap, whose Peers leads here.
+    // Of a spare record: the next one.
     public ThreadCache* Home;
+
+    private readonly nint _padding;
 
     private BinArray _bins;
     private StateArray _states;
