@@ -21,9 +21,7 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
 {
     // All below is guarded by SyncRoot.
     private readonly SlabSet _owned = new();
-    private readonly SlabSet _cached = new();
-    private SlabList _dirty = new();
-    private SlabList _clean = new();
+    private readonly EmptySuperSlabs _empty = new(arena);
     private int _peakCount;
 
     // How often SuperSlabs came from the arena. Written under the lock (release), read without it as a hint (acquire).
@@ -37,7 +35,7 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
 
     public int OwnedCount => _owned.Count;
 
-    public int CachedCount => _cached.Count;
+    public int CachedCount => _empty.Set.Count;
 
     public long CommittedBytes => (long)_owned.Count << Geometry.SlabShift;
 
@@ -47,15 +45,15 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
     public int NextOwned(int from) => _owned.NextMember(from);
 
     // Whether a SuperSlab can be had without asking the arena for a new one.
-    public bool IsCached(int slab) => _cached.Contains(slab);
+    public bool IsCached(int slab) => _empty.Set.Contains(slab);
 
     // Takes one SuperSlab, the warmest there is; -1 if memory or the limit is out. Under SyncRoot.
     public int TryTake()
     {
-        int slab = !_dirty.IsEmpty ? _dirty.Head : _clean.Head;
+        int slab = _empty.Warmest;
         if (slab >= 0)
         {
-            RemoveCached(slab);
+            _empty.Remove(slab);
             return slab;
         }
 
@@ -65,10 +63,10 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
     // Takes SuperSlabs that lie together: cached ones if possible, else new ones around cached ones. Under SyncRoot.
     public int TryTakeRun(int count, int alignmentSlabs)
     {
-        int first = _cached.FindRun(count, alignmentSlabs, arena.PhaseOf(alignmentSlabs));
+        int first = _empty.Set.FindRun(count, alignmentSlabs, arena.PhaseOf(alignmentSlabs));
         if (first < 0 && IsWithinLimit(count))
         {
-            first = arena.TryTakeAround(_cached, count, alignmentSlabs);
+            first = arena.TryTakeAround(_empty.Set, count, alignmentSlabs);
             if (first >= 0 && !TryCommitGaps(first, count))
             {
                 first = -1;
@@ -83,7 +81,7 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
 
         for (int slab = first; slab < first + count; slab++)
         {
-            RemoveCached(slab);
+            _empty.Remove(slab);
         }
 
         return first;
@@ -94,7 +92,7 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
     {
         for (int slab = first; slab < first + count; slab++)
         {
-            if (!_cached.Contains(slab) && !(IsWithinLimit(1) && arena.TryTakeAt(slab, 1) && TryAdopt(slab, 1)))
+            if (!_empty.Set.Contains(slab) && !(IsWithinLimit(1) && arena.TryTakeAt(slab, 1) && TryAdopt(slab, 1)))
             {
                 // Those that were got stay cached: they are empty and will be used or purged like any other.
                 return false;
@@ -103,7 +101,7 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
 
         for (int slab = first; slab < first + count; slab++)
         {
-            RemoveCached(slab);
+            _empty.Remove(slab);
         }
 
         return true;
@@ -113,7 +111,7 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
     public void Put(int slab, long now)
     {
         arena.Slab(slab)->EmptySince = now;
-        AddCached(slab);
+        _empty.Add(slab);
     }
 
     // Discards and gives back what has been empty for long enough, or is too much. Not under SyncRoot.
@@ -141,21 +139,21 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
     // Gives back every cached SuperSlab. Under SyncRoot.
     public void EvictAll()
     {
-        int first = _cached.NextMember(0);
+        int first = _empty.Set.NextMember(0);
         while (first >= 0)
         {
-            int end = _cached.NextGap(first, _cached.Limit);
+            int end = _empty.Set.NextGap(first, _empty.Set.Limit);
             if (arena.Os.TryDecommit(arena.AddressOfSlab(first), (nuint)(end - first) << Geometry.SlabShift))
             {
                 for (int slab = first; slab < end; slab++)
                 {
-                    RemoveCached(slab);
+                    _empty.Remove(slab);
                 }
 
                 Disown(first, end - first);
             }
 
-            first = _cached.NextMember(end);
+            first = _empty.Set.NextMember(end);
         }
     }
 
@@ -190,9 +188,7 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
             first = _owned.NextMember(end);
         }
 
-        _dirty = new SlabList();
-        _clean = new SlabList();
-        _cached.Clear();
+        _empty.Clear();
     }
 
     private bool IsWithinLimit(int more) =>
@@ -218,7 +214,7 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
 
         for (int slab = first; slab < first + count; slab++)
         {
-            RemoveCached(slab);
+            _empty.Remove(slab);
         }
 
         return first;
@@ -228,10 +224,10 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
     {
         bool isDone = true;
         int end = first + count;
-        int gap = _cached.NextGap(first, end);
+        int gap = _empty.Set.NextGap(first, end);
         while (gap < end)
         {
-            int member = _cached.NextMember(gap);
+            int member = _empty.Set.NextMember(gap);
             int gapEnd = member < 0 ? end : Math.Min(member, end);
 
             // After a refusal the rest of what the arena gave goes straight back.
@@ -244,7 +240,7 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
                 arena.Return(gap, gapEnd - gap);
             }
 
-            gap = _cached.NextGap(gapEnd, end);
+            gap = _empty.Set.NextGap(gapEnd, end);
         }
 
         return isDone;
@@ -284,25 +280,10 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
             // Populated pages are zero, but they are there: what is to be purged when it stays empty counts as dirty.
             header->DirtyUnits = limits.Prefault is PrefaultMode.Populate or PrefaultMode.Touch ? UnitMask.All : 0;
             header->EmptySince = Environment.TickCount64;
-            AddCached(slab);
+            _empty.Add(slab);
         }
 
         return true;
-    }
-
-    private void AddCached(int slab)
-    {
-        SuperSlabHeader* header = arena.Slab(slab);
-        header->State = SuperSlabState.Cached;
-        header->FreeUnits = UnitMask.All;
-        _cached.Add(slab, 1);
-        (header->DirtyUnits != 0 ? ref _dirty : ref _clean).AddFirst(arena, slab);
-    }
-
-    private void RemoveCached(int slab)
-    {
-        (arena.Slab(slab)->DirtyUnits != 0 ? ref _dirty : ref _clean).Remove(arena, slab);
-        _cached.Remove(slab, 1);
     }
 
     private void Disown(int first, int count)
@@ -321,9 +302,9 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
     {
         lock (SyncRoot)
         {
-            bool isTooMuch = (long)_cached.Count << Geometry.SlabShift > limits.CacheBytes;
-            int clean = _clean.Tail;
-            int dirty = _dirty.Tail;
+            bool isTooMuch = (long)_empty.Set.Count << Geometry.SlabShift > limits.CacheBytes;
+            int clean = _empty.OldestClean;
+            int dirty = _empty.OldestDirty;
             isRelease = true;
             if (clean >= 0 && (isTooMuch || now - arena.Slab(clean)->EmptySince >= limits.CacheTtlMs))
             {
@@ -345,18 +326,18 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
                 return false;
             }
 
-            RemoveCached(first);
+            _empty.Remove(first);
             arena.Slab(first)->State = SuperSlabState.Purging;
             int end = first + 1;
             while (!isTooMuch && IsOverdueToo(end, now, isRelease))
             {
-                RemoveCached(end);
+                _empty.Remove(end);
                 arena.Slab(end++)->State = SuperSlabState.Purging;
             }
 
             while (!isTooMuch && IsOverdueToo(first - 1, now, isRelease))
             {
-                RemoveCached(--first);
+                _empty.Remove(--first);
                 arena.Slab(first)->State = SuperSlabState.Purging;
             }
 
@@ -374,7 +355,7 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
 
     private bool IsOverdueToo(int slab, long now, bool isRelease)
     {
-        if (slab < 0 || !_cached.Contains(slab))
+        if (slab < 0 || !_empty.Set.Contains(slab))
         {
             return false;
         }
@@ -406,7 +387,7 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
                 header->EmptySince = now;
             }
 
-            AddCached(slab);
+            _empty.Add(slab);
         }
     }
 }

@@ -1,4 +1,5 @@
 using System;
+using System.Linq;
 using Hakmem.Allocators;
 using Hakmem.Arenas;
 using Hakmem.SizeClasses;
@@ -63,8 +64,15 @@ public sealed unsafe class LargeBlocksTests : IDisposable
         Block wall = Block.Allocate(_heap, 2 * SuperSlab, 2);
         Block grown = block.Resize(_heap, 6 * SuperSlab, 3);
         Assert.True(grown.Pointer != block.Pointer);
-        OsCallRecord move = Assert.Single(_test.Os.Calls, call => call.Kind == OsCall.Move);
-        Assert.Equal(new OsCallRecord(OsCall.Move, (nuint)block.Pointer, 4 * SuperSlab, true), move);
+
+        // One SuperSlab at a time.
+        OsCallRecord[] moves = [.. _test.Os.Calls.Where(call => call.Kind == OsCall.Move)];
+        Assert.Equal(4, moves.Length);
+        for (uint slab = 0; slab < 4; slab++)
+        {
+            Assert.Equal(new OsCallRecord(OsCall.Move, (nuint)block.Pointer + (slab * SuperSlab), SuperSlab, true), moves[slab]);
+        }
+
         wall.Verify();
 
         // The old place is empty, and known to be zero: nothing has to be cleared there, and nothing of the old contents is left.
@@ -87,7 +95,7 @@ public sealed unsafe class LargeBlocksTests : IDisposable
             block = block.Resize(_heap, (2 + (2 * round)) * SuperSlab, 1 + round);
         }
 
-        Assert.Equal(4, _test.Os.CountOf(OsCall.Move));
+        Assert.Equal(2 + 4 + 6 + 8, _test.Os.CountOf(OsCall.Move));
     }
 
     [Fact]
@@ -107,6 +115,21 @@ public sealed unsafe class LargeBlocksTests : IDisposable
         void* again = _heap.AllocZeroed(4 * SuperSlab);
         Assert.True(again == block.Pointer);
         Pattern.VerifyZero(again, 4 * SuperSlab);
+    }
+
+    [Fact]
+    public void AMoveRefusedHalfWayIsTakenBackBeforeTheContentsAreCopied()
+    {
+        Block block = Block.Allocate(_heap, 4 * SuperSlab, 1);
+        Block wall = Block.Allocate(_heap, 2 * SuperSlab, 2);
+        int moves = 0;
+        _test.Os.Refuse(call => call == OsCall.Move && ++moves == 3);
+        Block grown = block.Resize(_heap, 6 * SuperSlab, 3);
+        Assert.True(grown.Pointer != block.Pointer);
+        Assert.Equal(5, moves);
+        wall.Verify();
+        grown.Verify();
+        Assert.Equal((long)(8 * SuperSlab), _heap.GetStatistics().LiveBytes);
     }
 
     [Fact]

@@ -1,0 +1,43 @@
+using Hakmem.Arenas;
+
+namespace Hakmem.Spans;
+
+// The SuperSlabs that a heap keeps for reuse: a set that finds runs, and two lists by age, newest first: those whose pages may be there
+// (dirty) and those known to be zero (clean). Not thread-safe: belongs to the heap's SuperSlab lock.
+internal sealed unsafe class EmptySuperSlabs(Arena arena)
+{
+    private SlabList _dirty = new();
+    private SlabList _clean = new();
+
+    public SlabSet Set { get; } = new();
+
+    // The one to reuse: the newest of the dirty ones, then of the clean ones; -1 if there is none.
+    public int Warmest => !_dirty.IsEmpty ? _dirty.Head : _clean.Head;
+
+    public int OldestDirty => _dirty.Tail;
+
+    public int OldestClean => _clean.Tail;
+
+    public void Add(int slab)
+    {
+        SuperSlabHeader* header = arena.Slab(slab);
+        header->State = SuperSlabState.Cached;
+        header->FreeUnits = UnitMask.All;
+        Set.Add(slab, 1);
+        (header->DirtyUnits != 0 ? ref _dirty : ref _clean).AddFirst(arena, slab);
+    }
+
+    public void Remove(int slab)
+    {
+        (arena.Slab(slab)->DirtyUnits != 0 ? ref _dirty : ref _clean).Remove(arena, slab);
+        Set.Remove(slab, 1);
+    }
+
+    // Forgets all, without touching their headers.
+    public void Clear()
+    {
+        _dirty = new SlabList();
+        _clean = new SlabList();
+        Set.Clear();
+    }
+}
