@@ -12,7 +12,7 @@ namespace Hakmem.Arenas;
 //   +--------------+----------------------+------------+
 //
 // Zero means that no span covers the unit. The size class is kept as the offset in a thread cache at which Free finds its fields of the
-// class's bin: 64 bytes a class behind a head of 64, less 8 for mid classes (see Bin). With the heap's tag (its slot + 1, shifted) taken off by XOR, what is left without the low 16 bits is the span's
+// class's bin: 64 bytes a class behind a head of 64, less 8 for stacked classes (see Bin). With the heap's tag (its slot + 1, shifted) taken off by XOR, what is left without the low 16 bits is the span's
 // address, and a pointer less that is its offset in the span. If the unit belongs to another heap or to none, that difference is
 // astronomically large: one compare against the span's size makes three checks.
 //
@@ -26,8 +26,8 @@ internal static class PageMapEntry
     // A bin has 64 bytes.
     public const int BinShift = 6;
 
-    // How far before the bin of a mid class its entries point.
-    public const int MidBinShift = 8;
+    // How far before the bin of a stacked class its entries point.
+    public const int StackedBinShift = 8;
 
     // Clears the size class and leaves (once the tag is off) the span's address.
     public const ulong AddressMask = ~0xFFFFUL;
@@ -41,7 +41,7 @@ internal static class PageMapEntry
     public static ulong TagOf(int heapSlot) => (ulong)(heapSlot + 1) << TagShift;
 
     public static ulong ForSpan(int heapSlot, nuint address, int sizeClass) =>
-        TagOf(heapSlot) | address | (((uint)(sizeClass + 1) << BinShift) - (sizeClass >= SizeClass.FirstMid ? MidBinShift : 0u));
+        TagOf(heapSlot) | address | (((uint)(sizeClass + 1) << BinShift) - (sizeClass >= SizeClass.FirstStacked ? StackedBinShift : 0u));
 
     public static ulong ForUnitRun(nuint address) => SlowTag | address;
 
@@ -52,7 +52,7 @@ internal static class PageMapEntry
     // The address of the span or run of units.
     public static nuint AddressOf(ulong entry) => (nuint)(entry & AddressMask & ~SlowTag);
 
-    public static int SizeClassOf(ulong entry) => (((int)BinOffsetOf(entry) + MidBinShift) >> BinShift) - 1;
+    public static int SizeClassOf(ulong entry) => (((int)BinOffsetOf(entry) + StackedBinShift) >> BinShift) - 1;
 
     // The offset in bytes at which Free uses the bin of the entry's size class in a thread cache. The low 16 bits come from ForSpan alone, so this is in
     // range whatever unit the entry is of.

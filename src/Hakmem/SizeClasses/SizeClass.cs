@@ -19,8 +19,10 @@ internal static class SizeClass
     // The largest request in bytes that a size class serves: 1 MiB. Larger ones are runs of SuperSlabs.
     public const int MaxBytes = 1 << 20;
 
-    // The first class above 1 KiB. Below it are the tiny classes, from it on the mid ones.
-    public const int FirstMid = 32;
+    // The first class above 256 bytes. Thread caches keep a pair of magazines for the classes below it, one to take from and one to put
+    // into, and a stack, last in, first out, for the others (see Bin). Chosen by random-mixed: with every class up to 1 KiB paired a
+    // step took 9.1 ns, with the pairs ending at 256 bytes 8.1.
+    public const int FirstStacked = 16;
 
     private const int LinearBits = 7;
     private const int StepBits = 3;

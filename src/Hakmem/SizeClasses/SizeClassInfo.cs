@@ -17,12 +17,12 @@ internal readonly struct SizeClassInfo
     private const int MinMagazine = 4;
     private const int MaxMagazine = 253;
 
-    // What a thread's magazine may hold when it first meets the class; it doubles with every visit to the depot. Tiny classes start with a
-    // page's worth, so that a program's first blocks of many sizes touch few pages (61 slots make 512 bytes with the header). Mid
+    // What a thread's magazine may hold when it first meets the class; it doubles with every visit to the depot. Paired classes start with a
+    // page's worth, so that a program's first blocks of many sizes touch few pages (61 slots make 512 bytes with the header). Stacked
     // ones start with more, since blocks that were never handed out are not touched and the newest are used first.
-    private const int InitialTinyBytes = 4 * 1024;
-    private const int MaxInitialTiny = 61;
-    private const int InitialMidBytes = 64 * 1024;
+    private const int InitialPairedBytes = 4 * 1024;
+    private const int MaxInitialPaired = 61;
+    private const int InitialStackedBytes = 64 * 1024;
 
     private SizeClassInfo(int index)
     {
@@ -39,9 +39,9 @@ internal readonly struct SizeClassInfo
         BlocksPerSpan = units * Geometry.UnitBytes / BlockBytes;
         Reciprocal = (ulong.MaxValue / (uint)BlockBytes) + 1;
         MagazineCapacity = Math.Clamp(MagazineBytes / BlockBytes, MinMagazine, MaxMagazine);
-        InitialCapacity = index < SizeClass.FirstMid
-            ? Math.Clamp(InitialTinyBytes / BlockBytes, MinMagazine, MaxInitialTiny)
-            : Math.Max(InitialMidBytes / BlockBytes, MinMagazine);
+        InitialCapacity = index < SizeClass.FirstStacked
+            ? Math.Clamp(InitialPairedBytes / BlockBytes, MinMagazine, MaxInitialPaired)
+            : Math.Max(InitialStackedBytes / BlockBytes, MinMagazine);
     }
 
     public int Index { get; }

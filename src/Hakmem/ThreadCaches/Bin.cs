@@ -7,7 +7,7 @@ namespace Hakmem.ThreadCaches;
 // One size class in a thread's cache: a cache line that holds all that the fast paths read and write. There are two kinds, and the fast
 // paths do not tell them apart.
 //
-// Tiny classes: Alloc takes from one magazine, Free puts into another, and when nothing is left to take they change places.
+// Paired classes (up to 256 bytes): Alloc takes from one magazine, Free puts into another, and when nothing is left to take they change places.
 //
 //     taking   [ b0 b1 b2 b3 .. .. ]          putting  [ b7 b9 .. .. .. .. ]
 //                        ^ TakeTop                           ^ PutTop       ^ PutEnd
@@ -16,18 +16,18 @@ namespace Hakmem.ThreadCaches;
 // before them (top, slot, page map, top again): 6.1 ns a pair of 64 bytes where two magazines took 4.0. The price is that the next
 // block is not the one freed last, but one of the magazine's.
 //
-// Mid classes: one magazine is loaded and serves both, last in, first out, and a second one waits behind it. Their blocks span cache lines
+// Stacked classes (above): one magazine is loaded and serves both, last in, first out, and a second one waits behind it. Their blocks span cache lines
 // and pages, and the one freed last is the one still warm.
 //
 //     loaded   [ b0 b1 b2 b3 .. .. ]          waiting  [ b7 b9 b4 b5 ]    full, empty or anything between
 //                         ^ top   ^ end
 //
-// What makes the kinds one to the fast paths: Free finds a mid bin's fields by an offset 8 bytes lower (page map entries carry it), so
+// What makes the kinds one to the fast paths: Free finds a stacked bin's fields by an offset 8 bytes lower (page map entries carry it), so
 // that the top it writes is the top that Alloc reads, and the fields behind move up by one.
 //
 //     offset   0          8         16           24           32            40               48       56
-//     tiny     TakeTop    PutTop    PutEnd       Reciprocal   RemainderL.   SpanBlockBytes   Taking   Putting
-//     mid      top        end       Reciprocal   RemainderL.  SpanBlockB.   -                Taking   Putting
+//     paired   TakeTop    PutTop    PutEnd       Reciprocal   RemainderL.   SpanBlockBytes   Taking   Putting
+//     stacked  top        end       Reciprocal   RemainderL.  SpanBlockB.   -                Taking   Putting
 [StructLayout(LayoutKind.Sequential, Size = Bytes)]
 internal unsafe struct Bin
 {
@@ -49,7 +49,7 @@ internal unsafe struct Bin
     // The bytes of a span that blocks cover.
     public ulong SpanBlockBytes;
 
-    // The magazines: for a mid class the loaded one and the waiting one. Null before the first use (the tops then point at the cache's
+    // The magazines: for a stacked class the loaded one and the waiting one. Null before the first use (the tops then point at the cache's
     // empty slot). The counts of those that a top points into are out of date.
     public Magazine* Taking;
     public Magazine* Putting;

@@ -29,14 +29,14 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
         set => Volatile.Write(ref _budgetBytes, value);
     }
 
-    // Lets a tiny class's magazines change places when there is nothing left to take, and takes a block: what a loop of allocating and freeing
+    // Lets a paired class's magazines change places when there is nothing left to take, and takes a block: what a loop of allocating and freeing
     // does once a magazine, and so by far the commonest of the slow paths. Null if there is none, or no second magazine.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void* TryTakeFromPutting(ThreadCache* cache, int index)
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
         Magazine* empty = bin->Taking;
-        if (index >= SizeClass.FirstMid || empty == null || *bin->PutTop == null)
+        if (index >= SizeClass.FirstStacked || empty == null || *bin->PutTop == null)
         {
             return null;
         }
@@ -56,7 +56,7 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
         BinState* state = ThreadCache.StateAt(cache, index);
-        bool isTiny = index < SizeClass.FirstMid;
+        bool isPaired = index < SizeClass.FirstStacked;
         void* block = TryTakeFromPutting(cache, index);
         if (block != null)
         {
@@ -64,7 +64,7 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
         }
 
         SaveCounts(cache, index);
-        if (!isTiny && bin->Putting != null && bin->Putting->Count > 0)
+        if (!isPaired && bin->Putting != null && bin->Putting->Count > 0)
         {
             Swap(bin);
             Load(cache, index);
@@ -73,7 +73,7 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
 
         state->IsReferenced = true;
         Grow(cache, index, state);
-        if (bin->Taking == null && !isTiny)
+        if (bin->Taking == null && !isPaired)
         {
             bin->Taking = depots[index].TryTakeEmpty(null, PhysicalCapacity(index, state), out _);
         }
@@ -92,9 +92,9 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
     {
         ThreadCache.StateAt(cache, index)->IsReferenced = true;
         SaveCounts(cache, index);
-        bool hasRoom = index < SizeClass.FirstMid
-            ? TryMakeRoomTiny(cache, index, out nuint corruptAddress)
-            : TryMakeRoomMid(cache, index, out corruptAddress);
+        bool hasRoom = index < SizeClass.FirstStacked
+            ? TryMakeRoomPaired(cache, index, out nuint corruptAddress)
+            : TryMakeRoomStacked(cache, index, out corruptAddress);
         Load(cache, index);
         if (hasRoom)
         {
@@ -168,8 +168,8 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
         ? 0
         : (int)Math.Clamp(top - Magazine.SlotsOf(magazine) + 1, 0, magazine->Capacity);
 
-    // A tiny class: the magazines change places if nothing is left to take; else the full one goes to the depot.
-    private bool TryMakeRoomTiny(ThreadCache* cache, int index, out nuint corruptAddress)
+    // A paired class: the magazines change places if nothing is left to take; else the full one goes to the depot.
+    private bool TryMakeRoomPaired(ThreadCache* cache, int index, out nuint corruptAddress)
     {
         corruptAddress = 0;
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
@@ -188,9 +188,9 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
         return HasRoom(bin->Putting, state) || TryReplace(ref bin->Putting, bin->Putting, index, state, out corruptAddress);
     }
 
-    // A mid class: the loaded magazine may hold more as long as the budget allows; only at the class's capacity is a second one filled, which
+    // A stacked class: the loaded magazine may hold more as long as the budget allows; only at the class's capacity is a second one filled, which
     // goes to the depot when both are full.
-    private bool TryMakeRoomMid(ThreadCache* cache, int index, out nuint corruptAddress)
+    private bool TryMakeRoomStacked(ThreadCache* cache, int index, out nuint corruptAddress)
     {
         corruptAddress = 0;
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
@@ -225,9 +225,9 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
         return empty != null;
     }
 
-    // A tiny class's magazines are as large as it needs them now: most stay small. Those of a mid class have room to grow in.
+    // A paired class's magazines are as large as it needs them now: most stay small. Those of a stacked class have room to grow in.
     private int PhysicalCapacity(int index, BinState* state) =>
-        index < SizeClass.FirstMid ? state->Capacity : classes[index].MagazineCapacity;
+        index < SizeClass.FirstStacked ? state->Capacity : classes[index].MagazineCapacity;
 
     private static void Swap(Bin* bin)
     {
@@ -236,11 +236,11 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
         bin->Putting = taking;
     }
 
-    // The newest slot of the second magazine: that which Free puts into for a tiny class, the waiting one for a mid class.
+    // The newest slot of the second magazine: that which Free puts into for a paired class, the waiting one for a stacked class.
     private static void** PuttingTop(Bin* bin, int index)
     {
         Magazine* putting = bin->Putting;
-        return index < SizeClass.FirstMid || putting == null ? bin->PutTop : Magazine.SlotsOf(putting) + putting->Count - 1;
+        return index < SizeClass.FirstStacked || putting == null ? bin->PutTop : Magazine.SlotsOf(putting) + putting->Count - 1;
     }
 
     // Brings the magazines' counts up to date with the tops.
@@ -264,7 +264,7 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
         Bin* put = ThreadCache.PutBinAt(cache, index);
         Magazine* taking = bin->Taking;
-        Magazine* putting = index < SizeClass.FirstMid ? bin->Putting : taking;
+        Magazine* putting = index < SizeClass.FirstStacked ? bin->Putting : taking;
         bin->TakeTop = taking == null ? &cache->EmptySlot : Magazine.SlotsOf(taking) + taking->Count - 1;
         put->PutTop = putting == null ? &cache->EmptySlot : Magazine.SlotsOf(putting) + putting->Count - 1;
         put->PutEnd = put->PutTop;
@@ -300,10 +300,10 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
         cache->CapacityBytes += more;
     }
 
-    // What the magazines of a bin may hold together, in bytes: two of them, or one for a mid class that has not grown to its largest.
+    // What the magazines of a bin may hold together, in bytes: two of them, or one for a stacked class that has not grown to its largest.
     private static long CapacityBytes(SizeClassInfo info, int capacity)
     {
-        int magazines = info.Index >= SizeClass.FirstMid && capacity < info.MagazineCapacity ? 1 : 2;
+        int magazines = info.Index >= SizeClass.FirstStacked && capacity < info.MagazineCapacity ? 1 : 2;
         return (long)magazines * capacity * info.BlockBytes;
     }
 

@@ -53,13 +53,13 @@ internal unsafe struct ThreadCache
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Bin* BinAt(ThreadCache* cache, uint index) => (Bin*)((byte*)cache + HeadBytes) + index;
 
-    // By offset, as page map entries have it: the fields that Free uses, which for a mid class begin 8 bytes before its bin.
+    // By offset, as page map entries have it: the fields that Free uses, which for a stacked class begin 8 bytes before its bin.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Bin* BinAtOffset(ThreadCache* cache, nuint offset) => (Bin*)((byte*)cache + offset);
 
     // A class's bin as Free sees it.
     public static Bin* PutBinAt(ThreadCache* cache, int index) =>
-        (Bin*)((byte*)BinAt(cache, (uint)index) - (index >= SizeClass.FirstMid ? PageMapEntry.MidBinShift : 0));
+        (Bin*)((byte*)BinAt(cache, (uint)index) - (index >= SizeClass.FirstStacked ? PageMapEntry.StackedBinShift : 0));
 
     public static BinState* StateAt(ThreadCache* cache, int index) =>
         (BinState*)((byte*)cache + HeadBytes + (SizeClass.Count * Bin.Bytes)) + index;

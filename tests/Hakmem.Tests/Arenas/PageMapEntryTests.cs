@@ -61,6 +61,6 @@ public sealed class PageMapEntryTests
     public void EveryClassHasABinOffsetThatAnEntryCanHold() =>
         Assert.All(Enumerable.Range(0, SizeClass.Count), sizeClass => Assert.Equal(sizeClass, PageMapEntry.SizeClassOf(PageMapEntry.ForSpan(0, 0, sizeClass))));
 
-    // A bin of 64 bytes a class, behind a head of 64; 8 bytes lower for mid classes, which are those above 1 KiB.
-    private static nuint BinOffset(int sizeClass) => ((nuint)(sizeClass + 1) * 64) - (SizeClass.BytesOf(sizeClass) > 1_024 ? 8u : 0u);
+    // A bin of 64 bytes a class, behind a head of 64; 8 bytes lower for stacked classes, which are those above 256 bytes.
+    private static nuint BinOffset(int sizeClass) => ((nuint)(sizeClass + 1) * 64) - (SizeClass.BytesOf(sizeClass) > 256 ? 8u : 0u);
 }
