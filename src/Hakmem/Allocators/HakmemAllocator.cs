@@ -73,7 +73,7 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
     public static HakmemAllocator Shared => s_shared;
 
     // The two fast paths. Their shape is the JIT compiler's: the thread-static read first and whatever the heap, then one chain of tests
-    // with one way out. So it takes the look-up of the thread-static (a call) out of a loop around them, which it does not if a test
+    // with one way out. So it takes the look-up of the thread-static (a call) out of a small loop around them, which it does not if a test
     // comes first or a helper method returns from several places. Where the heap is Shared, written out, it knows the answer of the
     // tests for it, and nothing of "this" is left to load.
 

@@ -37,7 +37,8 @@ internal unsafe struct ThreadCache
     // The most bytes of blocks that the bins' capacities admit.
     public long CapacityBytes;
 
-    // What an unused bin points at: a sentinel without slots.
+    // What an unused bin points at: a sentinel without slots. Always null, and where a bin has SpanBlockBytes: a page map entry of zero
+    // leads Free to this head as if it were a bin, and no address is below a size of zero, not even one forged to look like the tag.
     public void* EmptySlot;
 
     // In the cache of another heap: its thread's cache of the shared heap, whose Peers leads here.

@@ -30,6 +30,18 @@ public sealed unsafe class LayoutTests
     }
 
     [Fact]
+    public void AnEntryOfZeroLeadsToAHeadThatRefusesEveryAddress()
+    {
+        ThreadCache cache;
+        Bin* asBin = ThreadCache.BinAtOffset(&cache, PageMapEntry.BinOffsetOf(0));
+        Assert.True(&asBin->SpanBlockBytes == &cache.EmptySlot);
+
+        // Looks like the shared heap's tag with nothing but a small offset left.
+        HakmemAllocator.Shared.Free(HakmemAllocator.Shared.Alloc(64));
+        Assert.Throws<HakmemCorruptionException>(() => HakmemAllocator.Shared.Free((void*)(PageMapEntry.TagOf(0) + 0x40)));
+    }
+
+    [Fact]
     public void AThreadCacheIsAHeadLineThenBinsThenTheirStates()
     {
         ThreadCache* cache = null;
