@@ -35,22 +35,27 @@ internal sealed class BuffersWorkload : Workload
         return laps * _outCount;
     };
 
+    // Tested at their ends, as in TinyHotWorkload and for the same reason.
     private static void Loop<T>(T[] buffers, int byteCount, long laps)
         where T : struct, IBufferSubject<T>
     {
         for (long lap = 0; lap < laps; lap++)
         {
-            for (int i = 0; i < buffers.Length; i++)
+            int rented = 0;
+            do
             {
                 T buffer = T.Rent(byteCount);
                 buffer.Touch(byteCount);
-                buffers[i] = buffer;
+                buffers[rented] = buffer;
             }
+            while (++rented < buffers.Length);
 
-            for (int i = 0; i < buffers.Length; i++)
+            int returned = 0;
+            do
             {
-                buffers[i].Return();
+                buffers[returned].Return();
             }
+            while (++returned < buffers.Length);
         }
     }
 

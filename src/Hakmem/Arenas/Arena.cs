@@ -24,6 +24,7 @@ internal sealed unsafe class Arena
 {
     public const long PageMapBytes = (Geometry.MaxArenaBytes >> Geometry.UnitShift) * sizeof(ulong);
     public const int MaxUnits = (int)(Geometry.MaxArenaBytes >> Geometry.UnitShift);
+    private const int EntryShift = 3;
     public const int BitmapWordsPerUnit = Geometry.MaxBlocksPerSpan / 64;
 
     // Tables become writable for this many SuperSlabs at a time (128 MiB of arena, about 1.2 MiB of tables, untouched until used).
@@ -98,6 +99,11 @@ internal sealed unsafe class Arena
     // entry, without a check, and the entry, which names its span's address in full, tells whether it is the pointer's own.
     // SAFETY: all of them are readable from the constructor on and for good.
     public ulong* PageMap => (ulong*)(Base - PageMapBytes);
+
+    // Any address's entry in a page map: the shift that makes a unit's number of an address, and the one that makes bytes of it, in one.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong EntryOf(ulong* pageMap, void* address) => *(ulong*)((byte*)pageMap +
+        (((nuint)address >> (Geometry.UnitShift - EntryShift)) & (nuint)(PageMapBytes - sizeof(ulong))));
 
     public ulong* EntryOf(int unit) => PageMap + ((((nuint)Base >> Geometry.UnitShift) + (nuint)unit) & (MaxUnits - 1));
 

@@ -7,14 +7,16 @@ namespace Hakmem.Arenas;
 //
 //    63          48 47                  16 15        0
 //   +--------------+----------------------+------------+
-//   | heap slot    | address of the       | bin offset |
-//   | + 1          | span, 64 KiB units   |            |
+//   | heap slot    | address of the       | place of   |
+//   | + 1          | span, 64 KiB units   | the bin    |
 //   +--------------+----------------------+------------+
 //
-// Zero means that no span covers the unit. The size class is kept as the offset in a thread cache at which Free finds its fields of the
-// class's bin: 64 bytes a class behind a head of 64, less 8 for stacked classes (see Bin). With the heap's tag (its slot + 1, shifted) taken off by XOR, what is left without the low 16 bits is the span's
-// address, and a pointer less that is its offset in the span. If the unit belongs to another heap or to none, that difference is
-// astronomically large: one compare against the span's size makes three checks.
+// Zero means that no span covers the unit. The size class is kept as the place in a thread cache, in bytes, where Free finds its side of the
+// class's bin: 64 bytes a class behind a head of 64, and 8 further on for paired classes (see Bin).
+//
+// The three fields do not overlap, so an entry is also their sum, and an address less its entry is the address's offset in the span less
+// what is the same for all blocks of a class in a heap. PutSide makes one compare of that. Masking the parts out takes a
+// second compare and, in the JIT compiler's tree, more than a loop of frees may have: see HakmemAllocator.
 //
 // Written under the depot's lock (spans) or by the thread that owns the run (runs of units) before any block of the span is handed out and cleared after all have come back; read
 // without a lock by whoever frees a pointer. A caller can only hold a live block by way of some release/acquire hand-over after
@@ -26,11 +28,10 @@ internal static class PageMapEntry
     // A bin has 64 bytes.
     public const int BinShift = 6;
 
-    // How far before the bin of a stacked class its entries point.
-    public const int StackedBinShift = 8;
+    // Where Free's side of a paired class's bin begins.
+    private const int PairedPlace = 8;
 
-    // Clears the size class and leaves (once the tag is off) the span's address.
-    public const ulong AddressMask = ~0xFFFFUL;
+    private const ulong AddressMask = ~0xFFFFUL;
 
     // The most heaps that tags can tell apart.
     public const int MaxHeapSlots = (1 << (64 - TagShift)) - 2;
@@ -41,7 +42,7 @@ internal static class PageMapEntry
     public static ulong TagOf(int heapSlot) => (ulong)(heapSlot + 1) << TagShift;
 
     public static ulong ForSpan(int heapSlot, nuint address, int sizeClass) =>
-        TagOf(heapSlot) | address | (((uint)(sizeClass + 1) << BinShift) - (sizeClass >= SizeClass.FirstStacked ? StackedBinShift : 0u));
+        TagOf(heapSlot) | address | PlaceOf(sizeClass);
 
     public static ulong ForUnitRun(nuint address) => SlowTag | address;
 
@@ -52,10 +53,13 @@ internal static class PageMapEntry
     // The address of the span or run of units.
     public static nuint AddressOf(ulong entry) => (nuint)(entry & AddressMask & ~SlowTag);
 
-    public static int SizeClassOf(ulong entry) => (((int)BinOffsetOf(entry) + StackedBinShift) >> BinShift) - 1;
+    public static int SizeClassOf(ulong entry) => ((int)PlaceOf(entry) >> BinShift) - 1;
 
-    // The offset in bytes at which Free uses the bin of the entry's size class in a thread cache. The low 16 bits come from ForSpan alone, so this is in
-    // range whatever unit the entry is of.
+    // Where in a thread cache Free finds its side of the bin of a size class, in bytes.
+    public static uint PlaceOf(int sizeClass) =>
+        ((uint)(sizeClass + 1) << BinShift) + (sizeClass < SizeClass.FirstStacked ? PairedPlace : 0u);
+
+    // The same from an entry. The low 16 bits come from ForSpan alone, so this is in range whatever unit the entry is of.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static nuint BinOffsetOf(ulong entry) => (ushort)entry;
+    public static nuint PlaceOf(ulong entry) => (ushort)entry;
 }

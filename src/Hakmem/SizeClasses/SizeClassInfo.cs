@@ -1,4 +1,5 @@
 using System;
+using System.Numerics;
 
 namespace Hakmem.SizeClasses;
 
@@ -38,6 +39,8 @@ internal readonly struct SizeClassInfo
         SpanUnits = units;
         BlocksPerSpan = units * Geometry.UnitBytes / BlockBytes;
         Reciprocal = (ulong.MaxValue / (uint)BlockBytes) + 1;
+        Shift = BitOperations.TrailingZeroCount(BlockBytes);
+        Inverse = InverseOf((ulong)BlockBytes >> Shift);
         MagazineCapacity = Math.Clamp(MagazineBytes / BlockBytes, MinMagazine, MaxMagazine);
         InitialCapacity = index < SizeClass.FirstStacked
             ? Math.Clamp(InitialPairedBytes / BlockBytes, MinMagazine, MaxInitialPaired)
@@ -63,6 +66,11 @@ internal readonly struct SizeClassInfo
     // 2019). Exact for all n below a SuperSlab: a test tries every one.
     public ulong Reciprocal { get; }
 
+    // BlockBytes is 2^Shift times an odd number, whose inverse modulo 2^64 is Inverse: see PutSide for what Free does with them.
+    public int Shift { get; }
+
+    public ulong Inverse { get; }
+
     // The most blocks that a magazine of this class holds.
     public int MagazineCapacity { get; }
 
@@ -78,6 +86,18 @@ internal readonly struct SizeClassInfo
         }
 
         return table;
+    }
+
+    // Newton's iteration: an odd number is its own inverse modulo 8, and each step doubles the number of bits that are right.
+    private static ulong InverseOf(ulong odd)
+    {
+        ulong inverse = odd;
+        while (odd * inverse != 1)
+        {
+            inverse *= 2 - (odd * inverse);
+        }
+
+        return inverse;
     }
 
     private static bool IsAcceptable(int units, int blockBytes, int minBlocks)

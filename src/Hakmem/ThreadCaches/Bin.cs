@@ -22,12 +22,12 @@ namespace Hakmem.ThreadCaches;
 //     loaded   [ b0 b1 b2 b3 .. .. ]          waiting  [ b7 b9 b4 b5 ]    full, empty or anything between
 //                         ^ top   ^ end
 //
-// What makes the kinds one to the fast paths: Free finds a stacked bin's fields by an offset 8 bytes lower (page map entries carry it), so
-// that the top it writes is the top that Alloc reads, and the fields behind move up by one.
+// What makes the kinds one to the fast paths: Free sees a bin as a PutSide, which begins at offset 8 in a paired bin and at 0 in a stacked
+// one (page map entries carry the place), so that the top it writes is the top that Alloc reads.
 //
-//     offset   0          8         16           24           32            40               48       56
-//     paired   TakeTop    PutTop    PutEnd       Reciprocal   RemainderL.   SpanBlockBytes   Taking   Putting
-//     stacked  top        end       Reciprocal   RemainderL.  SpanBlockB.   -                Taking   Putting
+//     offset   0          8         16        24        32        40                   48       56
+//     paired   TakeTop    PutTop    PutEnd    Inverse   Bias      BlockCount, Shift    Taking   Putting
+//     stacked  top        end       Inverse   Bias      BlockCount, Shift    -         Taking   Putting
 [StructLayout(LayoutKind.Sequential, Size = Bytes)]
 internal unsafe struct Bin
 {
@@ -36,18 +36,8 @@ internal unsafe struct Bin
     // The newest filled slot of the magazine that Alloc takes from, or its sentinel when it is empty.
     public void** TakeTop;
 
-    // The newest filled slot of the magazine that Free puts into, or its sentinel when it is empty.
-    public void** PutTop;
-
-    // The slot that must not be pushed past. Never before PutTop.
-    public void** PutEnd;
-
-    // 2^64 / block size, rounded up: see SizeClassInfo.Reciprocal. Twice, so that both uses in Free are memory operands.
-    public ulong Reciprocal;
-    public ulong RemainderLimit;
-
-    // The bytes of a span that blocks cover.
-    public ulong SpanBlockBytes;
+    // Where a paired class's PutSide lies. A stacked class's begins at TakeTop and ends 8 bytes before this one would.
+    private readonly PutSide _put;
 
     // The magazines: for a stacked class the loaded one and the waiting one. Null before the first use (the tops then point at the cache's
     // empty slot). The counts of those that a top points into are out of date.

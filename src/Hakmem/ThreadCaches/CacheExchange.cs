@@ -36,18 +36,24 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
         Magazine* empty = bin->Taking;
-        if (index >= SizeClass.FirstStacked || empty == null || *bin->PutTop == null)
+        if (index >= SizeClass.FirstStacked || empty == null)
         {
             return null;
         }
 
+        PutSide* put = ThreadCache.PutSideOf(cache, index);
         void** slots = Magazine.SlotsOf(empty);
-        void** top = bin->PutTop;
+        void** top = put->PutTop;
+        if (*top == null)
+        {
+            return null;
+        }
+
         bin->Taking = bin->Putting;
         bin->TakeTop = top - 1;
         bin->Putting = empty;
-        bin->PutTop = slots - 1;
-        bin->PutEnd = slots + Math.Min(ThreadCache.StateAt(cache, index)->Capacity, empty->Capacity) - 1;
+        put->PutTop = slots - 1;
+        put->PutEnd = slots + Math.Min(ThreadCache.StateAt(cache, index)->Capacity, empty->Capacity) - 1;
         return *top;
     }
 
@@ -98,7 +104,7 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
         Load(cache, index);
         if (hasRoom)
         {
-            *++ThreadCache.PutBinAt(cache, index)->PutTop = block;
+            *++ThreadCache.PutSideOf(cache, index)->PutTop = block;
             return corruptAddress;
         }
 
@@ -109,14 +115,14 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
     public static bool Contains(ThreadCache* cache, int index, void* block)
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        return IsIn(bin->Taking, bin->TakeTop, block) || IsIn(bin->Putting, PuttingTop(bin, index), block);
+        return IsIn(bin->Taking, bin->TakeTop, block) || IsIn(bin->Putting, PuttingTop(cache, index), block);
     }
 
     // How many free blocks of a class a cache holds. Another thread's cache may be read too: the number is then a recent one.
     public static int CountOf(ThreadCache* cache, int index)
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        return Count(bin->Taking, bin->TakeTop) + Count(bin->Putting, PuttingTop(bin, index));
+        return Count(bin->Taking, bin->TakeTop) + Count(bin->Putting, PuttingTop(cache, index));
     }
 
     // Gives all magazines to the depots; the bins are as before their first use.
@@ -236,11 +242,14 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
         bin->Putting = taking;
     }
 
-    // The newest slot of the second magazine: that which Free puts into for a paired class, the waiting one for a stacked class.
-    private static void** PuttingTop(Bin* bin, int index)
+    // The newest slot of the second magazine: that which Free puts into for a paired class, the waiting one for a stacked class. Of no
+    // meaning without a second magazine.
+    private static void** PuttingTop(ThreadCache* cache, int index)
     {
-        Magazine* putting = bin->Putting;
-        return index < SizeClass.FirstStacked || putting == null ? bin->PutTop : Magazine.SlotsOf(putting) + putting->Count - 1;
+        Magazine* putting = ThreadCache.BinAt(cache, (uint)index)->Putting;
+        return index < SizeClass.FirstStacked || putting == null
+            ? ThreadCache.PutSideOf(cache, index)->PutTop
+            : Magazine.SlotsOf(putting) + putting->Count - 1;
     }
 
     // Brings the magazines' counts up to date with the tops.
@@ -254,7 +263,7 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
 
         if (bin->Putting != null)
         {
-            bin->Putting->Count = Count(bin->Putting, PuttingTop(bin, index));
+            bin->Putting->Count = Count(bin->Putting, PuttingTop(cache, index));
         }
     }
 
@@ -262,7 +271,7 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
     private static void Load(ThreadCache* cache, int index)
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        Bin* put = ThreadCache.PutBinAt(cache, index);
+        PutSide* put = ThreadCache.PutSideOf(cache, index);
         Magazine* taking = bin->Taking;
         Magazine* putting = index < SizeClass.FirstStacked ? bin->Putting : taking;
         bin->TakeTop = taking == null ? &cache->EmptySlot : Magazine.SlotsOf(taking) + taking->Count - 1;

@@ -23,9 +23,6 @@ internal unsafe struct ThreadCache
     // The arena's page map.
     public ulong* PageMap;
 
-    // The heap's tag as page map entries carry it.
-    public ulong Tag;
-
     // In the cache of the shared heap: this thread's caches of the other heaps, by slot. Grown by the owner, cleared by whoever
     // disposes a heap, both under CurrentThread's lock; read by the owner without it.
     public ThreadCache** Peers;
@@ -37,8 +34,8 @@ internal unsafe struct ThreadCache
     // The most bytes of blocks that the bins' capacities admit.
     public long CapacityBytes;
 
-    // What an unused bin points at: a sentinel without slots. Always null, and where a bin has SpanBlockBytes: a page map entry of zero
-    // leads Free to this head as if it were a bin, and no address is below a size of zero, not even one forged to look like the tag.
+    // What an unused bin points at: a sentinel without slots. Always null, and where a PutSide has BlockCount: a page map entry of zero
+    // leads Free to this head as if it were a bin, and no number is below a count of zero, whatever address was forged.
     public void* EmptySlot;
 
     // In the cache of another heap: its thread's cache of the shared heap, whose Peers leads here.
@@ -46,6 +43,7 @@ internal unsafe struct ThreadCache
     public ThreadCache* Home;
 
     private readonly nint _padding;
+    private readonly nint _padding2;
 
     private BinArray _bins;
     private StateArray _states;
@@ -54,13 +52,12 @@ internal unsafe struct ThreadCache
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Bin* BinAt(ThreadCache* cache, uint index) => (Bin*)((byte*)cache + HeadBytes) + index;
 
-    // By offset, as page map entries have it: the fields that Free uses, which for a stacked class begin 8 bytes before its bin.
+    // A class's bin as Free sees it, by the place that page map entries carry.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Bin* BinAtOffset(ThreadCache* cache, nuint offset) => (Bin*)((byte*)cache + offset);
+    public static PutSide* PutSideAt(ThreadCache* cache, nuint place) => (PutSide*)((byte*)cache + place);
 
-    // A class's bin as Free sees it.
-    public static Bin* PutBinAt(ThreadCache* cache, int index) =>
-        (Bin*)((byte*)BinAt(cache, (uint)index) - (index >= SizeClass.FirstStacked ? PageMapEntry.StackedBinShift : 0));
+    // The same by class.
+    public static PutSide* PutSideOf(ThreadCache* cache, int index) => PutSideAt(cache, PageMapEntry.PlaceOf(index));
 
     public static BinState* StateAt(ThreadCache* cache, int index) =>
         (BinState*)((byte*)cache + HeadBytes + (SizeClass.Count * Bin.Bytes)) + index;
@@ -75,13 +72,13 @@ internal unsafe struct ThreadCache
         }
 
         cache->PageMap = arena.PageMap;
-        cache->Tag = PageMapEntry.TagOf(heapSlot);
         foreach (SizeClassInfo info in classes)
         {
-            Bin* bin = PutBinAt(cache, info.Index);
-            bin->Reciprocal = info.Reciprocal;
-            bin->SpanBlockBytes = (ulong)info.SpanBlockBytes;
-            bin->RemainderLimit = info.Reciprocal;
+            PutSide* put = PutSideOf(cache, info.Index);
+            put->Inverse = info.Inverse;
+            put->Bias = (PageMapEntry.TagOf(heapSlot) + PageMapEntry.PlaceOf(info.Index)) * info.Inverse;
+            put->BlockCount = (uint)info.BlocksPerSpan;
+            put->Shift = info.Shift;
             Unload(cache, info.Index);
         }
 
@@ -94,7 +91,7 @@ internal unsafe struct ThreadCache
     public static void Unload(ThreadCache* cache, int index)
     {
         Bin* bin = BinAt(cache, (uint)index);
-        Bin* put = PutBinAt(cache, index);
+        PutSide* put = PutSideOf(cache, index);
         bin->TakeTop = &cache->EmptySlot;
         put->PutTop = &cache->EmptySlot;
         put->PutEnd = &cache->EmptySlot;

@@ -22,10 +22,17 @@ public sealed unsafe class LayoutTests
     {
         Bin bin;
         byte* start = (byte*)&bin;
-        Assert.Equal([0L, 8, 16, 24, 32, 40, 48, 56], new long[]
+        Assert.Equal([0L, 48, 56], new long[]
         {
-            (byte*)&bin.TakeTop - start, (byte*)&bin.PutTop - start, (byte*)&bin.PutEnd - start, (byte*)&bin.Reciprocal - start,
-            (byte*)&bin.RemainderLimit - start, (byte*)&bin.SpanBlockBytes - start, (byte*)&bin.Taking - start, (byte*)&bin.Putting - start,
+            (byte*)&bin.TakeTop - start, (byte*)&bin.Taking - start, (byte*)&bin.Putting - start,
+        });
+
+        PutSide put;
+        byte* side = (byte*)&put;
+        Assert.Equal([0L, 8, 16, 24, 32, 36, 40], new long[]
+        {
+            (byte*)&put.PutTop - side, (byte*)&put.PutEnd - side, (byte*)&put.Inverse - side, (byte*)&put.Bias - side,
+            (byte*)&put.BlockCount - side, (byte*)&put.Shift - side, sizeof(PutSide),
         });
     }
 
@@ -33,8 +40,9 @@ public sealed unsafe class LayoutTests
     public void AnEntryOfZeroLeadsToAHeadThatRefusesEveryAddress()
     {
         ThreadCache cache;
-        Bin* asBin = ThreadCache.BinAtOffset(&cache, PageMapEntry.BinOffsetOf(0));
-        Assert.True(&asBin->SpanBlockBytes == &cache.EmptySlot);
+        PutSide* asSide = ThreadCache.PutSideAt(&cache, PageMapEntry.PlaceOf(0UL));
+        Assert.True(&asSide->BlockCount == (void*)&cache.EmptySlot);
+        Assert.Equal((nuint)0, PageMapEntry.PlaceOf(PageMapEntry.ForUnitRun(Geometry.UnitBytes)));
 
         // Looks like the shared heap's tag with nothing but a small offset left.
         HakmemAllocator.Shared.Free(HakmemAllocator.Shared.Alloc(64));
@@ -57,7 +65,6 @@ public sealed unsafe class LayoutTests
         ThreadCache local;
         Assert.InRange((byte*)(&local.Home + 1) - (byte*)&local, 1, 64);
         Assert.Equal(0, (byte*)&local.PageMap - (byte*)&local);
-        Assert.Equal(8, (byte*)&local.Tag - (byte*)&local);
     }
 
     [Fact]
@@ -67,7 +74,7 @@ public sealed unsafe class LayoutTests
         for (int index = 0; index < SizeClass.Count; index++)
         {
             ulong entry = PageMapEntry.ForSpan(0, 0, index);
-            Assert.True(ThreadCache.BinAtOffset(cache, PageMapEntry.BinOffsetOf(entry)) == ThreadCache.PutBinAt(cache, index));
+            Assert.True(ThreadCache.PutSideAt(cache, PageMapEntry.PlaceOf(entry)) == ThreadCache.PutSideOf(cache, index));
         }
     }
 
@@ -78,10 +85,10 @@ public sealed unsafe class LayoutTests
         for (int index = 0; index < SizeClass.Count; index++)
         {
             Bin* take = ThreadCache.BinAt(cache, (uint)index);
-            Bin* put = ThreadCache.PutBinAt(cache, index);
-            bool isOneTop = (byte*)put + 8 == (byte*)take;
+            void* put = ThreadCache.PutSideOf(cache, index);
+            bool isOneTop = put == take;
             Assert.Equal(SizeClass.BytesOf(index) > 256, isOneTop);
-            Assert.True(isOneTop || put == take);
+            Assert.True(isOneTop || put == (byte*)take + 8);
         }
     }
 

@@ -19,31 +19,18 @@ public sealed class PageMapEntryTests
             ulong entry = PageMapEntry.ForSpan(slot, (nuint)address, sizeClass);
             Assert.Equal((ulong)slot + 1, entry >> 48);
             Assert.Equal(address, entry & 0x0000_FFFF_FFFF_0000);
-            Assert.Equal(BinOffset(sizeClass), (nuint)(entry & 0xFFFF));
+            Assert.Equal(Place(sizeClass), (nuint)(entry & 0xFFFF));
             Assert.Equal(slot, PageMapEntry.HeapSlotOf(entry));
             Assert.Equal((nuint)address, PageMapEntry.AddressOf(entry));
             Assert.Equal(sizeClass, PageMapEntry.SizeClassOf(entry));
-            Assert.Equal(BinOffset(sizeClass), PageMapEntry.BinOffsetOf(entry));
+            Assert.Equal(Place(sizeClass), PageMapEntry.PlaceOf(entry));
             Assert.False(PageMapEntry.IsUnitRun(entry));
         });
 
     [Fact]
-    public void TheHeapsTagTakenOffLeavesAddressAndClass() =>
+    public void AnEntryIsTheSumOfItsParts() =>
         Gen.Select(Gen.Int[0, PageMapEntry.MaxHeapSlots - 1], s_addresses, Gen.Int[0, SizeClass.Count - 1]).Sample((slot, address, sizeClass) =>
-        {
-            ulong bare = PageMapEntry.ForSpan(slot, (nuint)address, sizeClass) ^ PageMapEntry.TagOf(slot);
-            Assert.Equal(address, bare & PageMapEntry.AddressMask);
-            Assert.Equal(BinOffset(sizeClass), PageMapEntry.BinOffsetOf(bare));
-        });
-
-    [Fact]
-    public void AnotherHeapsTagLeavesAnAddressFarFromEverySpan() =>
-        Gen.Select(Gen.Int[0, PageMapEntry.MaxHeapSlots - 1], Gen.Int[0, PageMapEntry.MaxHeapSlots - 1], s_addresses).Sample((mine, other, address) =>
-        {
-            ulong bare = (mine == other ? 0 : PageMapEntry.ForSpan(other, (nuint)address, 0)) ^ PageMapEntry.TagOf(mine);
-            ulong inSpan = unchecked(address - (bare & PageMapEntry.AddressMask));
-            Assert.True(inSpan >= Geometry.SlabBytes);
-        });
+            Assert.Equal(PageMapEntry.TagOf(slot) + address + Place(sizeClass), PageMapEntry.ForSpan(slot, (nuint)address, sizeClass)));
 
     [Fact]
     public void AUnitRunsEntryIsOfNoHeapAndNoClass() =>
@@ -52,7 +39,7 @@ public sealed class PageMapEntryTests
             ulong entry = PageMapEntry.ForUnitRun((nuint)address);
             Assert.True(PageMapEntry.IsUnitRun(entry));
             Assert.Equal((nuint)address, PageMapEntry.AddressOf(entry));
-            Assert.Equal((nuint)0, PageMapEntry.BinOffsetOf(entry));
+            Assert.Equal((nuint)0, PageMapEntry.PlaceOf(entry));
             Assert.Equal(-1, PageMapEntry.SizeClassOf(entry));
             Assert.True(PageMapEntry.HeapSlotOf(entry) >= PageMapEntry.MaxHeapSlots);
         });
@@ -61,6 +48,6 @@ public sealed class PageMapEntryTests
     public void EveryClassHasABinOffsetThatAnEntryCanHold() =>
         Assert.All(Enumerable.Range(0, SizeClass.Count), sizeClass => Assert.Equal(sizeClass, PageMapEntry.SizeClassOf(PageMapEntry.ForSpan(0, 0, sizeClass))));
 
-    // A bin of 64 bytes a class, behind a head of 64; 8 bytes lower for stacked classes, which are those above 256 bytes.
-    private static nuint BinOffset(int sizeClass) => ((nuint)(sizeClass + 1) * 64) - (SizeClass.BytesOf(sizeClass) > 256 ? 8u : 0u);
+    // A bin of 64 bytes a class, behind a head of 64; 8 bytes further on for paired classes, which are those up to 256 bytes.
+    private static nuint Place(int sizeClass) => ((nuint)(sizeClass + 1) * 64) + (SizeClass.BytesOf(sizeClass) <= 256 ? 8u : 0u);
 }

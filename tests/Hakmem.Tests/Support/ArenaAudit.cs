@@ -146,7 +146,7 @@ internal sealed unsafe class ArenaAudit
     // The spans of one class that have free blocks form one list.
     private void CheckSpanLists()
     {
-        foreach (IGrouping<ulong, int> spans in _spans.GroupBy(unit => *_arena.EntryOf(unit) & ~(PageMapEntry.AddressMask & 0xFFFF_FFFF_FFFF)))
+        foreach (IGrouping<ulong, int> spans in _spans.GroupBy(unit => *_arena.EntryOf(unit) & ~0xFFFF_FFFF_0000UL))
         {
             int[] partial = [.. spans.Where(unit => _arena.Span(unit)->FreeCount > 0)];
             AssertOneList(partial, unit => _arena.Span(unit)->Next, unit => _arena.Span(unit)->Previous);

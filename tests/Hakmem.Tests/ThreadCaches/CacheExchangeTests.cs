@@ -22,12 +22,12 @@ public sealed unsafe class CacheExchangeTests
         foreach (SizeClassInfo info in CacheLayer.Classes)
         {
             Bin* bin = ThreadCache.BinAt(cache, (uint)info.Index);
-            Bin* put = ThreadCache.PutBinAt(cache, info.Index);
+            PutSide* put = ThreadCache.PutSideOf(cache, info.Index);
             Assert.True(bin->TakeTop == &cache->EmptySlot && put->PutTop == bin->TakeTop && put->PutEnd == bin->TakeTop);
             Assert.True(*bin->TakeTop == null && bin->Taking == null && bin->Putting == null);
-            Assert.Equal(info.Reciprocal, put->Reciprocal);
-            Assert.Equal(info.Reciprocal, put->RemainderLimit);
-            Assert.Equal((ulong)info.SpanBlockBytes, put->SpanBlockBytes);
+            Assert.Equal(info.Inverse, put->Inverse);
+            Assert.Equal(info.Shift, put->Shift);
+            Assert.Equal((uint)info.BlocksPerSpan, put->BlockCount);
             Assert.Equal(0, CacheExchange.CountOf(cache, info.Index));
         }
     }
@@ -149,13 +149,13 @@ public sealed unsafe class CacheExchangeTests
 
         layer.Put(cache, Tiny, block);
         (long, long, int) before = layer.Depots[Tiny].Count();
-        Bin* bin = ThreadCache.BinAt(cache, Tiny);
+        PutSide* put = ThreadCache.PutSideOf(cache, Tiny);
         for (int i = 0; i < 1_000; i++)
         {
             Assert.True(layer.Take(cache, Tiny) == block);
             Assert.Equal(0, CacheExchange.CountOf(cache, Tiny));
             layer.Put(cache, Tiny, block);
-            Assert.True(*bin->PutTop == block);
+            Assert.True(*put->PutTop == block);
         }
 
         Assert.Equal(before, layer.Depots[Tiny].Count());

@@ -44,7 +44,7 @@ internal sealed unsafe class CacheLayer : IDisposable
 
     public void Put(ThreadCache* cache, int index, void* block)
     {
-        Bin* bin = ThreadCache.PutBinAt(cache, index);
+        PutSide* bin = ThreadCache.PutSideOf(cache, index);
         if (bin->PutTop < bin->PutEnd)
         {
             *++bin->PutTop = block;
