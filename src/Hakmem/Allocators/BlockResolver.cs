@@ -90,8 +90,16 @@ internal sealed unsafe class BlockResolver(Arena arena, int heapSlot, SizeClassI
         }
 
         int head = header->RunHead;
-        nuint bytes = (nuint)arena.Slab(head)->RunSlabs << Geometry.SlabShift;
-        RequireStart(address, operation, offset - ((nuint)head << Geometry.SlabShift), bytes);
+        nuint before = (nuint)arena.Slab(head)->RunOffsetBytes;
+        nuint bytes = ((nuint)arena.Slab(head)->RunSlabs << Geometry.SlabShift) - before;
+        nuint inRun = offset - ((nuint)head << Geometry.SlabShift);
+        if (inRun < before)
+        {
+            throw Misuse(address, operation, string.Create(
+                CultureInfo.InvariantCulture, $"it lies {before - inRun} bytes before the block of {bytes} at 0x{(nuint)address + before - inRun:x}"));
+        }
+
+        RequireStart(address, operation, inRun - before, bytes);
         return new BlockInfo(BlockKind.SlabRun, head, 0, 0, bytes);
     }
 

@@ -38,7 +38,7 @@ internal static unsafe class HeapCensus
         {
             return new HakmemStatistics
             {
-                LiveBytes = liveBytes + ((long)runs.SlabCount << Geometry.SlabShift) + UnitRuns(arena, superSlabs, out int unitRuns),
+                LiveBytes = liveBytes + ((long)runs.SlabCount << Geometry.SlabShift) - runs.OffsetBytes + UnitRuns(arena, superSlabs, out int unitRuns),
                 LiveBlocks = liveBlocks + runs.RunCount + unitRuns,
                 CachedBytes = cachedBytes,
                 CommittedBytes = superSlabs.CommittedBytes,

@@ -20,6 +20,7 @@ internal sealed unsafe class ArenaAudit
     private readonly List<int> _unitSlabs = [];
     private readonly List<int> _cached = [];
     private long _runSlabs;
+    private long _runOffsetBytes;
     private long _dirtyUnits;
     private long _unitRunUnits;
 
@@ -60,6 +61,7 @@ internal sealed unsafe class ArenaAudit
                 return 1;
             case SuperSlabState.RunHead:
                 CheckRun(slab, header->RunSlabs);
+                _runOffsetBytes += header->RunOffsetBytes;
                 return header->RunSlabs;
             default:
                 throw new InvalidOperationException($"SuperSlab {slab} is {header->State} outside any run or purge.");
@@ -173,7 +175,7 @@ internal sealed unsafe class ArenaAudit
             SizeClassInfo info = s_classes[PageMapEntry.SizeClassOf(*_arena.EntryOf(unit))];
             return (long)(info.BlocksPerSpan - _arena.Span(unit)->FreeCount) * info.BlockBytes;
         });
-        long largeBytes = (_runSlabs << Geometry.SlabShift) + (_unitRunUnits << Geometry.UnitShift);
+        long largeBytes = (_runSlabs << Geometry.SlabShift) + (_unitRunUnits << Geometry.UnitShift) - _runOffsetBytes;
         Assert.Equal(blockBytes + largeBytes, statistics.LiveBytes + statistics.CachedBytes);
         Assert.Equal(_spans.Count, statistics.SizeClasses.Sum(row => row.Spans));
         Assert.Equal(_cached.Count, statistics.SuperSlabsCached);
