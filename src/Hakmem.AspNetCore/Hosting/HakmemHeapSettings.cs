@@ -1,0 +1,61 @@
+using System;
+
+namespace Hakmem;
+
+/// <summary>
+/// The values of <see cref="HakmemOptions"/> in a form that configuration can set. What is null is left to the AppContext setting, the
+/// environment variable and the default, in this order. Not thread-safe.
+/// </summary>
+public sealed class HakmemHeapSettings
+{
+    /// <summary>See <see cref="HakmemOptions.Prefault"/>.</summary>
+    public PrefaultMode? Prefault { get; set; }
+
+    /// <summary>See <see cref="HakmemOptions.LazyZero"/>.</summary>
+    public LazyZeroMode? LazyZero { get; set; }
+
+    /// <summary>See <see cref="HakmemOptions.HugePages"/>.</summary>
+    public HugePageMode? HugePages { get; set; }
+
+    /// <summary>In bytes; see <see cref="HakmemOptions.MaxBytes"/>.</summary>
+    public long? MaxBytes { get; set; }
+
+    /// <summary>In bytes; see <see cref="HakmemOptions.ThreadCacheBytes"/>.</summary>
+    public long? ThreadCacheBytes { get; set; }
+
+    /// <summary>See <see cref="HakmemOptions.SuperSlabCacheCount"/>.</summary>
+    public int? SuperSlabCacheCount { get; set; }
+
+    /// <summary>In bytes; see <see cref="HakmemOptions.SuperSlabCacheBytes"/>.</summary>
+    public long? SuperSlabCacheBytes { get; set; }
+
+    /// <summary>See <see cref="HakmemOptions.SuperSlabCacheTtl"/>.</summary>
+    public TimeSpan? SuperSlabCacheTtl { get; set; }
+
+    /// <summary>See <see cref="HakmemOptions.PurgeDelay"/>.</summary>
+    public TimeSpan? PurgeDelay { get; set; }
+
+    /// <summary>See <see cref="HakmemOptions.Hardening"/>.</summary>
+    public HardeningLevel? Hardening { get; set; }
+
+    // Whether there is anything that the shared heap would silently not do.
+    internal bool IsAnythingSet =>
+        Prefault is not null || LazyZero is not null || HugePages is not null || MaxBytes is not null || ThreadCacheBytes is not null ||
+        SuperSlabCacheCount is not null || SuperSlabCacheBytes is not null || SuperSlabCacheTtl is not null || PurgeDelay is not null ||
+        Hardening is not null;
+
+    internal HakmemOptions ToHeapOptions()
+    {
+        HakmemOptions options = new();
+        options = Prefault is { } prefault ? options with { Prefault = prefault } : options;
+        options = LazyZero is { } lazyZero ? options with { LazyZero = lazyZero } : options;
+        options = HugePages is { } hugePages ? options with { HugePages = hugePages } : options;
+        options = MaxBytes is { } maxBytes ? options with { MaxBytes = maxBytes } : options;
+        options = ThreadCacheBytes is { } threadCacheBytes ? options with { ThreadCacheBytes = threadCacheBytes } : options;
+        options = SuperSlabCacheCount is { } count ? options with { SuperSlabCacheCount = count } : options;
+        options = SuperSlabCacheBytes is { } bytes ? options with { SuperSlabCacheBytes = bytes } : options;
+        options = SuperSlabCacheTtl is { } ttl ? options with { SuperSlabCacheTtl = ttl } : options;
+        options = PurgeDelay is { } delay ? options with { PurgeDelay = delay } : options;
+        return Hardening is { } hardening ? options with { Hardening = hardening } : options;
+    }
+}

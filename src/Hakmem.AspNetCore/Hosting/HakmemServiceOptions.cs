@@ -1,0 +1,25 @@
+namespace Hakmem;
+
+/// <summary>
+/// What a service sets of Hakmem, from code or from the configuration section <c>Hakmem</c>. Checked when the host starts. Not thread-safe.
+/// </summary>
+public sealed class HakmemServiceOptions
+{
+    /// <summary>The configuration section that these are read from.</summary>
+    public const string SectionName = "Hakmem";
+
+    /// <summary>
+    /// Whether the service gets a heap of its own, which is disposed with the container and everything it ever handed out with it.
+    /// False by default: <see cref="HakmemAllocator.Shared"/>. Decided when <c>AddHakmem</c> is called.
+    /// </summary>
+    public bool Isolated { get; set; }
+
+    /// <summary>How the service's own heap behaves; for an isolated heap only. Section <c>Hakmem:Heap</c>.</summary>
+    public HakmemHeapSettings Heap { get; } = new();
+
+    /// <summary>How the <see cref="NativeMemoryPool"/> behaves. Section <c>Hakmem:Pool</c>.</summary>
+    public HakmemPoolSettings Pool { get; } = new();
+
+    /// <summary>How Kestrel's pool behaves, where <c>UseHakmemForKestrel</c> has been called. Section <c>Hakmem:Kestrel</c>.</summary>
+    public PinnedMemoryPoolOptions Kestrel { get; } = new();
+}

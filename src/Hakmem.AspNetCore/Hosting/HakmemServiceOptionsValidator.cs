@@ -1,0 +1,69 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using Hakmem.AspNetCore.Pooling;
+using Microsoft.Extensions.Options;
+
+namespace Hakmem.AspNetCore.Hosting;
+
+// Says at the host's start everything that is wrong, each with its configuration key. The heap's ranges are not repeated
+// here: a heap is made for trial (which commits no memory), so that the two cannot come to differ.
+internal sealed class HakmemServiceOptionsValidator(HakmemHeapChoice choice) : IValidateOptions<HakmemServiceOptions>
+{
+    public ValidateOptionsResult Validate(string? name, HakmemServiceOptions options)
+    {
+        List<string> findings = [.. HeapFindings(options), .. PoolFindings(options.Pool)];
+        findings.AddRange(PinnedMemoryPoolOptionsCheck.Findings(options.Kestrel)
+            .Select(finding => $"{Key(nameof(options.Kestrel))}:{finding}"));
+        return findings.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(findings);
+    }
+
+    private IEnumerable<string> HeapFindings(HakmemServiceOptions options)
+    {
+        if (choice.IsIsolated is { } chosen && chosen != options.Isolated)
+        {
+            yield return $"{Key(nameof(options.Isolated))} is {options.Isolated}, but was {chosen} when AddHakmem was called, which settled it.";
+        }
+        else if (!options.Isolated && options.Heap.IsAnythingSet)
+        {
+            yield return $"{Key(nameof(options.Heap))} is set, which does nothing to the shared heap. Set {Key(nameof(options.Isolated))} to " +
+                "true for a heap with these settings, or the shared heap's settings in AppContext or the environment.";
+        }
+        else if (options.Isolated && FindingOf(() => new HakmemAllocator(options.Heap.ToHeapOptions()).Dispose()) is { } finding)
+        {
+            yield return $"{Key(nameof(options.Heap))}: {finding}";
+        }
+    }
+
+    private static IEnumerable<string> PoolFindings(HakmemPoolSettings settings)
+    {
+        if (settings.MaxBufferSize < 1)
+        {
+            yield return $"{Key("Pool")}:{nameof(settings.MaxBufferSize)} is {settings.MaxBufferSize}, and must be at least 1.";
+        }
+        else if (settings.DefaultBufferSize < 1 || settings.DefaultBufferSize > settings.MaxBufferSize)
+        {
+            yield return $"{Key("Pool")}:{nameof(settings.DefaultBufferSize)} is {settings.DefaultBufferSize}, and must be from 1 to " +
+                $"{nameof(settings.MaxBufferSize)}, which is {settings.MaxBufferSize}.";
+        }
+    }
+
+    private static string? FindingOf(Action trial)
+    {
+        try
+        {
+            trial();
+            return null;
+        }
+        catch (ArgumentOutOfRangeException finding)
+        {
+            return finding.Message;
+        }
+        catch (InvalidOperationException finding)
+        {
+            return finding.Message;
+        }
+    }
+
+    private static string Key(string name) => $"{HakmemServiceOptions.SectionName}:{name}";
+}

@@ -1,0 +1,357 @@
+using System;
+using System.Collections.Generic;
+using System.Threading;
+
+namespace Hakmem.AspNetCore.Pooling;
+
+// All blocks of one service: thread caches in front, the slab table behind one lock. A rental takes the top of its thread's stack; only
+// every few rentals does a thread come here, for several blocks at once.
+//
+// Memory goes back in three steps, each a third of the idle timeout after the one before, so that a block unused for two thirds of
+// it at least and for all of it at most is given up: (1) a thread cache reaps what it did not need for a whole step, (2) slabs that
+// are wholly free are counted, and (3) those that stayed so for a whole step are dropped (the working set of Bonwick's
+// reaping: the low water of a step was not needed in it). The timer runs while there are slabs and only then: it is started with the
+// first slab and stopped with the last, both under the lock, so no rental or return has to look whether it runs. A service that holds
+// nothing does nothing.
+//
+// Nothing here has a finalizer. An owner that its renter drops keeps its slab for ever, counted as rented: taking it back could give a
+// span's bytes to someone else.
+internal sealed class PinnedBlockStore
+{
+    // What a thread fetches at once is a quarter of what it may hold, so that it can return as much again before it has to come back.
+    private const int RefillDivisor = 4;
+    private const int StepsPerIdleTimeout = 3;
+
+    // What a dropped array has to come to before a garbage collection is worth its pause.
+    private const long CollectableBytes = 1 << 20;
+
+    // This thread's caches, the one used last first. One for each store that the thread has met and that is still open.
+    [ThreadStatic]
+    private static PinnedThreadCache? t_caches;
+
+    private readonly Lock _lock = new();
+    private readonly long _maxBytes;
+    private readonly int _cacheLimit;
+    private readonly bool _collectsWhenIdle;
+    private readonly TimeSpan _step;
+    private readonly ITimer _timer;
+
+    // All below: read and written under the lock.
+    private readonly SlabTable _table = new();
+    private readonly List<PinnedThreadCache> _caches = [];
+    private long _deadThreadsRents;
+    private long _slabsAllocated;
+    private long _slabsEvicted;
+    private long _bytesToCollect;
+    private bool _isTicking;
+
+    // Written once, under the lock; read under it, and without it by a return that finds no cache.
+    private volatile bool _isClosed;
+
+    public PinnedBlockStore(PinnedMemoryPoolOptions options, TimeProvider timeProvider)
+    {
+        _maxBytes = options.MaxBytes;
+        _cacheLimit = options.ThreadCacheBlocks;
+        _collectsWhenIdle = options.CollectWhenIdle;
+        _step = options.IdleTimeout / StepsPerIdleTimeout;
+
+        // The timer's own reference must not keep the store of a pool that was dropped.
+        WeakReference<PinnedBlockStore> weak = new(this);
+        _timer = timeProvider.CreateTimer(Tick, weak, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    // Whether the timer runs: exactly while there are slabs.
+    public bool IsTicking
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _isTicking;
+            }
+        }
+    }
+
+    public PinnedBlock Rent()
+    {
+        PinnedThreadCache? cache = CurrentCache();
+        ObjectDisposedException.ThrowIf(cache is null, typeof(PinnedMemoryPool));
+        PinnedBlock block = cache.TryTake() ?? RentFromTable(cache);
+        block.MarkRented();
+        return block;
+    }
+
+    public void Return(PinnedBlock block)
+    {
+        PinnedThreadCache? cache = CurrentCache();
+        if (cache is null || !cache.TryPut(block))
+        {
+            ReturnToTable(cache, block);
+        }
+    }
+
+    public PinnedMemoryPoolStatistics GetStatistics()
+    {
+        lock (_lock)
+        {
+            long pooled = _table.FreeBlocks;
+            long rents = _deadThreadsRents;
+            foreach (PinnedThreadCache cache in _caches)
+            {
+                pooled += cache.Count;
+                rents += cache.Rents;
+            }
+
+            long blocks = (long)_table.SlabCount * PinnedSlab.BlockCount;
+            return new PinnedMemoryPoolStatistics
+            {
+                TotalBytes = blocks * PinnedSlab.BlockBytes,
+                PooledBytes = pooled * PinnedSlab.BlockBytes,
+                RentedBytes = Math.Max(0, blocks - pooled) * PinnedSlab.BlockBytes,
+                Rents = rents,
+                Allocations = _slabsAllocated,
+                Evictions = _slabsEvicted,
+            };
+        }
+    }
+
+    // Drops every slab that has no block out, whenever it was last used.
+    public void Trim()
+    {
+        lock (_lock)
+        {
+            DrainCaches(onlySurplus: false);
+            Evict(int.MaxValue);
+        }
+    }
+
+    // Ends rentals. What is out stays valid; when its last block comes back, its slab is dropped.
+    public void Close()
+    {
+        lock (_lock)
+        {
+            if (_isClosed)
+            {
+                return;
+            }
+
+            _isClosed = true;
+            foreach (PinnedThreadCache cache in _caches)
+            {
+                cache.Close(_table);
+                _deadThreadsRents += cache.Rents;
+            }
+
+            _caches.Clear();
+            Evict(int.MaxValue);
+            _isTicking = false;
+        }
+
+        _timer.Dispose();
+    }
+
+    public void CheckInvariants()
+    {
+        lock (_lock)
+        {
+            _table.CheckInvariants();
+        }
+    }
+
+    private PinnedBlock RentFromTable(PinnedThreadCache cache)
+    {
+        Span<PinnedBlock> batch = cache.Scratch.AsSpan(0, Math.Max(1, _cacheLimit / RefillDivisor));
+        int taken;
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_isClosed, typeof(PinnedMemoryPool));
+            taken = _table.Take(batch);
+            if (taken == 0)
+            {
+                FindMore();
+                taken = _table.Take(batch);
+            }
+        }
+
+        // The last is the caller's. If a Close came in between, the cache keeps none, and the rest goes back.
+        PinnedBlock block = batch[--taken];
+        int kept = cache.Refill(batch[..taken]);
+        if (kept < taken)
+        {
+            PutBack(batch[kept..taken]);
+        }
+
+        batch.Clear();
+        return block;
+    }
+
+    private void ReturnToTable(PinnedThreadCache? cache, PinnedBlock block)
+    {
+        Span<PinnedBlock> batch = cache is null ? [] : cache.Scratch.AsSpan(0, cache.TakeHalf());
+        PutBack(batch);
+        PutBack([block]);
+        batch.Clear();
+    }
+
+    private void PutBack(ReadOnlySpan<PinnedBlock> blocks)
+    {
+        if (blocks.IsEmpty)
+        {
+            return;
+        }
+
+        lock (_lock)
+        {
+            foreach (PinnedBlock block in blocks)
+            {
+                _table.Put(block);
+            }
+
+            if (_isClosed)
+            {
+                Evict(int.MaxValue);
+            }
+        }
+    }
+
+    // Under the lock, with nothing free in the table: a new slab, or what other threads hold for later.
+    private void FindMore()
+    {
+        bool hasRoom = _maxBytes == 0 || (_table.SlabCount + 1L) * PinnedSlab.Bytes <= _maxBytes;
+        if (hasRoom)
+        {
+            _table.Add(new PinnedSlab(this));
+            _slabsAllocated++;
+            StartTicking();
+            return;
+        }
+
+        DrainCaches(onlySurplus: false);
+        if (_table.FreeBlocks == 0)
+        {
+            throw new OutOfMemoryException(
+                $"The pinned memory pool is at its limit of {_maxBytes} bytes (PinnedMemoryPoolOptions.MaxBytes, configuration key " +
+                $"{HakmemServiceOptions.SectionName}:{nameof(HakmemServiceOptions.Kestrel)}:{nameof(PinnedMemoryPoolOptions.MaxBytes)}): " +
+                $"all {_table.SlabCount * PinnedSlab.BlockCount} blocks of {PinnedSlab.BlockBytes} bytes are rented.");
+        }
+    }
+
+    private void StartTicking()
+    {
+        if (!_isTicking)
+        {
+            _isTicking = true;
+            _timer.Change(_step, _step);
+        }
+    }
+
+    private static void Tick(object? state)
+    {
+        if (((WeakReference<PinnedBlockStore>)state!).TryGetTarget(out PinnedBlockStore? store) && store.Reap())
+        {
+            // Blocking, since only a blocking, compacting collection gives the memory of what it frees to the system at once.
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        }
+    }
+
+    // One step. Returns whether a garbage collection is wanted.
+    private bool Reap()
+    {
+        lock (_lock)
+        {
+            if (_isClosed || !_isTicking)
+            {
+                return false;
+            }
+
+            Evict(_table.WhollyFreeLowWater);
+            DrainCaches(onlySurplus: true);
+            _table.MarkLowWater();
+            bool collects = _collectsWhenIdle && !_isTicking && _bytesToCollect >= CollectableBytes;
+            _bytesToCollect = collects ? 0 : _bytesToCollect;
+            return collects;
+        }
+    }
+
+    // Under the lock.
+    private void Evict(int mostSlabs)
+    {
+        int evicted = _table.Evict(mostSlabs);
+        _slabsEvicted += evicted;
+        _bytesToCollect += (long)evicted * PinnedSlab.Bytes;
+        if (_table.SlabCount == 0 && _isTicking)
+        {
+            _isTicking = false;
+            _timer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    // Under the lock. A dead thread's cache goes for good: nobody else would.
+    private void DrainCaches(bool onlySurplus)
+    {
+        for (int i = _caches.Count - 1; i >= 0; i--)
+        {
+            PinnedThreadCache cache = _caches[i];
+            bool isAlive = cache.IsThreadAlive;
+            cache.Drain(_table, onlySurplus && isAlive);
+            if (!isAlive)
+            {
+                _deadThreadsRents += cache.Rents;
+                _caches.RemoveAt(i);
+            }
+        }
+    }
+
+    // Null once the store is closed.
+    private PinnedThreadCache? CurrentCache()
+    {
+        PinnedThreadCache? cache = t_caches;
+        return cache is not null && cache.Store == this && !_isClosed ? cache : FindCache();
+    }
+
+    // Looks through the thread's other caches, drops those of closed stores, and puts this store's first.
+    private PinnedThreadCache? FindCache()
+    {
+        PinnedThreadCache? found = null;
+        PinnedThreadCache? others = null;
+        for (PinnedThreadCache? cache = t_caches; cache is not null;)
+        {
+            PinnedThreadCache? next = cache.NextOfThread;
+            if (cache.Store == this)
+            {
+                found = cache;
+            }
+            else if (!cache.Store._isClosed)
+            {
+                cache.NextOfThread = others;
+                others = cache;
+            }
+
+            cache = next;
+        }
+
+        found = _isClosed ? null : found ?? CreateCache();
+        if (found is not null)
+        {
+            found.NextOfThread = others;
+        }
+
+        t_caches = found ?? others;
+        return found;
+    }
+
+    private PinnedThreadCache? CreateCache()
+    {
+        PinnedThreadCache cache = new(this, _cacheLimit);
+        lock (_lock)
+        {
+            if (_isClosed)
+            {
+                return null;
+            }
+
+            _caches.Add(cache);
+            return cache;
+        }
+    }
+}

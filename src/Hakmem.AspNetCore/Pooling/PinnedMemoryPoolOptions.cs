@@ -1,0 +1,43 @@
+using System;
+
+namespace Hakmem;
+
+/// <summary>
+/// How a <see cref="PinnedMemoryPool"/> behaves. Configuration section <c>Hakmem:Kestrel</c> for the one that Kestrel gets. A pool
+/// reads the values once, when it is made. Not thread-safe.
+/// </summary>
+public sealed class PinnedMemoryPoolOptions
+{
+    /// <summary>
+    /// The hard limit in bytes on what the pool holds, in use or not, counted in slabs of 131072 bytes (128 KiB): at least that, or zero
+    /// (the default) for none. At the limit a rental fails with an <see cref="OutOfMemoryException"/>.
+    /// </summary>
+    public long MaxBytes { get; set; }
+
+    /// <summary>
+    /// How long memory stays unused before the pool gives it up: at most this long, and at least two thirds of it. From 30 ms to
+    /// one day; 10 s by default.
+    /// </summary>
+    public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// How many free blocks of 4096 bytes one thread may keep for itself, from 0 (none: each rental takes the pool's lock) to 4096;
+    /// 64 by default.
+    /// </summary>
+    public int ThreadCacheBlocks { get; set; } = 64;
+
+    /// <summary>
+    /// Whether owners are used again (the default), so that a rental makes no garbage. Then a second
+    /// <see cref="IDisposable.Dispose"/> is an <see cref="InvalidOperationException"/> until the same block has been rented
+    /// twice more, and a mistake that is not told after that. Without, each rental makes a small object, and a second or late
+    /// disposal never does anything.
+    /// </summary>
+    public bool RecycleOwners { get; set; } = true;
+
+    /// <summary>
+    /// Whether the pool asks for a full, compacting garbage collection when it has given up its last memory and that came to a mebibyte
+    /// or more since the last one; false by default. What the pool gives up is garbage, and an idle process may not collect
+    /// garbage for hours: with this it is back with the operating system at once, for one pause while the service is idle.
+    /// </summary>
+    public bool CollectWhenIdle { get; set; }
+}
