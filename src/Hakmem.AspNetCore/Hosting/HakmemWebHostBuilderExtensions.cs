@@ -15,7 +15,8 @@ public static class HakmemWebHostBuilderExtensions
 {
     /// <summary>
     /// Makes Kestrel and its transports rent their buffers from a <see cref="PinnedMemoryPool"/>, one for the whole service, in place of the
-    /// framework's pools. The pool is a singleton of the container, its options the section <c>Hakmem:Kestrel</c>.
+    /// framework's pools. The pool is a singleton of the container, its options the section <c>Hakmem:Kestrel</c>. Where a program calls
+    /// <c>UseKestrel</c> itself, this has to come after it: a host in which it would have no effect does not start.
     /// </summary>
     /// <param name="builder">The web host's builder, whose server is Kestrel.</param>
     /// <param name="configure">Changes the options after the configuration was read.</param>
@@ -33,8 +34,10 @@ public static class HakmemWebHostBuilderExtensions
                 provider.GetService<IMeterFactory>(),
                 provider.GetService<TimeProvider>()));
 
-            // Kestrel has registered its own factory by now, so to add one if there is none would do nothing.
-            services.Replace(ServiceDescriptor.Singleton<IMemoryPoolFactory<byte>, PinnedMemoryPoolFactory>());
+            // Kestrel has registered its own factory by now, more than once, so to add one if there is none would do nothing.
+            services.RemoveAll<IMemoryPoolFactory<byte>>();
+            services.AddSingleton<IMemoryPoolFactory<byte>, PinnedMemoryPoolFactory>();
+            services.TryAddEnumerable(ServiceDescriptor.Transient<IStartupFilter, KestrelPoolCheck>());
         });
     }
 

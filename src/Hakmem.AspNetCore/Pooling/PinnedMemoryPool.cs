@@ -53,7 +53,9 @@ public sealed class PinnedMemoryPool : MemoryPool<byte>
     /// <summary>The largest buffer in bytes that <see cref="Rent"/> accepts, and the length of every buffer: 4096.</summary>
     public override int MaxBufferSize => PinnedSlab.BlockBytes;
 
-    // Whether the idle timer runs. For tests.
+    // For tests, as is the next.
+    internal PinnedBlockStore Store => _store;
+
     internal bool IsTicking => _store.IsTicking;
 
     /// <summary>Rents a block of 4096 bytes with undefined contents.</summary>

@@ -1,0 +1,6 @@
+namespace Hakmem.AspNetCore.Tests.Conformance;
+
+public sealed class RecyclingPoolConformance : PinnedPoolConformance
+{
+    protected override PinnedMemoryPoolOptions Options => new();
+}

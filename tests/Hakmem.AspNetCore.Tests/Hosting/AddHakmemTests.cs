@@ -1,0 +1,170 @@
+using System;
+using System.Buffers;
+using System.Collections.Generic;
+using System.Linq;
+using System.Threading.Tasks;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+using Xunit;
+
+namespace Hakmem.AspNetCore.Tests.Hosting;
+
+public sealed class AddHakmemTests
+{
+    [Fact]
+    public void ByDefaultTheHeapIsTheSharedOneAndSurvivesTheContainer()
+    {
+        ServiceProvider services = new ServiceCollection().AddHakmem().BuildServiceProvider();
+        Assert.Same(HakmemAllocator.Shared, services.GetRequiredService<HakmemAllocator>());
+        Assert.Same(HakmemAllocator.Shared, services.GetRequiredService<IHakmemAllocator>());
+        NativeMemoryPool pool = services.GetRequiredService<NativeMemoryPool>();
+        Assert.Same(pool, services.GetRequiredService<MemoryPool<byte>>());
+        pool.Rent(100).Dispose();
+        services.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => pool.Rent(100));
+        NativeMemoryPool.Shared.Rent(100).Dispose();
+    }
+
+    [Fact]
+    public void AnIsolatedHeapEndsWithTheContainer()
+    {
+        ServiceProvider services = new ServiceCollection().AddHakmem(options => options.Isolated = true).BuildServiceProvider();
+        HakmemAllocator heap = services.GetRequiredService<HakmemAllocator>();
+        Assert.NotSame(HakmemAllocator.Shared, heap);
+        Assert.Same(heap, services.GetRequiredService<IHakmemAllocator>());
+        using (services.GetRequiredService<NativeMemoryPool>().Rent(1_000))
+        {
+            Assert.Equal(1, heap.GetStatistics().LiveBlocks);
+        }
+
+        services.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => heap.GetStatistics());
+    }
+
+    [Fact]
+    public void EveryValueComesFromConfiguration()
+    {
+        IConfiguration configuration = Configuration(
+            ("Isolated", "true"), ("Heap:MaxBytes", "268435456"), ("Heap:Prefault", "Touch"), ("Heap:LazyZero", "immediate"),
+            ("Heap:HugePages", "Never"), ("Heap:ThreadCacheBytes", "1048576"), ("Heap:SuperSlabCacheCount", "7"),
+            ("Heap:SuperSlabCacheBytes", "33554432"), ("Heap:SuperSlabCacheTtl", "00:00:05"), ("Heap:PurgeDelay", "00:00:00.5"),
+            ("Heap:Hardening", "Full"), ("Pool:MaxBufferSize", "1000000"), ("Pool:DefaultBufferSize", "512"),
+            ("Kestrel:MaxBytes", "134217728"), ("Kestrel:IdleTimeout", "00:00:02"), ("Kestrel:ThreadCacheBlocks", "16"),
+            ("Kestrel:RecycleOwners", "false"), ("Kestrel:CollectWhenIdle", "true"));
+        using ServiceProvider services = new ServiceCollection().AddHakmem(configuration).BuildServiceProvider();
+        HakmemServiceOptions options = services.GetRequiredService<IOptions<HakmemServiceOptions>>().Value;
+        HakmemOptions expected = new()
+        {
+            MaxBytes = 256 << 20, Prefault = PrefaultMode.Touch, LazyZero = LazyZeroMode.Immediate, HugePages = HugePageMode.Never,
+            ThreadCacheBytes = 1 << 20, SuperSlabCacheCount = 7, SuperSlabCacheBytes = 32 << 20,
+            SuperSlabCacheTtl = TimeSpan.FromSeconds(5), PurgeDelay = TimeSpan.FromMilliseconds(500), Hardening = HardeningLevel.Full,
+        };
+        Assert.True(options.Isolated);
+        Assert.Equal(expected, options.Heap.ToHeapOptions());
+        Assert.Equal(new NativeMemoryPoolOptions { MaxBufferSize = 1_000_000, DefaultBufferSize = 512 }, options.Pool.ToPoolOptions());
+        Assert.Equal(128 << 20, options.Kestrel.MaxBytes);
+        Assert.Equal(TimeSpan.FromSeconds(2), options.Kestrel.IdleTimeout);
+        Assert.Equal(16, options.Kestrel.ThreadCacheBlocks);
+        Assert.False(options.Kestrel.RecycleOwners);
+        Assert.True(options.Kestrel.CollectWhenIdle);
+
+        // And has its effect.
+        NativeMemoryPool pool = services.GetRequiredService<NativeMemoryPool>();
+        Assert.Equal(1_000_000, pool.MaxBufferSize);
+        using IMemoryOwner<byte> owner = pool.Rent();
+        Assert.Equal(512, owner.Memory.Length);
+        Assert.Throws<OutOfMemoryException>(() => AllocAndLose(services.GetRequiredService<IHakmemAllocator>(), 300 << 20));
+    }
+
+    [Fact]
+    public void NoOptionIsForgotten()
+    {
+        // What configuration can set of a heap is all that there is to set.
+        Assert.Equal(
+            typeof(HakmemOptions).GetProperties().Select(property => property.Name).Order(),
+            typeof(HakmemHeapSettings).GetProperties().Select(property => property.Name).Order());
+    }
+
+    [Fact]
+    public void CodeComesAfterConfiguration()
+    {
+        using ServiceProvider services = new ServiceCollection()
+            .AddHakmem(Configuration(("Pool:DefaultBufferSize", "512")), options => options.Pool.DefaultBufferSize *= 2)
+            .BuildServiceProvider();
+        using IMemoryOwner<byte> owner = services.GetRequiredService<NativeMemoryPool>().Rent();
+        Assert.Equal(1024, owner.Memory.Length);
+    }
+
+    [Fact]
+    public void WhatTheServiceHasAlreadyStays()
+    {
+        using HakmemAllocator mine = new();
+        using ServiceProvider services = new ServiceCollection().AddSingleton(mine).AddSingleton(MemoryPool<byte>.Shared)
+            .AddHakmem().AddHakmem().BuildServiceProvider();
+        Assert.Same(mine, services.GetRequiredService<HakmemAllocator>());
+        Assert.Same(MemoryPool<byte>.Shared, services.GetRequiredService<MemoryPool<byte>>());
+        using IMemoryOwner<byte> owner = services.GetRequiredService<NativeMemoryPool>().Rent(64);
+        Assert.Equal(1, mine.GetStatistics().LiveBlocks);
+    }
+
+    [Theory]
+    [InlineData("Heap:MaxBytes", "4194304", "Hakmem:Heap is set", false)]
+    [InlineData("Heap:MaxBytes", "12", "Hakmem:Heap: HakmemOptions.MaxBytes must be at least", true)]
+    [InlineData("Heap:PurgeDelay", "-00:00:01", "PurgeDelay must be at least", true)]
+    [InlineData("Heap:MaxBytes", "lots", "Hakmem:Heap:MaxBytes", true)]
+    [InlineData("Heap:MaxByte", "4194304", "'MaxByte'", true)]
+    [InlineData("Heap:Hardening", "Utmost", "Hakmem:Heap:Hardening", true)]
+    [InlineData("Isolated", "perhaps", "Hakmem:Isolated", false)]
+    [InlineData("Pool:MaxBufferSize", "0", "Hakmem:Pool:MaxBufferSize is 0", false)]
+    [InlineData("Pool:DefaultBufferSize", "-3", "Hakmem:Pool:DefaultBufferSize is -3", false)]
+    [InlineData("Kestrel:MaxBytes", "5", "Hakmem:Kestrel:MaxBytes is 5", false)]
+    [InlineData("Kestrel:IdleTimeout", "10", "Hakmem:Kestrel:IdleTimeout is 10.00:00:00", false)]
+    [InlineData("Kestrel:ThreadCacheBlocks", "-1", "Hakmem:Kestrel:ThreadCacheBlocks is -1", false)]
+    public async Task AHostWithWrongOptionsDoesNotStart(string key, string value, string message, bool isolated)
+    {
+        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.Configuration.AddInMemoryCollection([new("Hakmem:Isolated", isolated ? "true" : "false")]);
+        builder.Configuration.AddInMemoryCollection([new("Hakmem:" + key, value)]);
+        builder.AddHakmem();
+        using IHost host = builder.Build();
+        Exception refusal = await Assert.ThrowsAnyAsync<Exception>(() => host.StartAsync());
+        Assert.Contains(message, refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task KestrelsOptionsAreCheckedWithoutAddHakmemToo()
+    {
+        WebApplicationBuilder builder = WebApplication.CreateBuilder();
+        builder.Configuration.AddInMemoryCollection([new("Hakmem:Kestrel:MaxBytes", "5")]);
+        builder.UseHakmemForKestrel();
+
+        // The server is made when the application is built, and asks for its memory.
+        OptionsValidationException refusal = await Assert.ThrowsAsync<OptionsValidationException>(async () =>
+        {
+            await using WebApplication app = builder.Build();
+            await app.StartAsync();
+        });
+        Assert.Contains("Hakmem:Kestrel:MaxBytes is 5", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task AHeapCannotBeIsolatedAfterwards()
+    {
+        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.AddHakmem();
+        builder.Services.Configure<HakmemServiceOptions>(options => options.Isolated = true);
+        using IHost host = builder.Build();
+        OptionsValidationException refusal = await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync());
+        Assert.Contains("Hakmem:Isolated", refusal.Message, StringComparison.Ordinal);
+    }
+
+    private static unsafe void AllocAndLose(IHakmemAllocator heap, nuint bytes) => heap.Alloc(bytes);
+
+    private static IConfiguration Configuration(params (string Key, string Value)[] values) =>
+        new ConfigurationBuilder()
+            .AddInMemoryCollection(values.Select(value => new KeyValuePair<string, string?>("Hakmem:" + value.Key, value.Value)))
+            .Build();
+}

@@ -1,0 +1,158 @@
+using System;
+using System.Buffers;
+using System.Runtime.CompilerServices;
+using System.Threading;
+using Hakmem.Tests.Support;
+using Xunit;
+
+namespace Hakmem.AspNetCore.Tests.Pooling;
+
+// Owners that are disposed twice, late or never: nobody else's memory may suffer.
+public sealed class LateDisposalTests
+{
+    [Fact]
+    public void ASecondDisposalIsToldWhileTheBlockIsFree()
+    {
+        using PinnedMemoryPool pool = new();
+        IMemoryOwner<byte> owner = pool.Rent();
+        owner.Dispose();
+        Assert.Contains("returned", Assert.Throws<InvalidOperationException>(owner.Dispose).Message, StringComparison.Ordinal);
+        AssertBlocksAreDistinct(pool, 40);
+    }
+
+    [Fact]
+    public void ASecondDisposalIsToldWhenTheBlockIsRentedAgain()
+    {
+        using PinnedMemoryPool pool = new();
+        IMemoryOwner<byte> late = pool.Rent();
+        nint address = AddressOf(late);
+        late.Dispose();
+
+        // The next renter has the same block: what a late disposal would take away without the two faces.
+        using IMemoryOwner<byte> victim = pool.Rent();
+        Assert.Equal(address, AddressOf(victim));
+        Assert.NotSame(late, victim);
+        Assert.Throws<InvalidOperationException>(late.Dispose);
+        Assert.Throws<ObjectDisposedException>(() => late.Memory);
+        victim.Memory.Span.Fill(7);
+        Assert.Equal(4096, pool.GetStatistics().RentedBytes);
+        using IMemoryOwner<byte> another = pool.Rent();
+        Assert.NotEqual(address, AddressOf(another));
+    }
+
+    [Fact]
+    public void ALateDisposalOfASingleUseOwnerNeverDoesAnything()
+    {
+        using PinnedMemoryPool pool = new(new PinnedMemoryPoolOptions { RecycleOwners = false });
+        IMemoryOwner<byte> late = pool.Rent();
+        nint address = AddressOf(late);
+        late.Dispose();
+        for (int i = 0; i < 10; i++)
+        {
+            using IMemoryOwner<byte> victim = pool.Rent();
+            Assert.Equal(address, AddressOf(victim));
+            late.Dispose();
+            Assert.Equal(4096, pool.GetStatistics().RentedBytes);
+            Assert.Throws<ObjectDisposedException>(() => late.Memory);
+        }
+    }
+
+    [Fact]
+    public void OfRacingDisposalsOneReturnsTheBlock()
+    {
+        using PinnedMemoryPool pool = new();
+        for (int round = 0; round < 200; round++)
+        {
+            IMemoryOwner<byte> owner = pool.Rent();
+            int refused = 0;
+            using Barrier barrier = new(2);
+            Workers.Run(2, _ =>
+            {
+                barrier.SignalAndWait();
+                try
+                {
+                    owner.Dispose();
+                }
+                catch (InvalidOperationException)
+                {
+                    Interlocked.Increment(ref refused);
+                }
+            });
+            Assert.Equal(1, refused);
+        }
+
+        Assert.Equal(0, pool.GetStatistics().RentedBytes);
+        pool.CheckInvariants();
+    }
+
+    [Fact]
+    public void ALostOwnersBlockIsCountedAndNeverGivenAway()
+    {
+        using PinnedMemoryPool pool = new();
+        Memory<byte> lost = RentAndLose(pool);
+        lost.Span.Fill(0x5A);
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        GC.Collect();
+        Assert.Equal(4096, pool.GetStatistics().RentedBytes);
+
+        // As many as make it sure that a block which had come back would be among them.
+        IMemoryOwner<byte>[] owners = new IMemoryOwner<byte>[500];
+        for (int i = 0; i < owners.Length; i++)
+        {
+            owners[i] = pool.Rent();
+            owners[i].Memory.Span.Fill((byte)i);
+        }
+
+        Assert.Equal(-1, lost.Span.IndexOfAnyExcept((byte)0x5A));
+        Array.ForEach(owners, owner => owner.Dispose());
+        pool.Trim();
+        Assert.Equal(-1, lost.Span.IndexOfAnyExcept((byte)0x5A));
+        Assert.Equal(32 * 4096, pool.GetStatistics().TotalBytes);
+        Assert.Equal(4096, pool.GetStatistics().RentedBytes);
+    }
+
+    [Fact]
+    public void BlocksOfADisposedPoolComeBackToNothing()
+    {
+        PinnedMemoryPool pool = new();
+        IMemoryOwner<byte>[] owners = new IMemoryOwner<byte>[100];
+        for (int i = 0; i < owners.Length; i++)
+        {
+            owners[i] = pool.Rent();
+        }
+
+        pool.Dispose();
+        Assert.False(pool.IsTicking);
+        Assert.Equal(owners.Length * 4096, pool.GetStatistics().RentedBytes);
+        Array.ForEach(owners, owner => owner.Dispose());
+        Assert.Equal(0, pool.GetStatistics().TotalBytes);
+        Assert.False(pool.IsTicking);
+        Assert.Throws<InvalidOperationException>(owners[0].Dispose);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static Memory<byte> RentAndLose(PinnedMemoryPool pool) => pool.Rent().Memory;
+
+    private static unsafe nint AddressOf(IMemoryOwner<byte> owner)
+    {
+        using MemoryHandle handle = owner.Memory.Pin();
+        return (nint)handle.Pointer;
+    }
+
+    private static void AssertBlocksAreDistinct(PinnedMemoryPool pool, int count)
+    {
+        IMemoryOwner<byte>[] owners = new IMemoryOwner<byte>[count];
+        for (int i = 0; i < count; i++)
+        {
+            owners[i] = pool.Rent();
+            owners[i].Memory.Span.Fill((byte)i);
+        }
+
+        for (int i = 0; i < count; i++)
+        {
+            Assert.Equal(-1, owners[i].Memory.Span.IndexOfAnyExcept((byte)i));
+            owners[i].Dispose();
+        }
+    }
+}
