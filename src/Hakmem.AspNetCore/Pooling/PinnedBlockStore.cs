@@ -230,8 +230,8 @@ internal sealed class PinnedBlockStore
         if (_table.FreeBlocks == 0)
         {
             throw new OutOfMemoryException(
-                $"The pinned memory pool is at its limit of {_maxBytes} bytes (PinnedMemoryPoolOptions.MaxBytes, configuration key " +
-                $"{HakmemServiceOptions.SectionName}:{nameof(HakmemServiceOptions.Kestrel)}:{nameof(PinnedMemoryPoolOptions.MaxBytes)}): " +
+                $"The pinned memory pool is at its limit of {_maxBytes} bytes (PinnedMemoryPoolOptions.MaxBytes, for Kestrel's pool the " +
+                "configuration key Hakmem:Kestrel:MaxBytes): " +
                 $"all {_table.SlabCount * PinnedSlab.BlockCount} blocks of {PinnedSlab.BlockBytes} bytes are rented.");
         }
     }
