@@ -60,7 +60,7 @@ internal static class KestrelCommand
         Header.Write(console);
         Table table = new() { Border = TableBorder.Rounded };
         table.AddColumns("load", "pool");
-        foreach (string heading in (string[])["requests/s", "ratio", "start MiB", "peak MiB", "idle MiB", "collected MiB"])
+        foreach (string heading in (string[])["requests/s", "ratio", "CPU us/request", "start MiB", "peak MiB", "idle MiB", "collected MiB"])
         {
             table.AddColumn(new TableColumn(heading).RightAligned());
         }
@@ -72,6 +72,7 @@ internal static class KestrelCommand
             foreach ((string pool, List<KestrelFigures> all) in figures)
             {
                 table.AddRow(name, pool, Text(Fastest(all), "N0"), Text(Fastest(all) / builtIn, "0.000"),
+                    Text(all.Min(one => one.CpuMicroseconds), "0.00"),
                     MedianMiB(all, one => one.StartResidentBytes), MedianMiB(all, one => one.PeakResidentBytes),
                     MedianMiB(all, one => one.IdleResidentBytes), MedianMiB(all, one => one.CollectedResidentBytes));
             }

@@ -6,6 +6,9 @@ internal sealed record KestrelFigures
     /// <summary>Requests a second in the fastest timed round.</summary>
     public required double RequestsPerSecond { get; init; }
 
+    /// <summary>Microseconds of processor time a request, server and load together, in the cheapest timed round.</summary>
+    public required double CpuMicroseconds { get; init; }
+
     /// <summary>Resident bytes before the first request.</summary>
     public required long StartResidentBytes { get; init; }
 

@@ -8,7 +8,7 @@ internal sealed record KestrelScenario(string Name, string Definition, string Pa
     /// <summary>All of them.</summary>
     public static IReadOnlyList<KestrelScenario> All { get; } =
     [
-        new("plaintext", "32 connections, 16 requests each at a time, 13-byte answers", "/plaintext", 32, 16, 8_000),
-        new("download-1m", "8 connections, one request each at a time, 1 MiB answers", "/download", 8, 1, 150),
+        new("plaintext", "32 connections, 16 requests each at a time, 13-byte answers", "/plaintext", 32, 16, 4_000),
+        new("download-1m", "8 connections, one request each at a time, 1 MiB answers", "/download", 8, 1, 50),
     ];
 }
