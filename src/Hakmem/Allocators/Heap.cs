@@ -123,7 +123,7 @@ internal sealed unsafe class Heap
     public void* TryReallocate(ThreadCache* cache, void* address, nuint byteCount)
     {
         BlockInfo block = Resolve(cache, address, "Realloc");
-        byteCount = Math.Max(byteCount, 1);
+        byteCount = nuint.Max(byteCount, 1);
         bool isInPlace = block.Kind == BlockKind.Small
             ? byteCount <= block.Bytes && byteCount > block.Bytes / 2
             : _large.TryResizeInPlace(block, byteCount);
@@ -143,7 +143,7 @@ internal sealed unsafe class Heap
         target = target == null ? TryAllocate(cache, byteCount, 1, isZeroed: false) : target;
         if (target != null)
         {
-            nuint kept = Math.Min(byteCount, block.Bytes);
+            nuint kept = nuint.Min(byteCount, block.Bytes);
             Buffer.MemoryCopy(address, target, kept, kept);
             Free(cache, address);
         }
@@ -286,7 +286,7 @@ internal sealed unsafe class Heap
         }
 
         // A span begins at a unit, so a block is aligned as its size class is.
-        nuint size = (Math.Max(byteCount, 1) + alignment - 1) & ~(alignment - 1);
+        nuint size = (nuint.Max(byteCount, 1) + alignment - 1) & ~(alignment - 1);
         int index = (int)SizeClass.IndexOf(size - 1);
         while ((nuint)s_classes[index].BlockBytes % alignment != 0)
         {

@@ -3,9 +3,11 @@ using System.Runtime.InteropServices;
 namespace Hakmem.ThreadCaches;
 
 // One size class in a thread's cache: what only the slow paths need.
-[StructLayout(LayoutKind.Sequential)]
+[StructLayout(LayoutKind.Sequential, Size = Bytes)]
 internal unsafe struct BinState
 {
+    public const int Bytes = 16;
+
     // Where the bin's TakeTop was when the clock last came by: if it still is, the class is idle.
     public void** LastTop;
 

@@ -100,13 +100,13 @@ internal unsafe struct ThreadCache
         *StateAt(cache, index) = default;
     }
 
-    [InlineArray(SizeClass.Count)]
+    [StructLayout(LayoutKind.Sequential, Size = SizeClass.Count * Bin.Bytes)]
     private struct BinArray
     {
         private Bin _first;
     }
 
-    [InlineArray(SizeClass.Count)]
+    [StructLayout(LayoutKind.Sequential, Size = SizeClass.Count * BinState.Bytes)]
     private struct StateArray
     {
         private BinState _first;

@@ -1,0 +1,14 @@
+using System;
+
+namespace Hakmem.Compat;
+
+// Static members that the class has got since netstandard2.0.
+internal static class ArrayMembers
+{
+    extension(Array)
+    {
+        public static void Clear(Array array) => Array.Clear(array, 0, array.Length);
+
+        public static void Fill<T>(T[] array, T value) => array.AsSpan().Fill(value);
+    }
+}

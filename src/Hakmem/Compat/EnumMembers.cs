@@ -1,0 +1,19 @@
+using System;
+
+namespace Hakmem.Compat;
+
+// Static members that the class has got since netstandard2.0.
+internal static class EnumMembers
+{
+    extension(Enum)
+    {
+        public static string[] GetNames<T>()
+            where T : struct, Enum => Enum.GetNames(typeof(T));
+
+        public static T[] GetValues<T>()
+            where T : struct, Enum => (T[])Enum.GetValues(typeof(T));
+
+        public static bool IsDefined<T>(T value)
+            where T : struct, Enum => Enum.IsDefined(typeof(T), value);
+    }
+}

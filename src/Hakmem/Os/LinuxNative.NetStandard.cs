@@ -1,0 +1,23 @@
+using System.Runtime.InteropServices;
+
+namespace Hakmem.Os;
+
+// The same system calls where no generator implements them. (Compiled for netstandard2.0 only.) No argument needs marshalling; what
+// the runtime adds is the error number.
+internal static unsafe partial class LinuxNative
+{
+    [DllImport("libc", EntryPoint = "mmap", SetLastError = true)]
+    public static extern partial byte* Map(byte* address, nuint bytes, int protection, int flags, int file, nint offset);
+
+    [DllImport("libc", EntryPoint = "munmap", SetLastError = true)]
+    public static extern partial int Unmap(byte* address, nuint bytes);
+
+    [DllImport("libc", EntryPoint = "mprotect", SetLastError = true)]
+    public static extern partial int Protect(byte* address, nuint bytes, int protection);
+
+    [DllImport("libc", EntryPoint = "madvise", SetLastError = true)]
+    public static extern partial int Advise(byte* address, nuint bytes, int advice);
+
+    [DllImport("libc", EntryPoint = "mremap", SetLastError = true)]
+    public static extern partial byte* Remap(byte* address, nuint oldBytes, nuint newBytes, int flags, byte* newAddress);
+}
