@@ -45,18 +45,18 @@ internal abstract unsafe class OsMemory
 
     // The implementation for the system this process runs on.
     // Throws PlatformNotSupportedException where there is none.
-    public static OsMemory CreateForCurrentSystem()
+    public static OsMemory CreateForCurrentSystem() => CreateFor(OperatingSystem.IsLinux(), nint.Size);
+
+    // The same for a system that is described: a test's way to the refusals.
+    public static OsMemory CreateFor(bool isLinux, int pointerBytes)
     {
-        if (nint.Size != 8)
+        if (pointerBytes != 8)
         {
             throw new PlatformNotSupportedException("Hakmem needs a 64-bit process: it reserves one large address range.");
         }
 
-        if (OperatingSystem.IsLinux())
-        {
-            return new LinuxMemory();
-        }
-
-        throw new PlatformNotSupportedException("Hakmem has no memory layer for this operating system yet; Linux is supported.");
+        return isLinux
+            ? new LinuxMemory()
+            : throw new PlatformNotSupportedException("Hakmem has no memory layer for this operating system yet; Linux is supported.");
     }
 }
