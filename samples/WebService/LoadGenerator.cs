@@ -16,6 +16,8 @@ internal sealed class LoadGenerator(Rentals rentals) : IAsyncDisposable
     private const int MaxRows = 20_000;
     private const int SessionsPerWorker = 400;
     private const int SessionsPerStep = 40;
+    private const int LargeOneIn = 400;
+    private const int LargeShift = 21;
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(15);
 
     private readonly Lock _lock = new();
@@ -109,7 +111,8 @@ internal sealed class LoadGenerator(Rentals rentals) : IAsyncDisposable
     {
         for (int i = 0; i < SessionsPerStep; i++)
         {
-            int shift = random.Next(4, 18);
+            // Small ones for the most part, and now and then one above all size classes.
+            int shift = random.Next(LargeOneIn) == 0 ? LargeShift : random.Next(4, 18);
             IMemoryOwner<byte> session = rentals.Pool.Rent(random.Next(1 << shift, 2 << shift));
             session.Memory.Span.Fill(1);
             sessions.Enqueue(session);

@@ -53,7 +53,7 @@ function drawLines(canvas, points, series, spanMs) {
   }
 
   context.textBaseline = "alphabetic";
-  for (let seconds = 0; seconds <= spanMs / 1000; seconds += 30) {
+  for (let seconds = 0; seconds <= spanMs / 1000; seconds += spanMs > 60_000 ? 30 : 10) {
     context.textAlign = seconds === 0 ? "right" : "center";
     context.fillText(seconds === 0 ? "now" : `−${seconds} s`, x(now - seconds * 1000), height - 5);
   }

@@ -1,7 +1,8 @@
 "use strict";
 
 const POLL_MS = 500;
-const SPAN_MS = 120_000;
+const LONGEST_SPAN_MS = 120_000;
+const SHORTEST_SPAN_MS = 30_000;
 const TOP_CLASSES = 10;
 const LOAD_SECONDS = 60;
 
@@ -93,8 +94,11 @@ function draw() {
   const last = points[points.length - 1];
   fillLegend(byId("memory-legend"), MEMORY_LINES.map(line => ({ color: line.color, text: `${line.name} ${last[line.key].toFixed(1)} MiB`, isLine: true })));
   fillLegend(byId("rents-legend"), RENT_LINES.map(line => ({ color: line.color, text: `${line.name} ${formatCount(last[line.key])} /s`, isLine: true })));
-  drawLines(byId("memory-chart"), points, MEMORY_LINES, SPAN_MS);
-  drawLines(byId("rents-chart"), points, RENT_LINES, SPAN_MS);
+
+  // The axis grows with what there is to show.
+  const spanMs = Math.min(LONGEST_SPAN_MS, Math.max(SHORTEST_SPAN_MS, last.at - points[0].at));
+  drawLines(byId("memory-chart"), points, MEMORY_LINES, spanMs);
+  drawLines(byId("rents-chart"), points, RENT_LINES, spanMs);
   boxes = drawMap(byId("heap-map"), latest.superSlabs);
   const shown = latest.superSlabs.length;
   const kinds = kind => latest.superSlabs.filter(slab => slab.kind === kind).length;
@@ -114,7 +118,7 @@ function show(report) {
     rents: rate("rents"),
   };
   points.push(point);
-  while (points[0].at < report.atMs - SPAN_MS - POLL_MS) {
+  while (points[0].at < report.atMs - LONGEST_SPAN_MS - POLL_MS) {
     points.shift();
   }
 
