@@ -190,6 +190,8 @@ internal sealed unsafe class Heap
         return HeapCensus.Take(_arena, _superSlabs, _runs, _depots, s_classes, cached, _registry.Count);
     }
 
+    public HakmemHeapMap GetHeapMap() => HeapMapReader.Take(_arena, _superSlabs, s_classes);
+
     // Why an allocation of this many bytes failed.
     public OutOfMemoryException OutOfMemory(nuint byteCount)
     {

@@ -13,13 +13,14 @@ public sealed partial class LayerTests
 {
     // Bottom to top. Hakmem itself is the public surface, which lies on top of all of them.
     private static readonly string[] s_layers =
-        ["Compat", "Os", "SizeClasses", "Arenas", "Spans", "Depots", "ThreadCaches", "Diagnostics", "Allocators", "Buffers"];
+        ["Compat", "Os", "SizeClasses", "Arenas", "Spans", "Depots", "ThreadCaches", "Diagnostics", "Allocators", "Buffers", "Metrics"];
 
     // Plain values of the public surface that lower layers may know: settings, and what callers are told.
     private static readonly string[] s_publicValues =
     [
         "HakmemOptions", "PrefaultMode", "LazyZeroMode", "HugePageMode", "HardeningLevel",
         "HakmemStatistics", "SizeClassStatistics", "HakmemCorruptionException",
+        "HakmemHeapMap", "SuperSlabInfo", "SuperSlabKind", "UnitInfo", "UnitKind",
     ];
 
     [Fact]

@@ -1,0 +1,3 @@
+namespace Hakmem.WebService;
+
+internal sealed record UploadResult(long Bytes, string Sha256);
