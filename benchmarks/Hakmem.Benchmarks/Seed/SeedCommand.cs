@@ -91,7 +91,8 @@ internal static class SeedCommand
         string markdown = MarkdownWriter.Write(report);
         File.WriteAllText(Path.Combine(directory.FullName, "seed.md"), markdown);
         File.WriteAllText(Path.Combine(directory.FullName, "seed.html"), HtmlWriter.Write(report));
-        console.WriteLine(markdown);
+        // Not through the console's own layout, which would break the tables' rows at its width.
+        Console.Out.Write(markdown);
         console.WriteLine($"Written to {directory.FullName}: seed.md, seed.html, seed.json.");
     }
 }
