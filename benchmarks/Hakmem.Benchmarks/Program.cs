@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Hakmem.Benchmarks.Micro;
 using Hakmem.Benchmarks.Runner;
+using Hakmem.Benchmarks.Seed;
 
 namespace Hakmem.Benchmarks;
 
@@ -14,12 +15,17 @@ internal static class Program
             return RunOneCommand.Run(arguments);
         }
 
+        if (arguments is [SeedOneCommand.Name, ..])
+        {
+            return SeedOneCommand.Run(arguments);
+        }
+
         if (MicroCommand.Matches(arguments))
         {
             return MicroCommand.Run(arguments);
         }
 
-        RootCommand root = new("Benchmarks of the Hakmem allocator.") { WorkloadsCommand.Create(), ListCommand.Create(), MicroCommand.Create() };
+        RootCommand root = new("Benchmarks of the Hakmem allocator.") { WorkloadsCommand.Create(), SeedCommand.Create(), ListCommand.Create(), MicroCommand.Create() };
         return root.Parse(arguments.Length == 0 ? ["--help"] : arguments).Invoke();
     }
 }

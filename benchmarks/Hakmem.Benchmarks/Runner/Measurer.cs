@@ -80,8 +80,9 @@ internal sealed class Measurer
         };
     }
 
-    // Returns how many operations a timed round should have.
-    private long WarmUp()
+    /// <summary>Calls the workload until its final code is compiled.</summary>
+    /// <returns>How many operations a timed round should have.</returns>
+    public long WarmUp()
     {
         long small = Math.Max(1, _workload.Operations / WarmUpShare);
         for (int burst = 0; burst < WarmUpBursts; burst++)

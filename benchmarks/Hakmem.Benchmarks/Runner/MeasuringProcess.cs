@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Diagnostics;
 using System.IO;
 using System.Linq;
@@ -10,7 +11,7 @@ using Hakmem.Benchmarks.Workloads;
 
 namespace Hakmem.Benchmarks.Runner;
 
-/// <summary>Starts this program again to measure one workload with one subject (see <see cref="RunOneCommand"/>).</summary>
+/// <summary>Starts this program again to measure one workload with one subject (see <see cref="RunOneCommand"/> and <see cref="Seed.SeedOneCommand"/>).</summary>
 internal static class MeasuringProcess
 {
     private const string PreloadVariable = "LD_PRELOAD";
@@ -20,7 +21,22 @@ internal static class MeasuringProcess
     /// <exception cref="MeasuringFailedException">The process failed, hung or printed something else.</exception>
     public static Measurement Run(Workload workload, Subject subject, int rounds)
     {
-        using Process process = Process.Start(StartInfo(workload, subject, rounds))
+        Dictionary<string, string?> environment = [];
+        if (subject.PreloadPath is { } library)
+        {
+            environment.Add(PreloadVariable, library);
+        }
+
+        return Parse(Run(RunOneCommand.Arguments(workload, subject, rounds), environment));
+    }
+
+    /// <summary>Runs this program again and gives what it printed.</summary>
+    /// <param name="arguments">Its arguments.</param>
+    /// <param name="environment">Variables that it gets, or, where the value is null, does not get, besides this process's own.</param>
+    /// <exception cref="MeasuringFailedException">The process failed or hung.</exception>
+    public static string Run(IEnumerable<string> arguments, IReadOnlyDictionary<string, string?> environment)
+    {
+        using Process process = Process.Start(StartInfo(arguments, environment))
             ?? throw new MeasuringFailedException("the process did not start");
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         Task<string> errors = process.StandardError.ReadToEndAsync();
@@ -30,15 +46,12 @@ internal static class MeasuringProcess
             throw new MeasuringFailedException($"still running after {s_timeLimit.TotalSeconds:0} s");
         }
 
-        if (process.ExitCode != 0)
-        {
-            throw new MeasuringFailedException($"exit code {process.ExitCode}: {FirstLine(errors.Result)}");
-        }
-
-        return Parse(output.Result);
+        return process.ExitCode == 0
+            ? output.Result
+            : throw new MeasuringFailedException($"exit code {process.ExitCode}: {FirstLine(errors.Result)}");
     }
 
-    private static ProcessStartInfo StartInfo(Workload workload, Subject subject, int rounds)
+    private static ProcessStartInfo StartInfo(IEnumerable<string> arguments, IReadOnlyDictionary<string, string?> environment)
     {
         string program = Environment.ProcessPath
             ?? throw new MeasuringFailedException("this program's own path is unknown");
@@ -54,14 +67,14 @@ internal static class MeasuringProcess
             start.ArgumentList.Add(Assembly.GetExecutingAssembly().Location);
         }
 
-        foreach (string argument in RunOneCommand.Arguments(workload, subject, rounds))
+        foreach (string argument in arguments)
         {
             start.ArgumentList.Add(argument);
         }
 
-        if (subject.PreloadPath is { } library)
+        foreach ((string name, string? value) in environment)
         {
-            start.Environment[PreloadVariable] = library;
+            start.Environment[name] = value;
         }
 
         return start;

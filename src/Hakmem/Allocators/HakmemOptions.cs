@@ -7,7 +7,8 @@ namespace Hakmem;
 
 /// <summary>
 /// How a heap behaves. For each value: what the initialiser was given wins over the AppContext setting <c>Hakmem.X</c>, which
-/// wins over the environment variable named at the value, which wins over the default. Immutable, hence thread-safe.
+/// wins over the environment variable named first at the value, which wins over the one named second (the original HAKMEM's name), which
+/// wins over the default. Immutable, hence thread-safe.
 /// </summary>
 /// <exception cref="InvalidOperationException">Reading a value throws it when the AppContext setting or environment variable cannot be understood; the message names it.</exception>
 public sealed record HakmemOptions
@@ -23,24 +24,33 @@ public sealed record HakmemOptions
     private readonly TimeSpan? _purgeDelay;
     private readonly HardeningLevel? _hardening;
 
-    /// <summary>Whether committed memory is populated at once. <c>HAKMEM_PREFAULT</c>; default <see cref="PrefaultMode.None"/>.</summary>
+    /// <summary>
+    /// Whether committed memory is populated at once. <c>HAKMEM_PREFAULT</c>, or <c>HAKMEM_SS_PREFAULT</c> (0, 1 for
+    /// <see cref="PrefaultMode.WillNeed"/>, or a name); default <see cref="PrefaultMode.None"/>.
+    /// </summary>
     public PrefaultMode Prefault
     {
-        get => _prefault ?? HakmemSettings.ReadEnum(nameof(Prefault), "HAKMEM_PREFAULT", PrefaultMode.None);
+        get => _prefault ?? HakmemSettings.ReadEnum<PrefaultMode>(nameof(Prefault), "HAKMEM_PREFAULT") ?? OriginalSwitches.Prefault ?? PrefaultMode.None;
         init => _prefault = value;
     }
 
-    /// <summary>When memory that has become empty is discarded. <c>HAKMEM_LAZY_ZERO</c>; default <see cref="LazyZeroMode.Deferred"/>.</summary>
+    /// <summary>
+    /// When memory that has become empty is discarded. <c>HAKMEM_LAZY_ZERO</c>, or <c>HAKMEM_SS_LAZY_ZERO</c> (0 for
+    /// <see cref="LazyZeroMode.Off"/>, 1 for <see cref="LazyZeroMode.Immediate"/>, or a name); default <see cref="LazyZeroMode.Deferred"/>.
+    /// </summary>
     public LazyZeroMode LazyZero
     {
-        get => _lazyZero ?? HakmemSettings.ReadEnum(nameof(LazyZero), "HAKMEM_LAZY_ZERO", LazyZeroMode.Deferred);
+        get => _lazyZero ?? HakmemSettings.ReadEnum<LazyZeroMode>(nameof(LazyZero), "HAKMEM_LAZY_ZERO") ?? OriginalSwitches.LazyZero ?? LazyZeroMode.Deferred;
         init => _lazyZero = value;
     }
 
-    /// <summary>What the kernel is told about huge pages. <c>HAKMEM_HUGE_PAGES</c>; default <see cref="HugePageMode.Default"/>.</summary>
+    /// <summary>
+    /// What the kernel is told about huge pages. <c>HAKMEM_HUGE_PAGES</c>, or <c>HAKMEM_THP</c> (off, auto, on); default
+    /// <see cref="HugePageMode.Default"/>.
+    /// </summary>
     public HugePageMode HugePages
     {
-        get => _hugePages ?? HakmemSettings.ReadEnum(nameof(HugePages), "HAKMEM_HUGE_PAGES", HugePageMode.Default);
+        get => _hugePages ?? HakmemSettings.ReadEnum<HugePageMode>(nameof(HugePages), "HAKMEM_HUGE_PAGES") ?? OriginalSwitches.HugePages ?? HugePageMode.Default;
         init => _hugePages = value;
     }
 
@@ -50,7 +60,7 @@ public sealed record HakmemOptions
     /// </summary>
     public long MaxBytes
     {
-        get => _maxBytes ?? HakmemSettings.ReadInt64(nameof(MaxBytes), "HAKMEM_MAX_BYTES", 0L);
+        get => _maxBytes ?? HakmemSettings.ReadInt64(nameof(MaxBytes), "HAKMEM_MAX_BYTES") ?? 0L;
         init => _maxBytes = value;
     }
 
@@ -60,31 +70,37 @@ public sealed record HakmemOptions
     /// </summary>
     public long ThreadCacheBytes
     {
-        get => _threadCacheBytes ?? HakmemSettings.ReadInt64(nameof(ThreadCacheBytes), "HAKMEM_THREAD_CACHE_BYTES", 8L << 20);
+        get => _threadCacheBytes ?? HakmemSettings.ReadInt64(nameof(ThreadCacheBytes), "HAKMEM_THREAD_CACHE_BYTES") ?? (8L << 20);
         init => _threadCacheBytes = value;
     }
 
-    /// <summary>How many empty SuperSlabs are kept for reuse, from 0. <c>HAKMEM_SUPERSLAB_CACHE_COUNT</c>; default 256.</summary>
+    /// <summary>
+    /// How many empty SuperSlabs are kept for reuse, from 0. <c>HAKMEM_SUPERSLAB_CACHE_COUNT</c>, or <c>HAKMEM_SUPERSLAB_MAX_CACHED</c>;
+    /// default 256.
+    /// </summary>
     public int SuperSlabCacheCount
     {
-        get => _superSlabCacheCount ?? HakmemSettings.ReadInt32(nameof(SuperSlabCacheCount), "HAKMEM_SUPERSLAB_CACHE_COUNT", 256);
+        get => _superSlabCacheCount ?? HakmemSettings.ReadInt32(nameof(SuperSlabCacheCount), "HAKMEM_SUPERSLAB_CACHE_COUNT") ?? OriginalSwitches.MaxCached ?? 256;
         init => _superSlabCacheCount = value;
     }
 
-    /// <summary>How many bytes of empty SuperSlabs are kept for reuse, from 0. <c>HAKMEM_SUPERSLAB_CACHE_BYTES</c>; default 512 MiB.</summary>
+    /// <summary>
+    /// How many bytes of empty SuperSlabs are kept for reuse, from 0. <c>HAKMEM_SUPERSLAB_CACHE_BYTES</c>, or
+    /// <c>HAKMEM_SUPERSLAB_MAX_MEMORY_MB</c> (units of 1048576 bytes); default 512 MiB.
+    /// </summary>
     public long SuperSlabCacheBytes
     {
-        get => _superSlabCacheBytes ?? HakmemSettings.ReadInt64(nameof(SuperSlabCacheBytes), "HAKMEM_SUPERSLAB_CACHE_BYTES", 512L << 20);
+        get => _superSlabCacheBytes ?? HakmemSettings.ReadInt64(nameof(SuperSlabCacheBytes), "HAKMEM_SUPERSLAB_CACHE_BYTES") ?? OriginalSwitches.MaxMemoryBytes ?? (512L << 20);
         init => _superSlabCacheBytes = value;
     }
 
     /// <summary>
     /// How long an empty SuperSlab is kept for reuse before its address range is given back, from zero.
-    /// <c>HAKMEM_SUPERSLAB_CACHE_TTL</c> (milliseconds or <c>hh:mm:ss</c>); default 10 s.
+    /// <c>HAKMEM_SUPERSLAB_CACHE_TTL</c> (milliseconds or <c>hh:mm:ss</c>), or <c>HAKMEM_SUPERSLAB_TTL_SEC</c> (seconds); default 10 s.
     /// </summary>
     public TimeSpan SuperSlabCacheTtl
     {
-        get => _superSlabCacheTtl ?? HakmemSettings.ReadTimeSpan(nameof(SuperSlabCacheTtl), "HAKMEM_SUPERSLAB_CACHE_TTL", TimeSpan.FromSeconds(10));
+        get => _superSlabCacheTtl ?? HakmemSettings.ReadTimeSpan(nameof(SuperSlabCacheTtl), "HAKMEM_SUPERSLAB_CACHE_TTL") ?? OriginalSwitches.TimeToLive ?? TimeSpan.FromSeconds(10);
         init => _superSlabCacheTtl = value;
     }
 
@@ -94,14 +110,14 @@ public sealed record HakmemOptions
     /// </summary>
     public TimeSpan PurgeDelay
     {
-        get => _purgeDelay ?? HakmemSettings.ReadTimeSpan(nameof(PurgeDelay), "HAKMEM_PURGE_DELAY", TimeSpan.FromSeconds(1));
+        get => _purgeDelay ?? HakmemSettings.ReadTimeSpan(nameof(PurgeDelay), "HAKMEM_PURGE_DELAY") ?? TimeSpan.FromSeconds(1);
         init => _purgeDelay = value;
     }
 
     /// <summary>How much misuse is caught. <c>HAKMEM_HARDENING</c>; default <see cref="HardeningLevel.Standard"/>.</summary>
     public HardeningLevel Hardening
     {
-        get => _hardening ?? HakmemSettings.ReadEnum(nameof(Hardening), "HAKMEM_HARDENING", HardeningLevel.Standard);
+        get => _hardening ?? HakmemSettings.ReadEnum<HardeningLevel>(nameof(Hardening), "HAKMEM_HARDENING") ?? HardeningLevel.Standard;
         init => _hardening = value;
     }
 

@@ -4,19 +4,20 @@ using System.Globalization;
 namespace Hakmem.Allocators;
 
 // Settings from outside the program: AppContext (runtimeconfig.json) first, then the environment. Text that cannot be understood is an
-// error that names its source: a limit that silently is none would be found out at the worst time.
+// error that names its source: a limit that silently is none would be found out at the worst time. Each reader gives null where there is
+// no setting; a setting that another one overrides is not read, and so is not an error.
 //
 // Where there is no setting, which is nearly always, nothing here uses a generic method of the framework that would have to be
 // compiled first: this runs before a process's first allocation.
 internal static class HakmemSettings
 {
-    public static T ReadEnum<T>(string name, string variable, T fallback)
+    public static T? ReadEnum<T>(string name, string variable)
         where T : struct, Enum
     {
         string? text = Find(name, variable, out string source);
         if (text is null)
         {
-            return fallback;
+            return null;
         }
 
         return Enum.TryParse(text, ignoreCase: true, out T value) && Enum.IsDefined(value)
@@ -24,12 +25,12 @@ internal static class HakmemSettings
             : throw NotUnderstood(source, text, "none of " + string.Join(", ", Enum.GetNames<T>()));
     }
 
-    public static long ReadInt64(string name, string variable, long fallback)
+    public static long? ReadInt64(string name, string variable)
     {
         string? text = Find(name, variable, out string source);
         if (text is null)
         {
-            return fallback;
+            return null;
         }
 
         return long.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out long value)
@@ -37,12 +38,12 @@ internal static class HakmemSettings
             : throw NotUnderstood(source, text, "not a whole number in range");
     }
 
-    public static int ReadInt32(string name, string variable, int fallback)
+    public static int? ReadInt32(string name, string variable)
     {
         string? text = Find(name, variable, out string source);
         if (text is null)
         {
-            return fallback;
+            return null;
         }
 
         return int.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out int value)
@@ -51,12 +52,12 @@ internal static class HakmemSettings
     }
 
     // Milliseconds, or hh:mm:ss. (TimeSpan.Parse alone would take "10" for ten days.)
-    public static TimeSpan ReadTimeSpan(string name, string variable, TimeSpan fallback)
+    public static TimeSpan? ReadTimeSpan(string name, string variable)
     {
         string? text = Find(name, variable, out string source);
         if (text is null)
         {
-            return fallback;
+            return null;
         }
 
         bool isSpan = text.Contains(':', StringComparison.Ordinal);
@@ -70,20 +71,29 @@ internal static class HakmemSettings
             : throw NotUnderstood(source, text, "neither milliseconds nor hh:mm:ss");
     }
 
-    private static string? Find(string name, string variable, out string source)
+    // An environment variable's text without the space around it; null if it is not set or empty.
+    public static string? FindVariable(string variable)
     {
-        string key = "Hakmem." + name;
-        source = "AppContext setting " + key;
-        string? text = Convert.ToString(AppContext.GetData(key), CultureInfo.InvariantCulture)?.Trim();
-        if (string.IsNullOrEmpty(text))
-        {
-            source = "environment variable " + variable;
-            text = Environment.GetEnvironmentVariable(variable)?.Trim();
-        }
-
+        string? text = Environment.GetEnvironmentVariable(variable)?.Trim();
         return string.IsNullOrEmpty(text) ? null : text;
     }
 
-    private static InvalidOperationException NotUnderstood(string source, string text, string finding) =>
+    public static string SourceOf(string variable) => "environment variable " + variable;
+
+    public static InvalidOperationException NotUnderstood(string source, string text, string finding) =>
         new($"The {source} is '{text}', which is {finding}.");
+
+    private static string? Find(string name, string variable, out string source)
+    {
+        string key = "Hakmem." + name;
+        string? text = Convert.ToString(AppContext.GetData(key), CultureInfo.InvariantCulture)?.Trim();
+        if (!string.IsNullOrEmpty(text))
+        {
+            source = "AppContext setting " + key;
+            return text;
+        }
+
+        source = SourceOf(variable);
+        return FindVariable(variable);
+    }
 }

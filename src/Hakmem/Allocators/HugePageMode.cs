@@ -9,6 +9,9 @@ public enum HugePageMode
     /// <summary>Small pages only (<c>MADV_NOHUGEPAGE</c>).</summary>
     Never = 1,
 
-    /// <summary>Huge pages where the kernel has them (<c>MADV_HUGEPAGE</c>). Fewer faults and TLB misses, more resident memory.</summary>
+    /// <summary>
+    /// Huge pages where the kernel has them (<c>MADV_HUGEPAGE</c>). Fewer faults and TLB misses, more resident memory: a SuperSlab of 2 MiB
+    /// is then given back as a whole or not at all, so that <see cref="IHakmemAllocator.Trim"/> leaves those that are partly in use.
+    /// </summary>
     Always = 2,
 }

@@ -6,5 +6,5 @@ namespace Hakmem.Allocators;
 // The arena that all heaps of the process share, reserved when the first heap is made.
 internal static class ProcessArena
 {
-    public static Arena Instance { get; } = new(OsMemory.CreateForCurrentSystem());
+    public static Arena Instance { get; } = new(OsMemory.CreateForThisProcess());
 }

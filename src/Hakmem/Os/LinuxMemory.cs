@@ -65,8 +65,8 @@ internal sealed unsafe class LinuxMemory : OsMemory
 
         for (nuint offset = 0; offset < bytes; offset += PageSize)
         {
-            // A volatile write that keeps the value: the page may already hold data.
-            Volatile.Write(ref address[offset], Volatile.Read(ref address[offset]));
+            // One write that keeps what is there. Reading first would be a fault of its own, which maps the page of zeros.
+            Interlocked.Or(ref *(int*)(address + offset), 0);
         }
 
         return true;

@@ -12,6 +12,10 @@ namespace Hakmem.Os;
 // All members are thread-safe.
 internal abstract unsafe class OsMemory
 {
+    // What a measuring program puts between the process's arena and the system, to count calls; null in every other program. Set before the
+    // first heap is made, on the thread that makes it, and read once, there.
+    public static Func<OsMemory, OsMemory>? Decorator { get; set; }
+
     // The size of a page in bytes: a power of two, 4 KiB to 64 KiB on the systems supported.
     public abstract nuint PageSize { get; }
 
@@ -42,6 +46,13 @@ internal abstract unsafe class OsMemory
     // Moves the pages of one committed range to another of the same size without copying: afterwards the target holds the
     // contents and the source is committed and zero.
     public abstract bool TryMove(byte* source, byte* target, nuint bytes);
+
+    // What the process's arena gets its memory from. Throws as CreateForCurrentSystem does.
+    public static OsMemory CreateForThisProcess()
+    {
+        OsMemory memory = CreateForCurrentSystem();
+        return Decorator is null ? memory : Decorator(memory);
+    }
 
     // The implementation for the system this process runs on.
     // Throws PlatformNotSupportedException where there is none.

@@ -33,6 +33,9 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
 
     public int GrowthCount => _growthCount;
 
+    // Whether a SuperSlab is discarded as a whole or not at all: a hole in a huge page breaks it into small ones.
+    public bool KeepsHugePages => limits.HugePages == HugePageMode.Always;
+
     public int OwnedCount => _owned.Count;
 
     public int CachedCount => _empty.Set.Count;

@@ -106,9 +106,14 @@ internal sealed unsafe class UnitAllocator
     // Takes a SuperSlab that one run of units fills out of this allocator's books. Under the lock.
     public void Surrender(int slab) => Unlist(slab);
 
-    // Discards the dirty free units of partly used SuperSlabs. Under the lock.
+    // Discards the dirty free units of partly used SuperSlabs, unless that would break huge pages. Under the lock.
     public void DiscardFreeUnits()
     {
+        if (_cache.KeepsHugePages)
+        {
+            return;
+        }
+
         for (int slab = _cache.NextOwned(0); slab >= 0; slab = _cache.NextOwned(slab + 1))
         {
             SuperSlabHeader* header = _arena.Slab(slab);

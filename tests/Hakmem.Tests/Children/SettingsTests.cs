@@ -81,12 +81,68 @@ public sealed class SettingsTests
     }
 
     [Theory]
+    [InlineData("HAKMEM_SS_PREFAULT", "0", "Prefault", (long)PrefaultMode.None)]
+    [InlineData("HAKMEM_SS_PREFAULT", "1", "Prefault", (long)PrefaultMode.WillNeed)]
+    [InlineData("HAKMEM_SS_PREFAULT", "populate", "Prefault", (long)PrefaultMode.Populate)]
+    [InlineData("HAKMEM_SS_PREFAULT", " Touch ", "Prefault", (long)PrefaultMode.Touch)]
+    [InlineData("HAKMEM_SS_LAZY_ZERO", "0", "LazyZero", (long)LazyZeroMode.Off)]
+    [InlineData("HAKMEM_SS_LAZY_ZERO", "1", "LazyZero", (long)LazyZeroMode.Immediate)]
+    [InlineData("HAKMEM_SS_LAZY_ZERO", "deferred", "LazyZero", (long)LazyZeroMode.Deferred)]
+    [InlineData("HAKMEM_THP", "off", "HugePages", (long)HugePageMode.Never)]
+    [InlineData("HAKMEM_THP", "auto", "HugePages", (long)HugePageMode.Default)]
+    [InlineData("HAKMEM_THP", "ON", "HugePages", (long)HugePageMode.Always)]
+    [InlineData("HAKMEM_SUPERSLAB_MAX_CACHED", "12", "SuperSlabCacheCount", 12)]
+    [InlineData("HAKMEM_SUPERSLAB_MAX_MEMORY_MB", "3", "SuperSlabCacheBytes", 3 << 20)]
+    [InlineData("HAKMEM_SUPERSLAB_TTL_SEC", "60", "SuperSlabCacheTtl", 60_000)]
+    public void TheOriginalsNamesAreUnderstood(string variable, string value, string option, long expected)
+    {
+        ChildResult child = ChildProcess.Run(ChildScenarios.Settings, environment: new Dictionary<string, string> { [variable] = value });
+        child.AssertSucceeded();
+        Assert.Equal(expected, child.Figure(option));
+    }
+
+    // What is overridden is not read, so that nonsense in it does no harm.
+    [Fact]
+    public void OwnNamesWinOverTheOriginals()
+    {
+        ChildResult child = ChildProcess.Run(ChildScenarios.Settings, ["Prefault=Touch"], new Dictionary<string, string>
+        {
+            ["HAKMEM_SS_PREFAULT"] = "nonsense",
+            ["HAKMEM_LAZY_ZERO"] = "Deferred",
+            ["HAKMEM_SS_LAZY_ZERO"] = "0",
+            ["HAKMEM_HUGE_PAGES"] = "Never",
+            ["HAKMEM_THP"] = "on",
+            ["HAKMEM_SUPERSLAB_CACHE_COUNT"] = "5",
+            ["HAKMEM_SUPERSLAB_MAX_CACHED"] = "6",
+            ["HAKMEM_SUPERSLAB_CACHE_BYTES"] = "7",
+            ["HAKMEM_SUPERSLAB_MAX_MEMORY_MB"] = "8",
+            ["HAKMEM_SUPERSLAB_CACHE_TTL"] = "9",
+            ["HAKMEM_SUPERSLAB_TTL_SEC"] = "10",
+        });
+        child.AssertSucceeded();
+        Assert.Equal((long)PrefaultMode.Touch, child.Figure("Prefault"));
+        Assert.Equal((long)LazyZeroMode.Deferred, child.Figure("LazyZero"));
+        Assert.Equal((long)HugePageMode.Never, child.Figure("HugePages"));
+        Assert.Equal(5, child.Figure("SuperSlabCacheCount"));
+        Assert.Equal(7, child.Figure("SuperSlabCacheBytes"));
+        Assert.Equal(9, child.Figure("SuperSlabCacheTtl"));
+    }
+
+    [Theory]
     [InlineData("HAKMEM_MAX_BYTES", "64M")]
     [InlineData("HAKMEM_MAX_BYTES", "99999999999999999999")]
     [InlineData("HAKMEM_PREFAULT", "yes")]
     [InlineData("HAKMEM_LAZY_ZERO", "7")]
     [InlineData("HAKMEM_SUPERSLAB_CACHE_COUNT", "3000000000")]
     [InlineData("HAKMEM_PURGE_DELAY", "-5")]
+    [InlineData("HAKMEM_SS_PREFAULT", "2")]
+    [InlineData("HAKMEM_SS_LAZY_ZERO", "yes")]
+    [InlineData("HAKMEM_THP", "madvise")]
+    [InlineData("HAKMEM_SUPERSLAB_MAX_CACHED", "-1")]
+    [InlineData("HAKMEM_SUPERSLAB_MAX_CACHED", "2147483648")]
+    [InlineData("HAKMEM_SUPERSLAB_MAX_MEMORY_MB", "1.5")]
+    [InlineData("HAKMEM_SUPERSLAB_MAX_MEMORY_MB", "9999999999999")]
+    [InlineData("HAKMEM_SUPERSLAB_TTL_SEC", "10s")]
     public void ASettingThatCannotBeUnderstoodIsAnErrorThatNamesIt(string variable, string value)
     {
         ChildResult child = ChildProcess.Run(ChildScenarios.Settings, environment: new Dictionary<string, string> { [variable] = value });

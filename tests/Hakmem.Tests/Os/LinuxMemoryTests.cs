@@ -130,6 +130,17 @@ public sealed unsafe class LinuxMemoryTests : IDisposable
         Pattern.VerifyZero(_range, _bytes);
     }
 
+    // Reading a page before writing to it would be two faults.
+    [Fact]
+    public void TouchIsOneFaultAPage()
+    {
+        Assert.True(_os.TryCommit(_range, _bytes));
+        _os.TryPrefault(_range, Page, PrefaultMode.Touch);
+        long before = Residency.MinorFaultsOfThisThread;
+        _os.TryPrefault(_range, _bytes, PrefaultMode.Touch);
+        Assert.InRange(Residency.MinorFaultsOfThisThread - before, 1, (2 * Pages) - (Pages / 4));
+    }
+
     [Fact]
     public void WillNeedIsAcceptedWhateverItDoes()
     {

@@ -117,6 +117,29 @@ public sealed unsafe class UnitAllocatorTests : IDisposable
         Assert.Equal(3, _layer.Os.Calls.Count);
     }
 
+    // A hole would break the huge page: the SuperSlab is discarded when it is empty, as a whole.
+    [Fact]
+    public void WithHugePagesASuperSlabInUseIsLeftWhole()
+    {
+        using SpanLayer layer = new(SpanLayer.Options with { HugePages = HugePageMode.Always, LazyZero = LazyZeroMode.Immediate });
+        Assert.True(layer.Units.TryAllocate(3, isGrowable: false, out int first, out _));
+        Assert.True(layer.Units.TryAllocate(2, isGrowable: false, out int second, out _));
+        layer.Units.Free(first, 3);
+        lock (layer.Cache.SyncRoot)
+        {
+            layer.Units.DiscardFreeUnits();
+        }
+
+        Assert.Equal(0, layer.Os.CountOf(OsCall.Discard));
+        Assert.True(layer.Units.TryAllocate(3, isGrowable: false, out _, out bool isFresh));
+        Assert.False(isFresh);
+        layer.Units.Free(first, 3);
+        layer.Units.Free(second, 2);
+        Assert.Equal(
+            new OsCallRecord(OsCall.Discard, (nuint)layer.Test.AddressOf(0), Geometry.SlabBytes, true),
+            Assert.Single(layer.Os.Calls, call => call.Kind == OsCall.Discard));
+    }
+
     [Fact]
     public void ARefusedDiscardLeavesUnitsStale()
     {

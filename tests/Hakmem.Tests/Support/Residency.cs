@@ -8,6 +8,20 @@ internal static unsafe class Residency
 {
     private const ulong PresentBit = 1UL << 63;
 
+    // Field 10 of /proc/thread-self/stat, counted from one; what follows the command's closing parenthesis starts at field 3.
+    private const int MinorFaultsField = 10 - 3;
+
+    // Page faults of the calling thread so far that needed no disk.
+    public static long MinorFaultsOfThisThread
+    {
+        get
+        {
+            string stat = File.ReadAllText("/proc/thread-self/stat");
+            string count = stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[MinorFaultsField];
+            return long.Parse(count, System.Globalization.CultureInfo.InvariantCulture);
+        }
+    }
+
     // How many bytes of a range have physical pages behind them (/proc/self/pagemap, one 8-byte entry for each page).
     public static long BytesIn(void* address, nuint bytes)
     {
