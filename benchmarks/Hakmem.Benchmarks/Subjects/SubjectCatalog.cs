@@ -17,6 +17,8 @@ internal static class SubjectCatalog
         new ScopedBufferSubject("hakmem-buffer", "NativeBuffer<byte>, in nested using scopes"),
         new BufferSubject<PooledOwnerBuffer<NativeMemoryPoolSource>>(
             "hakmem-pool", SubjectRole.Ours, "NativeMemoryPool.Shared, an owner object a rental"),
+        new BufferSubject<PooledOwnerBuffer<RecyclingMemoryPoolSource>>(
+            "hakmem-pool-recycled", SubjectRole.Ours, "NativeMemoryPool with RecycleOwners, no garbage"),
         new AllocatorSubject<NativeMemorySubject>(
             "nativememory", SubjectRole.Peer, "NativeMemory: the C library's malloc"),
         new AllocatorSubject<MimallocSubject>(
