@@ -2,6 +2,7 @@ using System;
 using System.Buffers;
 using System.Collections.Generic;
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Threading;
 
@@ -111,11 +112,10 @@ public class NativeMemoryPool<T> : MemoryPool<T>
     /// <exception cref="OutOfMemoryException">There is no room, or the pool's <see cref="NativeMemoryPoolOptions.MaxBytes"/> would be exceeded.</exception>
     public override unsafe IMemoryOwner<T> Rent(int minBufferSize = -1)
     {
-        ObjectDisposedException.ThrowIf(_isDisposed, this);
         int length = minBufferSize == -1 ? _options.DefaultBufferSize : minBufferSize;
-        if ((uint)length > (uint)_maxLength)
+        if (_isDisposed || (uint)length > (uint)_maxLength)
         {
-            throw new ArgumentOutOfRangeException(nameof(minBufferSize), minBufferSize, $"The size must be from -1 to {_maxLength}.");
+            ThrowCannotRent(minBufferSize);
         }
 
         // The owner first and the block second: an owner that gets none is only garbage.
@@ -179,7 +179,14 @@ public class NativeMemoryPool<T> : MemoryPool<T>
             ((TrackedMemoryOwner<T>)owner).EndTracking();
         }
 
-        NativeBlock.Release(_allocator, block);
+        try
+        {
+            _allocator.Free(block);
+        }
+        catch (ObjectDisposedException)
+        {
+            // The heap was disposed before this rental, and took the block with it.
+        }
     }
 
     // An owner was disposed that is not rented. With fresh owners that is the harmless second disposal of `using` and the like.
@@ -238,6 +245,13 @@ public class NativeMemoryPool<T> : MemoryPool<T>
         {
             _isDisposed = true;
         }
+    }
+
+    [DoesNotReturn]
+    private void ThrowCannotRent(int minBufferSize)
+    {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        throw new ArgumentOutOfRangeException(nameof(minBufferSize), minBufferSize, $"The size must be from -1 to {_maxLength}.");
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -32,7 +32,7 @@ internal sealed class RentalShard<T>(NativeMemoryPool<T> pool)
     private long _rentedBytes;
 
     // The shard's thread only. Positions count up for ever; their low bits are the place in the ring.
-    private NativeMemoryOwner<T>[]? _ring;
+    private Place[]? _ring;
     private uint _taken;
     private uint _put;
 
@@ -78,17 +78,17 @@ internal sealed class RentalShard<T>(NativeMemoryPool<T> pool)
 
     // An owner that has been idle for long enough, or null.
     public NativeMemoryOwner<T>? TakeIdle() =>
-        _put - _taken > QuarantineCount ? _ring![_taken++ % RingSize] : TakeSpilled();
+        _put - _taken > QuarantineCount ? _ring![_taken++ % RingSize].Owner : TakeSpilled();
 
     public void PutIdle(NativeMemoryOwner<T> owner)
     {
-        NativeMemoryOwner<T>[] ring = _ring ??= new NativeMemoryOwner<T>[RingSize];
+        Place[] ring = _ring ??= new Place[RingSize];
         if (_put - _taken == RingSize)
         {
             Spill(ring);
         }
 
-        ring[_put++ % RingSize] = owner;
+        ring[_put++ % RingSize].Owner = owner;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -104,7 +104,7 @@ internal sealed class RentalShard<T>(NativeMemoryPool<T> pool)
     [MethodImpl(MethodImplOptions.NoInlining)]
     private NativeMemoryOwner<T>? TakeSpilled()
     {
-        NativeMemoryOwner<T>[] ring = _ring ??= new NativeMemoryOwner<T>[RingSize];
+        Place[] ring = _ring ??= new Place[RingSize];
         lock (pool.SpilledOwners)
         {
             if (!pool.SpilledOwners.TryDequeue(out NativeMemoryOwner<T>? first))
@@ -114,7 +114,7 @@ internal sealed class RentalShard<T>(NativeMemoryPool<T> pool)
 
             for (int i = 1; i < BatchSize && pool.SpilledOwners.TryDequeue(out NativeMemoryOwner<T>? next); i++)
             {
-                ring[_put++ % RingSize] = next;
+                ring[_put++ % RingSize].Owner = next;
             }
 
             return first;
@@ -123,14 +123,20 @@ internal sealed class RentalShard<T>(NativeMemoryPool<T> pool)
 
     // Makes room in a full ring by giving the oldest to whichever thread needs them.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void Spill(NativeMemoryOwner<T>[] ring)
+    private void Spill(Place[] ring)
     {
         lock (pool.SpilledOwners)
         {
             for (int i = 0; i < BatchSize; i++)
             {
-                pool.SpilledOwners.Enqueue(ring[_taken++ % RingSize]);
+                pool.SpilledOwners.Enqueue(ring[_taken++ % RingSize].Owner);
             }
         }
+    }
+
+    // An array of structs is stored to without the check that an array of a class with subclasses needs.
+    private struct Place
+    {
+        public NativeMemoryOwner<T> Owner;
     }
 }
