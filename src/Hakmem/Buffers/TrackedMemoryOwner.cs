@@ -27,7 +27,7 @@ internal sealed class TrackedMemoryOwner<T>(NativeMemoryPool<T> pool) : NativeMe
     public void EndTracking() => GC.SuppressFinalize(this);
 #pragma warning restore CA1816
 
-    // To be called by the method that Rent calls: the stack begins with whoever called Rent.
+    // Called by Rent: the stack begins with whoever called that.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public void CaptureStack() => _rentalStack = new StackTrace(skipFrames: 3, fNeedFileInfo: true);
+    public void CaptureStack() => _rentalStack = new StackTrace(skipFrames: 2, fNeedFileInfo: true);
 }
