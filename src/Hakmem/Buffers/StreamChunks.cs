@@ -103,7 +103,13 @@ internal sealed unsafe class StreamChunks(HakmemAllocator allocator, int chunkBy
 
     private void Grow(long capacity, long clearTo)
     {
-        int needed = checked((int)((capacity + chunkBytes - 1) >> _shift));
+        long count = (capacity + chunkBytes - 1) >> _shift;
+        if (count > Array.MaxLength)
+        {
+            throw new OutOfMemoryException($"A stream of {capacity} bytes would have {count} chunks of {chunkBytes}: {Array.MaxLength} are the most.");
+        }
+
+        int needed = (int)count;
         if (needed > _blocks.Length)
         {
             // Each array may be longer than the count: one that was resized before the other failed does no harm.
