@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.IO;
 using System.Linq;
 
 namespace Hakmem.Benchmarks.Subjects;
@@ -32,6 +33,10 @@ internal static class SubjectCatalog
         new BufferSubject<NewArrayBuffer>("new-array", SubjectRole.Peer, "new byte[], left to the garbage collector"),
         new BufferSubject<PooledOwnerBuffer<DotNextPoolSource>>(
             "dotnext-pool", SubjectRole.Peer, "DotNext.Unsafe's UnmanagedMemoryPool<byte>"),
+        new StreamSubject("hakmem-stream", SubjectRole.Ours, "NativeMemoryStream", () => new NativeMemoryStream()),
+        new StreamSubject("memorystream", SubjectRole.Peer, "MemoryStream", () => new MemoryStream()),
+        new StreamSubject(
+            "recyclablestream", SubjectRole.Peer, "Microsoft.IO.RecyclableMemoryStream, with its manager's defaults", RecyclableStreams.Create),
         new AllocatorSubject<NullSubject>("null", SubjectRole.Baseline, "the empty loop: one fixed address for every block"),
     ];
 
