@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.IO;
 using System.Linq;
 
 namespace Hakmem.Benchmarks.Subjects;
@@ -17,6 +18,8 @@ internal static class SubjectCatalog
         new ScopedBufferSubject("hakmem-buffer", "NativeBuffer<byte>, in nested using scopes"),
         new BufferSubject<PooledOwnerBuffer<NativeMemoryPoolSource>>(
             "hakmem-pool", SubjectRole.Ours, "NativeMemoryPool.Shared, an owner object a rental"),
+        new BufferSubject<PooledOwnerBuffer<RecyclingMemoryPoolSource>>(
+            "hakmem-pool-recycled", SubjectRole.Ours, "NativeMemoryPool with RecycleOwners, no garbage"),
         new AllocatorSubject<NativeMemorySubject>(
             "nativememory", SubjectRole.Peer, "NativeMemory: the C library's malloc"),
         new AllocatorSubject<MimallocSubject>(
@@ -30,6 +33,10 @@ internal static class SubjectCatalog
         new BufferSubject<NewArrayBuffer>("new-array", SubjectRole.Peer, "new byte[], left to the garbage collector"),
         new BufferSubject<PooledOwnerBuffer<DotNextPoolSource>>(
             "dotnext-pool", SubjectRole.Peer, "DotNext.Unsafe's UnmanagedMemoryPool<byte>"),
+        new StreamSubject("hakmem-stream", SubjectRole.Ours, "NativeMemoryStream", () => new NativeMemoryStream()),
+        new StreamSubject("memorystream", SubjectRole.Peer, "MemoryStream", () => new MemoryStream()),
+        new StreamSubject(
+            "recyclablestream", SubjectRole.Peer, "Microsoft.IO.RecyclableMemoryStream, with its manager's defaults", RecyclableStreams.Create),
         new AllocatorSubject<NullSubject>("null", SubjectRole.Baseline, "the empty loop: one fixed address for every block"),
     ];
 

@@ -118,6 +118,20 @@ internal static class WorkloadCatalog
             Operation = Rental,
             Operations = 5_000_000,
         },
+        new StreamWorkload("stream", streamBytes: 64 << 20, pieceBytes: 4 << 10)
+        {
+            Definition = "a stream in memory written to 64 MiB, 4 KiB at a time, and disposed",
+            Exposes = "growth: copying and clearing, or chunks",
+            Operation = "64 MiB",
+            Operations = 20,
+        },
+        new StreamWorkload("stream-small", streamBytes: 16 << 10, pieceBytes: 256)
+        {
+            Definition = "a stream in memory written to 16 KiB, 256 B at a time, and disposed",
+            Exposes = "what a small stream costs, and its first chunk",
+            Operation = "16 KiB",
+            Operations = 100_000,
+        },
         new LarsonWorkload("larson")
         {
             Definition = "2 workers replace 8..1000 B blocks in 5000 slots each; every 200 000 operations a new thread takes over",

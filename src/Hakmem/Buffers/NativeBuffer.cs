@@ -9,15 +9,26 @@ namespace Hakmem;
 /// </summary>
 /// <typeparam name="T">The element type.</typeparam>
 /// <remarks>
+/// <para>
 /// A <c>ref struct</c>: it cannot be boxed, stored in a field of a class or kept across an <c>await</c>, and renting one makes no
-/// garbage. It is not thread-safe. Copies alias the same memory: dispose only the original; the copies must not be used afterwards.
+/// garbage. It is not thread-safe. Copies alias the same memory: dispose and resize only the original; the copies must not be used
+/// afterwards.
+/// </para>
+/// <para>
+/// It works in <c>foreach</c> (elements by reference), in <c>fixed</c> (nothing is pinned, for the memory does not move), and with
+/// ranges and indices from the end.
+/// </para>
 /// </remarks>
 public unsafe ref struct NativeBuffer<T> : IDisposable
     where T : unmanaged
 {
+    // Four fields at most: the JIT compiler keeps a struct of more in memory rather than in registers.
     private HakmemAllocator? _allocator;
     private T* _pointer;
     private int _length;
+
+    // The base-two logarithm of an alignment that Resize has to keep; zero for that of any block.
+    private readonly int _alignmentShift;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal NativeBuffer(HakmemAllocator allocator, T* pointer, int length)
@@ -25,6 +36,12 @@ public unsafe ref struct NativeBuffer<T> : IDisposable
         _allocator = allocator;
         _pointer = pointer;
         _length = length;
+    }
+
+    internal NativeBuffer(HakmemAllocator allocator, T* pointer, int length, int alignmentShift)
+        : this(allocator, pointer, length)
+    {
+        _alignmentShift = alignmentShift;
     }
 
     /// <summary>The elements. Empty after <see cref="Dispose"/>; a span taken before must not be used after.</summary>
@@ -41,7 +58,7 @@ public unsafe ref struct NativeBuffer<T> : IDisposable
         get => _length;
     }
 
-    /// <summary>The address of the first element, aligned to 16 bytes; null after <see cref="Dispose"/>.</summary>
+    /// <summary>The address of the first element, aligned to 16 bytes or to what was asked for; null after <see cref="Dispose"/>.</summary>
     public readonly T* Pointer
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -55,6 +72,57 @@ public unsafe ref struct NativeBuffer<T> : IDisposable
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get => ref new Span<T>(_pointer, _length)[index];
+    }
+
+    /// <summary>The elements from an index on.</summary>
+    /// <param name="start">From zero to <see cref="Length"/>.</param>
+    /// <returns>A view of the same memory; it must not be used after <see cref="Dispose"/> or <see cref="Resize"/>.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The start is out of range, or above zero in a disposed buffer.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly Span<T> Slice(int start) => Span.Slice(start);
+
+    /// <summary>Some of the elements. A range, as in <c>buffer[1..^1]</c>, compiles to this.</summary>
+    /// <param name="start">From zero to <see cref="Length"/>.</param>
+    /// <param name="length">From zero to <see cref="Length"/> - <paramref name="start"/>.</param>
+    /// <returns>A view of the same memory; it must not be used after <see cref="Dispose"/> or <see cref="Resize"/>.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The range does not lie in the buffer; in a disposed one only an empty range does.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly Span<T> Slice(int start, int length) => Span.Slice(start, length);
+
+    /// <summary>Enumerates the elements, by reference.</summary>
+    /// <returns>The enumerator of <see cref="Span"/>.</returns>
+    public readonly Span<T>.Enumerator GetEnumerator() => Span.GetEnumerator();
+
+    /// <summary>For <c>fixed</c> statements.</summary>
+    /// <returns>The first element; a null reference if there is none.</returns>
+    public readonly ref T GetPinnableReference() => ref Span.GetPinnableReference();
+
+    /// <summary>
+    /// Changes the length, in place if possible, and keeps the elements that both lengths have. Spans and pointers taken before must
+    /// not be used afterwards.
+    /// </summary>
+    /// <param name="length">The new number of elements, zero or more.</param>
+    /// <param name="zeroed">Whether elements beyond the old length start as zeros; otherwise they are undefined.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative.</exception>
+    /// <exception cref="ObjectDisposedException">The buffer or its heap has been disposed.</exception>
+    /// <exception cref="OutOfMemoryException">The size overflows, or there is no room; the buffer is as it was.</exception>
+    public void Resize(int length, bool zeroed = false)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        if (_allocator is null)
+        {
+            throw new ObjectDisposedException(nameof(NativeBuffer<T>));
+        }
+
+        nuint oldBytes = (nuint)_length * (nuint)sizeof(T);
+        nuint newBytes = (nuint)length * (nuint)sizeof(T);
+        _pointer = (T*)NativeBlock.Resize(_allocator, _pointer, oldBytes, newBytes, (nuint)1 << _alignmentShift);
+        int oldLength = _length;
+        _length = length;
+        if (zeroed && length > oldLength)
+        {
+            Span[oldLength..].Clear();
+        }
     }
 
     /// <summary>Returns the memory. A second call on the same variable does nothing.</summary>

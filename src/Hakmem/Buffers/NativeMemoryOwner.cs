@@ -4,45 +4,57 @@ using System.Threading;
 
 namespace Hakmem;
 
-// One rental of a NativeMemoryPool: a fresh object each time, so that its Dispose can only ever free its own block.
-internal sealed unsafe class NativeMemoryOwner : MemoryManager<byte>
+// One rental of a pool. By default a fresh object each time, so that its Dispose can only ever free its own block; in a pool that
+// recycles owners the same object serves one rental after the other, and lies idle in between (see RentalShard).
+//
+// Not sealed for the sake of TrackedMemoryOwner alone: only a type with a finalizer is slow to create, so it is a type of its own.
+internal class NativeMemoryOwner<T>(NativeMemoryPool<T> pool) : MemoryManager<T>, IDisposable
+    where T : unmanaged
 {
-    private readonly HakmemAllocator _allocator;
-    private readonly int _length;
+    // The length of the rental in elements. Written by the renting thread before the address is.
+    private int _length;
 
-    // The block, or zero once disposed. Exchanged (full fence) by Dispose on any thread, so that racing disposals free once;
+    // The block, or zero while not rented. Exchanged (full fence) by Dispose on any thread, so that racing disposals free once;
     // read plainly by the renter, whose own business it is not to use a buffer on one thread while another disposes it.
     private nint _address;
 
-    internal NativeMemoryOwner(HakmemAllocator allocator, byte* pointer, int length)
-    {
-        _allocator = allocator;
-        _address = (nint)pointer;
-        _length = length;
-    }
-
-    public override Memory<byte> Memory
+    public override Memory<T> Memory
     {
         get
         {
-            ObjectDisposedException.ThrowIf(_address == 0, typeof(IMemoryOwner<byte>));
+            if (_address == 0)
+            {
+                ThrowDisposed();
+            }
+
             return CreateMemory(_length);
         }
     }
 
-    public override Span<byte> GetSpan()
+    protected bool IsRented => _address != 0;
+
+    protected int Length => _length;
+
+    protected NativeMemoryPool<T> Pool => pool;
+
+    public override unsafe Span<T> GetSpan()
     {
         nint address = _address;
-        ObjectDisposedException.ThrowIf(address == 0, typeof(IMemoryOwner<byte>));
-        return new Span<byte>((void*)address, _length);
+        if (address == 0)
+        {
+            ThrowDisposed();
+        }
+
+        // SAFETY: the block is this rental's until Dispose, and has room for the length.
+        return new Span<T>((void*)address, _length);
     }
 
-    public override MemoryHandle Pin(int elementIndex = 0)
+    public override unsafe MemoryHandle Pin(int elementIndex = 0)
     {
         nint address = _address;
-        ObjectDisposedException.ThrowIf(address == 0, typeof(IMemoryOwner<byte>));
+        ObjectDisposedException.ThrowIf(address == 0, typeof(IMemoryOwner<T>));
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)elementIndex, (uint)_length, nameof(elementIndex));
-        return new MemoryHandle((byte*)address + elementIndex);
+        return new MemoryHandle((T*)address + elementIndex);
     }
 
     // Unmanaged memory does not move: there is nothing to release.
@@ -50,12 +62,36 @@ internal sealed unsafe class NativeMemoryOwner : MemoryManager<byte>
     {
     }
 
+    // Begins a rental.
+    public unsafe void Attach(void* block, int length)
+    {
+        _length = length;
+        _address = (nint)block;
+    }
+
+    // Again an implementation of the interface, rather than the base class's: that one ends in a call to suppress a finalizer.
+    void IDisposable.Dispose() => Return();
+
     protected override void Dispose(bool disposing)
     {
-        nint address = disposing ? Interlocked.Exchange(ref _address, 0) : 0;
-        if (address != 0)
+        if (disposing)
         {
-            _allocator.Free((void*)address);
+            Return();
         }
     }
+
+    private unsafe void Return()
+    {
+        nint address = Interlocked.Exchange(ref _address, 0);
+        if (address != 0)
+        {
+            pool.Return(this, (void*)address, _length);
+        }
+        else
+        {
+            pool.CountLateDispose();
+        }
+    }
+
+    private static void ThrowDisposed() => throw new ObjectDisposedException(nameof(IMemoryOwner<T>));
 }

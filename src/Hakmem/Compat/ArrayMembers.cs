@@ -7,6 +7,9 @@ internal static class ArrayMembers
 {
     extension(Array)
     {
+        // What .NET says of arrays of bytes.
+        public static int MaxLength => 0x7FFFFFC7;
+
         public static void Clear(Array array) => Array.Clear(array, 0, array.Length);
 
         public static void Fill<T>(T[] array, T value) => array.AsSpan().Fill(value);

@@ -1,0 +1,169 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Threading;
+
+namespace Hakmem;
+
+// One resizable block behind the classes that own memory for longer than a scope: a writer's buffer, an array, a stream's chunk.
+//
+// Views (NativeBlockMemory) go through this object for each access and so follow the block when it moves, and fail once it is freed.
+// A pin is different: whoever holds the address of a pinned view, the kernel for instance, may use it until it unpins. So while there
+// are pins the memory under them stays: resizing copies to a new block, freeing waits, and what is left behind is freed with the last
+// unpin. The alternative, to throw, would make a pending read on another thread the reason why a Write or Dispose fails.
+//
+// The owner's calls (Resize, Free, reading Pointer) are the owner's to order. Pin and Unpin may come from any thread, at any time.
+internal sealed unsafe class NativeBlock
+{
+    // The largest size class: beyond it Realloc deals in units of 64 KiB and SuperSlabs of 2 MiB, and so keeps alignments up to the unit.
+    private const nuint LargestClassBytes = 1 << 20;
+    private const nuint UnitBytes = 64 << 10;
+
+    private readonly HakmemAllocator _allocator;
+    private readonly nuint _alignment;
+    private readonly Lock _lock = new();
+
+    // Guarded by the lock: pins outstanding, and blocks that were replaced or freed meanwhile.
+    private int _pinCount;
+    private List<nint>? _leftBehind;
+
+    private NativeBlockMemory<byte>? _all;
+
+    public NativeBlock(HakmemAllocator allocator, nuint bytes, nuint alignment = 1, bool zeroed = false)
+    {
+        _allocator = allocator;
+        _alignment = alignment;
+        Bytes = bytes;
+        Pointer = (byte*)Allocate(allocator, bytes, alignment, zeroed);
+    }
+
+    // The memory; null once it is freed. Written under the lock by the owner; views read it plainly.
+    public byte* Pointer { get; private set; }
+
+    // How many bytes the owner asked for.
+    public nuint Bytes { get; private set; }
+
+    // A view of the whole block, however large it is at the time (up to what a span can have).
+    public NativeBlockMemory<byte> All => _all ??= new NativeBlockMemory<byte>(this, 0, int.MaxValue);
+
+    // A block of a heap, by whichever of its calls does the least.
+    public static void* Allocate(HakmemAllocator allocator, nuint bytes, nuint alignment, bool zeroed)
+    {
+        if (alignment == 1)
+        {
+            return zeroed ? allocator.AllocZeroed(bytes) : allocator.Alloc(bytes);
+        }
+
+        void* pointer = allocator.AlignedAlloc(bytes, alignment);
+        if (zeroed)
+        {
+            NativeMemory.Clear(pointer, bytes);
+        }
+
+        return pointer;
+    }
+
+    // Resizes a block of a heap as Realloc does, keeping an alignment. If an exception is thrown, the old block is untouched.
+    public static void* Resize(HakmemAllocator allocator, void* pointer, nuint oldBytes, nuint newBytes, nuint alignment)
+    {
+        if (alignment <= 16 || (alignment <= UnitBytes && oldBytes > LargestClassBytes && newBytes > LargestClassBytes))
+        {
+            void* resized = allocator.Realloc(pointer, newBytes);
+            Debug.Assert((nuint)resized % alignment == 0, "Realloc above the size classes moves by whole units.");
+            return resized;
+        }
+
+        nuint usable = allocator.UsableSize(pointer);
+        if (newBytes <= usable && newBytes > usable / 2)
+        {
+            return pointer;
+        }
+
+        void* moved = allocator.AlignedAlloc(newBytes, alignment);
+        nuint kept = nuint.Min(oldBytes, newBytes);
+        Buffer.MemoryCopy(pointer, moved, kept, kept);
+        allocator.Free(pointer);
+        return moved;
+    }
+
+    // Frees a block whose heap may have been disposed before its owner: then the block is gone already, which is what was wanted.
+    public static void Release(HakmemAllocator allocator, void* pointer)
+    {
+        try
+        {
+            allocator.Free(pointer);
+        }
+        catch (ObjectDisposedException)
+        {
+            // The heap took the block with it.
+        }
+    }
+
+    public void Resize(nuint bytes)
+    {
+        lock (_lock)
+        {
+            if (_pinCount == 0)
+            {
+                Pointer = (byte*)Resize(_allocator, Pointer, Bytes, bytes, _alignment);
+            }
+            else
+            {
+                byte* copy = (byte*)Allocate(_allocator, bytes, _alignment, zeroed: false);
+                nuint kept = nuint.Min(Bytes, bytes);
+                Buffer.MemoryCopy(Pointer, copy, kept, kept);
+                (_leftBehind ??= []).Add((nint)Pointer);
+                Pointer = copy;
+            }
+
+            Bytes = bytes;
+        }
+    }
+
+    // A second call does nothing.
+    public void Free()
+    {
+        lock (_lock)
+        {
+            byte* pointer = Pointer;
+            Pointer = null;
+            Bytes = 0;
+            if (pointer != null && _pinCount > 0)
+            {
+                (_leftBehind ??= []).Add((nint)pointer);
+            }
+            else if (pointer != null)
+            {
+                Release(_allocator, pointer);
+            }
+        }
+    }
+
+    // Holds the memory where it is until Unpin; null if it is freed already.
+    public byte* Pin()
+    {
+        lock (_lock)
+        {
+            _pinCount += Pointer != null ? 1 : 0;
+            return Pointer;
+        }
+    }
+
+    public void Unpin()
+    {
+        lock (_lock)
+        {
+            _pinCount--;
+            if (_pinCount == 0 && _leftBehind is not null)
+            {
+                foreach (nint pointer in _leftBehind)
+                {
+                    Release(_allocator, (void*)pointer);
+                }
+
+                _leftBehind = null;
+            }
+        }
+    }
+}

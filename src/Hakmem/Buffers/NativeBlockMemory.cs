@@ -1,0 +1,60 @@
+using System;
+using System.Buffers;
+
+namespace Hakmem;
+
+// A view of a NativeBlock that can be a Memory<T>: the elements from a byte offset on, as many as the block has there but not more than
+// a limit. It owns nothing. Each access asks the block where it is, so a view survives a move, and after the owner's disposal throws
+// instead of reading memory that is somebody else's by now.
+internal sealed unsafe class NativeBlockMemory<T>(NativeBlock block, nuint byteOffset, int maxLength) : MemoryManager<T>
+    where T : unmanaged
+{
+    // Some of the view's elements. Whether they exist is checked at each use, since the block may shrink.
+    public Memory<T> Slice(int start, int length) => CreateMemory(start, length);
+
+    public override Span<T> GetSpan()
+    {
+        byte* pointer = block.Pointer;
+        ThrowIfFreed(pointer);
+
+        // SAFETY: the range lies in the block by the owner's own size; the owner may not free or resize it while a span is in use.
+        return new Span<T>(pointer + byteOffset, Length);
+    }
+
+    public override MemoryHandle Pin(int elementIndex = 0)
+    {
+        byte* pointer = block.Pin();
+        ThrowIfFreed(pointer);
+        if ((uint)elementIndex > (uint)Length)
+        {
+            block.Unpin();
+            throw new ArgumentOutOfRangeException(nameof(elementIndex));
+        }
+
+        return new MemoryHandle(pointer + byteOffset + ((nuint)elementIndex * (nuint)sizeof(T)), default, this);
+    }
+
+    public override void Unpin() => block.Unpin();
+
+    protected override void Dispose(bool disposing)
+    {
+    }
+
+    private int Length
+    {
+        get
+        {
+            nuint bytes = block.Bytes;
+            nuint length = bytes <= byteOffset ? 0 : (bytes - byteOffset) / (nuint)sizeof(T);
+            return (int)nuint.Min(length, (nuint)maxLength);
+        }
+    }
+
+    private static void ThrowIfFreed(byte* pointer)
+    {
+        if (pointer == null)
+        {
+            throw new ObjectDisposedException(nameof(IMemoryOwner<T>), "The memory was freed: its owner has been disposed.");
+        }
+    }
+}

@@ -1,0 +1,207 @@
+using System;
+using System.Buffers;
+using System.IO;
+using System.Threading;
+using System.Threading.Tasks;
+
+namespace Hakmem;
+
+// Writing, as a stream and as a buffer writer.
+public sealed partial class NativeMemoryStream
+{
+    // What GetSpan or GetMemory handed out last, until Advance: how many bytes, and whether they are the scratch block's, which
+    // Advance then copies to where they belong. Zero if nothing is handed out.
+    private int _handoutBytes;
+    private bool _isHandoutScratch;
+
+    // For requests that no chunk has room for at the position. Kept for the next one.
+    private NativeBlock? _scratch;
+
+    /// <inheritdoc/>
+    public override void Write(byte[] buffer, int offset, int count)
+    {
+        Stream.ValidateBufferArguments(buffer, offset, count);
+        Write(buffer.AsSpan(offset, count));
+    }
+
+    /// <summary>Writes bytes at the position and moves behind them. Bytes between the end and a position beyond it become zeros.</summary>
+    /// <param name="buffer">The bytes.</param>
+    /// <exception cref="IOException">The stream would become longer than a stream can be.</exception>
+    /// <exception cref="ObjectDisposedException">The stream has been disposed.</exception>
+    /// <exception cref="OutOfMemoryException">There is no room; the stream is as it was.</exception>
+#if NET
+    public override void Write(ReadOnlySpan<byte> buffer)
+#else
+    public void Write(ReadOnlySpan<byte> buffer)
+#endif
+    {
+        EnsureWritable(buffer.Length);
+        while (!buffer.IsEmpty)
+        {
+            Span<byte> part = _chunks.SpanAt(_position, buffer.Length);
+            buffer[..part.Length].CopyTo(part);
+            buffer = buffer[part.Length..];
+            _position += part.Length;
+        }
+
+        _length = Math.Max(_length, _position);
+    }
+
+    /// <summary>Writes one byte at the position and moves behind it.</summary>
+    /// <param name="value">The byte.</param>
+    /// <exception cref="IOException">The stream would become longer than a stream can be.</exception>
+    /// <exception cref="ObjectDisposedException">The stream has been disposed.</exception>
+    /// <exception cref="OutOfMemoryException">There is no room; the stream is as it was.</exception>
+    public override void WriteByte(byte value)
+    {
+        EnsureWritable(1);
+        _chunks.SpanAt(_position, 1)[0] = value;
+        _position++;
+        _length = Math.Max(_length, _position);
+    }
+
+    /// <inheritdoc/>
+    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken)
+    {
+        Stream.ValidateBufferArguments(buffer, offset, count);
+        return WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+    }
+
+    /// <summary>Writes as <see cref="Write(ReadOnlySpan{byte})"/> does, and has always completed when it returns.</summary>
+    /// <param name="buffer">The bytes.</param>
+    /// <param name="cancellationToken">If it is cancelled already, nothing is written.</param>
+    /// <returns>The operation; exceptions are in the task.</returns>
+#if NET
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+#else
+    public ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+#endif
+    {
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return ValueTask.FromCanceled(cancellationToken);
+        }
+
+        try
+        {
+            Write(buffer.Span);
+            return default;
+        }
+        catch (Exception failure)
+        {
+            return ValueTask.FromException(failure);
+        }
+    }
+
+    /// <summary>Does nothing, and has completed when it returns.</summary>
+    /// <param name="cancellationToken">If it is cancelled already, so is the task.</param>
+    /// <returns>The operation.</returns>
+    public override Task FlushAsync(CancellationToken cancellationToken) =>
+        cancellationToken.IsCancellationRequested ? Task.FromCanceled(cancellationToken) : Task.CompletedTask;
+
+    /// <summary>Room for at least so many bytes at the position, to be followed by <see cref="Advance"/>.</summary>
+    /// <param name="sizeHint">The least length, from zero, which asks for at least one byte.</param>
+    /// <returns>The room: in the stream itself where a chunk has enough, else in a block that <see cref="Advance"/> copies from. Any other call than <see cref="Advance"/> ends it.</returns>
+    /// <exception cref="ArgumentException"><paramref name="sizeHint"/> is negative.</exception>
+    /// <exception cref="IOException">The stream would become longer than a stream can be.</exception>
+    /// <exception cref="ObjectDisposedException">The stream has been disposed.</exception>
+    /// <exception cref="OutOfMemoryException">There is no room; the stream is as it was.</exception>
+    public Span<byte> GetSpan(int sizeHint = 0) => HandOut(sizeHint) ? _scratch!.All.GetSpan() : _chunks.SpanAt(_position, int.MaxValue);
+
+    /// <inheritdoc cref="GetSpan"/>
+    public Memory<byte> GetMemory(int sizeHint = 0) =>
+        HandOut(sizeHint) ? _scratch!.All.Slice(0, _handoutBytes) : _chunks.MemoryAt(_position, int.MaxValue);
+
+    /// <summary>Says that bytes were written to what <see cref="GetSpan"/> or <see cref="GetMemory"/> gave, and moves the position behind them.</summary>
+    /// <param name="count">How many, from zero to the length of what was given.</param>
+    /// <exception cref="ArgumentException"><paramref name="count"/> is negative.</exception>
+    /// <exception cref="InvalidOperationException">That is more than was given, or nothing was since the last other call.</exception>
+    /// <exception cref="ObjectDisposedException">The stream has been disposed.</exception>
+    public void Advance(int count)
+    {
+        ThrowIfDisposed();
+        if (count < 0)
+        {
+            throw new ArgumentException("The count must not be negative.", nameof(count));
+        }
+
+        if (count > _handoutBytes)
+        {
+            throw new InvalidOperationException($"Cannot advance by {count} bytes: {_handoutBytes} were given.");
+        }
+
+        bool isScratch = _isHandoutScratch;
+        EndHandout();
+        if (isScratch)
+        {
+            Write(_scratch!.All.GetSpan()[..count]);
+        }
+        else if (count > 0)
+        {
+            // The room was there when it was handed out; what is left is the gap before it.
+            EnsureWritable(count);
+            _position += count;
+            _length = Math.Max(_length, _position);
+        }
+    }
+
+    // Prepares what GetSpan gives: true if that is the scratch block.
+    private bool HandOut(int sizeHint)
+    {
+        if (sizeHint < 0)
+        {
+            throw new ArgumentException("The size hint must not be negative.", nameof(sizeHint));
+        }
+
+        int least = Math.Max(sizeHint, 1);
+        EnsureWritable(least);
+        int available = _chunks.SpanAt(_position, int.MaxValue).Length;
+        _isHandoutScratch = available < least;
+        _handoutBytes = available;
+        if (!_isHandoutScratch)
+        {
+            return false;
+        }
+
+        _handoutBytes = 0;
+        if (_scratch is null)
+        {
+            _scratch = new NativeBlock(_allocator, (nuint)least);
+        }
+        else if (_scratch.Bytes < (nuint)least)
+        {
+            _scratch.Resize((nuint)least);
+        }
+
+        _handoutBytes = (int)_scratch.Bytes;
+        return true;
+    }
+
+    private void EndHandout()
+    {
+        _handoutBytes = 0;
+        _isHandoutScratch = false;
+    }
+
+    // Makes room for bytes at the position, and zeros of what lies between the end and the position.
+    private void EnsureWritable(int count)
+    {
+        ThrowIfDisposed();
+        EndHandout();
+        long end = _position + count;
+        if (end > _chunks.Capacity || _position > _length)
+        {
+            MakeWritable(count);
+        }
+    }
+
+    private void MakeWritable(int count)
+    {
+        if (_position > MaxLength - count)
+        {
+            throw new IOException("The stream was too long.");
+        }
+
+        _chunks.EnsureCapacity(_position + count, _length, _position);
+    }
+}

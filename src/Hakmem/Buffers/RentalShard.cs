@@ -1,0 +1,142 @@
+using System;
+using System.Runtime.CompilerServices;
+using System.Threading;
+
+namespace Hakmem;
+
+// One thread's part of a pool: its share of the figures, and the owners that lie idle until they are used again.
+//
+// A counter that all threads write would cost each rental two interlocked operations on a line that processors fight over. Here a
+// thread adds to its own, rentals on one thread and returns on another included (a single shard's figures may be negative; the sum
+// is right). A shard outlives its thread: the next thread that needs one takes over a dead one's, figures and owners included.
+//
+// Idle owners wait in a ring, first in, first out, and none leaves before QuarantineCount others have come in behind it. That is what
+// makes a second disposal harmless for a while, and it is why this is not a stack.
+internal sealed class RentalShard<T>(NativeMemoryPool<T> pool)
+    where T : unmanaged
+{
+    private const int QuarantineCount = 16;
+    private const int RingSize = 64;
+
+    // How many move between a ring and the pool under one lock: a ring at the quarantine has room for them, a full one keeps more than that.
+    private const int BatchSize = 24;
+
+    // A thread finds its shards in a small table by the pool's number; a pool whose place is taken looks its shard up under a lock.
+    private const int TableSize = 8;
+
+    [ThreadStatic]
+    private static RentalShard<T>?[]? t_table;
+
+    // Written by the shard's thread, read by anyone who adds figures up: words, so never torn, and recent.
+    private long _rentedCount;
+    private long _rentedBytes;
+
+    // The shard's thread only. Positions count up for ever; their low bits are the place in the ring.
+    private Place[]? _ring;
+    private uint _taken;
+    private uint _put;
+
+    public NativeMemoryPool<T> Pool => pool;
+
+    // Whose it is. Read and written under the pool's lock.
+    public Thread Thread { get; set; } = Thread.CurrentThread;
+
+    public long RentedCount => Volatile.Read(ref _rentedCount);
+
+    public long RentedBytes => Volatile.Read(ref _rentedBytes);
+
+    // The calling thread's shard of a pool.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static RentalShard<T> Of(NativeMemoryPool<T> pool)
+    {
+        RentalShard<T>?[]? table = t_table;
+        if (table is not null)
+        {
+            RentalShard<T>? shard = table[pool.Number % TableSize];
+            if (shard is not null && ReferenceEquals(shard.Pool, pool))
+            {
+                return shard;
+            }
+        }
+
+        return Find(pool);
+    }
+
+    // Counts a rental.
+    public void AddRental(long bytes)
+    {
+        _rentedCount++;
+        _rentedBytes += bytes;
+    }
+
+    // Counts a return.
+    public void AddReturn(long bytes)
+    {
+        _rentedCount--;
+        _rentedBytes -= bytes;
+    }
+
+    // An owner that has been idle for long enough, or null.
+    public NativeMemoryOwner<T>? TakeIdle() =>
+        _put - _taken > QuarantineCount ? _ring![_taken++ % RingSize].Owner : TakeSpilled();
+
+    public void PutIdle(NativeMemoryOwner<T> owner)
+    {
+        Place[] ring = _ring ??= new Place[RingSize];
+        if (_put - _taken == RingSize)
+        {
+            Spill(ring);
+        }
+
+        ring[_put++ % RingSize].Owner = owner;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static RentalShard<T> Find(NativeMemoryPool<T> pool)
+    {
+        RentalShard<T>?[] table = t_table ??= new RentalShard<T>?[TableSize];
+        RentalShard<T> shard = pool.FindShard(Thread.CurrentThread);
+        table[pool.Number % TableSize] = shard;
+        return shard;
+    }
+
+    // Takes an owner that some thread had too many of, and more to have at hand; null if there is none. These have been idle long enough.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private NativeMemoryOwner<T>? TakeSpilled()
+    {
+        Place[] ring = _ring ??= new Place[RingSize];
+        lock (pool.SpilledOwners)
+        {
+            if (!pool.SpilledOwners.TryDequeue(out NativeMemoryOwner<T>? first))
+            {
+                return null;
+            }
+
+            for (int i = 1; i < BatchSize && pool.SpilledOwners.TryDequeue(out NativeMemoryOwner<T>? next); i++)
+            {
+                ring[_put++ % RingSize].Owner = next;
+            }
+
+            return first;
+        }
+    }
+
+    // Makes room in a full ring by giving the oldest to whichever thread needs them.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Spill(Place[] ring)
+    {
+        lock (pool.SpilledOwners)
+        {
+            for (int i = 0; i < BatchSize; i++)
+            {
+                pool.SpilledOwners.Enqueue(ring[_taken++ % RingSize].Owner);
+            }
+        }
+    }
+
+    // An array of structs is stored to without the check that an array of a class with subclasses needs.
+    private struct Place
+    {
+        public NativeMemoryOwner<T> Owner;
+    }
+}

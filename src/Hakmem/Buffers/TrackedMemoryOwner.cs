@@ -1,0 +1,33 @@
+using System;
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+
+namespace Hakmem;
+
+// An owner whose pool is told when it is dropped undisposed. The finalizer reports and never frees: a Memory<T> would have kept this
+// object alive, but a span or a pointer does not.
+internal sealed class TrackedMemoryOwner<T>(NativeMemoryPool<T> pool) : NativeMemoryOwner<T>(pool)
+    where T : unmanaged
+{
+    // Where the current rental was made, if the pool wants to know.
+    private StackTrace? _rentalStack;
+
+#pragma warning disable CA2015 // It frees nothing, which is what the rule is about.
+    ~TrackedMemoryOwner()
+    {
+        if (IsRented)
+        {
+            Pool.ReportLeak(Length, _rentalStack);
+        }
+    }
+#pragma warning restore CA2015
+
+    // This owner was returned and will not be used again.
+#pragma warning disable CA1816 // Called by the pool, which Dispose calls.
+    public void EndTracking() => GC.SuppressFinalize(this);
+#pragma warning restore CA1816
+
+    // Called by Rent: the stack begins with whoever called that.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public void CaptureStack() => _rentalStack = new StackTrace(skipFrames: 2, fNeedFileInfo: true);
+}

@@ -1,0 +1,58 @@
+using System;
+using System.IO;
+using System.Threading;
+using System.Threading.Tasks;
+
+namespace Hakmem.Compat;
+
+// Stream's members for those who derive from it, and those that take spans, which netstandard2.0 lacks.
+internal static class StreamMembers
+{
+    extension(Stream)
+    {
+        public static void ValidateBufferArguments(byte[] buffer, int offset, int count)
+        {
+            ArgumentNullException.ThrowIfNull(buffer);
+            if (offset < 0)
+            {
+                throw new ArgumentOutOfRangeException(nameof(offset), offset, "The offset must not be negative.");
+            }
+
+            if ((uint)count > (uint)(buffer.Length - offset))
+            {
+                throw new ArgumentOutOfRangeException(nameof(count), count, "Offset and count must lie within the array.");
+            }
+        }
+
+        public static void ValidateCopyToArguments(Stream destination, int bufferSize)
+        {
+            ArgumentNullException.ThrowIfNull(destination);
+            if (bufferSize <= 0)
+            {
+                throw new ArgumentOutOfRangeException(nameof(bufferSize), bufferSize, "The size must be above zero.");
+            }
+
+            if (!destination.CanWrite)
+            {
+                throw destination.CanRead
+                    ? new NotSupportedException("The destination cannot be written to.")
+                    : new ObjectDisposedException(destination.GetType().Name);
+            }
+        }
+    }
+
+    extension(Stream stream)
+    {
+        public void Write(ReadOnlySpan<byte> bytes)
+        {
+            byte[] copy = bytes.ToArray();
+            stream.Write(copy, 0, copy.Length);
+        }
+
+        public Task WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+        {
+            byte[] copy = bytes.ToArray();
+            return stream.WriteAsync(copy, 0, copy.Length, cancellationToken);
+        }
+    }
+}

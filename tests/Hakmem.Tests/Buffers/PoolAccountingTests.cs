@@ -1,0 +1,243 @@
+using System;
+using System.Buffers;
+using System.Collections.Concurrent;
+using System.Collections.Generic;
+using System.Runtime.CompilerServices;
+using Hakmem.Tests.Support;
+using Xunit;
+
+namespace Hakmem.Tests.Buffers;
+
+// What a pool knows of its rentals: figures, the cap, leaks, and the order in which things end.
+public sealed unsafe class PoolAccountingTests : IDisposable
+{
+    private readonly HakmemAllocator _heap = new();
+
+    public void Dispose() => _heap.Dispose();
+
+    [Fact]
+    public void FiguresFollowRentalsAcrossThreads()
+    {
+        using NativeMemoryPool pool = new(_heap);
+        ConcurrentBag<IMemoryOwner<byte>> owners = [];
+        Workers.Run(4, _ =>
+        {
+            for (int i = 0; i < 100; i++)
+            {
+                owners.Add(pool.Rent(1_000));
+            }
+        });
+        Assert.Equal(400, pool.GetStatistics().RentedCount);
+        Assert.Equal(400_000, pool.GetStatistics().RentedBytes);
+
+        // The threads that rented are dead: others take their places, and return what those rented.
+        Workers.Run(3, _ =>
+        {
+            for (int i = 0; i < 100 && owners.TryTake(out IMemoryOwner<byte>? owner); i++)
+            {
+                owner.Dispose();
+                owner.Dispose();
+            }
+        });
+        Assert.Equal(100, pool.GetStatistics().RentedCount);
+        Assert.Equal(100_000, pool.GetStatistics().RentedBytes);
+        foreach (IMemoryOwner<byte> owner in owners)
+        {
+            owner.Dispose();
+        }
+
+        Assert.Equal(0, pool.GetStatistics().RentedCount);
+        Assert.Equal(0, pool.GetStatistics().RentedBytes);
+        Assert.Equal(0, pool.GetStatistics().LateDisposeCount);
+    }
+
+    [Fact]
+    public void ManyPoolsOnOneThreadKeepTheirFiguresApart()
+    {
+        // More pools than a thread's table has places.
+        List<NativeMemoryPool> pools = [];
+        List<IMemoryOwner<byte>> owners = [];
+        for (int i = 0; i < 30; i++)
+        {
+            pools.Add(new NativeMemoryPool(_heap));
+        }
+
+        for (int round = 0; round < 3; round++)
+        {
+            for (int i = 0; i < pools.Count; i++)
+            {
+                owners.Add(pools[i].Rent(i + 1));
+            }
+        }
+
+        for (int i = 0; i < pools.Count; i++)
+        {
+            Assert.Equal(3, pools[i].GetStatistics().RentedCount);
+            Assert.Equal(3 * (i + 1), pools[i].GetStatistics().RentedBytes);
+        }
+
+        owners.ForEach(owner => owner.Dispose());
+        Assert.All(pools, pool => Assert.Equal(0, pool.GetStatistics().RentedBytes));
+    }
+
+    [Fact]
+    public void TheCapIsHardAndExact()
+    {
+        using NativeMemoryPool pool = new(_heap, new NativeMemoryPoolOptions { MaxBytes = 10_000 });
+        IMemoryOwner<byte> first = pool.Rent(6_000);
+        IMemoryOwner<byte> second = pool.Rent(4_000);
+        OutOfMemoryException refusal = Assert.Throws<OutOfMemoryException>(() => pool.Rent(1));
+        Assert.Contains("10000 of its limit of 10000", refusal.Message, StringComparison.Ordinal);
+        using (pool.Rent(0))
+        {
+            Assert.Equal(3, pool.GetStatistics().RentedCount);
+        }
+
+        second.Dispose();
+        Assert.Throws<OutOfMemoryException>(() => pool.Rent(4_001));
+        pool.Rent(4_000).Dispose();
+        first.Dispose();
+        pool.Rent(10_000).Dispose();
+        Assert.Equal(0, pool.GetStatistics().RentedBytes);
+        HeapHealth.AssertWorks(_heap, expectedLiveBlocks: 0);
+    }
+
+    [Fact]
+    public void TheCapHoldsUnderThreads()
+    {
+        foreach (bool recycles in new[] { false, true })
+        {
+            using NativeMemoryPool pool = new(_heap, new NativeMemoryPoolOptions { MaxBytes = 50_000, RecycleOwners = recycles });
+            long rented = 0;
+            Workers.Run(4, _ =>
+            {
+                for (int i = 0; i < 5_000; i++)
+                {
+                    try
+                    {
+                        using IMemoryOwner<byte> owner = pool.Rent(9_000);
+                        Assert.InRange(System.Threading.Interlocked.Add(ref rented, 9_000), 0, 50_000);
+                        using IMemoryOwner<byte> another = pool.Rent(9_000);
+                        Assert.InRange(System.Threading.Interlocked.Add(ref rented, 9_000), 0, 50_000);
+                        System.Threading.Interlocked.Add(ref rented, -18_000);
+                    }
+                    catch (OutOfMemoryException)
+                    {
+                        // The first of the two was rented: four threads want eight and five fit.
+                        System.Threading.Interlocked.Add(ref rented, -9_000);
+                    }
+                }
+            });
+            Assert.Equal(0, pool.GetStatistics().RentedBytes);
+            pool.Rent(50_000).Dispose();
+        }
+    }
+
+    [Fact]
+    public void ARefusalOfTheHeapLeavesTheCapAsItWas()
+    {
+        using HakmemAllocator heap = new(new HakmemOptions { MaxBytes = 8 << 20 });
+        using NativeMemoryPool pool = new(heap, new NativeMemoryPoolOptions { MaxBytes = 100 << 20 });
+        for (int i = 0; i < 10; i++)
+        {
+            Assert.Throws<OutOfMemoryException>(() => pool.Rent(50 << 20));
+        }
+
+        pool.Rent(1 << 20).Dispose();
+        Assert.Equal(0, pool.GetStatistics().RentedCount);
+    }
+
+    [Theory]
+    [InlineData(LeakTracking.Count, false)]
+    [InlineData(LeakTracking.Stacks, false)]
+    [InlineData(LeakTracking.Count, true)]
+    [InlineData(LeakTracking.Stacks, true)]
+    public void ADroppedOwnerIsCountedReportedAndNotFreed(LeakTracking tracking, bool recycles)
+    {
+        using NativeMemoryPool pool = new(_heap, new NativeMemoryPoolOptions { LeakTracking = tracking, RecycleOwners = recycles });
+        ConcurrentQueue<NativeMemoryLeak> reports = new();
+        pool.Leaked += (_, leak) => reports.Enqueue(leak);
+        byte* bytes = RentAndDrop(pool);
+        RentAndReturn(pool);
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+
+        NativeMemoryLeak report = Assert.Single(reports);
+        Assert.Equal(1_234, report.Bytes);
+        Assert.Equal(tracking == LeakTracking.Stacks, report.RentalStack is not null);
+        if (tracking == LeakTracking.Stacks)
+        {
+            Assert.Equal(nameof(RentAndDrop), report.RentalStack!.GetFrame(0)!.GetMethod()!.Name);
+            Assert.Contains(nameof(RentAndDrop), report.ToString(), StringComparison.Ordinal);
+        }
+
+        // Still rented, and what a live span points to is still there.
+        NativeMemoryPoolStatistics statistics = pool.GetStatistics();
+        Assert.Equal(1, statistics.LeakedCount);
+        Assert.Equal(1_234, statistics.LeakedBytes);
+        Assert.Equal(1, statistics.RentedCount);
+        Assert.Equal(-1, new ReadOnlySpan<byte>(bytes, 1_234).IndexOfAnyExcept((byte)77));
+        Assert.Equal(1, _heap.GetStatistics().LiveBlocks);
+    }
+
+    [Fact]
+    public void WithoutTrackingADroppedOwnerHasNoFinalizer()
+    {
+        using NativeMemoryPool pool = new(_heap);
+        RentAndDrop(pool);
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        Assert.Equal(0, pool.GetStatistics().LeakedCount);
+        Assert.Equal(1, pool.GetStatistics().RentedCount);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void OwnersPoolAndHeapMayBeDisposedInAnyOrder(bool recycles)
+    {
+        NativeMemoryPoolOptions options = new() { RecycleOwners = recycles, MaxBytes = 1 << 20 };
+        HakmemAllocator heap = new();
+        NativeMemoryPool pool = new(heap, options);
+        IMemoryOwner<byte> owner = pool.Rent(100);
+        pool.Dispose();
+        owner.Dispose();
+        Assert.Equal(0, heap.GetStatistics().LiveBlocks);
+
+        pool = new NativeMemoryPool(heap, options);
+        owner = pool.Rent(100);
+        heap.Dispose();
+        owner.Dispose();
+        Assert.Equal(0, pool.GetStatistics().RentedCount);
+        pool.Dispose();
+    }
+
+    [Fact]
+    public void OptionsOutOfRangeAreRefused()
+    {
+        Assert.Throws<ArgumentOutOfRangeException>(() => new NativeMemoryPool(_heap, new NativeMemoryPoolOptions { MaxBytes = -1 }));
+        Assert.Throws<ArgumentOutOfRangeException>(() =>
+            new NativeMemoryPool(_heap, new NativeMemoryPoolOptions { LeakTracking = (LeakTracking)3 }));
+        Assert.Throws<ArgumentOutOfRangeException>(() =>
+            new NativeMemoryPool(_heap, new NativeMemoryPoolOptions { LeakTracking = (LeakTracking)(-1) }));
+    }
+
+    // Not inlined, so that nothing of the owner is left on the stack.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static byte* RentAndDrop(NativeMemoryPool pool)
+    {
+        IMemoryOwner<byte> owner = pool.Rent(1_234);
+        owner.Memory.Span.Fill(77);
+        using MemoryHandle handle = owner.Memory.Pin();
+        return (byte*)handle.Pointer;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void RentAndReturn(NativeMemoryPool pool)
+    {
+        for (int i = 0; i < 50; i++)
+        {
+            pool.Rent(50).Dispose();
+        }
+    }
+}

@@ -1,0 +1,171 @@
+using System;
+using System.Buffers;
+using System.Collections.Concurrent;
+using System.Collections.Generic;
+using Hakmem.Tests.Support;
+using Xunit;
+
+namespace Hakmem.Tests.Buffers;
+
+// Owners that are used again: no garbage, and what is told of disposals that come too late.
+public sealed unsafe class RecyclingPoolTests : IDisposable
+{
+    private readonly HakmemAllocator _heap = new();
+    private readonly NativeMemoryPool _pool;
+
+    public RecyclingPoolTests()
+    {
+        _pool = new NativeMemoryPool(_heap, new NativeMemoryPoolOptions { RecycleOwners = true });
+    }
+
+    public void Dispose() => _heap.Dispose();
+
+    [Fact]
+    public void RentingMakesNoGarbageOnceThereAreOwners()
+    {
+        IMemoryOwner<byte>[] owners = new IMemoryOwner<byte>[100];
+        RentAndReturn();
+        RentAndReturn();
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 100; i++)
+        {
+            RentAndReturn();
+        }
+
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+
+        void RentAndReturn()
+        {
+            for (int i = 0; i < owners.Length; i++)
+            {
+                owners[i] = _pool.Rent(100 + i);
+            }
+
+            for (int i = 0; i < owners.Length; i++)
+            {
+                owners[i].Dispose();
+            }
+        }
+    }
+
+    [Fact]
+    public void OwnersComeBackToTheThreadThatRentsFromTheOneThatReturns()
+    {
+        HashSet<IMemoryOwner<byte>> all = [];
+        for (int round = 0; round < 50; round++)
+        {
+            IMemoryOwner<byte>[] batch = new IMemoryOwner<byte>[100];
+            for (int i = 0; i < batch.Length; i++)
+            {
+                batch[i] = _pool.Rent(10);
+                all.Add(batch[i]);
+            }
+
+            Workers.RunOne(() => Array.ForEach(batch, owner => owner.Dispose()));
+        }
+
+        // 100 are out at a time, a ring each may lie idle; without a way back it would be 5000.
+        Assert.InRange(all.Count, 100, 300);
+        Assert.Equal(0, _pool.GetStatistics().RentedCount);
+    }
+
+    [Fact]
+    public void ALateDisposalIsCountedAndHarmlessWhileTheOwnerIsIdle()
+    {
+        IMemoryOwner<byte> owner = _pool.Rent(100);
+        Memory<byte> memory = owner.Memory;
+        owner.Dispose();
+        owner.Dispose();
+        Assert.Equal(1, _pool.GetStatistics().LateDisposeCount);
+
+        // Sixteen others go by before it is used again.
+        for (int i = 0; i < 15; i++)
+        {
+            using IMemoryOwner<byte> other = _pool.Rent(100);
+            Assert.NotSame(owner, other);
+            Assert.Throws<ObjectDisposedException>(() => memory.Span.Length);
+            Assert.Throws<ObjectDisposedException>(() => owner.Memory);
+            owner.Dispose();
+        }
+
+        Assert.Equal(16, _pool.GetStatistics().LateDisposeCount);
+        Assert.Equal(0, _pool.GetStatistics().RentedCount);
+        HeapHealth.AssertWorks(_heap, expectedLiveBlocks: 0);
+    }
+
+    [Fact]
+    public void RacingDisposalsFreeOnce()
+    {
+        for (int round = 0; round < 200; round++)
+        {
+            IMemoryOwner<byte> owner = _pool.Rent(500);
+            using System.Threading.Barrier start = new(2);
+            Workers.Run(2, _ =>
+            {
+                start.SignalAndWait();
+                owner.Dispose();
+            });
+        }
+
+        Assert.Equal(200, _pool.GetStatistics().LateDisposeCount);
+        HeapHealth.AssertWorks(_heap, expectedLiveBlocks: 0);
+    }
+
+    [Fact]
+    public void ManyThreadsNeverShareABuffer()
+    {
+        ConcurrentQueue<(IMemoryOwner<byte> Owner, byte Mark)> handedOn = new();
+        Seeded.Run(seed => Workers.Run(4, worker =>
+        {
+            Random random = new(seed + worker);
+            List<(IMemoryOwner<byte> Owner, byte Mark)> mine = [];
+            for (int i = 0; i < 20_000; i++)
+            {
+                byte mark = (byte)random.Next(256);
+                IMemoryOwner<byte> owner = _pool.Rent(random.Next(1, 300));
+                owner.Memory.Span.Fill(mark);
+                mine.Add((owner, mark));
+                if (random.Next(4) == 0)
+                {
+                    handedOn.Enqueue(TakeAny(mine, random));
+                }
+
+                if (random.Next(4) == 0 && handedOn.TryDequeue(out (IMemoryOwner<byte> Owner, byte Mark) other))
+                {
+                    VerifyAndReturn(other);
+                }
+
+                while (mine.Count > random.Next(5, 60))
+                {
+                    VerifyAndReturn(TakeAny(mine, random));
+                }
+            }
+
+            mine.ForEach(VerifyAndReturn);
+        }));
+        while (handedOn.TryDequeue(out (IMemoryOwner<byte> Owner, byte Mark) left))
+        {
+            VerifyAndReturn(left);
+        }
+
+        NativeMemoryPoolStatistics statistics = _pool.GetStatistics();
+        Assert.Equal(0, statistics.RentedCount);
+        Assert.Equal(0, statistics.RentedBytes);
+        Assert.Equal(0, statistics.LateDisposeCount);
+        HeapHealth.AssertWorks(_heap, expectedLiveBlocks: 0);
+    }
+
+    private static (IMemoryOwner<byte> Owner, byte Mark) TakeAny(List<(IMemoryOwner<byte> Owner, byte Mark)> list, Random random)
+    {
+        int index = random.Next(list.Count);
+        (IMemoryOwner<byte> Owner, byte Mark) taken = list[index];
+        list.RemoveAt(index);
+        return taken;
+    }
+
+    private static void VerifyAndReturn((IMemoryOwner<byte> Owner, byte Mark) rental)
+    {
+        Assert.Equal(-1, rental.Owner.Memory.Span.IndexOfAnyExcept(rental.Mark));
+        rental.Owner.Dispose();
+    }
+}
