@@ -208,7 +208,7 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
     /// Every SuperSlab of this heap, with what each of its 64 KiB units holds: for pictures of the heap and for finding fragmentation.
     /// </summary>
     /// <remarks>
-    /// Thread-safe. Costs about a microsecond for each SuperSlab, during which other threads' slow paths may wait, and less than 1 KiB
+    /// Thread-safe. Costs time in proportion to the number of SuperSlabs, during which other threads' slow paths may wait, and less than 1 KiB
     /// of garbage for each: not for every request.
     /// </remarks>
     /// <returns>A copy, which later calls do not change.</returns>
