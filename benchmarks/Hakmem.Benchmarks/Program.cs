@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Hakmem.Benchmarks.Latency;
 using Hakmem.Benchmarks.Micro;
 using Hakmem.Benchmarks.Runner;
 
@@ -14,12 +15,20 @@ internal static class Program
             return RunOneCommand.Run(arguments);
         }
 
+        if (arguments is [LatencyOneCommand.Name, ..])
+        {
+            return LatencyOneCommand.Run(arguments);
+        }
+
         if (MicroCommand.Matches(arguments))
         {
             return MicroCommand.Run(arguments);
         }
 
-        RootCommand root = new("Benchmarks of the Hakmem allocator.") { WorkloadsCommand.Create(), ListCommand.Create(), MicroCommand.Create() };
+        RootCommand root = new("Benchmarks of the Hakmem allocator.")
+        {
+            WorkloadsCommand.Create(), LatencyCommand.Create(), ListCommand.Create(), MicroCommand.Create(),
+        };
         return root.Parse(arguments.Length == 0 ? ["--help"] : arguments).Invoke();
     }
 }

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Diagnostics;
 using System.IO;
 using System.Linq;
@@ -18,9 +19,14 @@ internal static class MeasuringProcess
 
     /// <summary>Measures in a new process.</summary>
     /// <exception cref="MeasuringFailedException">The process failed, hung or printed something else.</exception>
-    public static Measurement Run(Workload workload, Subject subject, int rounds)
+    public static Measurement Run(Workload workload, Subject subject, int rounds) =>
+        Parse(RunChild(RunOneCommand.Arguments(workload, subject, rounds), subject));
+
+    /// <summary>Runs this program with some arguments as a subject needs it, and gives what it printed.</summary>
+    /// <exception cref="MeasuringFailedException">The process failed or hung.</exception>
+    public static string RunChild(IReadOnlyList<string> arguments, Subject subject)
     {
-        using Process process = Process.Start(StartInfo(workload, subject, rounds))
+        using Process process = Process.Start(StartInfo(arguments, subject))
             ?? throw new MeasuringFailedException("the process did not start");
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         Task<string> errors = process.StandardError.ReadToEndAsync();
@@ -35,10 +41,10 @@ internal static class MeasuringProcess
             throw new MeasuringFailedException($"exit code {process.ExitCode}: {FirstLine(errors.Result)}");
         }
 
-        return Parse(output.Result);
+        return output.Result;
     }
 
-    private static ProcessStartInfo StartInfo(Workload workload, Subject subject, int rounds)
+    private static ProcessStartInfo StartInfo(IReadOnlyList<string> arguments, Subject subject)
     {
         string program = Environment.ProcessPath
             ?? throw new MeasuringFailedException("this program's own path is unknown");
@@ -54,7 +60,7 @@ internal static class MeasuringProcess
             start.ArgumentList.Add(Assembly.GetExecutingAssembly().Location);
         }
 
-        foreach (string argument in RunOneCommand.Arguments(workload, subject, rounds))
+        foreach (string argument in arguments)
         {
             start.ArgumentList.Add(argument);
         }
