@@ -2,6 +2,7 @@ using System.CommandLine;
 using Hakmem.Benchmarks.Latency;
 using Hakmem.Benchmarks.Micro;
 using Hakmem.Benchmarks.Runner;
+using Hakmem.Benchmarks.Soak;
 
 namespace Hakmem.Benchmarks;
 
@@ -27,7 +28,7 @@ internal static class Program
 
         RootCommand root = new("Benchmarks of the Hakmem allocator.")
         {
-            WorkloadsCommand.Create(), LatencyCommand.Create(), ListCommand.Create(), MicroCommand.Create(),
+            WorkloadsCommand.Create(), LatencyCommand.Create(), SoakCommand.Create(), ListCommand.Create(), MicroCommand.Create(),
         };
         return root.Parse(arguments.Length == 0 ? ["--help"] : arguments).Invoke();
     }
