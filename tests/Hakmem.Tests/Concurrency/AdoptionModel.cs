@@ -106,6 +106,8 @@ internal sealed class AdoptionModel : Model
 
         if (isDead)
         {
+            // FlushDead keeps the record for the next thread that comes.
+            Require(_entry.Newest == Owner, "The adopted cache has been flushed, and is about to be another thread's too.");
             yield return ModelOp.Store(_entry, Adopter, "TryGet: _entries[i] = new Entry(Thread.CurrentThread, adopted)");
         }
 

@@ -26,9 +26,6 @@ internal enum ReapingFlaw
     // The guarded block is put back by a plain store.
     PlainPutBack,
 
-    // The owner's slow paths do not close the gate.
-    NoGate,
-
     // The blocks are taken from the top downwards, with nothing put in front of Alloc.
     NoGuard,
 }

@@ -102,10 +102,7 @@ internal sealed class ReapingModel : Model
         }
 
         // CacheExchange.TryTake, as far as the magazine goes.
-        if (_flaw != ReapingFlaw.NoGate)
-        {
-            yield return ModelOp.Lock(_gate, "TryTake: CacheGate.Close");
-        }
+        yield return ModelOp.Lock(_gate, "TryTake: CacheGate.Close");
 
         yield return ModelOp.Load(_top, "TryTakeLoaded: bin->TakeTop");
         top = t.Result;
@@ -117,10 +114,7 @@ internal sealed class ReapingModel : Model
             HandOut(block, held);
         }
 
-        if (_flaw != ReapingFlaw.NoGate)
-        {
-            yield return ModelOp.Unlock(_gate, "TryTake: CacheGate.Open");
-        }
+        yield return ModelOp.Unlock(_gate, "TryTake: CacheGate.Open");
     }
 
     private IEnumerable<ModelOp> Free(ModelThread t, Queue<int> held)
@@ -140,10 +134,7 @@ internal sealed class ReapingModel : Model
         }
 
         // CacheExchange.Put: closes the holes, and with no room returns the block to its span.
-        if (_flaw != ReapingFlaw.NoGate)
-        {
-            yield return ModelOp.Lock(_gate, "Put: CacheGate.Close");
-        }
+        yield return ModelOp.Lock(_gate, "Put: CacheGate.Close");
 
         Ghosts[block]--;
         yield return ModelOp.Load(_top, "SaveCounts: the top");
@@ -173,10 +164,7 @@ internal sealed class ReapingModel : Model
             Ghosts[InDepot + block]++;
         }
 
-        if (_flaw != ReapingFlaw.NoGate)
-        {
-            yield return ModelOp.Unlock(_gate, "Put: CacheGate.Open");
-        }
+        yield return ModelOp.Unlock(_gate, "Put: CacheGate.Open");
     }
 
     private void HandOut(int block, Queue<int> held)
