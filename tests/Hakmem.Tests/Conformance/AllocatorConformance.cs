@@ -12,9 +12,9 @@ public abstract unsafe partial class AllocatorConformance : IDisposable
     // Zero, a few sizes off any class, every boundary of every class, and large ones.
     private static readonly IReadOnlyList<nuint> s_allSizes = [0, 1, 7, 8, 9, .. BlockSizes.ClassBoundaries, .. BlockSizes.LargeSizes];
 
-    private readonly IHakmemAllocator _heap;
+    private readonly HakmemAllocator _heap;
 
-    protected AllocatorConformance(IHakmemAllocator heap)
+    protected AllocatorConformance(HakmemAllocator heap)
     {
         _heap = heap;
     }
@@ -23,7 +23,7 @@ public abstract unsafe partial class AllocatorConformance : IDisposable
     {
         if (_heap != HakmemAllocator.Shared)
         {
-            ((IDisposable)_heap).Dispose();
+            _heap.Dispose();
         }
 
         GC.SuppressFinalize(this);

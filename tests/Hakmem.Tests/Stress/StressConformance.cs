@@ -13,9 +13,9 @@ public abstract unsafe partial class StressConformance : IDisposable
     // Steps of all threads of a test together, so that more threads do not make a test longer.
     private const int TotalSteps = 800_000;
 
-    private readonly IHakmemAllocator _heap;
+    private readonly HakmemAllocator _heap;
 
-    protected StressConformance(IHakmemAllocator heap)
+    protected StressConformance(HakmemAllocator heap)
     {
         _heap = heap;
     }
@@ -26,7 +26,7 @@ public abstract unsafe partial class StressConformance : IDisposable
     {
         if (_heap != HakmemAllocator.Shared)
         {
-            ((IDisposable)_heap).Dispose();
+            _heap.Dispose();
         }
 
         GC.SuppressFinalize(this);
