@@ -1,7 +1,9 @@
 using System.CommandLine;
+using Hakmem.Benchmarks.Latency;
 using Hakmem.Benchmarks.Micro;
 using Hakmem.Benchmarks.Runner;
 using Hakmem.Benchmarks.Seed;
+using Hakmem.Benchmarks.Soak;
 
 namespace Hakmem.Benchmarks;
 
@@ -18,6 +20,9 @@ internal static class Program
         if (arguments is [SeedOneCommand.Name, ..])
         {
             return SeedOneCommand.Run(arguments);
+        if (arguments is [LatencyOneCommand.Name, ..])
+        {
+            return LatencyOneCommand.Run(arguments);
         }
 
         if (MicroCommand.Matches(arguments))
@@ -26,6 +31,10 @@ internal static class Program
         }
 
         RootCommand root = new("Benchmarks of the Hakmem allocator.") { WorkloadsCommand.Create(), SeedCommand.Create(), ListCommand.Create(), MicroCommand.Create() };
+        RootCommand root = new("Benchmarks of the Hakmem allocator.")
+        {
+            WorkloadsCommand.Create(), LatencyCommand.Create(), SoakCommand.Create(), ListCommand.Create(), MicroCommand.Create(),
+        };
         return root.Parse(arguments.Length == 0 ? ["--help"] : arguments).Invoke();
     }
 }

@@ -19,7 +19,12 @@ internal static class MeasuringProcess
 
     /// <summary>Measures in a new process.</summary>
     /// <exception cref="MeasuringFailedException">The process failed, hung or printed something else.</exception>
-    public static Measurement Run(Workload workload, Subject subject, int rounds)
+    public static Measurement Run(Workload workload, Subject subject, int rounds) =>
+        Parse(RunChild(RunOneCommand.Arguments(workload, subject, rounds), subject));
+
+    /// <summary>Runs this program with some arguments as a subject needs it, and gives what it printed.</summary>
+    /// <exception cref="MeasuringFailedException">The process failed or hung.</exception>
+    public static string RunChild(IReadOnlyList<string> arguments, Subject subject)
     {
         Dictionary<string, string?> environment = [];
         if (subject.PreloadPath is { } library)
@@ -37,6 +42,7 @@ internal static class MeasuringProcess
     public static string Run(IEnumerable<string> arguments, IReadOnlyDictionary<string, string?> environment)
     {
         using Process process = Process.Start(StartInfo(arguments, environment))
+        using Process process = Process.Start(StartInfo(arguments, subject))
             ?? throw new MeasuringFailedException("the process did not start");
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         Task<string> errors = process.StandardError.ReadToEndAsync();
@@ -52,6 +58,15 @@ internal static class MeasuringProcess
     }
 
     private static ProcessStartInfo StartInfo(IEnumerable<string> arguments, IReadOnlyDictionary<string, string?> environment)
+        if (process.ExitCode != 0)
+        {
+            throw new MeasuringFailedException($"exit code {process.ExitCode}: {FirstLine(errors.Result)}");
+        }
+
+        return output.Result;
+    }
+
+    private static ProcessStartInfo StartInfo(IReadOnlyList<string> arguments, Subject subject)
     {
         string program = Environment.ProcessPath
             ?? throw new MeasuringFailedException("this program's own path is unknown");

@@ -1,0 +1,31 @@
+namespace Hakmem.Tests.Concurrency;
+
+// What ReapingModel can do wrong.
+internal enum ReapingFlaw
+{
+    None,
+
+    // The barrier between setting the guard and reading the top is missing.
+    NoFirstBarrier,
+
+    // The barrier between reading the top and looking at the guard again is missing.
+    NoSecondBarrier,
+
+    // The guard is set after the first barrier.
+    GuardBehindBarrier,
+
+    // A top at the guard counts as if the owner were at rest.
+    RestNotAsked,
+
+    // The top is read before it is asked whether the owner is at rest.
+    RestAskedLate,
+
+    // The guarded slot is not looked at again before its block is taken.
+    GuardNotReread,
+
+    // The guarded block is put back by a plain store.
+    PlainPutBack,
+
+    // The blocks are taken from the top downwards, with nothing put in front of Alloc.
+    NoGuard,
+}

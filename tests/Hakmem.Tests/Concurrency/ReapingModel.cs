@@ -1,0 +1,301 @@
+using System;
+using System.Collections.Generic;
+
+namespace Hakmem.Tests.Concurrency;
+
+// The reaping of one bin of a stacked class, whose one magazine both Alloc and Free use, beside its owner (CacheReaper, CacheGate). The owner
+// follows a script: 'A' allocates, 'F' frees what it has had longest, 'W' is a managed wait.
+//
+// Slots have numbers from 1 up, and 0 is the null in front of them; a top is the number of the newest filled slot.
+//
+// Checked: no block is handed out while it is elsewhere, none ends in two places, and none is lost.
+internal sealed class ReapingModel : Model
+{
+    private const int Blocks = 4;
+    private const int Capacity = 5;
+
+    // Where in Ghosts it is kept which blocks the depot has; from 0 on, which the program has.
+    private const int InDepot = 8;
+
+    private readonly ReapingFlaw _flaw;
+    private readonly bool _isForced;
+    private readonly ModelCell _gate;
+    private readonly ModelCell _state;
+    private readonly ModelCell _top;
+    private readonly ModelCell _end;
+    private readonly ModelCell _holes;
+    private readonly ModelCell[] _slots = new ModelCell[Capacity + 1];
+
+    public ReapingModel(ReapingFlaw flaw, string script, bool isForced, int rounds)
+    {
+        _flaw = flaw;
+        _isForced = isForced;
+        _gate = NewCell("ThreadCache.Gate");
+        _state = NewCell("Thread.ThreadState is WaitSleepJoin");
+        _top = NewCell("bin's top", 3);
+        _end = NewCell("bin's end", Capacity);
+        _holes = NewCell("Magazine.Holes");
+        for (int slot = 0; slot < _slots.Length; slot++)
+        {
+            _slots[slot] = NewCell($"slot {slot}", slot <= 3 ? slot : 0);
+        }
+
+        // Block 4 is the program's.
+        Ghosts[4] = 1;
+        ModelThread owner = NewThread("owner");
+        owner.Program = Live(owner, script).GetEnumerator();
+        ModelThread reaper = NewThread("reaper");
+        reaper.Program = Reap(reaper, rounds).GetEnumerator();
+    }
+
+    public override void CheckEnd()
+    {
+        int[] places = new int[Blocks + 1];
+        for (int slot = _top.Newest; slot > 0; slot--)
+        {
+            places[_slots[slot].Newest]++;
+        }
+
+        for (int block = 1; block <= Blocks; block++)
+        {
+            int count = places[block] + Ghosts[block] + Ghosts[InDepot + block];
+            Require(count == 1, $"Block {block} is in {count} places at the end.");
+        }
+    }
+
+    private IEnumerable<ModelOp> Live(ModelThread t, string script)
+    {
+        Queue<int> held = new([4]);
+        foreach (char step in script)
+        {
+            IEnumerable<ModelOp> ops = step switch
+            {
+                'A' => Alloc(t, held),
+                'F' => held.Count > 0 ? Free(t, held) : [],
+                'W' => Wait(),
+                _ => throw new ArgumentException($"'{step}' is no step.", nameof(script)),
+            };
+            foreach (ModelOp op in ops)
+            {
+                yield return op;
+            }
+        }
+    }
+
+    private IEnumerable<ModelOp> Wait()
+    {
+        yield return ModelOp.Exchange(_state, 1, "the runtime: into a managed wait");
+        yield return ModelOp.Exchange(_state, 0, "the runtime: out of the wait");
+    }
+
+    private IEnumerable<ModelOp> Alloc(ModelThread t, Queue<int> held)
+    {
+        yield return ModelOp.Load(_top, "Alloc: top = bin->TakeTop");
+        int top = t.Result;
+        yield return ModelOp.Load(_slots[top], "Alloc: block = *top");
+        int block = t.Result;
+        if (block != 0)
+        {
+            yield return ModelOp.Store(_top, top - 1, "Alloc: bin->TakeTop = top - 1");
+            HandOut(block, held);
+            yield break;
+        }
+
+        // CacheExchange.TryTake, as far as the magazine goes.
+        yield return ModelOp.Lock(_gate, "TryTake: CacheGate.Close");
+
+        yield return ModelOp.Load(_top, "TryTakeLoaded: bin->TakeTop");
+        top = t.Result;
+        yield return ModelOp.Load(_slots[top], "TryTakeLoaded: *bin->TakeTop");
+        block = t.Result;
+        if (block != 0)
+        {
+            yield return ModelOp.Store(_top, top - 1, "TryTakeLoaded: bin->TakeTop--");
+            HandOut(block, held);
+        }
+
+        yield return ModelOp.Unlock(_gate, "TryTake: CacheGate.Open");
+    }
+
+    private IEnumerable<ModelOp> Free(ModelThread t, Queue<int> held)
+    {
+        int block = held.Dequeue();
+        yield return ModelOp.Load(_top, "Free: top = bin->PutTop");
+        int top = t.Result;
+        yield return ModelOp.Load(_end, "Free: top < bin->PutEnd");
+        if (top < t.Result)
+        {
+            yield return ModelOp.Load(_slots[top], "Free: *top != ptr");
+            Require(t.Result != block, "Free took a first free of a block for a second.");
+            Ghosts[block]--;
+            yield return ModelOp.Store(_slots[top + 1], block, "Free: top[1] = ptr");
+            yield return ModelOp.Store(_top, top + 1, "Free: bin->PutTop = top + 1");
+            yield break;
+        }
+
+        // CacheExchange.Put: closes the holes, and with no room returns the block to its span.
+        yield return ModelOp.Lock(_gate, "Put: CacheGate.Close");
+
+        Ghosts[block]--;
+        yield return ModelOp.Load(_top, "SaveCounts: the top");
+        top = t.Result;
+        yield return ModelOp.Load(_holes, "SaveCounts: magazine->Holes");
+        int holes = t.Result;
+        int count = top - holes;
+        for (int slot = 1; holes > 0 && slot <= count; slot++)
+        {
+            yield return ModelOp.Load(_slots[slot + holes], "SaveCounts: a slot above the holes");
+            yield return ModelOp.Store(_slots[slot], t.Result, "SaveCounts: moved down");
+        }
+
+        if (holes > 0)
+        {
+            yield return ModelOp.Store(_holes, 0, "SaveCounts: magazine->Holes = 0");
+        }
+
+        if (count < Capacity)
+        {
+            yield return ModelOp.Store(_slots[count + 1], block, "Put: *++PutTop = block, the slot");
+            yield return ModelOp.Store(_top, count + 1, "Put: *++PutTop = block, the top");
+            yield return ModelOp.Store(_end, Capacity, "Load: put->PutEnd");
+        }
+        else
+        {
+            Ghosts[InDepot + block]++;
+        }
+
+        yield return ModelOp.Unlock(_gate, "Put: CacheGate.Open");
+    }
+
+    private void HandOut(int block, Queue<int> held)
+    {
+        Require(Ghosts[block] == 0, $"Block {block} was handed out twice.");
+        Require(Ghosts[InDepot + block] == 0, $"Block {block} was handed out while the depot has it.");
+        Ghosts[block]++;
+        held.Enqueue(block);
+    }
+
+    private IEnumerable<ModelOp> Reap(ModelThread t, int rounds)
+    {
+        for (int round = 0; round < rounds; round++)
+        {
+            yield return ModelOp.Exchange(_gate, 1, "CacheGate.TryClose");
+            if (t.Result != 0)
+            {
+                continue;
+            }
+
+            foreach (ModelOp op in ReapInside(t))
+            {
+                yield return op;
+            }
+
+            yield return ModelOp.StoreRelease(_gate, 0, "CacheGate.Open");
+        }
+    }
+
+    private IEnumerable<ModelOp> ReapInside(ModelThread t)
+    {
+        yield return ModelOp.Load(_state, "TryCut: entry.IsAtRest, the state");
+        bool isAtRest = t.Result != 0;
+        yield return ModelOp.Fence("TryCut: entry.IsAtRest, the barrier");
+        if (!_isForced)
+        {
+            yield return ModelOp.StoreRelease(_end, 0, "TryCut: PutEnd = null");
+        }
+
+        yield return ModelOp.LoadAcquire(_top, "TryCut: ReadTop");
+        int guard = t.Result - (isAtRest ? 0 : 1);
+        if (guard < 1)
+        {
+            yield break;
+        }
+
+        if (_flaw == ReapingFlaw.GuardBehindBarrier)
+        {
+            yield return ModelOp.ProcessWideBarrier("ReapSome: first barrier");
+        }
+
+        int guarded;
+        if (_flaw == ReapingFlaw.NoGuard)
+        {
+            yield return ModelOp.LoadAcquire(_slots[guard], "the top's block, not guarded");
+            guarded = t.Result;
+        }
+        else
+        {
+            yield return ModelOp.Exchange(_slots[guard], 0, "TryCut: cut.Guarded = exchange(*cut.Slot, null)");
+            guarded = t.Result;
+        }
+
+        if (guarded == 0)
+        {
+            yield break;
+        }
+
+        if (_flaw is not (ReapingFlaw.NoFirstBarrier or ReapingFlaw.GuardBehindBarrier))
+        {
+            yield return ModelOp.ProcessWideBarrier("ReapSome: first barrier");
+        }
+
+        int top = 0;
+        if (_flaw == ReapingFlaw.RestAskedLate)
+        {
+            yield return ModelOp.LoadAcquire(_top, "Look: ReadTop, early");
+            top = t.Result;
+        }
+
+        yield return ModelOp.Load(_state, "Look: IsAtRest, the state");
+        isAtRest = t.Result != 0 || _flaw == ReapingFlaw.RestNotAsked;
+        yield return ModelOp.Fence("Look: IsAtRest, the barrier");
+        if (_flaw != ReapingFlaw.RestAskedLate)
+        {
+            yield return ModelOp.LoadAcquire(_top, "Look: ReadTop");
+            top = t.Result;
+        }
+
+        if (_flaw != ReapingFlaw.NoSecondBarrier)
+        {
+            yield return ModelOp.ProcessWideBarrier("ReapSome: second barrier");
+        }
+
+        if (_flaw is not (ReapingFlaw.GuardNotReread or ReapingFlaw.NoGuard))
+        {
+            yield return ModelOp.LoadAcquire(_slots[guard], "Take: is *cut->Slot still null?");
+            if (t.Result != 0)
+            {
+                yield break;
+            }
+        }
+
+        if (top - (isAtRest ? 0 : 1) < guard)
+        {
+            yield return _flaw == ReapingFlaw.PlainPutBack
+                ? ModelOp.Store(_slots[guard], guarded, "Take: *cut->Slot = cut->Guarded, plainly")
+                : ModelOp.CompareExchange(_slots[guard], guarded, 0, "Take: put back, unless something was written there");
+            yield break;
+        }
+
+        TakeOne(guarded);
+        for (int slot = guard - 1; slot > 0; slot--)
+        {
+            yield return ModelOp.Load(_slots[slot], "Take: *slot");
+            if (t.Result == 0)
+            {
+                break;
+            }
+
+            TakeOne(t.Result);
+            yield return ModelOp.Store(_slots[slot], 0, "Take: *slot = null");
+        }
+
+        yield return ModelOp.Store(_holes, guard, "Take: magazine->Holes");
+    }
+
+    private void TakeOne(int block)
+    {
+        Require(Ghosts[block] == 0, $"The reaper took block {block} while the program has it.");
+        Require(Ghosts[InDepot + block] == 0, $"The reaper took block {block} twice.");
+        Ghosts[InDepot + block]++;
+    }
+}
