@@ -20,6 +20,8 @@ internal static class Program
         if (arguments is [SeedOneCommand.Name, ..])
         {
             return SeedOneCommand.Run(arguments);
+        }
+
         if (arguments is [LatencyOneCommand.Name, ..])
         {
             return LatencyOneCommand.Run(arguments);
@@ -30,10 +32,9 @@ internal static class Program
             return MicroCommand.Run(arguments);
         }
 
-        RootCommand root = new("Benchmarks of the Hakmem allocator.") { WorkloadsCommand.Create(), SeedCommand.Create(), ListCommand.Create(), MicroCommand.Create() };
         RootCommand root = new("Benchmarks of the Hakmem allocator.")
         {
-            WorkloadsCommand.Create(), LatencyCommand.Create(), SoakCommand.Create(), ListCommand.Create(), MicroCommand.Create(),
+            WorkloadsCommand.Create(), SeedCommand.Create(), LatencyCommand.Create(), SoakCommand.Create(), ListCommand.Create(), MicroCommand.Create(),
         };
         return root.Parse(arguments.Length == 0 ? ["--help"] : arguments).Invoke();
     }

@@ -32,7 +32,7 @@ internal static class MeasuringProcess
             environment.Add(PreloadVariable, library);
         }
 
-        return Parse(Run(RunOneCommand.Arguments(workload, subject, rounds), environment));
+        return Run(arguments, environment);
     }
 
     /// <summary>Runs this program again and gives what it printed.</summary>
@@ -42,7 +42,6 @@ internal static class MeasuringProcess
     public static string Run(IEnumerable<string> arguments, IReadOnlyDictionary<string, string?> environment)
     {
         using Process process = Process.Start(StartInfo(arguments, environment))
-        using Process process = Process.Start(StartInfo(arguments, subject))
             ?? throw new MeasuringFailedException("the process did not start");
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         Task<string> errors = process.StandardError.ReadToEndAsync();
@@ -58,15 +57,6 @@ internal static class MeasuringProcess
     }
 
     private static ProcessStartInfo StartInfo(IEnumerable<string> arguments, IReadOnlyDictionary<string, string?> environment)
-        if (process.ExitCode != 0)
-        {
-            throw new MeasuringFailedException($"exit code {process.ExitCode}: {FirstLine(errors.Result)}");
-        }
-
-        return output.Result;
-    }
-
-    private static ProcessStartInfo StartInfo(IReadOnlyList<string> arguments, Subject subject)
     {
         string program = Environment.ProcessPath
             ?? throw new MeasuringFailedException("this program's own path is unknown");
