@@ -106,7 +106,7 @@ public sealed record HakmemOptions
     }
 
     // Resolves every value once. Throws ArgumentOutOfRangeException for one that is out of its range.
-    internal HeapLimits ToLimits()
+    internal HeapLimits ToLimits(TimeProvider? time = null)
     {
         RequireKnown(Prefault is >= PrefaultMode.None and <= PrefaultMode.Touch, nameof(Prefault));
         RequireKnown(LazyZero is >= LazyZeroMode.Deferred and <= LazyZeroMode.Off, nameof(LazyZero));
@@ -122,7 +122,7 @@ public sealed record HakmemOptions
             RequireAtLeast(Geometry.SlabBytes, MaxBytes, nameof(MaxBytes));
         }
 
-        return new HeapLimits(this);
+        return new HeapLimits(this, time);
     }
 
     private static void RequireKnown(bool isKnown, string name)

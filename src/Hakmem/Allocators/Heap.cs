@@ -1,6 +1,7 @@
 using System;
 using System.Threading;
 using Hakmem.Arenas;
+using Hakmem.Decay;
 using Hakmem.Depots;
 using Hakmem.Diagnostics;
 using Hakmem.SizeClasses;
@@ -14,7 +15,8 @@ namespace Hakmem.Allocators;
 // Everything a heap has can be given back at once, because SuperSlabs belong to heaps: see Dispose.
 //
 // Thread-safe, except that Dispose must not run beside other calls (that is the caller's contract).
-// Locks, outermost first: registry of thread caches, depot, SuperSlabs, arena; then the peer tables', then the metadata's.
+// Locks, outermost first: decay, registry of thread caches, a cache's gate, depot, SuperSlabs, arena; then the peer tables', then the
+// metadata's. The purge lock stands above the SuperSlabs', with no depot's lock held.
 internal sealed unsafe class Heap
 {
     // From this size on, a zeroed allocation asks whether memory is known to be zero before it clears it. Below, the answer costs more
@@ -33,19 +35,17 @@ internal sealed unsafe class Heap
     private readonly Depot[] _depots = new Depot[SizeClass.Count];
     private readonly CacheExchange _exchange;
     private readonly ThreadCacheRegistry _registry;
+    private readonly HeapDecay _decay;
     private readonly BlockResolver _resolver;
     private readonly int _slot;
 
     // Whether every free, resize and measurement is checked against the spans' bitmaps: then no block is ever in a magazine.
     private readonly bool _isChecked;
 
-    // The address of a double free that was found where no exception may say so, until a Trim does; 0 for none. Exchanged with full fences.
-    private nuint _unreported;
-
     // The growth count at which dead threads were last looked for. A stale reading looks once too often or once too late.
     private volatile int _lookedForDeadAt;
 
-    public Heap(Arena arena, int slot, HeapLimits limits)
+    public Heap(Arena arena, int slot, HeapLimits limits, DecayTimer? timer)
     {
         _arena = arena;
         _slot = slot;
@@ -62,6 +62,8 @@ internal sealed unsafe class Heap
 
         _exchange = new CacheExchange(_depots, s_classes);
         _registry = new ThreadCacheRegistry(arena, slot, s_classes, _exchange, limits.ThreadCacheBytes);
+        _decay = new HeapDecay(
+            limits, _superSlabs, _units, _depots, _registry, new CacheReaper(_depots, arena.Metadata), timer);
         _resolver = new BlockResolver(arena, slot, s_classes);
     }
 
@@ -77,21 +79,158 @@ internal sealed unsafe class Heap
         void* block = TryAllocateOnce(cache, byteCount, alignment, isZeroed);
         if (block == null && byteCount <= (nuint)(_limits.MaxBytes > 0 ? _limits.MaxBytes : _arena.ReservedBytes))
         {
-            nuint corruptAddress = GiveBack(cache);
-            if (corruptAddress != 0)
-            {
-                Interlocked.Exchange(ref _unreported, corruptAddress);
-            }
-
+            _decay.Report(GiveBack(cache));
             block = TryAllocateOnce(cache, byteCount, alignment, isZeroed);
         }
 
+        _decay.Touch();
         return block;
     }
 
     public void Free(ThreadCache* cache, void* address)
     {
-        BlockInfo block = Resolve(cache, address, "Free");
+        FreeResolved(cache, address, Resolve(cache, address, "Free"));
+        Settle();
+    }
+
+    // Null if memory is out; the old block then keeps its address and contents, but may have become larger on the way.
+    public void* TryReallocate(ThreadCache* cache, void* address, nuint byteCount)
+    {
+        BlockInfo block = Resolve(cache, address, "Realloc");
+        byteCount = Math.Max(byteCount, 1);
+        bool isInPlace = block.Kind == BlockKind.Small
+            ? byteCount <= block.Bytes && byteCount > block.Bytes / 2
+            : _large.TryResizeInPlace(block, byteCount);
+        if (isInPlace)
+        {
+            Settle();
+            return address;
+        }
+
+        void* moved = TryMoveByPages(address, byteCount);
+        if (moved != null)
+        {
+            Settle();
+            return moved;
+        }
+
+        bool isGrowable = byteCount > block.Bytes && byteCount > LargeBlocks.GrowableBytes && byteCount <= Geometry.SlabBytes;
+        void* target = isGrowable ? _large.TryAllocateGrowable(byteCount) : null;
+        target = target == null ? TryAllocate(cache, byteCount, 1, isZeroed: false) : target;
+        if (target != null)
+        {
+            nuint kept = Math.Min(byteCount, block.Bytes);
+            Buffer.MemoryCopy(address, target, kept, kept);
+            Free(cache, address);
+        }
+
+        return target;
+    }
+
+    public nuint UsableSize(ThreadCache* cache, void* address) => Resolve(cache, address, "UsableSize").Bytes;
+
+    public bool Owns(void* address) => _resolver.Owns(address);
+
+    // Gives back what is not in use; cache is the calling thread's, or null.
+    public void Trim(ThreadCache* cache)
+    {
+        nuint corruptAddress = GiveBack(cache);
+        nuint earlier = _decay.TakeUnreported();
+        ThrowIfCorrupt(corruptAddress != 0 ? corruptAddress : earlier);
+    }
+
+    // Gives back everything, live blocks included.
+    public void Dispose()
+    {
+        _decay.Stop();
+        _registry.Clear();
+        foreach (Depot depot in _depots)
+        {
+            depot.Clear();
+        }
+
+        lock (_superSlabs.SyncRoot)
+        {
+            for (int slab = _superSlabs.NextOwned(0); slab >= 0; slab = _superSlabs.NextOwned(slab + 1))
+            {
+                _arena.SetEntries(slab << Geometry.UnitsPerSlabShift, Geometry.UnitsPerSlab, 0);
+            }
+
+            _superSlabs.ReleaseAll();
+        }
+    }
+
+    public HakmemStatistics GetStatistics()
+    {
+        lock (_decay.SyncRoot)
+        {
+            long[] cached = new long[SizeClass.Count];
+            _registry.CountBlocks(cached);
+            return HeapCensus.Take(_arena, _superSlabs, _runs, _depots, s_classes, cached, _registry.Count) with { ReapedBlocks = _decay.ReapedBlocks };
+        }
+    }
+
+    // Why an allocation of this many bytes failed.
+    public OutOfMemoryException OutOfMemory(nuint byteCount)
+    {
+        long committed = _superSlabs.CommittedBytes;
+        return new OutOfMemoryException(_limits.MaxBytes > 0 && committed + (long)Math.Min(byteCount, long.MaxValue / 2) > _limits.MaxBytes
+            ? $"Hakmem could not allocate {byteCount} bytes: {committed} of the heap's limit of {_limits.MaxBytes} bytes are committed."
+            : $"Hakmem could not allocate {byteCount} bytes: the system refused more memory, or the {_arena.ReservedBytes} bytes of the arena have no free range of that size. {committed} bytes are committed.");
+    }
+
+    private static void ThrowIfCorrupt(nuint address)
+    {
+        if (address != 0)
+        {
+            throw BlockResolver.Misuse((void*)address, "Free", "an earlier double free: the block came back to its span a second time");
+        }
+    }
+
+    // After something was freed, under no lock: purges what may not stay, and has the rest looked at in time.
+    private void Settle()
+    {
+        _superSlabs.PurgeExcess();
+        _decay.Touch();
+    }
+
+    // Gives the address of a block that was found free already, or 0.
+    private nuint GiveBack(ThreadCache* cache)
+    {
+        if (cache != null)
+        {
+            _exchange.FlushAll(cache);
+        }
+
+        return _decay.GiveBack();
+    }
+
+    private void* TryAllocateOnce(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
+    {
+        int index = ClassFor(byteCount, alignment);
+        if (index < 0)
+        {
+            return _large.TryAllocateRun(byteCount, alignment, isZeroed);
+        }
+
+        bool isZero = false;
+        void* block = null;
+        if (cache != null && !_isChecked && !(isZeroed && byteCount >= ZeroCheckBytes && CacheExchange.CountOf(cache, index) == 0))
+        {
+            block = TakeCached(cache, index);
+        }
+
+        block = block == null ? _depots[index].TryTakeOne(out isZero) : block;
+        if (block != null && isZeroed && !isZero)
+        {
+            new Span<byte>(block, (int)byteCount).Clear();
+        }
+
+        return block;
+    }
+
+    private void FreeResolved(ThreadCache* cache, void* address, BlockInfo block)
+    {
         if (block.Kind != BlockKind.Small)
         {
             if (!_large.TryFree(block))
@@ -119,152 +258,18 @@ internal sealed unsafe class Heap
         }
     }
 
-    // Null if memory is out; the old block then keeps its address and contents, but may have become larger on the way.
-    public void* TryReallocate(ThreadCache* cache, void* address, nuint byteCount)
-    {
-        BlockInfo block = Resolve(cache, address, "Realloc");
-        byteCount = Math.Max(byteCount, 1);
-        bool isInPlace = block.Kind == BlockKind.Small
-            ? byteCount <= block.Bytes && byteCount > block.Bytes / 2
-            : _large.TryResizeInPlace(block, byteCount);
-        if (isInPlace)
-        {
-            return address;
-        }
-
-        void* moved = TryMoveByPages(address, byteCount);
-        if (moved != null)
-        {
-            return moved;
-        }
-
-        bool isGrowable = byteCount > block.Bytes && byteCount > LargeBlocks.GrowableBytes && byteCount <= Geometry.SlabBytes;
-        void* target = isGrowable ? _large.TryAllocateGrowable(byteCount) : null;
-        target = target == null ? TryAllocate(cache, byteCount, 1, isZeroed: false) : target;
-        if (target != null)
-        {
-            nuint kept = Math.Min(byteCount, block.Bytes);
-            Buffer.MemoryCopy(address, target, kept, kept);
-            Free(cache, address);
-        }
-
-        return target;
-    }
-
-    public nuint UsableSize(ThreadCache* cache, void* address) => Resolve(cache, address, "UsableSize").Bytes;
-
-    public bool Owns(void* address) => _resolver.Owns(address);
-
-    // Gives back what is not in use; cache is the calling thread's, or null.
-    public void Trim(ThreadCache* cache)
-    {
-        nuint corruptAddress = GiveBack(cache);
-        nuint earlier = Interlocked.Exchange(ref _unreported, 0);
-        ThrowIfCorrupt(corruptAddress != 0 ? corruptAddress : earlier);
-    }
-
-    // Gives back everything, live blocks included.
-    public void Dispose()
-    {
-        _registry.Clear();
-        foreach (Depot depot in _depots)
-        {
-            depot.Clear();
-        }
-
-        lock (_superSlabs.SyncRoot)
-        {
-            for (int slab = _superSlabs.NextOwned(0); slab >= 0; slab = _superSlabs.NextOwned(slab + 1))
-            {
-                _arena.SetEntries(slab << Geometry.UnitsPerSlabShift, Geometry.UnitsPerSlab, 0);
-            }
-
-            _superSlabs.ReleaseAll();
-        }
-    }
-
-    public HakmemStatistics GetStatistics()
-    {
-        long[] cached = new long[SizeClass.Count];
-        _registry.CountBlocks(cached);
-        return HeapCensus.Take(_arena, _superSlabs, _runs, _depots, s_classes, cached, _registry.Count);
-    }
-
-    // Why an allocation of this many bytes failed.
-    public OutOfMemoryException OutOfMemory(nuint byteCount)
-    {
-        long committed = _superSlabs.CommittedBytes;
-        return new OutOfMemoryException(_limits.MaxBytes > 0 && committed + (long)Math.Min(byteCount, long.MaxValue / 2) > _limits.MaxBytes
-            ? $"Hakmem could not allocate {byteCount} bytes: {committed} of the heap's limit of {_limits.MaxBytes} bytes are committed."
-            : $"Hakmem could not allocate {byteCount} bytes: the system refused more memory, or the {_arena.ReservedBytes} bytes of the arena have no free range of that size. {committed} bytes are committed.");
-    }
-
-    private static void ThrowIfCorrupt(nuint address)
-    {
-        if (address != 0)
-        {
-            throw BlockResolver.Misuse((void*)address, "Free", "an earlier double free: the block came back to its span a second time");
-        }
-    }
-
-    // Gives the address of a block that was found free already, or 0.
-    private nuint GiveBack(ThreadCache* cache)
-    {
-        if (cache != null)
-        {
-            _exchange.FlushAll(cache);
-        }
-
-        _registry.FlushDead();
-        nuint corruptAddress = 0;
-        foreach (Depot depot in _depots)
-        {
-            nuint found = depot.Drain();
-            corruptAddress = found != 0 ? found : corruptAddress;
-        }
-
-        lock (_superSlabs.SyncRoot)
-        {
-            _units.DiscardFreeUnits();
-            _superSlabs.EvictAll();
-        }
-
-        return corruptAddress;
-    }
-
-    private void* TryAllocateOnce(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
-    {
-        int index = ClassFor(byteCount, alignment);
-        if (index < 0)
-        {
-            return _large.TryAllocateRun(byteCount, alignment, isZeroed);
-        }
-
-        bool isZero = false;
-        void* block = null;
-        if (cache != null && !_isChecked && !(isZeroed && byteCount >= ZeroCheckBytes && CacheExchange.CountOf(cache, index) == 0))
-        {
-            block = TakeCached(cache, index);
-        }
-
-        block = block == null ? _depots[index].TryTakeOne(out isZero) : block;
-        if (block != null && isZeroed && !isZero)
-        {
-            new Span<byte>(block, (int)byteCount).Clear();
-        }
-
-        return block;
-    }
-
     private void* TakeCached(ThreadCache* cache, int index)
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        if (*bin->TakeTop != null)
+        void** top = bin->TakeTop;
+        void* block = *top;
+        if (block != null)
         {
-            return *bin->TakeTop--;
+            bin->TakeTop = top - 1;
+            return block;
         }
 
-        void* block = _exchange.TryTake(cache, index);
+        block = _exchange.TryTake(cache, index);
 
         // The heap grew: before it does so again, see whether dead threads have blocks.
         int growth = _superSlabs.GrowthCount;

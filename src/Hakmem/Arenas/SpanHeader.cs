@@ -32,4 +32,8 @@ internal struct SpanHeader
     // The depot's list of spans with free blocks: first units, -1 for none.
     public int Next;
     public int Previous;
+
+    // Of each unit, not only a span's first, and guarded by the lock of the heap that has the SuperSlab: when the unit was last freed, in
+    // milliseconds of the heap's clock.
+    public long FreedAt;
 }

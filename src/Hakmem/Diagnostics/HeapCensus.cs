@@ -46,6 +46,8 @@ internal static unsafe class HeapCensus
                 ReservedBytes = arena.ReservedBytes,
                 RecordBytes = arena.Metadata.ReservedBytes,
                 DirtyBytes = DirtyBytes(arena, superSlabs),
+                PurgedBytes = superSlabs.PurgedBytes,
+                PurgeCalls = superSlabs.PurgeCalls,
                 SuperSlabsInUse = superSlabs.OwnedCount - superSlabs.CachedCount,
                 SuperSlabsCached = superSlabs.CachedCount,
                 ThreadCaches = threadCaches,

@@ -12,9 +12,9 @@ namespace Hakmem.ThreadCaches;
 //   | (one line)     | (a line each)             | (slow paths)                 |
 //   +----------------+---------------------------+------------------------------+
 //
-// Owner: the thread it was made for or that adopted it; but for Peers no field is shared while that thread lives.
-// Adoption happens under the registry's lock after the owner has ended. Statistics read other threads' tops without
-// synchronisation: word-sized reads of values that may be a moment old.
+// Owner: the thread it was made for or that adopted it. While that thread lives, others touch Peers (by its lock) and what the gate admits
+// the reaper to (see CacheReaper). Adoption happens under the registry's lock after the owner has ended. Statistics read other threads'
+// tops without synchronisation: word-sized reads of values that may be a moment old.
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct ThreadCache
 {
@@ -42,7 +42,10 @@ internal unsafe struct ThreadCache
     // Of a spare record: the next one.
     public ThreadCache* Home;
 
-    private readonly nint _padding;
+    // Who may exchange magazines: see CacheGate.
+    public int Gate;
+
+    private readonly int _padding;
     private readonly nint _padding2;
 
     private BinArray _bins;

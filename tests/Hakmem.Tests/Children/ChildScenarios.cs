@@ -8,6 +8,8 @@ internal static class ChildScenarios
 {
     public const string ResidentSet = "resident-set";
     public const string SmallAddressSpace = "small-address-space";
+    public const string Decay = "decay";
+    public const string RaceToTheLimit = "race-to-the-limit";
     public const string Settings = "settings";
     public const string TooManyHeaps = "too-many-heaps";
     public const string SharedInitialisation = "shared-initialisation";
@@ -18,6 +20,12 @@ internal static class ChildScenarios
         {
             case ResidentSet:
                 ResidentSetScenario.Run(args);
+                return 0;
+            case Decay:
+                DecayScenario.Run();
+                return 0;
+            case RaceToTheLimit:
+                RaceToTheLimitScenario.Run();
                 return 0;
             case SmallAddressSpace:
                 SmallAddressSpaceScenario.Run();
