@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.InteropServices;
 
 namespace Hakmem.Decay;
 
@@ -7,13 +8,18 @@ namespace Hakmem.Decay;
 // has nothing run. What it wakes is held weakly.
 internal sealed class Gen2Hook
 {
-    private readonly WeakReference<DecayTimer> _timer;
+    // A handle, since a WeakReference becomes unreachable together with this object, and would have been finalized before it.
+    private GCHandle _timer;
 
-    private Gen2Hook(DecayTimer timer) => _timer = new WeakReference<DecayTimer>(timer);
+    private Gen2Hook(DecayTimer timer) => _timer = GCHandle.Alloc(timer, GCHandleType.Weak);
 
     ~Gen2Hook()
     {
-        if (!Environment.HasShutdownStarted && _timer.TryGetTarget(out DecayTimer? timer))
+        if (_timer.Target is not DecayTimer timer)
+        {
+            _timer.Free();
+        }
+        else if (!Environment.HasShutdownStarted)
         {
             timer.WakeAll();
             GC.ReRegisterForFinalize(this);
