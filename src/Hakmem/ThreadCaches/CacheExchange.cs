@@ -36,7 +36,7 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
         Magazine* empty = bin->Taking;
-        if (index >= SizeClass.FirstStacked || empty == null)
+        if (index >= cache->FirstStacked || empty == null)
         {
             return null;
         }
@@ -62,7 +62,7 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
         BinState* state = ThreadCache.StateAt(cache, index);
-        bool isPaired = index < SizeClass.FirstStacked;
+        bool isPaired = index < cache->FirstStacked;
         void* block = TryTakeFromPutting(cache, index);
         if (block != null)
         {
@@ -98,7 +98,7 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
     {
         ThreadCache.StateAt(cache, index)->IsReferenced = true;
         SaveCounts(cache, index);
-        bool hasRoom = index < SizeClass.FirstStacked
+        bool hasRoom = index < cache->FirstStacked
             ? TryMakeRoomPaired(cache, index, out nuint corruptAddress)
             : TryMakeRoomStacked(cache, index, out corruptAddress);
         Load(cache, index);
@@ -123,6 +123,13 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
         return Count(bin->Taking, bin->TakeTop) + Count(bin->Putting, PuttingTop(cache, index));
+    }
+
+    // How many blocks of a class a cache's own thread can take before the slow path is entered.
+    public static int VisibleOf(ThreadCache* cache, int index)
+    {
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        return Count(bin->Taking, bin->TakeTop);
     }
 
     // Gives all magazines to the depots; the bins are as before their first use.
@@ -233,7 +240,7 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
 
     // A paired class's magazines are as large as it needs them now: most stay small. Those of a stacked class have room to grow in.
     private int PhysicalCapacity(int index, BinState* state) =>
-        index < SizeClass.FirstStacked ? state->Capacity : classes[index].MagazineCapacity;
+        classes[index].IsStacked ? classes[index].MagazineCapacity : state->Capacity;
 
     private static void Swap(Bin* bin)
     {
@@ -247,7 +254,7 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
     private static void** PuttingTop(ThreadCache* cache, int index)
     {
         Magazine* putting = ThreadCache.BinAt(cache, (uint)index)->Putting;
-        return index < SizeClass.FirstStacked || putting == null
+        return index < cache->FirstStacked || putting == null
             ? ThreadCache.PutSideOf(cache, index)->PutTop
             : Magazine.SlotsOf(putting) + putting->Count - 1;
     }
@@ -273,7 +280,7 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
         PutSide* put = ThreadCache.PutSideOf(cache, index);
         Magazine* taking = bin->Taking;
-        Magazine* putting = index < SizeClass.FirstStacked ? bin->Putting : taking;
+        Magazine* putting = index < cache->FirstStacked ? bin->Putting : taking;
         bin->TakeTop = taking == null ? &cache->EmptySlot : Magazine.SlotsOf(taking) + taking->Count - 1;
         put->PutTop = putting == null ? &cache->EmptySlot : Magazine.SlotsOf(putting) + putting->Count - 1;
         put->PutEnd = put->PutTop;
@@ -312,7 +319,7 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
     // What the magazines of a bin may hold together, in bytes: two of them, or one for a stacked class that has not grown to its largest.
     private static long CapacityBytes(SizeClassInfo info, int capacity)
     {
-        int magazines = info.Index >= SizeClass.FirstStacked && capacity < info.MagazineCapacity ? 1 : 2;
+        int magazines = info.IsStacked && capacity < info.MagazineCapacity ? 1 : 2;
         return (long)magazines * capacity * info.BlockBytes;
     }
 

@@ -9,6 +9,7 @@ internal static class ChildScenarios
     public const string ResidentSet = "resident-set";
     public const string SmallAddressSpace = "small-address-space";
     public const string Settings = "settings";
+    public const string Misuse = "misuse";
     public const string TooManyHeaps = "too-many-heaps";
     public const string SharedInitialisation = "shared-initialisation";
 
@@ -27,6 +28,9 @@ internal static class ChildScenarios
                 return 0;
             case Settings:
                 SettingsScenario.Run(args);
+                return 0;
+            case Misuse:
+                MisuseScenario.Run(args);
                 return 0;
             case TooManyHeaps:
                 TooManyHeapsScenario.Run();
