@@ -17,6 +17,9 @@ internal static class SubjectCatalog
         new ScopedBufferSubject("hakmem-buffer", "NativeBuffer<byte>, in nested using scopes"),
         new BufferSubject<PooledOwnerBuffer<NativeMemoryPoolSource>>(
             "hakmem-pool", SubjectRole.Ours, "NativeMemoryPool.Shared, an owner object a rental"),
+        new HardenedSubject("hakmem-full", "HakmemAllocator.Shared with full hardening", "Hakmem.Hardening", "Full"),
+        new HardenedSubject(
+            "hakmem-sampled", "HakmemAllocator.Shared with one in 5000 allocations guarded", "Hakmem.GuardedSampleInterval", "5000"),
         new AllocatorSubject<NativeMemorySubject>(
             "nativememory", SubjectRole.Peer, "NativeMemory: the C library's malloc"),
         new AllocatorSubject<MimallocSubject>(

@@ -235,7 +235,7 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
     private void* AllocSlow(ThreadCache* cache, nuint byteCount)
     {
         nuint lastByte = byteCount - 1;
-        void* block = cache == null || lastByte >= SizeClass.MaxBytes
+        void* block = cache == null || lastByte >= SizeClass.MaxBytes || ThreadCache.IsCounted(cache)
             ? null
             : CacheExchange.TryTakeFromPutting(cache, (int)SizeClass.IndexOf(lastByte));
         block = block != null ? block : TryAllocSlow(byteCount, 1, isZeroed: false);

@@ -4,6 +4,7 @@ using Hakmem.Arenas;
 using Hakmem.Decay;
 using Hakmem.Depots;
 using Hakmem.Diagnostics;
+using Hakmem.Hardening;
 using Hakmem.SizeClasses;
 using Hakmem.Spans;
 using Hakmem.ThreadCaches;
@@ -16,8 +17,8 @@ namespace Hakmem.Allocators;
 //
 // Thread-safe, except that Dispose must not run beside other calls (that is the caller's contract).
 // Locks, outermost first: decay, registry of thread caches, a cache's gate, depot, SuperSlabs, arena; then the peer tables', then the
-// metadata's. The purge lock stands above the SuperSlabs', with no depot's lock held.
-internal sealed unsafe class Heap
+// metadata's. The purge lock stands above the SuperSlabs', with no depot's lock held; those of hardening are in docs/concurrency.md.
+internal sealed unsafe partial class Heap
 {
     // From this size on, a zeroed allocation asks whether memory is known to be zero before it clears it. Below, the answer costs more
     // than the clearing.
@@ -37,10 +38,8 @@ internal sealed unsafe class Heap
     private readonly ThreadCacheRegistry _registry;
     private readonly HeapDecay _decay;
     private readonly BlockResolver _resolver;
+    private readonly SizeClassInfo[] _classes;
     private readonly int _slot;
-
-    // Whether every free, resize and measurement is checked against the spans' bitmaps: then no block is ever in a magazine.
-    private readonly bool _isChecked;
 
     // The growth count at which dead threads were last looked for. A stale reading looks once too often or once too late.
     private volatile int _lookedForDeadAt;
@@ -50,21 +49,33 @@ internal sealed unsafe class Heap
         _arena = arena;
         _slot = slot;
         _limits = limits;
-        _isChecked = limits.Hardening == HardeningLevel.Full;
+        bool isFull = limits.Hardening == HardeningLevel.Full;
+        _classes = isFull || limits.GuardedSampleInterval == 0 ? s_classes : SizeClassInfo.CreateTable(limits.GuardedSampleInterval);
         _superSlabs = new SuperSlabCache(arena, slot, limits);
         _units = new UnitAllocator(_superSlabs);
         _runs = new RunAllocator(_superSlabs);
         _large = new LargeBlocks(arena, _units, _runs);
         for (int index = 0; index < _depots.Length; index++)
         {
-            _depots[index] = new Depot(arena, _units, slot, s_classes[index], _depotBudget);
+            _depots[index] = new Depot(arena, _units, slot, _classes[index], _depotBudget, isFull ? new Random() : null);
         }
 
-        _exchange = new CacheExchange(_depots, s_classes);
-        _registry = new ThreadCacheRegistry(arena, slot, s_classes, _exchange, limits.ThreadCacheBytes);
+        _exchange = new CacheExchange(_depots, _classes);
+        _registry = new ThreadCacheRegistry(arena, slot, _classes, _exchange, limits.ThreadCacheBytes);
         _decay = new HeapDecay(
             limits, _superSlabs, _units, _depots, _registry, new CacheReaper(_depots, arena.Metadata), timer);
-        _resolver = new BlockResolver(arena, slot, s_classes);
+        _resolver = new BlockResolver(arena, slot, _classes);
+        if (isFull || limits.GuardedSampleInterval > 0)
+        {
+            _guards = new GuardedBlocks(arena, new GuardedRanges(arena, _units, _runs), limits.QuarantineBytes);
+            _checked = isFull ? new CheckedBlocks(arena, _depots, _classes, limits.QuarantineBytes) : null;
+            _sampler = isFull ? null : new AllocationSampler(_guards, limits.GuardedSampleInterval);
+            if (limits.FaultReports)
+            {
+                // Where it cannot be, a fault goes unexplained, as it would without.
+                arena.TryReportFaults();
+            }
+        }
     }
 
     public MetadataAllocator Metadata => _arena.Metadata;
@@ -98,9 +109,12 @@ internal sealed unsafe class Heap
     {
         BlockInfo block = Resolve(cache, address, "Realloc");
         byteCount = Math.Max(byteCount, 1);
-        bool isInPlace = block.Kind == BlockKind.Small
-            ? byteCount <= block.Bytes && byteCount > block.Bytes / 2
-            : _large.TryResizeInPlace(block, byteCount);
+        bool isInPlace = block.Kind switch
+        {
+            BlockKind.Small => byteCount <= block.Bytes && byteCount > block.Bytes / 2,
+            BlockKind.Guarded => byteCount == block.Bytes,
+            _ => _large.TryResizeInPlace(block, byteCount),
+        };
         if (isInPlace)
         {
             Settle();
@@ -114,7 +128,7 @@ internal sealed unsafe class Heap
             return moved;
         }
 
-        bool isGrowable = byteCount > block.Bytes && byteCount > LargeBlocks.GrowableBytes && byteCount <= Geometry.SlabBytes;
+        bool isGrowable = _checked == null && byteCount > block.Bytes && byteCount > LargeBlocks.GrowableBytes && byteCount <= Geometry.SlabBytes;
         void* target = isGrowable ? _large.TryAllocateGrowable(byteCount) : null;
         target = target == null ? TryAllocate(cache, byteCount, 1, isZeroed: false) : target;
         if (target != null)
@@ -134,9 +148,9 @@ internal sealed unsafe class Heap
     // Gives back what is not in use; cache is the calling thread's, or null.
     public void Trim(ThreadCache* cache)
     {
-        nuint corruptAddress = GiveBack(cache);
-        nuint earlier = _decay.TakeUnreported();
-        ThrowIfCorrupt(corruptAddress != 0 ? corruptAddress : earlier);
+        HakmemCorruptionException? finding = GiveBack(cache);
+        HakmemCorruptionException? earlier = _decay.TakeUnreported();
+        ThrowIfFound(finding ?? earlier);
     }
 
     // Gives back everything, live blocks included.
@@ -158,6 +172,8 @@ internal sealed unsafe class Heap
 
             _superSlabs.ReleaseAll();
         }
+
+        _guards?.Clear();
     }
 
     public HakmemStatistics GetStatistics()
@@ -166,7 +182,12 @@ internal sealed unsafe class Heap
         {
             long[] cached = new long[SizeClass.Count];
             _registry.CountBlocks(cached);
-            return HeapCensus.Take(_arena, _superSlabs, _runs, _depots, s_classes, cached, _registry.Count) with { ReapedBlocks = _decay.ReapedBlocks };
+            _checked?.CountBlocks(cached);
+            GuardedFigures guarded = _guards?.Figures ?? default;
+            return HeapCensus.Take(_arena, _superSlabs, _runs, _depots, _classes, cached, _registry.Count, guarded) with
+            {
+                ReapedBlocks = _decay.ReapedBlocks,
+            };
         }
     }
 
@@ -179,11 +200,11 @@ internal sealed unsafe class Heap
             : $"Hakmem could not allocate {byteCount} bytes: the system refused more memory, or the {_arena.ReservedBytes} bytes of the arena have no free range of that size. {committed} bytes are committed.");
     }
 
-    private static void ThrowIfCorrupt(nuint address)
+    private static void ThrowIfFound(HakmemCorruptionException? finding)
     {
-        if (address != 0)
+        if (finding is not null)
         {
-            throw BlockResolver.Misuse((void*)address, "Free", "an earlier double free: the block came back to its span a second time");
+            throw finding;
         }
     }
 
@@ -194,19 +215,27 @@ internal sealed unsafe class Heap
         _decay.Touch();
     }
 
-    // Gives the address of a block that was found free already, or 0.
-    private nuint GiveBack(ThreadCache* cache)
+    // Gives what was found on the way: a block that was free already, or one that was written to while it was.
+    private HakmemCorruptionException? GiveBack(ThreadCache* cache)
     {
+        HakmemCorruptionException? finding = FlushQuarantines();
         if (cache != null)
         {
             _exchange.FlushAll(cache);
         }
 
-        return _decay.GiveBack();
+        HakmemCorruptionException? other = _decay.GiveBack();
+        return finding ?? other;
     }
 
     private void* TryAllocateOnce(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
     {
+        void* guarded = _guards == null ? null : TryAllocateHardened(cache, byteCount, alignment, isZeroed);
+        if (guarded != null || _checked != null)
+        {
+            return guarded;
+        }
+
         int index = ClassFor(byteCount, alignment);
         if (index < 0)
         {
@@ -215,7 +244,7 @@ internal sealed unsafe class Heap
 
         bool isZero = false;
         void* block = null;
-        if (cache != null && !_isChecked && !(isZeroed && byteCount >= ZeroCheckBytes && CacheExchange.CountOf(cache, index) == 0))
+        if (cache != null && !(isZeroed && byteCount >= ZeroCheckBytes && CacheExchange.CountOf(cache, index) == 0))
         {
             block = TakeCached(cache, index);
         }
@@ -231,6 +260,12 @@ internal sealed unsafe class Heap
 
     private void FreeResolved(ThreadCache* cache, void* address, BlockInfo block)
     {
+        if (_guards != null && (block.Kind == BlockKind.Guarded || _checked != null))
+        {
+            FreeHardened(block, address);
+            return;
+        }
+
         if (block.Kind != BlockKind.Small)
         {
             if (!_large.TryFree(block))
@@ -241,7 +276,7 @@ internal sealed unsafe class Heap
             return;
         }
 
-        if (cache != null && !_isChecked)
+        if (cache != null)
         {
             nuint corruptAddress = _exchange.Put(cache, block.SizeClass, address);
             if (_depotBudget.IsExceeded)
@@ -250,7 +285,7 @@ internal sealed unsafe class Heap
                 corruptAddress = found != 0 ? found : corruptAddress;
             }
 
-            ThrowIfCorrupt(corruptAddress);
+            ThrowIfFound(BlockResolver.LateDoubleFree(corruptAddress));
         }
         else if (!_depots[block.SizeClass].TryReturnOne(address))
         {
@@ -270,6 +305,10 @@ internal sealed unsafe class Heap
         }
 
         block = _exchange.TryTake(cache, index);
+        if (_sampler != null)
+        {
+            AllocationSampler.Count(cache, 1 + CacheExchange.VisibleOf(cache, index));
+        }
 
         // The heap grew: before it does so again, see whether dead threads have blocks.
         int growth = _superSlabs.GrowthCount;
@@ -305,7 +344,11 @@ internal sealed unsafe class Heap
     private BlockInfo Resolve(ThreadCache* cache, void* address, string operation)
     {
         BlockInfo block = _resolver.Resolve(address, operation);
-        if (block.Kind == BlockKind.Small &&
+        if (_guards != null && (block.Kind == BlockKind.Guarded || _checked != null))
+        {
+            RequireLive(block, address, operation);
+        }
+        else if (block.Kind == BlockKind.Small &&
             ((cache != null && CacheExchange.Contains(cache, block.SizeClass, address)) ||
                 _resolver.IsFreeInSpan(block)))
         {

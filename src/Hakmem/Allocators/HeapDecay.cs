@@ -18,6 +18,8 @@ namespace Hakmem.Allocators;
 // back. Blocks that cannot be had now (of threads not known to be at rest) are looked for a few times more, after ever longer intervals:
 // by then idle pool threads have ended.
 //
+// What hardening keeps from reuse is in use here: its quarantines are bounded by bytes, and time takes nothing from them.
+//
 // Thread-safe: one lock, outermost of the heap's. Statistics take it too, since blocks on their way from a cache to a span are in no count.
 internal sealed class HeapDecay(
     HeapLimits limits, SuperSlabCache superSlabs, UnitAllocator units, Depot[] depots, ThreadCacheRegistry registry, CacheReaper reaper, DecayTimer? timer)
@@ -36,8 +38,8 @@ internal sealed class HeapDecay(
     private int _fruitlessLooks;
     private bool _isStopped;
 
-    // The address of a double free that was found where no exception may say so, until a Trim does; 0 for none. Exchanged with full fences.
-    private nuint _unreported;
+    // What was found where no exception may say so, until a Trim does; null for nothing. Exchanged with full fences.
+    private HakmemCorruptionException? _unreported;
 
     public Lock SyncRoot { get; } = new();
 
@@ -65,7 +67,7 @@ internal sealed class HeapDecay(
             long reapedBefore = reaper.ReapedBlocks;
             wasUsed |= registry.FlushDead();
             registry.Reap(reaper, isForced: false);
-            Report(reaper.CorruptAddress);
+            Report(BlockResolver.LateDoubleFree(reaper.CorruptAddress));
             wasUsed |= reaper.SawUse || reaper.ReapedBlocks > reapedBefore;
             wasUsed |= ReapDepots();
 
@@ -74,9 +76,9 @@ internal sealed class HeapDecay(
         }
     }
 
-    // Gives back all that is not in use, other threads' caches included as far as they can be had; the caller has emptied its own. Gives
-    // the address of a block that was found free already, or 0.
-    public nuint GiveBack()
+    // Gives back all that is not in use, other threads' caches included as far as they can be had; the caller has emptied its own, and
+    // what hardening keeps from reuse. Gives what was found of a block that was free already, or null.
+    public HakmemCorruptionException? GiveBack()
     {
         lock (SyncRoot)
         {
@@ -84,15 +86,15 @@ internal sealed class HeapDecay(
         }
     }
 
-    public void Report(nuint corruptAddress)
+    public void Report(HakmemCorruptionException? finding)
     {
-        if (corruptAddress != 0)
+        if (finding is not null)
         {
-            Interlocked.Exchange(ref _unreported, corruptAddress);
+            Interlocked.Exchange(ref _unreported, finding);
         }
     }
 
-    public nuint TakeUnreported() => Interlocked.Exchange(ref _unreported, 0);
+    public HakmemCorruptionException? TakeUnreported() => Interlocked.Exchange(ref _unreported, null);
 
     // No look is in progress afterwards, and none comes.
     public void Stop()
@@ -105,7 +107,7 @@ internal sealed class HeapDecay(
         Leave();
     }
 
-    private nuint GiveBackInside()
+    private HakmemCorruptionException? GiveBackInside()
     {
         registry.FlushDead();
         registry.Reap(reaper, isForced: true);
@@ -126,7 +128,7 @@ internal sealed class HeapDecay(
             }
         }
 
-        return corruptAddress;
+        return BlockResolver.LateDoubleFree(corruptAddress);
     }
 
     private bool ReapDepots()
@@ -135,7 +137,7 @@ internal sealed class HeapDecay(
         foreach (Depot depot in depots)
         {
             depot.Reap(out nuint corruptAddress);
-            Report(corruptAddress);
+            Report(BlockResolver.LateDoubleFree(corruptAddress));
             hasBlocks |= depot.HasBlocks;
         }
 

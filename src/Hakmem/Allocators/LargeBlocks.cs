@@ -33,12 +33,19 @@ internal sealed unsafe class LargeBlocks(Arena arena, UnitAllocator units, RunAl
             return null;
         }
 
-        if (isZeroed)
+        // Who asks for an alignment beyond a block's usual one gets the start, which has any alignment up to the run's.
+        if (alignment <= Geometry.MinAlignment)
         {
-            runs.Clear(head, byteCount);
+            runs.SetOffset(head, RunColor.OffsetFor(head, (nuint)SlabsFor(byteCount) << Geometry.SlabShift, byteCount));
         }
 
-        return arena.AddressOfSlab(head);
+        int offset = arena.Slab(head)->RunOffsetBytes;
+        if (isZeroed)
+        {
+            runs.Clear(head, byteCount + (nuint)offset);
+        }
+
+        return arena.AddressOfSlab(head) + offset;
     }
 
     // A run of units with room to grow, for GrowableBytes to a SuperSlab; null if memory is out.
@@ -74,8 +81,8 @@ internal sealed unsafe class LargeBlocks(Arena arena, UnitAllocator units, RunAl
     {
         if (block.Kind == BlockKind.SlabRun)
         {
-            int have = (int)(block.Bytes >> Geometry.SlabShift);
-            int want = SlabsFor(byteCount);
+            int have = arena.Slab(block.First)->RunSlabs;
+            int want = SlabsFor(byteCount + (nuint)arena.Slab(block.First)->RunOffsetBytes);
             return byteCount > SizeClass.MaxBytes && byteCount <= (nuint)arena.ReservedBytes &&
                 (want <= have ? want == have || runs.TryShrink(block.First, want) : runs.TryExtend(block.First, have, want));
         }
@@ -86,13 +93,15 @@ internal sealed unsafe class LargeBlocks(Arena arena, UnitAllocator units, RunAl
     // Takes over the contents of a run that cannot grow in place, by moving its pages into a new one; null if that does not work here.
     public void* TryMoveRun(BlockInfo block, nuint byteCount)
     {
-        int count = (int)(block.Bytes >> Geometry.SlabShift);
-        if (block.Kind != BlockKind.SlabRun || count < MinMoveSlabs || byteCount <= block.Bytes)
+        int count = block.Kind == BlockKind.SlabRun ? arena.Slab(block.First)->RunSlabs : 0;
+        if (count < MinMoveSlabs || byteCount <= block.Bytes || byteCount > (nuint)arena.ReservedBytes)
         {
             return null;
         }
 
-        byte* target = (byte*)TryAllocateRun(byteCount, 0, isZeroed: false);
+        // Pages are moved whole, so the block begins where it began.
+        int offset = arena.Slab(block.First)->RunOffsetBytes;
+        byte* target = (byte*)TryAllocateRun(byteCount + (nuint)offset, Geometry.SlabBytes, isZeroed: false);
         if (target == null)
         {
             return null;
@@ -102,7 +111,8 @@ internal sealed unsafe class LargeBlocks(Arena arena, UnitAllocator units, RunAl
         if (runs.TryMovePages(block.First, to, count))
         {
             runs.TryShrink(block.First, 0);
-            return target;
+            runs.SetOffset(to, offset);
+            return target + offset;
         }
 
         // Not one kernel mapping, or an old kernel: the caller copies.

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Hakmem.Arenas;
 
 // What is known of one SuperSlab, out of band. All fields are guarded by the lock of the heap that has the SuperSlab, except that
-// State, HeapSlot, RunHead and RunSlabs are also read without it to judge an arbitrary address (Owns, error messages): such a reading is
+// State, HeapSlot, RunHead, RunSlabs and RunOffsetBytes are also read without it to judge an arbitrary address (Owns, error messages): such a reading is
 // advice only, and for a live block it cannot change. StaleUnits is read by the thread that has just taken the run.
 [StructLayout(LayoutKind.Sequential, Size = Bytes)]
 internal struct SuperSlabHeader
@@ -27,8 +27,9 @@ internal struct SuperSlabHeader
     // In the run states: the index of the run's first SuperSlab.
     public int RunHead;
 
-    // In state RunHead: how many SuperSlabs the run has.
+    // In state RunHead: how many SuperSlabs the run has, and how many bytes behind its start the block begins (see RunColor).
     public int RunSlabs;
+    public int RunOffsetBytes;
 
     // The list the SuperSlab is in (by state: bucket of its longest free run, or empty ones by age): indexes, -1 for none.
     public int Next;

@@ -43,12 +43,12 @@ internal sealed unsafe class Depot
     private int _fewestFull;
     private bool _isUsed;
 
-    public Depot(Arena arena, UnitAllocator units, int heapSlot, SizeClassInfo info, DepotBudget budget)
+    public Depot(Arena arena, UnitAllocator units, int heapSlot, SizeClassInfo info, DepotBudget budget, Random? placement = null)
     {
         _budget = budget;
         _blockBytes = info.BlockBytes;
         _metadata = arena.Metadata;
-        _spans = new SpanSet(arena, units, heapSlot, info);
+        _spans = new SpanSet(arena, units, heapSlot, info, placement);
         _maxFullBlocks = Math.Max(MaxFullBytes / info.BlockBytes, MinFullMagazines * info.MagazineCapacity);
     }
 

@@ -13,7 +13,7 @@ public sealed record HakmemStatistics
     /// <summary>Blocks that callers hold.</summary>
     public long LiveBlocks { get; init; }
 
-    /// <summary>Bytes in free blocks that sit in thread caches and depots, ready to be handed out.</summary>
+    /// <summary>Bytes in free blocks that sit in thread caches and depots, ready to be handed out, or in the quarantine of hardening.</summary>
     public long CachedBytes { get; init; }
 
     /// <summary>Bytes of address space that are readable and writable: what <see cref="HakmemOptions.MaxBytes"/> limits.</summary>

@@ -13,6 +13,10 @@ internal sealed record HeapLimits
         LazyZero = options.LazyZero;
         HugePages = options.HugePages;
         Hardening = options.Hardening;
+        CaptureStacks = options.CaptureStacks;
+        QuarantineBytes = options.QuarantineBytes;
+        GuardedSampleInterval = options.GuardedSampleInterval;
+        FaultReports = options.FaultReports;
         MaxBytes = options.MaxBytes;
         ThreadCacheBytes = options.ThreadCacheBytes;
         CacheBytes = Math.Min(options.SuperSlabCacheBytes, (long)options.SuperSlabCacheCount * SizeClasses.Geometry.SlabBytes);
@@ -27,6 +31,15 @@ internal sealed record HeapLimits
     public HugePageMode HugePages { get; }
 
     public HardeningLevel Hardening { get; }
+
+    public bool CaptureStacks { get; }
+
+    public long QuarantineBytes { get; }
+
+    // Zero for none.
+    public int GuardedSampleInterval { get; }
+
+    public bool FaultReports { get; }
 
     // Zero for none.
     public long MaxBytes { get; }

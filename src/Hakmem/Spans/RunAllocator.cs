@@ -18,7 +18,10 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
 
     public int RunCount { get; private set; }
 
-    // Takes a run at a multiple of alignmentSlabs (a power of two) SuperSlabs' size.
+    // Guarded by the lock: what lies before the blocks, in bytes.
+    public long OffsetBytes { get; private set; }
+
+    // Takes a run at a multiple of alignmentSlabs (a power of two) SuperSlabs' size. Its block begins at its start.
     public bool TryAllocate(int count, int alignmentSlabs, out int head)
     {
         lock (cache.SyncRoot)
@@ -31,8 +34,19 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
 
             Form(head, head, count);
             _arena.Slab(head)->State = SuperSlabState.RunHead;
+            _arena.Slab(head)->RunOffsetBytes = 0;
             RunCount++;
             return true;
+        }
+    }
+
+    // Lets the block of a run that is not handed out yet begin so many bytes behind the run's start.
+    public void SetOffset(int head, int offsetBytes)
+    {
+        lock (cache.SyncRoot)
+        {
+            OffsetBytes += offsetBytes - _arena.Slab(head)->RunOffsetBytes;
+            _arena.Slab(head)->RunOffsetBytes = offsetBytes;
         }
     }
 
@@ -67,6 +81,7 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
             header->RunSlabs = keep;
             SlabCount -= count - keep;
             RunCount -= keep == 0 ? 1 : 0;
+            OffsetBytes -= keep == 0 ? header->RunOffsetBytes : 0;
 
             // From the end, so that the newest in the cache is the first of the run.
             for (int slab = head + count - 1; slab >= head + keep; slab--)
@@ -86,6 +101,7 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
             from.Surrender(slab);
             Form(slab, slab, 1);
             _arena.Slab(slab)->State = SuperSlabState.RunHead;
+            _arena.Slab(slab)->RunOffsetBytes = 0;
             RunCount++;
         }
     }

@@ -23,6 +23,13 @@ internal sealed unsafe partial class CacheExchange
         return Count(bin->Taking, bin->TakeTop) + Count(bin->Putting, PuttingTop(cache, index));
     }
 
+    // How many blocks of a class a cache's own thread can take before the slow path is entered. Outside the gate: fewer if the reaper is in it.
+    public static int VisibleOf(ThreadCache* cache, int index)
+    {
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        return Count(bin->Taking, bin->TakeTop);
+    }
+
     // Frees the magazines of a cache whose blocks' memory has been given back as a whole.
     public static void DestroyMagazines(MetadataAllocator metadata, ThreadCache* cache)
     {
@@ -76,7 +83,7 @@ internal sealed unsafe partial class CacheExchange
     public static void** PuttingTop(ThreadCache* cache, int index)
     {
         Magazine* putting = ThreadCache.BinAt(cache, (uint)index)->Putting;
-        return index < SizeClass.FirstStacked || putting == null
+        return index < cache->FirstStacked || putting == null
             ? ThreadCache.PutSideOf(cache, index)->PutTop
             : Magazine.SlotsOf(putting) + putting->Count - 1;
     }
@@ -113,7 +120,7 @@ internal sealed unsafe partial class CacheExchange
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
         PutSide* put = ThreadCache.PutSideOf(cache, index);
         Magazine* taking = bin->Taking;
-        Magazine* putting = index < SizeClass.FirstStacked ? bin->Putting : taking;
+        Magazine* putting = index < cache->FirstStacked ? bin->Putting : taking;
         bin->TakeTop = taking == null ? &cache->EmptySlot : Magazine.SlotsOf(taking) + taking->Count - 1;
         put->PutTop = putting == null ? &cache->EmptySlot : Magazine.SlotsOf(putting) + putting->Count - 1;
         put->PutEnd = put->PutTop;

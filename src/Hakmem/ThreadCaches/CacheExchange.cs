@@ -36,7 +36,7 @@ internal sealed unsafe partial class CacheExchange(Depot[] depots, SizeClassInfo
     public static void* TryTakeFromPutting(ThreadCache* cache, int index)
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        if (index >= SizeClass.FirstStacked || bin->Taking == null || *ThreadCache.PutSideOf(cache, index)->PutTop == null)
+        if (index >= cache->FirstStacked || bin->Taking == null || *ThreadCache.PutSideOf(cache, index)->PutTop == null)
         {
             return null;
         }
@@ -105,7 +105,7 @@ internal sealed unsafe partial class CacheExchange(Depot[] depots, SizeClassInfo
         }
 
         Magazine* empty = bin->Taking;
-        if (index >= SizeClass.FirstStacked || empty == null)
+        if (index >= cache->FirstStacked || empty == null)
         {
             return null;
         }
@@ -131,7 +131,7 @@ internal sealed unsafe partial class CacheExchange(Depot[] depots, SizeClassInfo
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
         BinState* state = ThreadCache.StateAt(cache, index);
-        bool isPaired = index < SizeClass.FirstStacked;
+        bool isPaired = index < cache->FirstStacked;
         void* block = TryTakeLoaded(cache, index);
         if (block != null)
         {
@@ -167,7 +167,7 @@ internal sealed unsafe partial class CacheExchange(Depot[] depots, SizeClassInfo
         BinState* state = ThreadCache.StateAt(cache, index);
         state->IsReferenced = true;
         SaveCounts(cache, index);
-        bool isPaired = index < SizeClass.FirstStacked;
+        bool isPaired = index < cache->FirstStacked;
         nuint corruptAddress = 0;
 
         // There may be room already: the reaper took blocks, or closed an idle bin to hear of this free.
@@ -242,7 +242,7 @@ internal sealed unsafe partial class CacheExchange(Depot[] depots, SizeClassInfo
 
     // A paired class's magazines are as large as it needs them now: most stay small. Those of a stacked class have room to grow in.
     private int PhysicalCapacity(int index, BinState* state) =>
-        index < SizeClass.FirstStacked ? state->Capacity : classes[index].MagazineCapacity;
+        classes[index].IsStacked ? classes[index].MagazineCapacity : state->Capacity;
 
     private void Grow(ThreadCache* cache, int index, BinState* state)
     {
@@ -272,7 +272,7 @@ internal sealed unsafe partial class CacheExchange(Depot[] depots, SizeClassInfo
     // What the magazines of a bin may hold together, in bytes: two of them, or one for a stacked class that has not grown to its largest.
     private static long CapacityBytes(SizeClassInfo info, int capacity)
     {
-        int magazines = info.Index >= SizeClass.FirstStacked && capacity < info.MagazineCapacity ? 1 : 2;
+        int magazines = info.IsStacked && capacity < info.MagazineCapacity ? 1 : 2;
         return (long)magazines * capacity * info.BlockBytes;
     }
 

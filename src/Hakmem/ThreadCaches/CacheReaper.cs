@@ -168,7 +168,7 @@ internal sealed unsafe class CacheReaper(Depot[] depots, MetadataAllocator metad
     {
         BinState* state = ThreadCache.StateAt(cache, index);
         void** takeTop = ReadTop(cache, index);
-        void** putTop = index < SizeClass.FirstStacked ? ThreadCache.PutSideOf(cache, index)->PutTop : null;
+        void** putTop = index < cache->FirstStacked ? ThreadCache.PutSideOf(cache, index)->PutTop : null;
         bool isIdle = state->ReaperTakeTop == takeTop && state->ReaperPutTop == putTop;
         state->ReaperTakeTop = takeTop;
         state->ReaperPutTop = putTop;
@@ -227,7 +227,7 @@ internal sealed unsafe class CacheReaper(Depot[] depots, MetadataAllocator metad
             *slot = null;
         }
 
-        if (isTaking || cut->Index < SizeClass.FirstStacked)
+        if (isTaking || cut->Index < cache->FirstStacked)
         {
             magazine->Holes = (ushort)(cut->Slot - Magazine.SlotsOf(magazine) + 1);
         }

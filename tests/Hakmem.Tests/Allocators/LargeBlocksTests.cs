@@ -47,6 +47,70 @@ public sealed unsafe class LargeBlocksTests : IDisposable
     }
 
     [Fact]
+    public void BlocksThatLieFarApartBeginAtDifferentPlacesOfAPage()
+    {
+        // Seven blocks in as many regions of 32 MiB, each with room for any of the 64 places.
+        nuint[] places = [.. Enumerable.Range(0, 7).Select(_ => (nuint)_heap.Alloc((32 * MiB) - (4 * KiB)) % (4 * KiB))];
+        Assert.All(places, place => Assert.Equal((nuint)0, place % 64));
+        Assert.True(places.Distinct().Count() >= 5, string.Join(' ', places));
+    }
+
+    [Fact]
+    public void ABlockThatIsAllocatedAgainBeginsWhereItBegan()
+    {
+        void* keep = _heap.Alloc(40 * MiB);
+        void* block = _heap.Alloc((6 * MiB) - (4 * KiB));
+        _heap.Free(block);
+        Assert.True(_heap.Alloc((6 * MiB) - (8 * KiB)) == block);
+        _heap.Free(keep);
+    }
+
+    [Fact]
+    public void APlaceInThePageNeverTakesASuperSlabMore()
+    {
+        for (int i = 0; i < 7; i++)
+        {
+            void* block = _heap.Alloc(32 * MiB);
+            Assert.Equal((nuint)0, (nuint)block % SuperSlab);
+            Assert.Equal(32 * MiB, _heap.UsableSize(block));
+        }
+
+        Assert.Equal(7 * 32 << 20, _heap.GetStatistics().CommittedBytes);
+    }
+
+    [Fact]
+    public void WhatIsAskedToBeAlignedIsSoAndTheRestOfTheRunIsUsable()
+    {
+        for (int i = 0; i < 3; i++)
+        {
+            Assert.Equal((nuint)0, (nuint)_heap.AlignedAlloc((32 * MiB) - (4 * KiB), 4 * KiB) % (4 * KiB));
+            byte* block = (byte*)_heap.Alloc((32 * MiB) - (4 * KiB));
+            nuint usable = _heap.UsableSize(block);
+            Assert.InRange(usable, (32 * MiB) - (4 * KiB), 32 * MiB);
+            block[usable - 1] = 1;
+            Assert.True(_heap.Owns(block + usable - 1));
+        }
+    }
+
+    [Fact]
+    public void AnAddressBeforeABlocksBeginningIsRefusedByName()
+    {
+        byte* block = (byte*)Enumerable.Range(0, 7).Select(_ => (nint)_heap.Alloc((32 * MiB) - (4 * KiB))).First(each => each % (nint)(4 * KiB) != 0);
+        HakmemCorruptionException exception = Assert.Throws<HakmemCorruptionException>(() => _heap.Free(block - 64));
+        Assert.Contains("64 bytes before the block", exception.Message, StringComparison.Ordinal);
+        _heap.Free(block);
+    }
+
+    [Fact]
+    public void AnImpossibleGrowthOfARunLeavesItAlone()
+    {
+        Block block = Block.Allocate(_heap, (6 * MiB) - (4 * KiB), 1);
+        Assert.Throws<OutOfMemoryException>(() => _heap.Realloc(block.Pointer, nuint.MaxValue));
+        Assert.Throws<OutOfMemoryException>(() => _heap.Realloc(block.Pointer, nuint.MaxValue - (2 * KiB)));
+        block.Verify();
+    }
+
+    [Fact]
     public void ARunGrowsIntoCachedSuperSlabsWithoutACall()
     {
         Block block = Block.Allocate(_heap, 2 * SuperSlab, 1);

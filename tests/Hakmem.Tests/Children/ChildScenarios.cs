@@ -11,6 +11,7 @@ internal static class ChildScenarios
     public const string Decay = "decay";
     public const string RaceToTheLimit = "race-to-the-limit";
     public const string Settings = "settings";
+    public const string Misuse = "misuse";
     public const string TooManyHeaps = "too-many-heaps";
     public const string SharedInitialisation = "shared-initialisation";
 
@@ -35,6 +36,9 @@ internal static class ChildScenarios
                 return 0;
             case Settings:
                 SettingsScenario.Run(args);
+                return 0;
+            case Misuse:
+                MisuseScenario.Run(args);
                 return 0;
             case TooManyHeaps:
                 TooManyHeapsScenario.Run();
