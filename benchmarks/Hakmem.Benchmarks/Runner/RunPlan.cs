@@ -45,7 +45,7 @@ internal sealed class RunPlan
     {
         List<Subject> present = [];
         List<string> notes = [];
-        foreach (Subject subject in SubjectCatalog.All.Where(s => s.Role != SubjectRole.Peer || peers.Contains(s)))
+        foreach (Subject subject in SubjectCatalog.All.Where(s => s.Role is not (SubjectRole.Peer or SubjectRole.Variant) || peers.Contains(s)))
         {
             if (subject.HowToGet is { } howToGet)
             {

@@ -20,6 +20,8 @@ internal static class WorkloadsCommand
 
     private static readonly Subject[] s_allPeers = [.. SubjectCatalog.All.Where(subject => subject.Role == SubjectRole.Peer)];
 
+    private static readonly Subject[] s_choices = [.. SubjectCatalog.All.Where(subject => subject.Role is SubjectRole.Peer or SubjectRole.Variant)];
+
     private static readonly Argument<Workload[]> s_workloads = new("names")
     {
         Description = $"The workloads to run; all when none is named: {Names(WorkloadCatalog.All.Select(w => w.Name))}.",
@@ -29,9 +31,9 @@ internal static class WorkloadsCommand
 
     private static readonly Option<Subject[]> s_peers = new("--peers")
     {
-        Description = $"The peers to compare with, separated by commas; all by default: {Names(s_allPeers.Select(s => s.Name))}.",
+        Description = $"The peers to compare with, separated by commas; those that are not Hakmem by default: {Names(s_choices.Select(s => s.Name))}.",
         HelpName = "a,b",
-        CustomParser = result => Chosen(result, s_allPeers, subject => subject.Name),
+        CustomParser = result => Chosen(result, s_choices, subject => subject.Name),
     };
 
     private static readonly Option<int> s_rounds = new("--rounds")

@@ -20,6 +20,9 @@ internal static class SubjectCatalog
             "hakmem-pool", SubjectRole.Ours, "NativeMemoryPool.Shared, an owner object a rental"),
         new BufferSubject<PooledOwnerBuffer<RecyclingMemoryPoolSource>>(
             "hakmem-pool-recycled", SubjectRole.Ours, "NativeMemoryPool with RecycleOwners, no garbage"),
+        new HardenedSubject("hakmem-full", "HakmemAllocator.Shared with full hardening", "Hakmem.Hardening", "Full"),
+        new HardenedSubject(
+            "hakmem-sampled", "HakmemAllocator.Shared with one in 5000 allocations guarded", "Hakmem.GuardedSampleInterval", "5000"),
         new AllocatorSubject<NativeMemorySubject>(
             "nativememory", SubjectRole.Peer, "NativeMemory: the C library's malloc"),
         new AllocatorSubject<MimallocSubject>(

@@ -6,6 +6,9 @@ internal enum SubjectRole
     /// <summary>Hakmem, in one of its forms.</summary>
     Ours,
 
+    /// <summary>Hakmem under settings that are not the default: only where it is named.</summary>
+    Variant,
+
     /// <summary>Something to be compared with.</summary>
     Peer,
 

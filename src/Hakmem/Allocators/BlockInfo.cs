@@ -3,7 +3,7 @@ namespace Hakmem.Allocators;
 // What an address was found to be.
 internal readonly record struct BlockInfo(BlockKind Kind, int First, int SizeClass, int Index, nuint Bytes)
 {
-    // Small: the span's first unit; UnitRun: the first unit; SlabRun: the first SuperSlab.
+    // Small: the span's first unit; UnitRun: the first unit; SlabRun: the first SuperSlab; Guarded: the range's first unit.
     public int First { get; } = First;
 
     // Small only.

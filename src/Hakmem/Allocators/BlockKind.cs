@@ -10,4 +10,7 @@ internal enum BlockKind
 
     // A run of whole SuperSlabs.
     SlabRun,
+
+    // A block between guard pages, in a range of its own.
+    Guarded,
 }

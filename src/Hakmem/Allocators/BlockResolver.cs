@@ -2,6 +2,7 @@ using System;
 using System.Globalization;
 using System.Threading;
 using Hakmem.Arenas;
+using Hakmem.Hardening;
 using Hakmem.SizeClasses;
 
 namespace Hakmem.Allocators;
@@ -23,6 +24,11 @@ internal sealed unsafe class BlockResolver(Arena arena, int heapSlot, SizeClassI
         if (entry == 0)
         {
             return ResolveSlabRun(address, operation, offset);
+        }
+
+        if (PageMapEntry.IsGuarded(entry))
+        {
+            return ResolveGuarded(address, operation, entry);
         }
 
         int unit = arena.UnitOf(PageMapEntry.AddressOf(entry));
@@ -74,6 +80,35 @@ internal sealed unsafe class BlockResolver(Arena arena, int heapSlot, SizeClassI
 
     public static HakmemCorruptionException Misuse(void* address, string operation, string finding) =>
         new(string.Create(CultureInfo.InvariantCulture, $"{operation} of 0x{(nuint)address:x}: {finding}."), (nuint)address);
+
+    // The error for a block that was found free already where it came back to its span, or null for an address of zero: none was.
+    public static HakmemCorruptionException? LateDoubleFree(nuint address) => address == 0
+        ? null
+        : Misuse((void*)address, "Free", "an earlier double free: the block came back to its span a second time");
+
+    private BlockInfo ResolveGuarded(void* address, string operation, ulong entry)
+    {
+        int unit = arena.UnitOf(PageMapEntry.AddressOf(entry));
+        GuardedBlock* block = (GuardedBlock*)arena.Span(unit)->Guard;
+        if (arena.Slab(unit >> Geometry.UnitsPerSlabShift)->HeapSlot != heapSlot)
+        {
+            throw Misuse(address, operation, "it belongs to another heap");
+        }
+
+        if (block == null)
+        {
+            throw Misuse(address, operation, "no block is there: it was freed already, or never handed out");
+        }
+
+        if ((nuint)address - block->Address < Math.Max(block->Bytes, 1))
+        {
+            RequireStart(address, operation, (nuint)address - block->Address, block->Bytes);
+            return new BlockInfo(BlockKind.Guarded, unit, 0, 0, block->Bytes);
+        }
+
+        throw Misuse(address, operation, string.Create(
+            CultureInfo.InvariantCulture, $"it lies out of the bounds of the guarded block of {block->Bytes} at 0x{block->Address:x}"));
+    }
 
     private BlockInfo ResolveSlabRun(void* address, string operation, nuint offset)
     {

@@ -6,6 +6,7 @@ using System.Runtime.InteropServices;
 using System.Threading;
 using Hakmem.Allocators;
 using Hakmem.Arenas;
+using Hakmem.Decay;
 using Hakmem.SizeClasses;
 using Hakmem.ThreadCaches;
 
@@ -26,7 +27,7 @@ namespace Hakmem;
 /// </remarks>
 public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
 {
-    private static readonly HakmemAllocator s_shared = new(new HakmemOptions(), ProcessArena.Instance, HeapSlots.Shared);
+    private static readonly HakmemAllocator s_shared = new(new HakmemOptions(), ProcessArena.Instance, HeapSlots.Shared, DecayTimer.Process);
 
     private readonly Heap _heap;
 
@@ -42,21 +43,21 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
     /// <exception cref="InvalidOperationException">There are 8191 isolated heaps already.</exception>
     /// <exception cref="TypeInitializationException">The arena's address range cannot be reserved, or the system is not supported; the cause is inside.</exception>
     public HakmemAllocator(HakmemOptions? options = null)
-        : this(options ?? new HakmemOptions(), ProcessArena.Instance, TakeSlot())
+        : this(options ?? new HakmemOptions(), ProcessArena.Instance, TakeSlot(), DecayTimer.Process)
     {
     }
 
-    // For tests: a heap over an arena of their own.
-    internal HakmemAllocator(HakmemOptions options, Arena arena)
-        : this(options, arena, TakeSlot())
+    // For tests: a heap over an arena of their own, where nothing decays but by a timer of their own.
+    internal HakmemAllocator(HakmemOptions options, Arena arena, DecayTimer? timer = null)
+        : this(options, arena, TakeSlot(), timer)
     {
     }
 
-    private HakmemAllocator(HakmemOptions options, Arena arena, int slot)
+    private HakmemAllocator(HakmemOptions options, Arena arena, int slot, DecayTimer? timer)
     {
         try
         {
-            _heap = new Heap(arena, slot, options.ToLimits());
+            _heap = new Heap(arena, slot, options.ToLimits(timer?.Time), timer);
             _slot = slot;
         }
         catch
@@ -249,7 +250,7 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
     private void* AllocSlow(ThreadCache* cache, nuint byteCount)
     {
         nuint lastByte = byteCount - 1;
-        void* block = cache == null || lastByte >= SizeClass.MaxBytes
+        void* block = cache == null || lastByte >= SizeClass.MaxBytes || ThreadCache.IsCounted(cache)
             ? null
             : CacheExchange.TryTakeFromPutting(cache, (int)SizeClass.IndexOf(lastByte));
         block = block != null ? block : TryAllocSlow(byteCount, 1, isZeroed: false);

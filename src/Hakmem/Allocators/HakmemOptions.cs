@@ -13,6 +13,9 @@ namespace Hakmem;
 /// <exception cref="InvalidOperationException">Reading a value throws it when the AppContext setting or environment variable cannot be understood; the message names it.</exception>
 public sealed record HakmemOptions
 {
+    // Twice this fits the countdown.
+    private const int MaxSampleInterval = 1_000_000_000;
+
     private readonly PrefaultMode? _prefault;
     private readonly LazyZeroMode? _lazyZero;
     private readonly HugePageMode? _hugePages;
@@ -23,6 +26,10 @@ public sealed record HakmemOptions
     private readonly TimeSpan? _superSlabCacheTtl;
     private readonly TimeSpan? _purgeDelay;
     private readonly HardeningLevel? _hardening;
+    private readonly bool? _captureStacks;
+    private readonly long? _quarantineBytes;
+    private readonly int? _guardedSampleInterval;
+    private readonly bool? _faultReports;
 
     /// <summary>
     /// Whether committed memory is populated at once. <c>HAKMEM_PREFAULT</c>, or <c>HAKMEM_SS_PREFAULT</c> (0, 1 for
@@ -121,13 +128,58 @@ public sealed record HakmemOptions
         init => _hardening = value;
     }
 
+    /// <summary>
+    /// With <see cref="HardeningLevel.Full"/>: whether the call stacks that allocated and freed each block are kept, in bounded memory out of
+    /// band, and told with every finding. Slow. <c>HAKMEM_CAPTURE_STACKS</c> (true or false); default false.
+    /// </summary>
+    public bool CaptureStacks
+    {
+        get => _captureStacks ?? HakmemSettings.ReadBoolean(nameof(CaptureStacks), "HAKMEM_CAPTURE_STACKS") ?? false;
+        init => _captureStacks = value;
+    }
+
+    /// <summary>
+    /// How much of what was freed is kept from being handed out again, oldest first out, from 0: with <see cref="HardeningLevel.Full"/> so many
+    /// bytes of blocks up to 1 KiB, and with it or <see cref="GuardedSampleInterval"/> so many bytes of addresses of guarded blocks.
+    /// <c>HAKMEM_QUARANTINE_BYTES</c>; default 16 MiB.
+    /// </summary>
+    public long QuarantineBytes
+    {
+        get => _quarantineBytes ?? HakmemSettings.ReadInt64(nameof(QuarantineBytes), "HAKMEM_QUARANTINE_BYTES") ?? (16L << 20);
+        init => _quarantineBytes = value;
+    }
+
+    /// <summary>
+    /// Guarded sampling: one in about this many allocations up to 256 KiB is put against a guard page with its call stacks kept, so that an overflow
+    /// or a use after free there is reported with who allocated and who freed it. From 1, or zero for none; up to 1 000 000 000. Not used
+    /// with <see cref="HardeningLevel.Full"/>, which guards all. <c>HAKMEM_GUARDED_SAMPLE_INTERVAL</c>; default 0.
+    /// </summary>
+    public int GuardedSampleInterval
+    {
+        get => _guardedSampleInterval ?? HakmemSettings.ReadInt32(nameof(GuardedSampleInterval), "HAKMEM_GUARDED_SAMPLE_INTERVAL") ?? 0;
+        init => _guardedSampleInterval = value;
+    }
+
+    /// <summary>
+    /// Whether a fault at a guarded block is told on standard error before the runtime ends the process: a handler in front of the runtime's own,
+    /// installed when a heap with guarded blocks is made. <c>HAKMEM_FAULT_REPORTS</c> (true or false); default true.
+    /// </summary>
+    public bool FaultReports
+    {
+        get => _faultReports ?? HakmemSettings.ReadBoolean(nameof(FaultReports), "HAKMEM_FAULT_REPORTS") ?? true;
+        init => _faultReports = value;
+    }
+
     // Resolves every value once. Throws ArgumentOutOfRangeException for one that is out of its range.
-    internal HeapLimits ToLimits()
+    internal HeapLimits ToLimits(TimeProvider? time = null)
     {
         RequireKnown(Prefault is >= PrefaultMode.None and <= PrefaultMode.Touch, nameof(Prefault));
         RequireKnown(LazyZero is >= LazyZeroMode.Deferred and <= LazyZeroMode.Off, nameof(LazyZero));
         RequireKnown(HugePages is >= HugePageMode.Default and <= HugePageMode.Always, nameof(HugePages));
         RequireKnown(Hardening is >= HardeningLevel.Standard and <= HardeningLevel.Full, nameof(Hardening));
+        RequireAtLeast(0, QuarantineBytes, nameof(QuarantineBytes));
+        RequireAtLeast(0, GuardedSampleInterval, nameof(GuardedSampleInterval));
+        RequireAtMost(MaxSampleInterval, GuardedSampleInterval, nameof(GuardedSampleInterval));
         RequireAtLeast(0, ThreadCacheBytes, nameof(ThreadCacheBytes));
         RequireAtLeast(0, SuperSlabCacheCount, nameof(SuperSlabCacheCount));
         RequireAtLeast(0, SuperSlabCacheBytes, nameof(SuperSlabCacheBytes));
@@ -138,7 +190,7 @@ public sealed record HakmemOptions
             RequireAtLeast(Geometry.SlabBytes, MaxBytes, nameof(MaxBytes));
         }
 
-        return new HeapLimits(this);
+        return new HeapLimits(this, time);
     }
 
     private static void RequireKnown(bool isKnown, string name)
@@ -146,6 +198,14 @@ public sealed record HakmemOptions
         if (!isKnown)
         {
             throw new ArgumentOutOfRangeException(name, $"HakmemOptions.{name} is not one of the values of its enumeration.");
+        }
+    }
+
+    private static void RequireAtMost(long most, long value, string name)
+    {
+        if (value > most)
+        {
+            throw new ArgumentOutOfRangeException(name, value, $"HakmemOptions.{name} must be at most {most}.");
         }
     }
 

@@ -25,6 +25,19 @@ internal static class HakmemSettings
             : throw NotUnderstood(source, text, "none of " + string.Join(", ", Enum.GetNames<T>()));
     }
 
+    // true or false, in any case; 1 or 0.
+    public static bool? ReadBoolean(string name, string variable)
+    {
+        string? text = Find(name, variable, out string source);
+        return text switch
+        {
+            null => null,
+            "1" => true,
+            "0" => false,
+            _ => bool.TryParse(text, out bool value) ? value : throw NotUnderstood(source, text, "neither true nor false"),
+        };
+    }
+
     public static long? ReadInt64(string name, string variable)
     {
         string? text = Find(name, variable, out string source);

@@ -11,8 +11,9 @@ public enum HardeningLevel
     Standard = 0,
 
     /// <summary>
-    /// Every free, resize and measurement is checked against out-of-band records at the call, so that each double free is caught at once.
-    /// Blocks are not cached by threads: each call takes a lock and costs several times as much.
+    /// Every free, resize and measurement is checked against out-of-band records at the call, so that each double free is caught at once. Blocks up
+    /// to 1 KiB are placed at random, poisoned while free and kept in a quarantine; larger ones lie between guard pages. Blocks are not cached by
+    /// threads: each call takes locks, those for larger blocks make system calls.
     /// </summary>
     Full = 1,
 }

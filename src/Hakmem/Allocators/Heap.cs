@@ -1,8 +1,10 @@
 using System;
 using System.Threading;
 using Hakmem.Arenas;
+using Hakmem.Decay;
 using Hakmem.Depots;
 using Hakmem.Diagnostics;
+using Hakmem.Hardening;
 using Hakmem.SizeClasses;
 using Hakmem.Spans;
 using Hakmem.ThreadCaches;
@@ -14,8 +16,9 @@ namespace Hakmem.Allocators;
 // Everything a heap has can be given back at once, because SuperSlabs belong to heaps: see Dispose.
 //
 // Thread-safe, except that Dispose must not run beside other calls (that is the caller's contract).
-// Locks, outermost first: registry of thread caches, depot, SuperSlabs, arena; then the peer tables', then the metadata's.
-internal sealed unsafe class Heap
+// Locks, outermost first: decay, registry of thread caches, a cache's gate, depot, SuperSlabs, arena; then the peer tables', then the
+// metadata's. The purge lock stands above the SuperSlabs', with no depot's lock held; those of hardening are in docs/concurrency.md.
+internal sealed unsafe partial class Heap
 {
     // From this size on, a zeroed allocation asks whether memory is known to be zero before it clears it. Below, the answer costs more
     // than the clearing.
@@ -33,36 +36,46 @@ internal sealed unsafe class Heap
     private readonly Depot[] _depots = new Depot[SizeClass.Count];
     private readonly CacheExchange _exchange;
     private readonly ThreadCacheRegistry _registry;
+    private readonly HeapDecay _decay;
     private readonly BlockResolver _resolver;
+    private readonly SizeClassInfo[] _classes;
     private readonly int _slot;
-
-    // Whether every free, resize and measurement is checked against the spans' bitmaps: then no block is ever in a magazine.
-    private readonly bool _isChecked;
-
-    // The address of a double free that was found where no exception may say so, until a Trim does; 0 for none. Exchanged with full fences.
-    private nuint _unreported;
 
     // The growth count at which dead threads were last looked for. A stale reading looks once too often or once too late.
     private volatile int _lookedForDeadAt;
 
-    public Heap(Arena arena, int slot, HeapLimits limits)
+    public Heap(Arena arena, int slot, HeapLimits limits, DecayTimer? timer)
     {
         _arena = arena;
         _slot = slot;
         _limits = limits;
-        _isChecked = limits.Hardening == HardeningLevel.Full;
+        bool isFull = limits.Hardening == HardeningLevel.Full;
+        _classes = isFull || limits.GuardedSampleInterval == 0 ? s_classes : SizeClassInfo.CreateTable(limits.GuardedSampleInterval);
         _superSlabs = new SuperSlabCache(arena, slot, limits);
         _units = new UnitAllocator(_superSlabs);
         _runs = new RunAllocator(_superSlabs);
         _large = new LargeBlocks(arena, _units, _runs);
         for (int index = 0; index < _depots.Length; index++)
         {
-            _depots[index] = new Depot(arena, _units, slot, s_classes[index], _depotBudget);
+            _depots[index] = new Depot(arena, _units, slot, _classes[index], _depotBudget, isFull ? new Random() : null);
         }
 
-        _exchange = new CacheExchange(_depots, s_classes);
-        _registry = new ThreadCacheRegistry(arena, slot, s_classes, _exchange, limits.ThreadCacheBytes);
-        _resolver = new BlockResolver(arena, slot, s_classes);
+        _exchange = new CacheExchange(_depots, _classes);
+        _registry = new ThreadCacheRegistry(arena, slot, _classes, _exchange, limits.ThreadCacheBytes);
+        _decay = new HeapDecay(
+            limits, _superSlabs, _units, _depots, _registry, new CacheReaper(_depots, arena.Metadata), timer);
+        _resolver = new BlockResolver(arena, slot, _classes);
+        if (isFull || limits.GuardedSampleInterval > 0)
+        {
+            _guards = new GuardedBlocks(arena, new GuardedRanges(arena, _units, _runs), limits.QuarantineBytes);
+            _checked = isFull ? new CheckedBlocks(arena, _depots, _classes, limits.QuarantineBytes) : null;
+            _sampler = isFull ? null : new AllocationSampler(_guards, limits.GuardedSampleInterval);
+            if (limits.FaultReports)
+            {
+                // Where it cannot be, a fault goes unexplained, as it would without.
+                arena.TryReportFaults();
+            }
+        }
     }
 
     public MetadataAllocator Metadata => _arena.Metadata;
@@ -77,46 +90,18 @@ internal sealed unsafe class Heap
         void* block = TryAllocateOnce(cache, byteCount, alignment, isZeroed);
         if (block == null && byteCount <= (nuint)(_limits.MaxBytes > 0 ? _limits.MaxBytes : _arena.ReservedBytes))
         {
-            nuint corruptAddress = GiveBack(cache);
-            if (corruptAddress != 0)
-            {
-                Interlocked.Exchange(ref _unreported, corruptAddress);
-            }
-
+            _decay.Report(GiveBack(cache));
             block = TryAllocateOnce(cache, byteCount, alignment, isZeroed);
         }
 
+        _decay.Touch();
         return block;
     }
 
     public void Free(ThreadCache* cache, void* address)
     {
-        BlockInfo block = Resolve(cache, address, "Free");
-        if (block.Kind != BlockKind.Small)
-        {
-            if (!_large.TryFree(block))
-            {
-                throw BlockResolver.Misuse(address, "Free", "it was freed already");
-            }
-
-            return;
-        }
-
-        if (cache != null && !_isChecked)
-        {
-            nuint corruptAddress = _exchange.Put(cache, block.SizeClass, address);
-            if (_depotBudget.IsExceeded)
-            {
-                nuint found = _depotBudget.Enforce(_depots, block.SizeClass);
-                corruptAddress = found != 0 ? found : corruptAddress;
-            }
-
-            ThrowIfCorrupt(corruptAddress);
-        }
-        else if (!_depots[block.SizeClass].TryReturnOne(address))
-        {
-            throw BlockResolver.Misuse(address, "Free", "it was freed already");
-        }
+        FreeResolved(cache, address, Resolve(cache, address, "Free"));
+        Settle();
     }
 
     // Null if memory is out; the old block then keeps its address and contents, but may have become larger on the way.
@@ -124,21 +109,26 @@ internal sealed unsafe class Heap
     {
         BlockInfo block = Resolve(cache, address, "Realloc");
         byteCount = nuint.Max(byteCount, 1);
-        bool isInPlace = block.Kind == BlockKind.Small
-            ? byteCount <= block.Bytes && byteCount > block.Bytes / 2
-            : _large.TryResizeInPlace(block, byteCount);
+        bool isInPlace = block.Kind switch
+        {
+            BlockKind.Small => byteCount <= block.Bytes && byteCount > block.Bytes / 2,
+            BlockKind.Guarded => byteCount == block.Bytes,
+            _ => _large.TryResizeInPlace(block, byteCount),
+        };
         if (isInPlace)
         {
+            Settle();
             return address;
         }
 
         void* moved = TryMoveByPages(address, byteCount);
         if (moved != null)
         {
+            Settle();
             return moved;
         }
 
-        bool isGrowable = byteCount > block.Bytes && byteCount > LargeBlocks.GrowableBytes && byteCount <= Geometry.SlabBytes;
+        bool isGrowable = _checked == null && byteCount > block.Bytes && byteCount > LargeBlocks.GrowableBytes && byteCount <= Geometry.SlabBytes;
         void* target = isGrowable ? _large.TryAllocateGrowable(byteCount) : null;
         target = target == null ? TryAllocate(cache, byteCount, 1, isZeroed: false) : target;
         if (target != null)
@@ -158,14 +148,15 @@ internal sealed unsafe class Heap
     // Gives back what is not in use; cache is the calling thread's, or null.
     public void Trim(ThreadCache* cache)
     {
-        nuint corruptAddress = GiveBack(cache);
-        nuint earlier = Interlocked.Exchange(ref _unreported, 0);
-        ThrowIfCorrupt(corruptAddress != 0 ? corruptAddress : earlier);
+        HakmemCorruptionException? finding = GiveBack(cache);
+        HakmemCorruptionException? earlier = _decay.TakeUnreported();
+        ThrowIfFound(finding ?? earlier);
     }
 
     // Gives back everything, live blocks included.
     public void Dispose()
     {
+        _decay.Stop();
         _registry.Clear();
         foreach (Depot depot in _depots)
         {
@@ -181,16 +172,26 @@ internal sealed unsafe class Heap
 
             _superSlabs.ReleaseAll();
         }
+
+        _guards?.Clear();
     }
 
     public HakmemStatistics GetStatistics()
     {
-        long[] cached = new long[SizeClass.Count];
-        _registry.CountBlocks(cached);
-        return HeapCensus.Take(_arena, _superSlabs, _runs, _depots, s_classes, cached, _registry.Count);
+        lock (_decay.SyncRoot)
+        {
+            long[] cached = new long[SizeClass.Count];
+            _registry.CountBlocks(cached);
+            _checked?.CountBlocks(cached);
+            GuardedFigures guarded = _guards?.Figures ?? default;
+            return HeapCensus.Take(_arena, _superSlabs, _runs, _depots, _classes, cached, _registry.Count, guarded) with
+            {
+                ReapedBlocks = _decay.ReapedBlocks,
+            };
+        }
     }
 
-    public HakmemHeapMap GetHeapMap() => HeapMapReader.Take(_arena, _superSlabs, s_classes);
+    public HakmemHeapMap GetHeapMap() => HeapMapReader.Take(_arena, _superSlabs, _classes);
 
     // Why an allocation of this many bytes failed.
     public OutOfMemoryException OutOfMemory(nuint byteCount)
@@ -201,41 +202,42 @@ internal sealed unsafe class Heap
             : $"Hakmem could not allocate {byteCount} bytes: the system refused more memory, or the {_arena.ReservedBytes} bytes of the arena have no free range of that size. {committed} bytes are committed.");
     }
 
-    private static void ThrowIfCorrupt(nuint address)
+    private static void ThrowIfFound(HakmemCorruptionException? finding)
     {
-        if (address != 0)
+        if (finding is not null)
         {
-            throw BlockResolver.Misuse((void*)address, "Free", "an earlier double free: the block came back to its span a second time");
+            throw finding;
         }
     }
 
-    // Gives the address of a block that was found free already, or 0.
-    private nuint GiveBack(ThreadCache* cache)
+    // After something was freed, under no lock: purges what may not stay, and has the rest looked at in time.
+    private void Settle()
     {
+        _superSlabs.PurgeExcess();
+        _decay.Touch();
+    }
+
+    // Gives what was found on the way: a block that was free already, or one that was written to while it was.
+    private HakmemCorruptionException? GiveBack(ThreadCache* cache)
+    {
+        HakmemCorruptionException? finding = FlushQuarantines();
         if (cache != null)
         {
             _exchange.FlushAll(cache);
         }
 
-        _registry.FlushDead();
-        nuint corruptAddress = 0;
-        foreach (Depot depot in _depots)
-        {
-            nuint found = depot.Drain();
-            corruptAddress = found != 0 ? found : corruptAddress;
-        }
-
-        lock (_superSlabs.SyncRoot)
-        {
-            _units.DiscardFreeUnits();
-            _superSlabs.EvictAll();
-        }
-
-        return corruptAddress;
+        HakmemCorruptionException? other = _decay.GiveBack();
+        return finding ?? other;
     }
 
     private void* TryAllocateOnce(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
     {
+        void* guarded = _guards == null ? null : TryAllocateHardened(cache, byteCount, alignment, isZeroed);
+        if (guarded != null || _checked != null)
+        {
+            return guarded;
+        }
+
         int index = ClassFor(byteCount, alignment);
         if (index < 0)
         {
@@ -244,7 +246,7 @@ internal sealed unsafe class Heap
 
         bool isZero = false;
         void* block = null;
-        if (cache != null && !_isChecked && !(isZeroed && byteCount >= ZeroCheckBytes && CacheExchange.CountOf(cache, index) == 0))
+        if (cache != null && !(isZeroed && byteCount >= ZeroCheckBytes && CacheExchange.CountOf(cache, index) == 0))
         {
             block = TakeCached(cache, index);
         }
@@ -258,15 +260,57 @@ internal sealed unsafe class Heap
         return block;
     }
 
+    private void FreeResolved(ThreadCache* cache, void* address, BlockInfo block)
+    {
+        if (_guards != null && (block.Kind == BlockKind.Guarded || _checked != null))
+        {
+            FreeHardened(block, address);
+            return;
+        }
+
+        if (block.Kind != BlockKind.Small)
+        {
+            if (!_large.TryFree(block))
+            {
+                throw BlockResolver.Misuse(address, "Free", "it was freed already");
+            }
+
+            return;
+        }
+
+        if (cache != null)
+        {
+            nuint corruptAddress = _exchange.Put(cache, block.SizeClass, address);
+            if (_depotBudget.IsExceeded)
+            {
+                nuint found = _depotBudget.Enforce(_depots, block.SizeClass);
+                corruptAddress = found != 0 ? found : corruptAddress;
+            }
+
+            ThrowIfFound(BlockResolver.LateDoubleFree(corruptAddress));
+        }
+        else if (!_depots[block.SizeClass].TryReturnOne(address))
+        {
+            throw BlockResolver.Misuse(address, "Free", "it was freed already");
+        }
+    }
+
     private void* TakeCached(ThreadCache* cache, int index)
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        if (*bin->TakeTop != null)
+        void** top = bin->TakeTop;
+        void* block = *top;
+        if (block != null)
         {
-            return *bin->TakeTop--;
+            bin->TakeTop = top - 1;
+            return block;
         }
 
-        void* block = _exchange.TryTake(cache, index);
+        block = _exchange.TryTake(cache, index);
+        if (_sampler != null)
+        {
+            AllocationSampler.Count(cache, 1 + CacheExchange.VisibleOf(cache, index));
+        }
 
         // The heap grew: before it does so again, see whether dead threads have blocks.
         int growth = _superSlabs.GrowthCount;
@@ -302,7 +346,11 @@ internal sealed unsafe class Heap
     private BlockInfo Resolve(ThreadCache* cache, void* address, string operation)
     {
         BlockInfo block = _resolver.Resolve(address, operation);
-        if (block.Kind == BlockKind.Small &&
+        if (_guards != null && (block.Kind == BlockKind.Guarded || _checked != null))
+        {
+            RequireLive(block, address, operation);
+        }
+        else if (block.Kind == BlockKind.Small &&
             ((cache != null && CacheExchange.Contains(cache, block.SizeClass, address)) ||
                 _resolver.IsFreeInSpan(block)))
         {

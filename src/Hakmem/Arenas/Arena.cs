@@ -134,6 +134,15 @@ internal sealed unsafe class Arena
     // Whether the offset from Base lies in a SuperSlab whose headers may be read.
     public bool HasTables(nuint offset) => (offset >> Geometry.SlabShift) < (nuint)_tableSlabs;
 
+    // Has faults at guarded blocks reported, if the system can.
+    public bool TryReportFaults() => Os.TryReportFaults(new FaultMap
+    {
+        ArenaBase = Base,
+        ArenaBytes = (nuint)ReservedBytes,
+        PageMap = PageMap,
+        SpanHeaders = _spanHeaders,
+    });
+
     // Takes the lowest run of untaken SuperSlabs whose address is a multiple of alignmentSlabs SuperSlabs; -1 if there is none.
     public int TryTake(int count, int alignmentSlabs)
     {

@@ -34,19 +34,29 @@ internal static class PageMapEntry
     private const ulong AddressMask = ~0xFFFFUL;
 
     // The most heaps that tags can tell apart.
-    public const int MaxHeapSlots = (1 << (64 - TagShift)) - 2;
+    public const int MaxHeapSlots = (1 << (64 - TagShift)) - 3;
 
     // In place of a heap's tag, on units whose blocks are freed by the slow path only (runs of units): no heap has it.
     private const ulong SlowTag = ((1UL << (64 - TagShift)) - 1) << TagShift;
 
+    // The same for guarded blocks, whose record the first unit's span header leads to. The number alone is what a fault report looks for.
+    public const int GuardTagNumber = (1 << (64 - TagShift)) - 2;
+    private const ulong GuardTag = (ulong)GuardTagNumber << TagShift;
+
     public static ulong TagOf(int heapSlot) => (ulong)(heapSlot + 1) << TagShift;
 
-    public static ulong ForSpan(int heapSlot, nuint address, int sizeClass) =>
-        TagOf(heapSlot) | address | PlaceOf(sizeClass);
+    // isStacked says of which kind the heap's bins of the class are.
+    public static ulong ForSpan(int heapSlot, nuint address, int sizeClass, bool isStacked) =>
+        TagOf(heapSlot) | address | PlaceOf(sizeClass, isStacked);
 
     public static ulong ForUnitRun(nuint address) => SlowTag | address;
 
+    // Of a guarded block: the address of its range, which the block lies somewhere in.
+    public static ulong ForGuarded(nuint address) => GuardTag | address;
+
     public static bool IsUnitRun(ulong entry) => (entry & SlowTag) == SlowTag;
+
+    public static bool IsGuarded(ulong entry) => (entry & SlowTag) == GuardTag;
 
     public static int HeapSlotOf(ulong entry) => (int)(entry >> TagShift) - 1;
 
@@ -56,8 +66,8 @@ internal static class PageMapEntry
     public static int SizeClassOf(ulong entry) => ((int)PlaceOf(entry) >> BinShift) - 1;
 
     // Where in a thread cache Free finds its side of the bin of a size class, in bytes.
-    public static uint PlaceOf(int sizeClass) =>
-        ((uint)(sizeClass + 1) << BinShift) + (sizeClass < SizeClass.FirstStacked ? PairedPlace : 0u);
+    public static uint PlaceOf(int sizeClass, bool isStacked) =>
+        ((uint)(sizeClass + 1) << BinShift) + (isStacked ? 0u : PairedPlace);
 
     // The same from an entry. The low 16 bits come from ForSpan alone, so this is in range whatever unit the entry is of.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

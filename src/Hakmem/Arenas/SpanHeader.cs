@@ -10,7 +10,7 @@ namespace Hakmem.Arenas;
 //             handed out or    never handed
 //             in the bitmap    out
 [StructLayout(LayoutKind.Sequential, Size = Bytes)]
-internal struct SpanHeader
+internal unsafe struct SpanHeader
 {
     public const int Bytes = 64;
 
@@ -32,4 +32,11 @@ internal struct SpanHeader
     // The depot's list of spans with free blocks: first units, -1 for none.
     public int Next;
     public int Previous;
+
+    // Of a range with a guarded block: its record, in the layer above that makes them. Written before the range's page map entries are,
+    // by whoever has just taken the range; read under that layer's lock, and by the report of a fault.
+    public void* Guard;
+    // Of each unit, not only a span's first, and guarded by the lock of the heap that has the SuperSlab: when the unit was last freed, in
+    // milliseconds of the heap's clock.
+    public long FreedAt;
 }

@@ -35,6 +35,6 @@ internal struct SuperSlabHeader
     public int Next;
     public int Previous;
 
-    // In state Cached: when it became empty, in milliseconds of Environment.TickCount64.
+    // When it last became empty, in milliseconds of the heap's clock.
     public long EmptySince;
 }

@@ -17,8 +17,8 @@ namespace Hakmem.Depots;
 // return there after an await) the slow one.
 //
 // Thread-safe: one lock, held for the exchange of two pointers in the usual case, for one magazine's worth of bits otherwise, and
-// then sometimes for a system call (a new SuperSlab, or the purging that emptying one sets off). It is taken under no lock but the
-// registry's, and above the SuperSlab lock.
+// then sometimes for a system call (a new SuperSlab). It is taken under no lock but the registry's and a cache's gate, and above the SuperSlab
+// lock. Purging what a return empties is left to whoever caused it, after this lock.
 internal sealed unsafe class Depot
 {
     // Full magazines beyond this many bytes of blocks go back to their spans at once.
@@ -36,13 +36,19 @@ internal sealed unsafe class Depot
     private Magazine* _full;
     private Magazine* _empty;
     private long _blocksInFull;
+    private int _fullCount;
 
-    public Depot(Arena arena, UnitAllocator units, int heapSlot, SizeClassInfo info, DepotBudget budget)
+    // The fewest full magazines that there have been since the last Reap, which so many were in nobody's way; and whether any was
+    // exchanged.
+    private int _fewestFull;
+    private bool _isUsed;
+
+    public Depot(Arena arena, UnitAllocator units, int heapSlot, SizeClassInfo info, DepotBudget budget, Random? placement = null)
     {
         _budget = budget;
         _blockBytes = info.BlockBytes;
         _metadata = arena.Metadata;
-        _spans = new SpanSet(arena, units, heapSlot, info);
+        _spans = new SpanSet(arena, units, heapSlot, info, placement);
         _maxFullBlocks = Math.Max(MaxFullBytes / info.BlockBytes, MinFullMagazines * info.MagazineCapacity);
     }
 
@@ -53,9 +59,10 @@ internal sealed unsafe class Depot
         lock (_lock)
         {
             Magazine* magazine = _full;
+            _isUsed = true;
             if (magazine != null)
             {
-                _full = magazine->Next;
+                PopFull();
                 CountFull(-magazine->Count);
             }
             else
@@ -97,6 +104,7 @@ internal sealed unsafe class Depot
         corruptAddress = 0;
         lock (_lock)
         {
+            _isUsed = true;
             if (full == null)
             {
                 return TryTakeEmpty(wanted);
@@ -110,7 +118,7 @@ internal sealed unsafe class Depot
                 return full;
             }
 
-            Push(ref _full, full);
+            PushFull(full);
             CountFull(full->Count);
             return empty;
         }
@@ -122,7 +130,14 @@ internal sealed unsafe class Depot
         lock (_lock)
         {
             CountFull(magazine->Count);
-            Push(ref magazine->Count == 0 ? ref _empty : ref _full, magazine);
+            if (magazine->Count == 0)
+            {
+                Push(ref _empty, magazine);
+            }
+            else
+            {
+                PushFull(magazine);
+            }
         }
     }
 
@@ -142,7 +157,7 @@ internal sealed unsafe class Depot
             CountFull(-1);
             if (full->Count == 0)
             {
-                Push(ref _empty, Pop(ref _full));
+                Push(ref _empty, PopFull());
             }
 
             return block;
@@ -158,6 +173,53 @@ internal sealed unsafe class Depot
         }
     }
 
+    // Returns blocks straight to their spans. Gives the address of one that was not out, or 0.
+    public nuint ReturnMany(void** blocks, int count)
+    {
+        lock (_lock)
+        {
+            return ReturnAll(blocks, count);
+        }
+    }
+
+    // Empties the full magazines that were not needed since the last time into their spans, the oldest first to go; where nothing was
+    // exchanged meanwhile, empty ones are freed as well. Gives the number of magazines; corruptAddress as Drain's result.
+    public int Reap(out nuint corruptAddress)
+    {
+        corruptAddress = 0;
+        Magazine* reaped;
+        lock (_lock)
+        {
+            reaped = CutOldest(_fewestFull);
+            _fewestFull = _fullCount;
+            if (!_isUsed)
+            {
+                DestroyAll(ref _empty);
+            }
+
+            _isUsed = false;
+        }
+
+        // Each in a turn of its own, so that nobody waits long. Until then its blocks count as the depot's.
+        int count = 0;
+        while (reaped != null)
+        {
+            Magazine* next = reaped->Next;
+            lock (_lock)
+            {
+                CountFull(-reaped->Count);
+                nuint found = Flush(reaped);
+                corruptAddress = found != 0 ? found : corruptAddress;
+                Magazine.Destroy(_metadata, reaped);
+            }
+
+            reaped = next;
+            count++;
+        }
+
+        return count;
+    }
+
     // Empties all full magazines into their spans and frees the empty ones. Gives the address of a block found free already, or 0.
     public nuint Drain()
     {
@@ -166,7 +228,7 @@ internal sealed unsafe class Depot
             nuint corruptAddress = 0;
             while (_full != null)
             {
-                Magazine* magazine = Pop(ref _full);
+                Magazine* magazine = PopFull();
                 CountFull(-magazine->Count);
                 nuint found = Flush(magazine);
                 corruptAddress = found != 0 ? found : corruptAddress;
@@ -185,6 +247,8 @@ internal sealed unsafe class Depot
         {
             DestroyAll(ref _full);
             DestroyAll(ref _empty);
+            _fullCount = 0;
+            _fewestFull = 0;
             _spans.Clear();
             CountFull(-_blocksInFull);
         }
@@ -199,6 +263,18 @@ internal sealed unsafe class Depot
         }
     }
 
+    // Whether there are blocks in full magazines.
+    public bool HasBlocks
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _blocksInFull > 0;
+            }
+        }
+    }
+
     private static void Push(ref Magazine* list, Magazine* magazine)
     {
         magazine->Next = list;
@@ -210,6 +286,42 @@ internal sealed unsafe class Depot
         Magazine* magazine = list;
         list = magazine->Next;
         return magazine;
+    }
+
+    private void PushFull(Magazine* magazine)
+    {
+        Push(ref _full, magazine);
+        _fullCount++;
+    }
+
+    private Magazine* PopFull()
+    {
+        _fullCount--;
+        _fewestFull = Math.Min(_fewestFull, _fullCount);
+        return Pop(ref _full);
+    }
+
+    // Takes the oldest full magazines out of the list.
+    private Magazine* CutOldest(int count)
+    {
+        int kept = _fullCount - count;
+        _fullCount = kept;
+        Magazine* reaped = _full;
+        if (kept == 0)
+        {
+            _full = null;
+            return reaped;
+        }
+
+        Magazine* last = _full;
+        for (int i = 1; i < kept; i++)
+        {
+            last = last->Next;
+        }
+
+        reaped = last->Next;
+        last->Next = null;
+        return reaped;
     }
 
     private void CountFull(long blocks)
@@ -237,17 +349,22 @@ internal sealed unsafe class Depot
 
     private nuint Flush(Magazine* magazine)
     {
+        nuint corruptAddress = ReturnAll(Magazine.SlotsOf(magazine), magazine->Count);
+        magazine->Count = 0;
+        return corruptAddress;
+    }
+
+    private nuint ReturnAll(void** blocks, int count)
+    {
         nuint corruptAddress = 0;
-        void** slots = Magazine.SlotsOf(magazine);
-        for (int slot = 0; slot < magazine->Count; slot++)
+        for (int i = 0; i < count; i++)
         {
-            if (!_spans.TryReturn(slots[slot]))
+            if (!_spans.TryReturn(blocks[i]))
             {
-                corruptAddress = (nuint)slots[slot];
+                corruptAddress = (nuint)blocks[i];
             }
         }
 
-        magazine->Count = 0;
         return corruptAddress;
     }
 

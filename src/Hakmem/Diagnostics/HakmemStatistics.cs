@@ -13,7 +13,7 @@ public sealed record HakmemStatistics
     /// <summary>Blocks that callers hold.</summary>
     public long LiveBlocks { get; init; }
 
-    /// <summary>Bytes in free blocks that sit in thread caches and depots, ready to be handed out.</summary>
+    /// <summary>Bytes in free blocks that sit in thread caches and depots, ready to be handed out, or in the quarantine of hardening.</summary>
     public long CachedBytes { get; init; }
 
     /// <summary>Bytes of address space that are readable and writable: what <see cref="HakmemOptions.MaxBytes"/> limits.</summary>
@@ -30,6 +30,15 @@ public sealed record HakmemStatistics
 
     /// <summary>Bytes asked of the system for the allocator's own records, such as thread caches, for all heaps. Not part of <see cref="CommittedBytes"/>.</summary>
     public long RecordBytes { get; init; }
+
+    /// <summary>Bytes discarded or decommitted so far, by decay, by the cache's limits and by <see cref="IHakmemAllocator.Trim"/>.</summary>
+    public long PurgedBytes { get; init; }
+
+    /// <summary>System calls that <see cref="PurgedBytes"/> took.</summary>
+    public long PurgeCalls { get; init; }
+
+    /// <summary>Free blocks taken out of thread caches so far because they lay unused there, or memory was short.</summary>
+    public long ReapedBlocks { get; init; }
 
     /// <summary>SuperSlabs that hold spans or large runs.</summary>
     public int SuperSlabsInUse { get; init; }
@@ -52,6 +61,7 @@ public sealed record HakmemStatistics
         Line(text, "cached", CachedBytes, $"in {ThreadCaches} thread caches and the depots");
         Line(text, "committed", CommittedBytes, $"in {SuperSlabsInUse} SuperSlabs in use, {SuperSlabsCached} empty; peak {Size(PeakCommittedBytes)}");
         Line(text, "dirty", DirtyBytes, "may hold physical pages");
+        Line(text, "purged", PurgedBytes, $"so far, in {PurgeCalls} calls; {ReapedBlocks} blocks reaped from thread caches");
         Line(text, "records", RecordBytes, "of the allocator's own, for all heaps");
         Line(text, "reserved", ReservedBytes, "of address space, for all heaps");
         text.Append(CultureInfo.InvariantCulture, $"{"block",12}{"live",12}{"cached",12}{"spans",8}{"in spans",12}");

@@ -2,6 +2,7 @@ using System.Collections.Generic;
 using System.Numerics;
 using Hakmem.Arenas;
 using Hakmem.Depots;
+using Hakmem.Hardening;
 using Hakmem.SizeClasses;
 using Hakmem.Spans;
 
@@ -11,9 +12,16 @@ namespace Hakmem.Diagnostics;
 // spans have given out less what lies in magazines.
 internal static unsafe class HeapCensus
 {
-    // cachedBlocks has the number of blocks in thread caches by size class.
+    // cachedBlocks has the number of blocks in thread caches and in quarantine by size class.
     public static HakmemStatistics Take(
-        Arena arena, SuperSlabCache superSlabs, RunAllocator runs, Depot[] depots, SizeClassInfo[] classes, long[] cachedBlocks, int threadCaches)
+        Arena arena,
+        SuperSlabCache superSlabs,
+        RunAllocator runs,
+        Depot[] depots,
+        SizeClassInfo[] classes,
+        long[] cachedBlocks,
+        int threadCaches,
+        GuardedFigures guarded)
     {
         var rows = new List<SizeClassStatistics>();
         long liveBlocks = 0;
@@ -38,14 +46,17 @@ internal static unsafe class HeapCensus
         {
             return new HakmemStatistics
             {
-                LiveBytes = liveBytes + ((long)runs.SlabCount << Geometry.SlabShift) - runs.OffsetBytes + UnitRuns(arena, superSlabs, out int unitRuns),
-                LiveBlocks = liveBlocks + runs.RunCount + unitRuns,
-                CachedBytes = cachedBytes,
+                LiveBytes = liveBytes + guarded.LiveBytes + ((long)(runs.SlabCount - guarded.RunSlabs) << Geometry.SlabShift) - runs.OffsetBytes +
+                    UnitRuns(arena, superSlabs, out int unitRuns),
+                LiveBlocks = liveBlocks + guarded.LiveBlocks + (runs.RunCount - guarded.SlabRuns) + unitRuns,
+                CachedBytes = cachedBytes + guarded.QuarantinedBytes,
                 CommittedBytes = superSlabs.CommittedBytes,
                 PeakCommittedBytes = superSlabs.PeakCommittedBytes,
                 ReservedBytes = arena.ReservedBytes,
                 RecordBytes = arena.Metadata.ReservedBytes,
                 DirtyBytes = DirtyBytes(arena, superSlabs),
+                PurgedBytes = superSlabs.PurgedBytes,
+                PurgeCalls = superSlabs.PurgeCalls,
                 SuperSlabsInUse = superSlabs.OwnedCount - superSlabs.CachedCount,
                 SuperSlabsCached = superSlabs.CachedCount,
                 ThreadCaches = threadCaches,

@@ -37,6 +37,11 @@ internal sealed unsafe class LinuxMemory : OsMemory
         return LinuxNative.Map(address, bytes, LinuxNative.ProtectNone, flags, -1, 0) != LinuxNative.MapFailed;
     }
 
+    public override bool TryProtect(byte* address, nuint bytes) =>
+        LinuxNative.Protect(address, bytes, LinuxNative.ProtectNone) == 0;
+
+    public override bool TryUnprotect(byte* address, nuint bytes) => TryCommit(address, bytes);
+
     public override bool TryDiscard(byte* address, nuint bytes) =>
         LinuxNative.Advise(address, bytes, LinuxNative.AdviseDontNeed) == 0;
 
@@ -74,6 +79,8 @@ internal sealed unsafe class LinuxMemory : OsMemory
 
     public override bool TryAdviseHugePages(byte* address, nuint bytes, bool enable) =>
         LinuxNative.Advise(address, bytes, enable ? LinuxNative.AdviseHugePage : LinuxNative.AdviseNoHugePage) == 0;
+
+    public override bool TryReportFaults(FaultMap map) => LinuxFaultReporter.TryInstall(map);
 
     // MREMAP_DONTUNMAP (5.7) leaves the source mapped and empty, so the arena never has a hole that another mmap could land in.
     public override bool TryMove(byte* source, byte* target, nuint bytes)

@@ -18,6 +18,9 @@ internal static unsafe partial class LinuxNative
     [DllImport("libc", EntryPoint = "madvise", SetLastError = true)]
     public static extern partial int Advise(byte* address, nuint bytes, int advice);
 
+    [DllImport("libc", EntryPoint = "sigaction", SetLastError = true)]
+    public static extern partial int SignalAction(int signal, byte* action, byte* previous);
+
     [DllImport("libc", EntryPoint = "mremap", SetLastError = true)]
     public static extern partial byte* Remap(byte* address, nuint oldBytes, nuint newBytes, int flags, byte* newAddress);
 }

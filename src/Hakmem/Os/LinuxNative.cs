@@ -9,6 +9,7 @@ internal static unsafe partial class LinuxNative
     public const int ProtectNone = 0;
     public const int ProtectRead = 1;
     public const int ProtectWrite = 2;
+    public const int ProtectExecute = 4;
 
     public const int MapPrivateAnonymous = 0x02 | 0x20;
     public const int MapFixed = 0x10;
@@ -41,6 +42,10 @@ internal static unsafe partial class LinuxNative
 
     [LibraryImport("libc", EntryPoint = "madvise", SetLastError = true)]
     public static partial int Advise(byte* address, nuint bytes, int advice);
+
+    // The actions are struct sigaction of the C library.
+    [LibraryImport("libc", EntryPoint = "sigaction", SetLastError = true)]
+    public static partial int SignalAction(int signal, byte* action, byte* previous);
 
     // Variadic in C; its fifth argument is passed as the others are on x86-64 and Arm64 Linux.
     [LibraryImport("libc", EntryPoint = "mremap", SetLastError = true)]

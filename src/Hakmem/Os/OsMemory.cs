@@ -34,6 +34,13 @@ internal abstract unsafe class OsMemory
     // Returns committed pages to the reserved state: contents lost, memory and commit charge given back.
     public abstract bool TryDecommit(byte* address, nuint bytes);
 
+    // Makes committed pages inaccessible, so that a touch is a fault. They keep their contents and their commit charge; what they are
+    // to every other call does not change, except that they must be unprotected before they are anything but decommitted or discarded.
+    public abstract bool TryProtect(byte* address, nuint bytes);
+
+    // Makes committed pages writable again, protected or not, with the contents they have.
+    public abstract bool TryUnprotect(byte* address, nuint bytes);
+
     // Drops the contents of committed pages: they stay writable and read as zeros.
     public abstract bool TryDiscard(byte* address, nuint bytes);
 
@@ -46,6 +53,10 @@ internal abstract unsafe class OsMemory
     // Moves the pages of one committed range to another of the same size without copying: afterwards the target holds the
     // contents and the source is committed and zero.
     public abstract bool TryMove(byte* source, byte* target, nuint bytes);
+
+    // From now on has faults at guarded blocks of an arena, which must live as long as the process, told on standard error before
+    // whatever else happens to them. For one arena of a process; false where that is not to be had.
+    public abstract bool TryReportFaults(FaultMap map);
 
     // What the process's arena gets its memory from. Throws as CreateForCurrentSystem does.
     public static OsMemory CreateForThisProcess()

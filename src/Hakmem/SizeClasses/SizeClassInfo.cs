@@ -3,7 +3,7 @@ using System.Numerics;
 
 namespace Hakmem.SizeClasses;
 
-// What the layers need to know of one size class. Immutable; one table for the process.
+// What the layers need to know of one size class. Immutable; one table for the process, and one for each heap with guarded sampling.
 internal readonly struct SizeClassInfo
 {
     // At most this share of a span may be left over behind its last block.
@@ -25,7 +25,7 @@ internal readonly struct SizeClassInfo
     private const int MaxInitialPaired = 61;
     private const int InitialStackedBytes = 64 * 1024;
 
-    private SizeClassInfo(int index)
+    private SizeClassInfo(int index, int maxVisibleBlocks)
     {
         Index = index;
         BlockBytes = SizeClass.BytesOf(index);
@@ -41,10 +41,12 @@ internal readonly struct SizeClassInfo
         Reciprocal = (ulong.MaxValue / (uint)BlockBytes) + 1;
         Shift = BitOperations.TrailingZeroCount(BlockBytes);
         Inverse = InverseOf((ulong)BlockBytes >> Shift);
-        MagazineCapacity = Math.Clamp(MagazineBytes / BlockBytes, MinMagazine, MaxMagazine);
-        InitialCapacity = index < SizeClass.FirstStacked
-            ? Math.Clamp(InitialPairedBytes / BlockBytes, MinMagazine, MaxInitialPaired)
-            : Math.Max(InitialStackedBytes / BlockBytes, MinMagazine);
+        IsStacked = index >= SizeClass.FirstStacked && maxVisibleBlocks == int.MaxValue;
+        int initial = IsStacked
+            ? Math.Max(InitialStackedBytes / BlockBytes, MinMagazine)
+            : Math.Clamp(InitialPairedBytes / BlockBytes, MinMagazine, MaxInitialPaired);
+        MagazineCapacity = Math.Min(Math.Clamp(MagazineBytes / BlockBytes, MinMagazine, MaxMagazine), maxVisibleBlocks);
+        InitialCapacity = Math.Min(initial, MagazineCapacity);
     }
 
     public int Index { get; }
@@ -77,12 +79,19 @@ internal readonly struct SizeClassInfo
     // How many blocks a thread's first magazine of this class holds.
     public int InitialCapacity { get; }
 
-    public static SizeClassInfo[] CreateTable()
+    // Whether thread caches keep one loaded magazine for the class, last in, first out, rather than a pair (see Bin).
+    public bool IsStacked { get; }
+
+    public static SizeClassInfo[] CreateTable() => CreateTable(int.MaxValue);
+
+    // For a heap in which no more than so many blocks of a class may be allocated before the slow path is entered: all classes are paired,
+    // because a block that is put back on the stack it came from is never seen again, and magazines hold no more than that.
+    public static SizeClassInfo[] CreateTable(int maxVisibleBlocks)
     {
         var table = new SizeClassInfo[SizeClass.Count];
         for (int index = 0; index < table.Length; index++)
         {
-            table[index] = new SizeClassInfo(index);
+            table[index] = new SizeClassInfo(index, maxVisibleBlocks);
         }
 
         return table;

@@ -5,12 +5,18 @@ namespace Hakmem.Spans;
 // A heap's options as the layers below it use them: resolved once, when the heap is made.
 internal sealed record HeapLimits
 {
-    public HeapLimits(HakmemOptions options)
+    // The time is given by tests that make their own.
+    public HeapLimits(HakmemOptions options, TimeProvider? time = null)
     {
+        Time = time ?? TimeProvider.System;
         Prefault = options.Prefault;
         LazyZero = options.LazyZero;
         HugePages = options.HugePages;
         Hardening = options.Hardening;
+        CaptureStacks = options.CaptureStacks;
+        QuarantineBytes = options.QuarantineBytes;
+        GuardedSampleInterval = options.GuardedSampleInterval;
+        FaultReports = options.FaultReports;
         MaxBytes = options.MaxBytes;
         ThreadCacheBytes = options.ThreadCacheBytes;
         CacheBytes = Math.Min(options.SuperSlabCacheBytes, (long)options.SuperSlabCacheCount * SizeClasses.Geometry.SlabBytes);
@@ -26,6 +32,15 @@ internal sealed record HeapLimits
 
     public HardeningLevel Hardening { get; }
 
+    public bool CaptureStacks { get; }
+
+    public long QuarantineBytes { get; }
+
+    // Zero for none.
+    public int GuardedSampleInterval { get; }
+
+    public bool FaultReports { get; }
+
     // Zero for none.
     public long MaxBytes { get; }
 
@@ -36,4 +51,14 @@ internal sealed record HeapLimits
     public long CacheTtlMs { get; }
 
     public long PurgeDelayMs { get; }
+
+    public TimeProvider Time { get; }
+
+    // Whether memory is to be discarded as soon as it is empty.
+    public bool IsEager => LazyZero == LazyZeroMode.Immediate || (LazyZero == LazyZeroMode.Deferred && PurgeDelayMs == 0);
+
+    // Milliseconds since some moment; a free of a span or run reads it, so the system's is the cheap clock.
+    public long NowMs => ReferenceEquals(Time, TimeProvider.System)
+        ? Environment.TickCount64
+        : (long)Time.GetElapsedTime(0).TotalMilliseconds;
 }

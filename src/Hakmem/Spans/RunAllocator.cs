@@ -68,7 +68,7 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
     // Gives back a run's last SuperSlabs, or all of them. False if there is no such run (any more).
     public bool TryShrink(int head, int keep)
     {
-        long now = Environment.TickCount64;
+        long now = cache.NowMs;
         lock (cache.SyncRoot)
         {
             SuperSlabHeader* header = _arena.Slab(head);
@@ -90,7 +90,6 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
             }
         }
 
-        cache.Purge(now);
         return true;
     }
 

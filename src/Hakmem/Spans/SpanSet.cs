@@ -11,8 +11,11 @@ namespace Hakmem.Spans;
 // block that is returned. A span whose blocks are all back gives its units back. Returned blocks are handed out again before
 // blocks that were never used, lowest address first, so that memory that was never touched stays so.
 //
-// Not thread-safe: each belongs to a depot, under its lock.
-internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapSlot, SizeClassInfo info)
+// With full hardening, placement is random instead: a new span is poisoned as a whole and all its blocks are entered as returned ones, so that
+// any free block holds poison, and the next to be handed out is any of a span's free ones.
+//
+// Not thread-safe: each belongs to a depot, under its lock. placement is null, or what random places are drawn from.
+internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapSlot, SizeClassInfo info, Random? placement = null)
 {
     private int _partialHead = -1;
 
@@ -67,7 +70,11 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
         int unit = _partialHead;
         SpanHeader* span = arena.Span(unit);
         void* block;
-        if (span->Carved < info.BlocksPerSpan)
+        if (placement != null)
+        {
+            block = TakeAny(placement, unit, span);
+        }
+        else if (span->Carved < info.BlocksPerSpan)
         {
             isZero = span->IsFresh;
             block = arena.AddressOfUnit(unit) + ((long)span->Carved++ * info.BlockBytes);
@@ -95,7 +102,7 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
         // this class unless the span has been given back since, after a double free: then it is zero or another's, and is refused.
         ulong entry = *arena.EntryOf(arena.UnitOf((nuint)block));
         nuint address = PageMapEntry.AddressOf(entry);
-        if (entry != PageMapEntry.ForSpan(heapSlot, address, info.Index))
+        if (entry != PageMapEntry.ForSpan(heapSlot, address, info.Index, info.IsStacked))
         {
             return false;
         }
@@ -162,6 +169,41 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
         span->FreeCount -= taken - position;
     }
 
+    // The span has a free block, and all its blocks have been carved.
+    private void* TakeAny(Random random, int unit, SpanHeader* span)
+    {
+        ulong* bitmap = arena.Bitmap(unit);
+        int words = (info.BlocksPerSpan + 63) >> 6;
+        int word = random.Next(words);
+        while (bitmap[word] == 0)
+        {
+            word = (word + 1) % words;
+        }
+
+        ulong bits = bitmap[word];
+        for (int skip = random.Next(BitOperations.PopCount(bits)); skip > 0; skip--)
+        {
+            bits &= bits - 1;
+        }
+
+        bitmap[word] &= ~(bits & (~bits + 1));
+        span->FreeCount--;
+        return arena.AddressOfUnit(unit) + ((long)((word << 6) + BitOperations.TrailingZeroCount(bits)) * info.BlockBytes);
+    }
+
+    private void EnterAllAsReturned(int unit, SpanHeader* span)
+    {
+        Poison.Fill(arena.AddressOfUnit(unit), (nuint)info.SpanBlockBytes);
+        ulong* bitmap = arena.Bitmap(unit);
+        for (int index = 0; index < info.BlocksPerSpan; index++)
+        {
+            bitmap[index >> 6] |= 1UL << index;
+        }
+
+        span->Carved = info.BlocksPerSpan;
+        span->IsFresh = false;
+    }
+
     private bool TryAddSpan()
     {
         if (!units.TryAllocate(info.SpanUnits, isGrowable: false, out int unit, out bool isFresh))
@@ -176,7 +218,12 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
         span->UnitCount = info.SpanUnits;
         span->IsFresh = isFresh;
         new Span<ulong>(arena.Bitmap(unit), (info.BlocksPerSpan + 63) >> 6).Clear();
-        arena.SetEntries(unit, info.SpanUnits, PageMapEntry.ForSpan(heapSlot, (nuint)arena.AddressOfUnit(unit), info.Index));
+        if (placement != null)
+        {
+            EnterAllAsReturned(unit, span);
+        }
+
+        arena.SetEntries(unit, info.SpanUnits, PageMapEntry.ForSpan(heapSlot, (nuint)arena.AddressOfUnit(unit), info.Index, info.IsStacked));
         Link(unit, span);
         Count++;
         return true;

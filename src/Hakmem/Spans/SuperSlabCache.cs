@@ -12,12 +12,12 @@ namespace Hakmem.Spans;
 //   untaken --commit--> in use --emptied--> cached, dirty --PurgeDelay--> cached, clean --TTL, limits--> decommitted, untaken
 //                          ^____________________|______________________________|
 //
-// Dirty ones are reused before clean ones and the newest before older ones, since their pages are there and warm. Purging is driven
-// by use: whoever empties a SuperSlab also looks for old ones.
+// Dirty ones are reused before clean ones and the newest before older ones, since their pages are there and warm. Purging by age is the
+// decay's; what is too much, or to be discarded at once, is purged by whoever emptied it, once that thread holds no lock.
 //
 // One lock a heap, SyncRoot, guards this class and the two allocators above it; it is taken under a depot's lock and above the
-// arena's. Discarding and decommitting by age happen outside it: a SuperSlab being purged is in no list and in state Purging.
-internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimits limits)
+// arena's. Purging happens outside it: a SuperSlab being purged is in no list and in state Purging.
+internal sealed unsafe partial class SuperSlabCache(Arena arena, int heapSlot, HeapLimits limits)
 {
     // All below is guarded by SyncRoot.
     private readonly SlabSet _owned = new();
@@ -30,6 +30,13 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
     public Lock SyncRoot { get; } = new();
 
     public Arena Arena => arena;
+
+    public long NowMs => limits.NowMs;
+
+    // Whether dirty memory is ever discarded by age, and after how long.
+    public bool IsDiscarding => limits.LazyZero != LazyZeroMode.Off;
+
+    public long PurgeDelayMs => limits.LazyZero == LazyZeroMode.Immediate ? 0 : limits.PurgeDelayMs;
 
     public int GrowthCount => _growthCount;
 
@@ -110,33 +117,12 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
         return true;
     }
 
-    // Takes back an empty SuperSlab. Under SyncRoot; call Purge after leaving it.
+    // Takes back an empty SuperSlab. Under SyncRoot; see that PurgeExcess is called with no lock held.
     public void Put(int slab, long now)
     {
         arena.Slab(slab)->EmptySince = now;
         _empty.Add(slab);
-    }
-
-    // Discards and gives back what has been empty for long enough, or is too much. Not under SyncRoot.
-    public void Purge(long now)
-    {
-        while (TryPickOverdue(now, out int first, out int count, out bool isRelease))
-        {
-            nuint bytes = (nuint)count << Geometry.SlabShift;
-            bool isDone = isRelease
-                ? arena.Os.TryDecommit(arena.AddressOfSlab(first), bytes)
-                : arena.Os.TryDiscard(arena.AddressOfSlab(first), bytes);
-            lock (SyncRoot)
-            {
-                FinishPurge(first, count, isRelease, isDone, now);
-            }
-
-            // Refused once, the same would be picked again: it waits for the next time somebody looks.
-            if (!isDone)
-            {
-                return;
-            }
-        }
+        _hasExcess |= IsTooMuch || limits.IsEager || limits.CacheTtlMs == 0;
     }
 
     // Gives back every cached SuperSlab. Under SyncRoot.
@@ -154,6 +140,7 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
                 }
 
                 Disown(first, end - first);
+                CountPurge((long)(end - first) << Geometry.SlabShift);
             }
 
             first = _empty.Set.NextMember(end);
@@ -282,7 +269,7 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
 
             // Populated pages are zero, but they are there: what is to be purged when it stays empty counts as dirty.
             header->DirtyUnits = limits.Prefault is PrefaultMode.Populate or PrefaultMode.Touch ? UnitMask.All : 0;
-            header->EmptySince = Environment.TickCount64;
+            header->EmptySince = NowMs;
             _empty.Add(slab);
         }
 
@@ -298,99 +285,5 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
 
         _owned.Remove(first, count);
         arena.Return(first, count);
-    }
-
-    // Takes a run of cached SuperSlabs that are due for the same treatment out of the lists.
-    private bool TryPickOverdue(long now, out int first, out int count, out bool isRelease)
-    {
-        lock (SyncRoot)
-        {
-            bool isTooMuch = (long)_empty.Set.Count << Geometry.SlabShift > limits.CacheBytes;
-            int clean = _empty.OldestClean;
-            int dirty = _empty.OldestDirty;
-            isRelease = true;
-            if (clean >= 0 && (isTooMuch || now - arena.Slab(clean)->EmptySince >= limits.CacheTtlMs))
-            {
-                first = clean;
-            }
-            else if (dirty >= 0 && (isTooMuch || now - arena.Slab(dirty)->EmptySince >= limits.CacheTtlMs))
-            {
-                first = dirty;
-            }
-            else if (dirty >= 0 && IsDiscardDue(arena.Slab(dirty), now))
-            {
-                isRelease = false;
-                first = dirty;
-            }
-            else
-            {
-                first = -1;
-                count = 0;
-                return false;
-            }
-
-            _empty.Remove(first);
-            arena.Slab(first)->State = SuperSlabState.Purging;
-            int end = first + 1;
-            while (!isTooMuch && IsOverdueToo(end, now, isRelease))
-            {
-                _empty.Remove(end);
-                arena.Slab(end++)->State = SuperSlabState.Purging;
-            }
-
-            while (!isTooMuch && IsOverdueToo(first - 1, now, isRelease))
-            {
-                _empty.Remove(--first);
-                arena.Slab(first)->State = SuperSlabState.Purging;
-            }
-
-            count = end - first;
-            return true;
-        }
-    }
-
-    private bool IsDiscardDue(SuperSlabHeader* header, long now) => limits.LazyZero switch
-    {
-        LazyZeroMode.Immediate => true,
-        LazyZeroMode.Deferred => now - header->EmptySince >= limits.PurgeDelayMs,
-        _ => false,
-    };
-
-    private bool IsOverdueToo(int slab, long now, bool isRelease)
-    {
-        if (slab < 0 || !_empty.Set.Contains(slab))
-        {
-            return false;
-        }
-
-        SuperSlabHeader* header = arena.Slab(slab);
-        return isRelease
-            ? now - header->EmptySince >= limits.CacheTtlMs
-            : header->DirtyUnits != 0 && IsDiscardDue(header, now);
-    }
-
-    private void FinishPurge(int first, int count, bool isRelease, bool isDone, long now)
-    {
-        if (isRelease && isDone)
-        {
-            Disown(first, count);
-            return;
-        }
-
-        for (int slab = first; slab < first + count; slab++)
-        {
-            SuperSlabHeader* header = arena.Slab(slab);
-            if (isDone)
-            {
-                header->DirtyUnits = 0;
-            }
-            else
-            {
-                // The system refused: try again one delay from now, not at once.
-                header->EmptySince = now;
-            }
-
-            _empty.Add(slab);
-        }
     }
 }

@@ -12,7 +12,7 @@ namespace Hakmem.Spans;
 // Growable runs are put at the start of the longest run there is, so that they have room behind them.
 //
 // Thread-safe, by the heap's SuperSlab lock.
-internal sealed unsafe class UnitAllocator
+internal sealed unsafe partial class UnitAllocator
 {
     private readonly SuperSlabCache _cache;
     private readonly Arena _arena;
@@ -83,56 +83,16 @@ internal sealed unsafe class UnitAllocator
     // Returns units. A SuperSlab that is emptied goes to the cache.
     public void Free(int unit, int count)
     {
-        int slab = unit >> Geometry.UnitsPerSlabShift;
-        long now;
+        long now = _cache.NowMs;
         lock (_cache.SyncRoot)
         {
-            SuperSlabHeader* header = _arena.Slab(slab);
-            Unlist(slab);
-            header->FreeUnits |= UnitMask.Of(unit & (Geometry.UnitsPerSlab - 1), count);
-            if (header->FreeUnits != UnitMask.All)
-            {
-                List(slab);
-                return;
-            }
-
-            now = Environment.TickCount64;
-            _cache.Put(slab, now);
+            MarkFreed(unit, count, now);
+            GiveBack(unit, count, now);
         }
-
-        _cache.Purge(now);
     }
 
     // Takes a SuperSlab that one run of units fills out of this allocator's books. Under the lock.
     public void Surrender(int slab) => Unlist(slab);
-
-    // Discards the dirty free units of partly used SuperSlabs, unless that would break huge pages. Under the lock.
-    public void DiscardFreeUnits()
-    {
-        if (_cache.KeepsHugePages)
-        {
-            return;
-        }
-
-        for (int slab = _cache.NextOwned(0); slab >= 0; slab = _cache.NextOwned(slab + 1))
-        {
-            SuperSlabHeader* header = _arena.Slab(slab);
-            uint units = header->State == SuperSlabState.Spans ? header->FreeUnits & header->DirtyUnits : 0;
-            while (units != 0)
-            {
-                int first = BitOperations.TrailingZeroCount(units);
-                int count = BitOperations.TrailingZeroCount(~(units >> first));
-                uint run = UnitMask.Of(first, Math.Min(count, Geometry.UnitsPerSlab - first));
-                byte* address = _arena.AddressOfSlab(slab) + ((nuint)first << Geometry.UnitShift);
-                if (_arena.Os.TryDiscard(address, (nuint)BitOperations.PopCount(run) << Geometry.UnitShift))
-                {
-                    header->DirtyUnits &= ~run;
-                }
-
-                units &= ~run;
-            }
-        }
-    }
 
     private int FindSlab(int count, bool isGrowable)
     {
@@ -161,6 +121,30 @@ internal sealed unsafe class UnitAllocator
         }
 
         return taken;
+    }
+
+    private void MarkFreed(int unit, int count, long now)
+    {
+        for (int freed = unit; freed < unit + count; freed++)
+        {
+            _arena.Span(freed)->FreedAt = now;
+        }
+    }
+
+    private void GiveBack(int unit, int count, long now)
+    {
+        int slab = unit >> Geometry.UnitsPerSlabShift;
+        SuperSlabHeader* header = _arena.Slab(slab);
+        Unlist(slab);
+        header->FreeUnits |= UnitMask.Of(unit & (Geometry.UnitsPerSlab - 1), count);
+        if (header->FreeUnits == UnitMask.All)
+        {
+            _cache.Put(slab, now);
+        }
+        else
+        {
+            List(slab);
+        }
     }
 
     private void Take(int slab, uint units)

@@ -11,6 +11,10 @@ internal unsafe struct BinState
     // Where the bin's TakeTop was when the clock last came by: if it still is, the class is idle.
     public void** LastTop;
 
+    // Where TakeTop and PutTop were when the reaper last came by. Read and written by the reaper alone, under the cache's gate.
+    public void** ReaperTakeTop;
+    public void** ReaperPutTop;
+
     // How many blocks a magazine may hold now: 0 before the first use, then from the class's initial capacity to its largest.
     public int Capacity;
 

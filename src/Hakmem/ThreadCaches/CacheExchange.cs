@@ -13,8 +13,9 @@ namespace Hakmem.ThreadCaches;
 // depot each time (Bonwick & Adams). Each visit doubles what the bin's magazines may hold, up to the class's capacity and
 // within the thread's byte budget; when the budget is used up, a clock takes idle bins' blocks and capacity away.
 //
-// A cache passed in must be the calling thread's, or one whose thread has ended and that the caller holds the registry's lock for.
-internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] classes)
+// A cache passed in must be the calling thread's, or one whose thread has ended and that the caller holds the registry's lock for. Even so
+// each way in closes the cache's gate, since the reaper may be in it. What a fast path saw may be out of date by then: it is looked at again.
+internal sealed unsafe partial class CacheExchange(Depot[] depots, SizeClassInfo[] classes)
 {
     // How many bins the clock looks at when the budget is used up.
     private const int ClockSteps = 8;
@@ -35,8 +36,76 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
     public static void* TryTakeFromPutting(ThreadCache* cache, int index)
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        if (index >= cache->FirstStacked || bin->Taking == null || *ThreadCache.PutSideOf(cache, index)->PutTop == null)
+        {
+            return null;
+        }
+
+        CacheGate.Close(cache);
+        void* block = TryTakeLoaded(cache, index);
+        CacheGate.Open(cache);
+        return block;
+    }
+
+    // Takes a block of a class whose taking magazine is empty. Null if memory is out.
+    public void* TryTake(ThreadCache* cache, int index)
+    {
+        CacheGate.Close(cache);
+        try
+        {
+            return TryTakeInside(cache, index);
+        }
+        finally
+        {
+            CacheGate.Open(cache);
+        }
+    }
+
+    // Puts a block of a class whose putting magazine is full. Gives the address of a block found to be free already, or 0; the block
+    // put is in good order either way.
+    public nuint Put(ThreadCache* cache, int index, void* block)
+    {
+        CacheGate.Close(cache);
+        try
+        {
+            return PutInside(cache, index, block);
+        }
+        finally
+        {
+            CacheGate.Open(cache);
+        }
+    }
+
+    // Gives all magazines to the depots; the bins are as before their first use.
+    public void FlushAll(ThreadCache* cache)
+    {
+        CacheGate.Close(cache);
+        try
+        {
+            for (int index = 0; index < SizeClass.Count; index++)
+            {
+                Flush(cache, index);
+            }
+        }
+        finally
+        {
+            CacheGate.Open(cache);
+        }
+    }
+
+    // All that follows is inside the gate.
+
+    // Takes what the taking magazine has after all, the reaper having put it back, or else what a paired class's putting magazine has.
+    private static void* TryTakeLoaded(ThreadCache* cache, int index)
+    {
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        if (*bin->TakeTop != null)
+        {
+            return *bin->TakeTop--;
+        }
+
         Magazine* empty = bin->Taking;
-        if (index >= SizeClass.FirstStacked || empty == null)
+        if (index >= cache->FirstStacked || empty == null)
         {
             return null;
         }
@@ -54,16 +123,16 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
         bin->Putting = empty;
         put->PutTop = slots - 1;
         put->PutEnd = slots + Math.Min(ThreadCache.StateAt(cache, index)->Capacity, empty->Capacity) - 1;
+        empty->Holes = 0;
         return *top;
     }
 
-    // Takes a block of a class whose taking magazine is empty. Null if memory is out.
-    public void* TryTake(ThreadCache* cache, int index)
+    private void* TryTakeInside(ThreadCache* cache, int index)
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
         BinState* state = ThreadCache.StateAt(cache, index);
-        bool isPaired = index < SizeClass.FirstStacked;
-        void* block = TryTakeFromPutting(cache, index);
+        bool isPaired = index < cache->FirstStacked;
+        void* block = TryTakeLoaded(cache, index);
         if (block != null)
         {
             return block;
@@ -92,15 +161,18 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
         return full == null ? depots[index].TryTakeOne(out _) : *bin->TakeTop--;
     }
 
-    // Puts a block of a class whose putting magazine is full. Gives the address of a block found to be free already, or 0; the block
-    // put is in good order either way.
-    public nuint Put(ThreadCache* cache, int index, void* block)
+    private nuint PutInside(ThreadCache* cache, int index, void* block)
     {
-        ThreadCache.StateAt(cache, index)->IsReferenced = true;
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        BinState* state = ThreadCache.StateAt(cache, index);
+        state->IsReferenced = true;
         SaveCounts(cache, index);
-        bool hasRoom = index < SizeClass.FirstStacked
-            ? TryMakeRoomPaired(cache, index, out nuint corruptAddress)
-            : TryMakeRoomStacked(cache, index, out corruptAddress);
+        bool isPaired = index < cache->FirstStacked;
+        nuint corruptAddress = 0;
+
+        // There may be room already: the reaper took blocks, or closed an idle bin to hear of this free.
+        bool hasRoom = HasRoom(isPaired ? bin->Putting : bin->Taking, state) ||
+            (isPaired ? TryMakeRoomPaired(cache, index, out corruptAddress) : TryMakeRoomStacked(cache, index, out corruptAddress));
         Load(cache, index);
         if (hasRoom)
         {
@@ -110,69 +182,6 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
 
         return depots[index].TryReturnOne(block) ? corruptAddress : (nuint)block;
     }
-
-    // Whether a block lies free in one of the bin's two magazines.
-    public static bool Contains(ThreadCache* cache, int index, void* block)
-    {
-        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        return IsIn(bin->Taking, bin->TakeTop, block) || IsIn(bin->Putting, PuttingTop(cache, index), block);
-    }
-
-    // How many free blocks of a class a cache holds. Another thread's cache may be read too: the number is then a recent one.
-    public static int CountOf(ThreadCache* cache, int index)
-    {
-        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        return Count(bin->Taking, bin->TakeTop) + Count(bin->Putting, PuttingTop(cache, index));
-    }
-
-    // Gives all magazines to the depots; the bins are as before their first use.
-    public void FlushAll(ThreadCache* cache)
-    {
-        for (int index = 0; index < SizeClass.Count; index++)
-        {
-            Flush(cache, index);
-        }
-    }
-
-    // Frees the magazines of a cache whose blocks' memory has been given back as a whole.
-    public static void DestroyMagazines(MetadataAllocator metadata, ThreadCache* cache)
-    {
-        for (int index = 0; index < SizeClass.Count; index++)
-        {
-            Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-            if (bin->Taking != null)
-            {
-                Magazine.Destroy(metadata, bin->Taking);
-            }
-
-            if (bin->Putting != null)
-            {
-                Magazine.Destroy(metadata, bin->Putting);
-            }
-        }
-    }
-
-    private static bool IsIn(Magazine* magazine, void** top, void* block)
-    {
-        if (magazine == null)
-        {
-            return false;
-        }
-
-        // From the newest down to the null in front of the slots.
-        void** slot = top;
-        while (*slot != null && *slot != block)
-        {
-            slot--;
-        }
-
-        return *slot == block;
-    }
-
-    // Bounded even where top and magazine are read while their owner exchanges them.
-    private static int Count(Magazine* magazine, void** top) => magazine == null
-        ? 0
-        : (int)Math.Clamp(top - Magazine.SlotsOf(magazine) + 1, 0, magazine->Capacity);
 
     // A paired class: the magazines change places if nothing is left to take; else the full one goes to the depot.
     private bool TryMakeRoomPaired(ThreadCache* cache, int index, out nuint corruptAddress)
@@ -233,56 +242,7 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
 
     // A paired class's magazines are as large as it needs them now: most stay small. Those of a stacked class have room to grow in.
     private int PhysicalCapacity(int index, BinState* state) =>
-        index < SizeClass.FirstStacked ? state->Capacity : classes[index].MagazineCapacity;
-
-    private static void Swap(Bin* bin)
-    {
-        Magazine* taking = bin->Taking;
-        bin->Taking = bin->Putting;
-        bin->Putting = taking;
-    }
-
-    // The newest slot of the second magazine: that which Free puts into for a paired class, the waiting one for a stacked class. Of no
-    // meaning without a second magazine.
-    private static void** PuttingTop(ThreadCache* cache, int index)
-    {
-        Magazine* putting = ThreadCache.BinAt(cache, (uint)index)->Putting;
-        return index < SizeClass.FirstStacked || putting == null
-            ? ThreadCache.PutSideOf(cache, index)->PutTop
-            : Magazine.SlotsOf(putting) + putting->Count - 1;
-    }
-
-    // Brings the magazines' counts up to date with the tops.
-    private static void SaveCounts(ThreadCache* cache, int index)
-    {
-        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        if (bin->Taking != null)
-        {
-            bin->Taking->Count = Count(bin->Taking, bin->TakeTop);
-        }
-
-        if (bin->Putting != null)
-        {
-            bin->Putting->Count = Count(bin->Putting, PuttingTop(cache, index));
-        }
-    }
-
-    // Points the tops at the magazines, whose counts are up to date.
-    private static void Load(ThreadCache* cache, int index)
-    {
-        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        PutSide* put = ThreadCache.PutSideOf(cache, index);
-        Magazine* taking = bin->Taking;
-        Magazine* putting = index < SizeClass.FirstStacked ? bin->Putting : taking;
-        bin->TakeTop = taking == null ? &cache->EmptySlot : Magazine.SlotsOf(taking) + taking->Count - 1;
-        put->PutTop = putting == null ? &cache->EmptySlot : Magazine.SlotsOf(putting) + putting->Count - 1;
-        put->PutEnd = put->PutTop;
-        if (putting != null)
-        {
-            int capacity = Math.Min(ThreadCache.StateAt(cache, index)->Capacity, putting->Capacity);
-            put->PutEnd += Math.Max(0, capacity - putting->Count);
-        }
-    }
+        classes[index].IsStacked ? classes[index].MagazineCapacity : state->Capacity;
 
     private void Grow(ThreadCache* cache, int index, BinState* state)
     {
@@ -312,7 +272,7 @@ internal sealed unsafe class CacheExchange(Depot[] depots, SizeClassInfo[] class
     // What the magazines of a bin may hold together, in bytes: two of them, or one for a stacked class that has not grown to its largest.
     private static long CapacityBytes(SizeClassInfo info, int capacity)
     {
-        int magazines = info.Index >= SizeClass.FirstStacked && capacity < info.MagazineCapacity ? 1 : 2;
+        int magazines = info.IsStacked && capacity < info.MagazineCapacity ? 1 : 2;
         return (long)magazines * capacity * info.BlockBytes;
     }
 

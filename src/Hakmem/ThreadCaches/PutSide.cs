@@ -19,7 +19,7 @@ internal unsafe struct PutSide
     // The newest filled slot of the magazine that Free puts into, or its sentinel when it is empty.
     public void** PutTop;
 
-    // The slot that must not be pushed past. Never before PutTop.
+    // The slot that must not be pushed past. Never before PutTop; or null, where the reaper closed an idle bin to hear of its next free.
     public void** PutEnd;
 
     // The inverse of the block size's odd factor, modulo 2^64.

@@ -12,9 +12,9 @@ namespace Hakmem.ThreadCaches;
 //   | (one line)     | (a line each)             | (slow paths)                 |
 //   +----------------+---------------------------+------------------------------+
 //
-// Owner: the thread it was made for or that adopted it; but for Peers no field is shared while that thread lives.
-// Adoption happens under the registry's lock after the owner has ended. Statistics read other threads' tops without
-// synchronisation: word-sized reads of values that may be a moment old.
+// Owner: the thread it was made for or that adopted it. While that thread lives, others touch Peers (by its lock) and what the gate admits
+// the reaper to (see CacheReaper). Adoption happens under the registry's lock after the owner has ended. Statistics read other threads'
+// tops without synchronisation: word-sized reads of values that may be a moment old.
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct ThreadCache
 {
@@ -42,8 +42,16 @@ internal unsafe struct ThreadCache
     // Of a spare record: the next one.
     public ThreadCache* Home;
 
-    private readonly nint _padding;
-    private readonly nint _padding2;
+    // Who may exchange magazines: see CacheGate.
+    public int Gate;
+
+    // The first of the heap's stacked classes, or SizeClass.Count if it has none.
+    public int FirstStacked;
+
+    // With guarded sampling: how many more allocations until the next is sampled. Without, never looked at.
+    public int UntilSample;
+
+    private readonly int _padding;
 
     private BinArray _bins;
     private StateArray _states;
@@ -52,12 +60,15 @@ internal unsafe struct ThreadCache
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Bin* BinAt(ThreadCache* cache, uint index) => (Bin*)((byte*)cache + HeadBytes) + index;
 
+    // Whether allocations are counted, for guarded sampling: then every visit to the slow path has to come by the heap's.
+    public static bool IsCounted(ThreadCache* cache) => cache->FirstStacked == SizeClass.Count;
+
     // A class's bin as Free sees it, by the place that page map entries carry.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static PutSide* PutSideAt(ThreadCache* cache, nuint place) => (PutSide*)((byte*)cache + place);
 
     // The same by class.
-    public static PutSide* PutSideOf(ThreadCache* cache, int index) => PutSideAt(cache, PageMapEntry.PlaceOf(index));
+    public static PutSide* PutSideOf(ThreadCache* cache, int index) => PutSideAt(cache, PageMapEntry.PlaceOf(index, index >= cache->FirstStacked));
 
     public static BinState* StateAt(ThreadCache* cache, int index) =>
         (BinState*)((byte*)cache + HeadBytes + (SizeClass.Count * Bin.Bytes)) + index;
@@ -72,11 +83,12 @@ internal unsafe struct ThreadCache
         }
 
         cache->PageMap = arena.PageMap;
+        cache->FirstStacked = FirstStackedOf(classes);
         foreach (SizeClassInfo info in classes)
         {
             PutSide* put = PutSideOf(cache, info.Index);
             put->Inverse = info.Inverse;
-            put->Bias = (PageMapEntry.TagOf(heapSlot) + PageMapEntry.PlaceOf(info.Index)) * info.Inverse;
+            put->Bias = (PageMapEntry.TagOf(heapSlot) + PageMapEntry.PlaceOf(info.Index, info.IsStacked)) * info.Inverse;
             put->BlockCount = (uint)info.BlocksPerSpan;
             put->Shift = info.Shift;
             Unload(cache, info.Index);
@@ -86,6 +98,17 @@ internal unsafe struct ThreadCache
     }
 
     public static void Destroy(Arena arena, ThreadCache* cache) => arena.Metadata.Free(cache, sizeof(ThreadCache));
+
+    private static int FirstStackedOf(SizeClassInfo[] classes)
+    {
+        int index = 0;
+        while (index < classes.Length && !classes[index].IsStacked)
+        {
+            index++;
+        }
+
+        return index;
+    }
 
     // Leaves a bin without magazines.
     public static void Unload(ThreadCache* cache, int index)

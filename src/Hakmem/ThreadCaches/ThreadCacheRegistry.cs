@@ -25,7 +25,7 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
     private const long MinBudgetBytes = 256 << 10;
 
     private readonly Lock _lock = new();
-    private readonly List<Entry> _entries = [];
+    private readonly List<CacheEntry> _entries = [];
 
     // Records of flushed caches. They are used for nothing but caches of this heap again: another heap may still have the address of
     // one as its thread's Home, and clear its own entry there when it is disposed. A list, linked through Home.
@@ -49,11 +49,11 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
         {
             for (int i = 0; i < _entries.Count; i++)
             {
-                if (!IsAlive(_entries[i].Thread))
+                if (!_entries[i].IsAlive())
                 {
                     ThreadCache* adopted = _entries[i].Cache;
                     CurrentThread.ClearPeers(arena.Metadata, adopted);
-                    _entries[i] = new Entry(Thread.CurrentThread, adopted);
+                    _entries[i] = new CacheEntry(Thread.CurrentThread, adopted);
                     return adopted;
                 }
             }
@@ -62,7 +62,7 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
             cache = cache == null ? ThreadCache.TryCreate(arena, heapSlot, classes) : cache;
             if (cache != null)
             {
-                _entries.Add(new Entry(Thread.CurrentThread, cache));
+                _entries.Add(new CacheEntry(Thread.CurrentThread, cache));
                 SetBudget();
             }
 
@@ -70,14 +70,15 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
         }
     }
 
-    // Flushes the caches of threads that have ended.
-    public void FlushDead()
+    // Flushes the caches of threads that have ended; whether there were any.
+    public bool FlushDead()
     {
         lock (_lock)
         {
+            int before = _entries.Count;
             for (int i = _entries.Count - 1; i >= 0; i--)
             {
-                if (!IsAlive(_entries[i].Thread))
+                if (!_entries[i].IsAlive())
                 {
                     ThreadCache* cache = _entries[i].Cache;
                     CurrentThread.ClearPeers(arena.Metadata, cache);
@@ -89,6 +90,25 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
             }
 
             SetBudget();
+            return _entries.Count < before;
+        }
+    }
+
+    // Takes free blocks out of the caches back to their spans: of bins that were not used since the last time, or of all if isForced. Not from
+    // two threads at a time.
+    public void Reap(CacheReaper reaper, bool isForced)
+    {
+        reaper.Begin();
+        int next = 0;
+        bool isDone = false;
+        while (!isDone)
+        {
+            // The lock is let go in between, for threads that come and go. One that moves up in the list has its turn next time.
+            lock (_lock)
+            {
+                isDone = next >= _entries.Count;
+                next = isDone ? next : reaper.ReapSome(_entries, next, isForced);
+            }
         }
     }
 
@@ -97,7 +117,7 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
     {
         lock (_lock)
         {
-            foreach (Entry entry in _entries)
+            foreach (CacheEntry entry in _entries)
             {
                 ThreadCache* cache = entry.Cache;
                 CurrentThread.ClearPeer(cache->Home, heapSlot);
@@ -119,7 +139,7 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
     {
         lock (_lock)
         {
-            foreach (Entry entry in _entries)
+            foreach (CacheEntry entry in _entries)
             {
                 for (int index = 0; index < counts.Length; index++)
                 {
@@ -141,28 +161,9 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
         return spare;
     }
 
-    private static bool IsAlive(Thread thread)
-    {
-        if (thread.IsAlive)
-        {
-            return true;
-        }
-
-        Interlocked.MemoryBarrier();
-        return false;
-    }
-
     private void SetBudget()
     {
         long share = budgetBytes * TotalBudgetFactor / System.Math.Max(1, _entries.Count);
         exchange.BudgetBytes = System.Math.Min(budgetBytes, System.Math.Max(share, MinBudgetBytes));
-    }
-
-    // A class, so that lists of it need no code of their own compiled.
-    private sealed class Entry(Thread thread, ThreadCache* cache)
-    {
-        public Thread Thread { get; } = thread;
-
-        public ThreadCache* Cache { get; } = cache;
     }
 }

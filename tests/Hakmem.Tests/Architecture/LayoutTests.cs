@@ -1,5 +1,7 @@
 using Hakmem.Arenas;
 using Hakmem.Depots;
+using Hakmem.Hardening;
+using Hakmem.Os;
 using Hakmem.SizeClasses;
 using Hakmem.ThreadCaches;
 using Xunit;
@@ -59,21 +61,22 @@ public sealed unsafe class LayoutTests
 
         // Whatever the struct's own size, its record has room for all states.
         Assert.True((long)ThreadCache.StateAt(cache, 112) <= MetadataAllocator.RoundUp(sizeof(ThreadCache)));
-        Assert.Equal(16, sizeof(BinState));
+        Assert.Equal(32, sizeof(BinState));
 
         // The head's last field ends within the head.
         ThreadCache local;
-        Assert.InRange((byte*)(&local.Home + 1) - (byte*)&local, 1, 64);
+        Assert.InRange((byte*)(&local.UntilSample + 1) - (byte*)&local, 1, 64);
         Assert.Equal(0, (byte*)&local.PageMap - (byte*)&local);
     }
 
     [Fact]
     public void AnEntrysBinOffsetLeadsToItsClasssBin()
     {
-        ThreadCache* cache = null;
+        ThreadCache local = new() { FirstStacked = SizeClass.FirstStacked };
+        ThreadCache* cache = &local;
         for (int index = 0; index < SizeClass.Count; index++)
         {
-            ulong entry = PageMapEntry.ForSpan(0, 0, index);
+            ulong entry = PageMapEntry.ForSpan(0, 0, index, index >= SizeClass.FirstStacked);
             Assert.True(ThreadCache.PutSideAt(cache, PageMapEntry.PlaceOf(entry)) == ThreadCache.PutSideOf(cache, index));
         }
     }
@@ -81,7 +84,8 @@ public sealed unsafe class LayoutTests
     [Fact]
     public void AStackedClasssTopIsOneAndAPairedClasssAreTwo()
     {
-        ThreadCache* cache = null;
+        ThreadCache local = new() { FirstStacked = SizeClass.FirstStacked };
+        ThreadCache* cache = &local;
         for (int index = 0; index < SizeClass.Count; index++)
         {
             Bin* take = ThreadCache.BinAt(cache, (uint)index);
@@ -115,6 +119,21 @@ public sealed unsafe class LayoutTests
 
         // What a header that was never written says.
         Assert.Equal(SuperSlabState.Untaken, default(SuperSlabHeader).State);
+    }
+
+    // The figures in the machine code of LinuxFaultReporter.
+    [Fact]
+    public void TheFaultHandlerFindsRecordsWhereTheyAre()
+    {
+        SpanHeader span;
+        Assert.Equal(32, (byte*)&span.Guard - (byte*)&span);
+        Assert.Equal(1 << (Geometry.UnitShift - 10), sizeof(SpanHeader));
+        Assert.Equal(0xffffff, Arena.MaxUnits - 1);
+        Assert.Equal(0xfffe, PageMapEntry.GuardTagNumber);
+        GuardedBlock block;
+        Assert.Equal(0, (byte*)&block.Text - (byte*)&block);
+        Assert.Equal(FaultText.Pieces * 16, sizeof(FaultText));
+        Assert.InRange(sizeof(GuardedBlock), 1, 512);
     }
 
     [Fact]

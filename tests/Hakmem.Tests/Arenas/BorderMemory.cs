@@ -45,6 +45,10 @@ internal sealed unsafe class BorderMemory(long bytesBelow) : OsMemory, IDisposab
 
     public override bool TryDecommit(byte* address, nuint bytes) => _real.TryDecommit(address, bytes);
 
+    public override bool TryProtect(byte* address, nuint bytes) => _real.TryProtect(address, bytes);
+
+    public override bool TryUnprotect(byte* address, nuint bytes) => _real.TryUnprotect(address, bytes);
+
     public override bool TryDiscard(byte* address, nuint bytes) => _real.TryDiscard(address, bytes);
 
     public override bool TryPrefault(byte* address, nuint bytes, PrefaultMode mode) => _real.TryPrefault(address, bytes, mode);
@@ -52,6 +56,8 @@ internal sealed unsafe class BorderMemory(long bytesBelow) : OsMemory, IDisposab
     public override bool TryAdviseHugePages(byte* address, nuint bytes, bool enable) => _real.TryAdviseHugePages(address, bytes, enable);
 
     public override bool TryMove(byte* source, byte* target, nuint bytes) => _real.TryMove(source, target, bytes);
+
+    public override bool TryReportFaults(FaultMap map) => false;
 
     public void Dispose() => _real.TryRelease(_address, _bytes);
 }

@@ -16,7 +16,7 @@ public sealed class PageMapEntryTests
     public void ASpansEntryHasSlotAddressAndClassInTheirPlaces() =>
         Gen.Select(Gen.Int[0, PageMapEntry.MaxHeapSlots - 1], s_addresses, Gen.Int[0, SizeClass.Count - 1]).Sample((slot, address, sizeClass) =>
         {
-            ulong entry = PageMapEntry.ForSpan(slot, (nuint)address, sizeClass);
+            ulong entry = PageMapEntry.ForSpan(slot, (nuint)address, sizeClass, sizeClass >= SizeClass.FirstStacked);
             Assert.Equal((ulong)slot + 1, entry >> 48);
             Assert.Equal(address, entry & 0x0000_FFFF_FFFF_0000);
             Assert.Equal(Place(sizeClass), (nuint)(entry & 0xFFFF));
@@ -30,7 +30,9 @@ public sealed class PageMapEntryTests
     [Fact]
     public void AnEntryIsTheSumOfItsParts() =>
         Gen.Select(Gen.Int[0, PageMapEntry.MaxHeapSlots - 1], s_addresses, Gen.Int[0, SizeClass.Count - 1]).Sample((slot, address, sizeClass) =>
-            Assert.Equal(PageMapEntry.TagOf(slot) + address + Place(sizeClass), PageMapEntry.ForSpan(slot, (nuint)address, sizeClass)));
+            Assert.Equal(
+                PageMapEntry.TagOf(slot) + address + Place(sizeClass),
+                PageMapEntry.ForSpan(slot, (nuint)address, sizeClass, sizeClass >= SizeClass.FirstStacked)));
 
     [Fact]
     public void AUnitRunsEntryIsOfNoHeapAndNoClass() =>
@@ -45,8 +47,22 @@ public sealed class PageMapEntryTests
         });
 
     [Fact]
+    public void AGuardedBlocksEntryIsOfNoHeapAndNoUnitRun() =>
+        s_addresses.Sample(address =>
+        {
+            ulong entry = PageMapEntry.ForGuarded((nuint)address);
+            Assert.True(PageMapEntry.IsGuarded(entry));
+            Assert.False(PageMapEntry.IsUnitRun(entry));
+            Assert.False(PageMapEntry.IsGuarded(PageMapEntry.ForUnitRun((nuint)address)));
+            Assert.Equal((nuint)address, PageMapEntry.AddressOf(entry));
+            Assert.Equal((nuint)0, PageMapEntry.PlaceOf(entry));
+            Assert.Equal((ulong)PageMapEntry.GuardTagNumber, entry >> 48);
+            Assert.True(PageMapEntry.HeapSlotOf(entry) >= PageMapEntry.MaxHeapSlots);
+        });
+
+    [Fact]
     public void EveryClassHasABinOffsetThatAnEntryCanHold() =>
-        Assert.All(Enumerable.Range(0, SizeClass.Count), sizeClass => Assert.Equal(sizeClass, PageMapEntry.SizeClassOf(PageMapEntry.ForSpan(0, 0, sizeClass))));
+        Assert.All(Enumerable.Range(0, SizeClass.Count), sizeClass => Assert.Equal(sizeClass, PageMapEntry.SizeClassOf(PageMapEntry.ForSpan(0, 0, sizeClass, sizeClass >= SizeClass.FirstStacked))));
 
     // A bin of 64 bytes a class, behind a head of 64; 8 bytes further on for paired classes, which are those up to 256 bytes.
     private static nuint Place(int sizeClass) => ((nuint)(sizeClass + 1) * 64) + (SizeClass.BytesOf(sizeClass) <= 256 ? 8u : 0u);

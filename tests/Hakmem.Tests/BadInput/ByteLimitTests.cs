@@ -124,6 +124,25 @@ public sealed unsafe class ByteLimitTests
     }
 
     [Fact]
+    public void WhatAWaitingThreadFreedIsRoomForOthers()
+    {
+        using HakmemAllocator heap = LimitedHeap();
+        foreach (nuint size in new nuint[] { BlockSizes.Tiny, BlockSizes.Mid })
+        {
+            Workers.RunAndHold(
+                2,
+                index =>
+                {
+                    List<Block> blocks = index == 0 ? Fill(heap, size) : [];
+                    blocks.ForEach(block => block.VerifyAndFree(heap));
+                },
+                whileIdle: () => Block.Allocate(heap, 12 * BlockSizes.MiB, 1).VerifyAndFree(heap));
+        }
+
+        HeapHealth.AssertWorks(heap, expectedLiveBlocks: 0);
+    }
+
+    [Fact]
     public void ALimitOfZeroIsNone()
     {
         using HakmemAllocator heap = new(new HakmemOptions { MaxBytes = 0 });

@@ -25,6 +25,21 @@ public sealed class AddressSpaceTests
         Assert.InRange(exhausted, child.Figure("reserved") * 3 / 4, child.Figure("reserved"));
     }
 
+    [Theory]
+    [InlineData(3 * GiB)]
+    [InlineData(8 * GiB)]
+    public void ThreadsThatRaceForItAreRefusedAndRecover(long limit)
+    {
+        ChildResult child = ChildProcess.Run(ChildScenarios.RaceToTheLimit, addressSpaceBytes: limit);
+        child.AssertSucceeded();
+        for (int round = 0; round < 2; round++)
+        {
+            Assert.Equal(8, child.Figure($"refusals{round}"));
+            Assert.Equal(0, child.Figure($"live{round}"));
+            Assert.InRange(child.Figure($"bytes{round}"), limit / 16, limit);
+        }
+    }
+
     [Fact]
     public void WithoutALimitTheReservationIsLarge()
     {

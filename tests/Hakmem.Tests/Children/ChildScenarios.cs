@@ -8,7 +8,10 @@ internal static class ChildScenarios
 {
     public const string ResidentSet = "resident-set";
     public const string SmallAddressSpace = "small-address-space";
+    public const string Decay = "decay";
+    public const string RaceToTheLimit = "race-to-the-limit";
     public const string Settings = "settings";
+    public const string Misuse = "misuse";
     public const string TooManyHeaps = "too-many-heaps";
     public const string SharedInitialisation = "shared-initialisation";
 
@@ -19,6 +22,12 @@ internal static class ChildScenarios
             case ResidentSet:
                 ResidentSetScenario.Run(args);
                 return 0;
+            case Decay:
+                DecayScenario.Run();
+                return 0;
+            case RaceToTheLimit:
+                RaceToTheLimitScenario.Run();
+                return 0;
             case SmallAddressSpace:
                 SmallAddressSpaceScenario.Run();
                 return 0;
@@ -27,6 +36,9 @@ internal static class ChildScenarios
                 return 0;
             case Settings:
                 SettingsScenario.Run(args);
+                return 0;
+            case Misuse:
+                MisuseScenario.Run(args);
                 return 0;
             case TooManyHeaps:
                 TooManyHeapsScenario.Run();

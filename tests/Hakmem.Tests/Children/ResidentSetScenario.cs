@@ -50,10 +50,12 @@ internal static unsafe class ResidentSetScenario
         }
     }
 
-    private static void Print(string name)
+    public static long ReadBytes()
     {
         string line = File.ReadLines("/proc/self/status").First(text => text.StartsWith("VmRSS:", StringComparison.Ordinal));
         string kibibytes = line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2].Split('\t')[^1];
-        Console.WriteLine($"{name}={long.Parse(kibibytes, CultureInfo.InvariantCulture) * 1024}");
+        return long.Parse(kibibytes, CultureInfo.InvariantCulture) * 1024;
     }
+
+    private static void Print(string name) => Console.WriteLine($"{name}={ReadBytes()}");
 }

@@ -18,4 +18,14 @@ public sealed class ResidentSetTests
         Assert.True(child.Figure("peak") >= start + (240 * MiB), child.Output);
         Assert.True(child.Figure("end") <= start + (32 * MiB), child.Output);
     }
+
+    [Fact]
+    public void ABurstOnThreadsThatThenSleepComesBackByItself()
+    {
+        ChildResult child = ChildProcess.Run(ChildScenarios.Decay);
+        child.AssertSucceeded();
+        long burst = child.Figure("peak") - child.Figure("start");
+        Assert.True(burst >= 1_000 * MiB, child.Output);
+        Assert.True(child.Figure("end") - child.Figure("start") <= burst / 20, child.Output);
+    }
 }

@@ -26,6 +26,10 @@ internal static unsafe class SettingsScenario
         Print("SuperSlabCacheTtl", (long)options.SuperSlabCacheTtl.TotalMilliseconds);
         Print("PurgeDelay", (long)options.PurgeDelay.TotalMilliseconds);
         Print("Hardening", (long)options.Hardening);
+        Print("CaptureStacks", options.CaptureStacks ? 1 : 0);
+        Print("QuarantineBytes", options.QuarantineBytes);
+        Print("GuardedSampleInterval", options.GuardedSampleInterval);
+        Print("FaultReports", options.FaultReports ? 1 : 0);
         Print("Given", new HakmemOptions { MaxBytes = 123 << 20 }.MaxBytes);
 
         // Whether they reach the heaps, too.

@@ -22,6 +22,10 @@ public sealed class SettingsTests
         Assert.Equal(10_000, child.Figure("SuperSlabCacheTtl"));
         Assert.Equal(1_000, child.Figure("PurgeDelay"));
         Assert.Equal((long)HardeningLevel.Standard, child.Figure("Hardening"));
+        Assert.Equal(0, child.Figure("CaptureStacks"));
+        Assert.Equal(16 << 20, child.Figure("QuarantineBytes"));
+        Assert.Equal(0, child.Figure("GuardedSampleInterval"));
+        Assert.Equal(1, child.Figure("FaultReports"));
         Assert.Equal(1, child.Figure("SharedTakes64MiB"));
         Assert.Equal(1, child.Figure("IsolatedTakes64MiB"));
     }
@@ -41,6 +45,10 @@ public sealed class SettingsTests
             ["HAKMEM_SUPERSLAB_CACHE_TTL"] = "00:02:00",
             ["HAKMEM_PURGE_DELAY"] = " 250 ",
             ["HAKMEM_HARDENING"] = "FULL",
+            ["HAKMEM_CAPTURE_STACKS"] = "True",
+            ["HAKMEM_QUARANTINE_BYTES"] = "12345",
+            ["HAKMEM_GUARDED_SAMPLE_INTERVAL"] = "1000",
+            ["HAKMEM_FAULT_REPORTS"] = "0",
         });
         child.AssertSucceeded();
         Assert.Equal((long)PrefaultMode.Populate, child.Figure("Prefault"));
@@ -53,6 +61,10 @@ public sealed class SettingsTests
         Assert.Equal(120_000, child.Figure("SuperSlabCacheTtl"));
         Assert.Equal(250, child.Figure("PurgeDelay"));
         Assert.Equal((long)HardeningLevel.Full, child.Figure("Hardening"));
+        Assert.Equal(1, child.Figure("CaptureStacks"));
+        Assert.Equal(12_345, child.Figure("QuarantineBytes"));
+        Assert.Equal(1_000, child.Figure("GuardedSampleInterval"));
+        Assert.Equal(0, child.Figure("FaultReports"));
         Assert.Equal(123 << 20, child.Figure("Given"));
         Assert.Equal(0, child.Figure("SharedTakes64MiB"));
         Assert.Equal(0, child.Figure("IsolatedTakes64MiB"));
@@ -143,6 +155,7 @@ public sealed class SettingsTests
     [InlineData("HAKMEM_SUPERSLAB_MAX_MEMORY_MB", "1.5")]
     [InlineData("HAKMEM_SUPERSLAB_MAX_MEMORY_MB", "9999999999999")]
     [InlineData("HAKMEM_SUPERSLAB_TTL_SEC", "10s")]
+    [InlineData("HAKMEM_CAPTURE_STACKS", "yes")]
     public void ASettingThatCannotBeUnderstoodIsAnErrorThatNamesIt(string variable, string value)
     {
         ChildResult child = ChildProcess.Run(ChildScenarios.Settings, environment: new Dictionary<string, string> { [variable] = value });

@@ -1,4 +1,5 @@
 using System;
+using Hakmem.Decay;
 using Hakmem.Tests.Arenas;
 using Hakmem.Tests.Os;
 using Hakmem.Tests.Support;
@@ -12,12 +13,17 @@ internal sealed unsafe class FaultyHeap : IDisposable
 {
     private readonly TestArena _test = new();
 
+    // The time stands still unless it is moved.
     public FaultyHeap(HakmemOptions? options = null)
     {
         // Small enough that the limits act within a short test.
-        Heap = new HakmemAllocator(options ?? new HakmemOptions { SuperSlabCacheCount = 4 }, _test.Arena);
+        Heap = new HakmemAllocator(options ?? new HakmemOptions { SuperSlabCacheCount = 4 }, _test.Arena, Timer = new DecayTimer(Time, () => false));
         Ledger = new BlockLedger(Heap);
     }
+
+    public ManualTime Time { get; } = new();
+
+    public DecayTimer Timer { get; }
 
     public HakmemAllocator Heap { get; }
 

@@ -150,6 +150,24 @@ internal sealed unsafe class FaultyMemory : OsMemory, IDisposable
         }
     }
 
+    public override bool TryProtect(byte* address, nuint bytes)
+    {
+        lock (_lock)
+        {
+            RequireCommitted(OsCall.Protect, address, bytes);
+            return Do(OsCall.Protect, address, bytes, () => _real.TryProtect(address, bytes), null);
+        }
+    }
+
+    public override bool TryUnprotect(byte* address, nuint bytes)
+    {
+        lock (_lock)
+        {
+            RequireCommitted(OsCall.Unprotect, address, bytes);
+            return Do(OsCall.Unprotect, address, bytes, () => _real.TryUnprotect(address, bytes), null);
+        }
+    }
+
     public override bool TryDiscard(byte* address, nuint bytes)
     {
         lock (_lock)
@@ -185,6 +203,9 @@ internal sealed unsafe class FaultyMemory : OsMemory, IDisposable
             return Do(OsCall.Move, source, bytes, () => _real.TryMove(source, target, bytes), null);
         }
     }
+
+    // An arena over this does not live as long as the process.
+    public override bool TryReportFaults(FaultMap map) => false;
 
     public void Dispose()
     {

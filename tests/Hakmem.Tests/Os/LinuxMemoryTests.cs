@@ -74,6 +74,35 @@ public sealed unsafe class LinuxMemoryTests : IDisposable
     }
 
     [Fact]
+    public void ProtectedPagesCannotBeTouchedAndKeepTheirContents()
+    {
+        Assert.True(_os.TryCommit(_range, _bytes));
+        Pattern.Fill(_range, _bytes, 7);
+        Assert.True(_os.TryProtect(_range + (4 * Page), 3 * Page));
+        Assert.Equal("rw-p", Mappings.ProtectionOf(_range + (3 * Page)));
+        Assert.Equal("---p", Mappings.ProtectionOf(_range + (4 * Page)));
+        Assert.Equal("---p", Mappings.ProtectionOf(_range + (6 * Page)));
+        Assert.Equal("rw-p", Mappings.ProtectionOf(_range + (7 * Page)));
+        Assert.True(_os.TryUnprotect(_range, _bytes));
+        Assert.Equal("rw-p", Mappings.ProtectionOf(_range + (4 * Page)));
+        Pattern.Verify(_range, _bytes, 7);
+    }
+
+    [Fact]
+    public void ProtectedPagesCanBeDiscardedAndDecommitted()
+    {
+        Assert.True(_os.TryCommit(_range, _bytes));
+        Pattern.Fill(_range, _bytes, 7);
+        Assert.True(_os.TryProtect(_range, _bytes));
+        Assert.True(_os.TryDiscard(_range, _bytes / 2));
+        Assert.Equal((long)_bytes / 2, Residency.BytesIn(_range, _bytes));
+        Assert.True(_os.TryDecommit(_range, _bytes));
+        Assert.Equal(0, Residency.BytesIn(_range, _bytes));
+        Assert.True(_os.TryCommit(_range, _bytes));
+        Pattern.VerifyZero(_range, _bytes);
+    }
+
+    [Fact]
     public void CommitStaysWithinItsRange()
     {
         Assert.True(_os.TryCommit(_range + (4 * Page), 3 * Page));

@@ -8,6 +8,8 @@ public enum OsCall
     MakeReadable,
     Commit,
     Decommit,
+    Protect,
+    Unprotect,
     Discard,
     Prefault,
     AdviseHugePages,

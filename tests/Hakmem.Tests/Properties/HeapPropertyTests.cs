@@ -28,13 +28,24 @@ public sealed class HeapPropertyTests
             print: Print);
     }
 
-    [Fact]
-    public void AnySequenceHoldsWithFullHardening()
+    public static TheoryData<HakmemOptions> HardenedHeaps { get; } =
+    [
+        new HakmemOptions { Hardening = HardeningLevel.Full },
+        new HakmemOptions { Hardening = HardeningLevel.Full, QuarantineBytes = 0 },
+        new HakmemOptions { Hardening = HardeningLevel.Full, CaptureStacks = true, QuarantineBytes = 100_000 },
+        new HakmemOptions { GuardedSampleInterval = 1 },
+        new HakmemOptions { GuardedSampleInterval = 3, QuarantineBytes = 200_000 },
+        new HakmemOptions { GuardedSampleInterval = 5, ThreadCacheBytes = 0 },
+    ];
+
+    [Theory]
+    [MemberData(nameof(HardenedHeaps), DisableDiscoveryEnumeration = true)]
+    public void AnySequenceHoldsWithHardening(HakmemOptions options)
     {
         Generators.Step(heaps: 1).Array[1, 300].Sample(
             steps =>
             {
-                using HakmemAllocator heap = new(new HakmemOptions { Hardening = HardeningLevel.Full });
+                using HakmemAllocator heap = new(options);
                 HeapModel model = new(heap);
                 foreach (HeapStep step in steps)
                 {
@@ -44,7 +55,7 @@ public sealed class HeapPropertyTests
 
                 FinishEmpty(model);
             },
-            iter: 120,
+            iter: 30,
             print: Print);
     }
 

@@ -1,3 +1,6 @@
 namespace Hakmem.Tests.Stress;
 
-public sealed class FullHardeningStress() : StressConformance(new HakmemAllocator(new HakmemOptions { Hardening = HardeningLevel.Full }));
+public sealed class FullHardeningStress() : StressConformance(new HakmemAllocator(new HakmemOptions { Hardening = HardeningLevel.Full }))
+{
+    protected override int TotalSteps => 16_000;
+}

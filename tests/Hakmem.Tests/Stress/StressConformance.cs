@@ -10,15 +10,16 @@ namespace Hakmem.Tests.Stress;
 // time. Each test ends with all threads dead and all blocks free, where an isolated heap must have given everything back.
 public abstract unsafe partial class StressConformance : IDisposable
 {
-    // Steps of all threads of a test together, so that more threads do not make a test longer.
-    private const int TotalSteps = 800_000;
-
     private readonly HakmemAllocator _heap;
 
     protected StressConformance(HakmemAllocator heap)
     {
         _heap = heap;
     }
+
+    // Steps of all threads of a test together, so that more threads do not make a test longer. Fewer for modes in which a block costs
+    // system calls.
+    protected virtual int TotalSteps => 800_000;
 
     public static TheoryData<int> ThreadCounts { get; } = [2, 3, 8];
 

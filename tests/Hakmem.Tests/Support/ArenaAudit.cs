@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Linq;
 using System.Numerics;
 using Hakmem.Arenas;
+using Hakmem.Hardening;
 using Hakmem.SizeClasses;
 using Hakmem.Spans;
 using Xunit;
@@ -23,6 +24,8 @@ internal sealed unsafe class ArenaAudit
     private long _runOffsetBytes;
     private long _dirtyUnits;
     private long _unitRunUnits;
+    private long _guardedSlabs;
+    private long _guardedBytes;
 
     private ArenaAudit(Arena arena) => _arena = arena;
 
@@ -77,7 +80,19 @@ internal sealed unsafe class ArenaAudit
             Assert.Equal(slab == head ? SuperSlabState.RunHead : SuperSlabState.RunBody, header->State);
             Assert.Equal(head, header->RunHead);
             Assert.Equal(UnitMask.All, header->DirtyUnits);
-            AssertNoEntries(slab);
+            if (!PageMapEntry.IsGuarded(*_arena.EntryOf(head << Geometry.UnitsPerSlabShift)))
+            {
+                AssertNoEntries(slab);
+                continue;
+            }
+
+            ulong entry = PageMapEntry.ForGuarded((nuint)_arena.AddressOfSlab(head));
+            Assert.Equal(-1, EntriesOf(slab).IndexOfAnyExcept(entry));
+            if (slab == head)
+            {
+                CheckGuarded(head << Geometry.UnitsPerSlabShift, (nuint)count << Geometry.SlabShift);
+                _guardedSlabs += count;
+            }
         }
 
         _runSlabs += count;
@@ -111,7 +126,11 @@ internal sealed unsafe class ArenaAudit
                 Assert.Equal(entry, *_arena.EntryOf(other));
             }
 
-            if (PageMapEntry.IsUnitRun(entry))
+            if (PageMapEntry.IsGuarded(entry))
+            {
+                CheckGuarded(unit, (nuint)count << Geometry.UnitShift);
+            }
+            else if (PageMapEntry.IsUnitRun(entry))
             {
                 _unitRunUnits += count;
             }
@@ -123,6 +142,17 @@ internal sealed unsafe class ArenaAudit
 
             unit += count;
         }
+    }
+
+    private void CheckGuarded(int unit, nuint rangeBytes)
+    {
+        GuardedBlock* block = (GuardedBlock*)_arena.Span(unit)->Guard;
+        Assert.True(block != null);
+        Assert.True(block->Range == _arena.AddressOfUnit(unit));
+        Assert.Equal(rangeBytes, block->RangeBytes);
+        Assert.InRange(block->Address, (nuint)block->Range + block->DataBegin, (nuint)block->Range + block->DataEnd - block->Bytes);
+        Assert.True(block->DataEnd + _arena.Os.PageSize <= rangeBytes);
+        _guardedBytes += (long)block->Bytes;
     }
 
     private void CheckSpan(int unit, SizeClassInfo info)
@@ -175,7 +205,7 @@ internal sealed unsafe class ArenaAudit
             SizeClassInfo info = s_classes[PageMapEntry.SizeClassOf(*_arena.EntryOf(unit))];
             return (long)(info.BlocksPerSpan - _arena.Span(unit)->FreeCount) * info.BlockBytes;
         });
-        long largeBytes = (_runSlabs << Geometry.SlabShift) + (_unitRunUnits << Geometry.UnitShift) - _runOffsetBytes;
+        long largeBytes = _guardedBytes + ((_runSlabs - _guardedSlabs) << Geometry.SlabShift) + (_unitRunUnits << Geometry.UnitShift) - _runOffsetBytes;
         Assert.Equal(blockBytes + largeBytes, statistics.LiveBytes + statistics.CachedBytes);
         Assert.Equal(_spans.Count, statistics.SizeClasses.Sum(row => row.Spans));
         Assert.Equal(_cached.Count, statistics.SuperSlabsCached);
@@ -185,7 +215,9 @@ internal sealed unsafe class ArenaAudit
     }
 
     private void AssertNoEntries(int slab) =>
-        Assert.Equal(-1, new ReadOnlySpan<ulong>(_arena.EntryOf(slab << Geometry.UnitsPerSlabShift), Geometry.UnitsPerSlab).IndexOfAnyExcept(0UL));
+        Assert.Equal(-1, EntriesOf(slab).IndexOfAnyExcept(0UL));
+
+    private ReadOnlySpan<ulong> EntriesOf(int slab) => new(_arena.EntryOf(slab << Geometry.UnitsPerSlabShift), Geometry.UnitsPerSlab);
 
     private static void AssertOneList(int[] members, Func<int, int> next, Func<int, int> previous)
     {

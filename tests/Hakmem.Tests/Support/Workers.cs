@@ -16,12 +16,12 @@ internal static class Workers
 
     public static void Run(int count, Action<int> body) => RunAndHold(count, body, whileIdle: null);
 
-    // Keeps the threads alive and idle after the body, while the calling thread does something.
+    // Keeps the threads alive and idle after the body, while the calling thread does something: they wait, as the runtime says of them.
     public static void RunAndHold(int count, Action<int> body, Action? whileIdle)
     {
         ConcurrentQueue<Exception> failures = new();
         using CountdownEvent idle = new(count);
-        using ManualResetEventSlim release = new(initialState: whileIdle is null);
+        using ManualResetEventSlim release = new(initialState: whileIdle is null, spinCount: 0);
         List<Thread> threads = [];
         for (int i = 0; i < count; i++)
         {
@@ -35,6 +35,8 @@ internal static class Workers
             if (whileIdle is not null)
             {
                 Assert.True(idle.Wait(s_deadlock, CancellationToken.None), $"The worker threads were not done within {s_deadlock}.");
+                Assert.True(
+                    SpinWait.SpinUntil(() => threads.TrueForAll(IsWaiting), s_deadlock), $"The worker threads did not wait within {s_deadlock}.");
                 whileIdle();
             }
         }
@@ -49,6 +51,8 @@ internal static class Workers
             throw new AggregateException(failures);
         }
     }
+
+    private static bool IsWaiting(Thread thread) => (thread.ThreadState & ThreadState.WaitSleepJoin) != 0;
 
     private static void RunThread(Action body, ConcurrentQueue<Exception> failures, CountdownEvent idle, ManualResetEventSlim release)
     {

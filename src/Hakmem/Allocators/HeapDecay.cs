@@ -1,0 +1,178 @@
+using System;
+using System.Threading;
+using Hakmem.Decay;
+using Hakmem.Depots;
+using Hakmem.Spans;
+using Hakmem.ThreadCaches;
+
+namespace Hakmem.Allocators;
+
+// How one heap's unused memory comes back: by itself with time, and at once when it is asked for or short.
+//
+//   unused for an interval:   idle threads' caches, depots' full magazines  ->  spans
+//   unused for PurgeDelay:    free units, empty SuperSlabs                  ->  discarded
+//   unused for the TTL:       empty SuperSlabs                              ->  decommitted
+//
+// An interval is a quarter of the delay: blocks wait at most two of them to come back to their spans, and memory at most one longer than
+// the delay, which together is less than twice the delay. It rests when nothing has happened and nothing is left that time would give
+// back. Blocks that cannot be had now (of threads not known to be at rest) are looked for a few times more, after ever longer intervals:
+// by then idle pool threads have ended.
+//
+// What hardening keeps from reuse is in use here: its quarantines are bounded by bytes, and time takes nothing from them.
+//
+// Thread-safe: one lock, outermost of the heap's. Statistics take it too, since blocks on their way from a cache to a span are in no count.
+internal sealed class HeapDecay(
+    HeapLimits limits, SuperSlabCache superSlabs, UnitAllocator units, Depot[] depots, ThreadCacheRegistry registry, CacheReaper reaper, DecayTimer? timer)
+    : Decaying(timer)
+{
+    // Intervals in the delay.
+    private const int LooksPerDelay = 4;
+
+    private const long MinIntervalMs = 10;
+    private const long MaxIntervalMs = 3_600_000;
+
+    // How often it looks, after twice as long each time, for blocks that it cannot have. From a quarter of a second that is two minutes.
+    private const int MaxFruitlessLooks = 8;
+
+    // Guarded by SyncRoot.
+    private int _fruitlessLooks;
+    private bool _isStopped;
+
+    // What was found where no exception may say so, until a Trim does; null for nothing. Exchanged with full fences.
+    private HakmemCorruptionException? _unreported;
+
+    public Lock SyncRoot { get; } = new();
+
+    public override long IntervalMs { get; } =
+        Math.Clamp(Math.Min(limits.PurgeDelayMs, limits.CacheTtlMs) / LooksPerDelay, MinIntervalMs, MaxIntervalMs);
+
+    // Guarded by SyncRoot.
+    public long ReapedBlocks => reaper.ReapedBlocks;
+
+    public override long Decay(bool isMemoryShort)
+    {
+        lock (SyncRoot)
+        {
+            if (_isStopped)
+            {
+                return -1;
+            }
+
+            bool wasUsed = TakeTouch();
+            if (isMemoryShort)
+            {
+                Report(GiveBackInside());
+            }
+
+            long reapedBefore = reaper.ReapedBlocks;
+            wasUsed |= registry.FlushDead();
+            registry.Reap(reaper, isForced: false);
+            Report(BlockResolver.LateDoubleFree(reaper.CorruptAddress));
+            wasUsed |= reaper.SawUse || reaper.ReapedBlocks > reapedBefore;
+            wasUsed |= ReapDepots();
+
+            long now = limits.NowMs;
+            return NextLook(wasUsed, Purge(now) - now);
+        }
+    }
+
+    // Gives back all that is not in use, other threads' caches included as far as they can be had; the caller has emptied its own, and
+    // what hardening keeps from reuse. Gives what was found of a block that was free already, or null.
+    public HakmemCorruptionException? GiveBack()
+    {
+        lock (SyncRoot)
+        {
+            return GiveBackInside();
+        }
+    }
+
+    public void Report(HakmemCorruptionException? finding)
+    {
+        if (finding is not null)
+        {
+            Interlocked.Exchange(ref _unreported, finding);
+        }
+    }
+
+    public HakmemCorruptionException? TakeUnreported() => Interlocked.Exchange(ref _unreported, null);
+
+    // No look is in progress afterwards, and none comes.
+    public void Stop()
+    {
+        lock (SyncRoot)
+        {
+            _isStopped = true;
+        }
+
+        Leave();
+    }
+
+    private HakmemCorruptionException? GiveBackInside()
+    {
+        registry.FlushDead();
+        registry.Reap(reaper, isForced: true);
+        nuint corruptAddress = reaper.CorruptAddress;
+        foreach (Depot depot in depots)
+        {
+            nuint found = depot.Drain();
+            corruptAddress = found != 0 ? found : corruptAddress;
+        }
+
+        // What another thread is giving back just now is waited for.
+        lock (superSlabs.PurgeLock)
+        {
+            lock (superSlabs.SyncRoot)
+            {
+                units.DiscardFreeUnits();
+                superSlabs.EvictAll();
+            }
+        }
+
+        return BlockResolver.LateDoubleFree(corruptAddress);
+    }
+
+    private bool ReapDepots()
+    {
+        bool hasBlocks = false;
+        foreach (Depot depot in depots)
+        {
+            depot.Reap(out nuint corruptAddress);
+            Report(BlockResolver.LateDoubleFree(corruptAddress));
+            hasBlocks |= depot.HasBlocks;
+        }
+
+        return hasBlocks;
+    }
+
+    // Gives when the next is due, or long.MaxValue.
+    private long Purge(long now)
+    {
+        superSlabs.Purge(now);
+        lock (superSlabs.PurgeLock)
+        {
+            long due = units.PurgeUnits(now);
+            lock (superSlabs.SyncRoot)
+            {
+                return Math.Min(due, superSlabs.NextDue());
+            }
+        }
+    }
+
+    private long NextLook(bool wasUsed, long dueInMs)
+    {
+        if (wasUsed)
+        {
+            _fruitlessLooks = 0;
+            return IntervalMs;
+        }
+
+        long next = dueInMs < long.MaxValue / 2 ? Math.Max(IntervalMs, dueInMs) : long.MaxValue;
+        if (reaper.SawBlocks && _fruitlessLooks < MaxFruitlessLooks)
+        {
+            _fruitlessLooks++;
+            next = Math.Min(next, IntervalMs << _fruitlessLooks);
+        }
+
+        return next == long.MaxValue ? -1 : next;
+    }
+}

@@ -1,0 +1,4 @@
+namespace Hakmem.Compat;
+
+// Stands in for System.GCMemoryInfo.
+internal readonly record struct GCMemoryInfo(long HighMemoryLoadThresholdBytes, long MemoryLoadBytes);

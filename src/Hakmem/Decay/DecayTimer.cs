@@ -1,0 +1,223 @@
+using System;
+using System.Collections.Generic;
+using System.Threading;
+
+namespace Hakmem.Decay;
+
+// The one timer of the process behind all decay. It is armed for the earliest time that any heap is due, and not at all when none is: then
+// nothing of this library runs until a heap is used again, or the garbage collector collects its oldest generation (see Gen2Hook).
+//
+// A heap that is due is held by the timer; others only weakly, so that nothing here keeps a heap alive that has come to rest. Looks come
+// one after another, on a pool thread, and hold no lock of the timer.
+internal sealed class DecayTimer
+{
+    // The longest that a timer can wait at a time, in whole days.
+    private const long MaxWaitMs = 24L * 3600 * 1000;
+
+    private readonly TimeProvider _time;
+    private readonly Func<bool> _isMemoryShort;
+    private readonly Lock _lock = new();
+
+    // So many may be known before it is worth looking which are gone.
+    private const int MinKnown = 16;
+
+    // All below is guarded by _lock.
+    private readonly List<Decaying> _listed = [];
+    private readonly List<WeakReference<Decaying>> _known = [];
+    private int _knownAfterPruning = MinKnown;
+    private ITimer? _timer;
+    private long _armedFor = long.MaxValue;
+    private bool _isLooking;
+
+    // How often the timer has fired.
+    private long _ticks;
+
+    public DecayTimer(TimeProvider time, Func<bool> isMemoryShort)
+    {
+        _time = time;
+        _isMemoryShort = isMemoryShort;
+    }
+
+    public static DecayTimer Process { get; } = new(TimeProvider.System, MemoryPressure.IsHigh);
+
+    public TimeProvider Time => _time;
+
+    public bool IsArmed
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _armedFor != long.MaxValue;
+            }
+        }
+    }
+
+    public long Ticks => Interlocked.Read(ref _ticks);
+
+    private long NowMs => (long)_time.GetElapsedTime(0).TotalMilliseconds;
+
+    // Looks at something in so many milliseconds, unless it is due earlier anyway.
+    public void Wake(Decaying heap, long delayMs)
+    {
+        lock (_lock)
+        {
+            long due = NowMs + Math.Min(delayMs, MaxWaitMs);
+            if (!heap.IsGone)
+            {
+                List(heap, due);
+                Arm(heap.Due);
+            }
+        }
+    }
+
+    // Looks at everything that has ever been used, now: the garbage collector has had a reason to collect everything.
+    public void WakeAll()
+    {
+        lock (_lock)
+        {
+            Prune();
+            long now = NowMs;
+            foreach (WeakReference<Decaying> known in _known)
+            {
+                if (known.TryGetTarget(out Decaying? heap))
+                {
+                    List(heap, now);
+                }
+            }
+
+            if (_listed.Count > 0)
+            {
+                Arm(now);
+            }
+        }
+    }
+
+    public void Remove(Decaying heap)
+    {
+        lock (_lock)
+        {
+            heap.IsGone = true;
+            heap.IsListed = false;
+            _listed.Remove(heap);
+        }
+    }
+
+    private void List(Decaying heap, long due)
+    {
+        if (heap.IsListed)
+        {
+            heap.Due = Math.Min(heap.Due, due);
+            return;
+        }
+
+        heap.IsListed = true;
+        heap.Due = due;
+        _listed.Add(heap);
+        if (!heap.IsKnown)
+        {
+            heap.IsKnown = true;
+            if (_known.Count >= 2 * _knownAfterPruning)
+            {
+                Prune();
+            }
+
+            _known.Add(new WeakReference<Decaying>(heap));
+        }
+    }
+
+    // Forgets heaps that are gone.
+    private void Prune()
+    {
+        _known.RemoveAll(static known => !known.TryGetTarget(out Decaying? heap) || heap.IsGone);
+        _knownAfterPruning = Math.Max(_known.Count, MinKnown);
+    }
+
+    private void Arm(long due)
+    {
+        // While looking, the end of it arms.
+        if (_isLooking || due >= _armedFor)
+        {
+            return;
+        }
+
+        _armedFor = due;
+        _timer ??= Create();
+        _timer.Change(TimeSpan.FromMilliseconds(Math.Clamp(due - NowMs, 0, MaxWaitMs)), Timeout.InfiniteTimeSpan);
+    }
+
+    private ITimer Create()
+    {
+        // The caller's context is none of the timer's business, and is not to be kept alive by it.
+        using AsyncFlowControl? _ = ExecutionContext.IsFlowSuppressed() ? null : ExecutionContext.SuppressFlow();
+        Gen2Hook.Attach(this);
+        return _time.CreateTimer(static state => ((DecayTimer)state!).Look(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    private void Look()
+    {
+        List<Decaying> due = [];
+        lock (_lock)
+        {
+            if (_isLooking)
+            {
+                return;
+            }
+
+            _isLooking = true;
+            long now = NowMs;
+            foreach (Decaying heap in _listed)
+            {
+                if (heap.Due <= now)
+                {
+                    due.Add(heap);
+                }
+            }
+        }
+
+        Interlocked.Increment(ref _ticks);
+        bool isMemoryShort = due.Count > 0 && _isMemoryShort();
+        foreach (Decaying heap in due)
+        {
+            Note(heap, heap.Decay(isMemoryShort));
+        }
+
+        long earliest = long.MaxValue;
+        lock (_lock)
+        {
+            _isLooking = false;
+            _armedFor = long.MaxValue;
+            foreach (Decaying heap in _listed)
+            {
+                earliest = Math.Min(earliest, heap.Due);
+            }
+
+            if (earliest != long.MaxValue)
+            {
+                Arm(earliest);
+            }
+        }
+    }
+
+    private void Note(Decaying heap, long delayMs)
+    {
+        lock (_lock)
+        {
+            if (heap.IsListed && delayMs >= 0)
+            {
+                heap.Due = NowMs + Math.Min(delayMs, MaxWaitMs);
+                return;
+            }
+
+            heap.IsListed = false;
+            _listed.Remove(heap);
+        }
+
+        // Touched since it was looked at, by a thread that may have seen it listed still.
+        Interlocked.MemoryBarrier();
+        if (delayMs < 0 && heap.IsTouched)
+        {
+            Wake(heap, heap.IntervalMs);
+        }
+    }
+}

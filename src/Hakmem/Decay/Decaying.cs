@@ -1,0 +1,64 @@
+using System.Threading;
+
+namespace Hakmem.Decay;
+
+// Something whose memory comes back with time: a heap. The timer that it is in looks at it when it is due.
+//
+// Waking costs the caller a load while the timer has it anyway. The order that makes no wake-up lost: who touches says so, then looks whether
+// the timer still has it; the timer drops it, then looks whether it was touched; with a full fence between the two on either side.
+// Without a timer nothing decays.
+internal abstract class Decaying(DecayTimer? timer)
+{
+    // 1 if touched since the last look. Written by any thread, cleared by TakeTouch; interlocked.
+    private int _isTouched;
+
+    // Whether the timer has it. Written under the timer's lock, read by Touch without.
+    private volatile bool _isListed;
+
+    public bool IsListed
+    {
+        get => _isListed;
+        set => _isListed = value;
+    }
+
+    // When it is due, in the timer's milliseconds. Guarded by the timer's lock.
+    public long Due { get; set; }
+
+    // Whether the timer has ever had it, and whether it has left for good. Guarded by the timer's lock.
+    public bool IsKnown { get; set; }
+
+    public bool IsGone { get; set; }
+
+    public bool IsTouched => Volatile.Read(ref _isTouched) != 0;
+
+    // How long after a touch the timer looks.
+    public abstract long IntervalMs { get; }
+
+    // Gives back what has been unused for long enough, or everything unused if memory is short. Gives the milliseconds until it wants to be
+    // looked at again, or -1 if not before it is touched. On the timer's thread, under no lock.
+    public abstract long Decay(bool isMemoryShort);
+
+    // Says that something was used or freed. After the fact, so that the look that comes sees it.
+    public void Touch()
+    {
+        if (!IsTouched)
+        {
+            MarkTouched();
+        }
+    }
+
+    // Whether it was touched since the last time.
+    protected bool TakeTouch() => Interlocked.Exchange(ref _isTouched, 0) != 0;
+
+    // Takes it out of the timer for good.
+    protected void Leave() => timer?.Remove(this);
+
+    private void MarkTouched()
+    {
+        Interlocked.Exchange(ref _isTouched, 1);
+        if (!_isListed)
+        {
+            timer?.Wake(this, IntervalMs);
+        }
+    }
+}

@@ -1,0 +1,308 @@
+using System;
+using System.Threading;
+using Hakmem.Arenas;
+using Hakmem.SizeClasses;
+using Hakmem.Spans;
+
+namespace Hakmem.Hardening;
+
+// Blocks with a range of their own between guard pages: all above a kilobyte with full hardening, and the sampled ones of a heap with
+// guarded sampling, as GWP-ASan has them. A touch beyond the guards is a fault, and so is one of a freed block while it is in the
+// quarantine, where its pages are given up and its addresses kept. Both are reported with what the record knows; see FaultText.
+//
+// What lies between a block and its guards is poisoned, and checked when the block is freed.
+//
+// Rejected: a fixed pool of page-sized slots. It is simpler, but nothing above a page could be sampled, and buffers are.
+//
+// Thread-safe. One lock, innermost, for states, lists and figures; system calls happen outside it, on ranges that are the calling thread's.
+internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, long quarantineBytes)
+{
+    private readonly Lock _lock = new();
+
+    // All below is guarded by _lock.
+    private GuardedBlock* _all;
+    private GuardedBlock* _oldestFreed;
+    private GuardedBlock* _newestFreed;
+    private long _freedRangeBytes;
+    private long _quarantinedBytes;
+    private long _liveBytes;
+    private long _liveBlocks;
+    private int _guarded;
+    private int _slabRuns;
+    private int _runSlabs;
+
+    // Addresses that live blocks' ranges take. Changed under _lock, read without it as a hint.
+    private long _liveRangeBytes;
+
+    public long LiveRangeBytes => Volatile.Read(ref _liveRangeBytes);
+
+    public GuardedFigures Figures
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return new GuardedFigures(_liveBlocks, _liveBytes, _quarantinedBytes, _slabRuns, _runSlabs);
+            }
+        }
+    }
+
+    // Throws unless the block, whose range begins at a unit and which the resolver found to begin at the address, is live.
+    public void RequireLive(int unit, nuint address, string operation)
+    {
+        lock (_lock)
+        {
+            GuardedBlock* block = RecordOf(unit, address);
+            if (block == null || block->State != GuardedState.Live)
+            {
+                throw DoubleFree(block, address, operation);
+            }
+        }
+    }
+
+    // Null if memory is out.
+    public void* TryAllocate(nuint byteCount, nuint alignment, bool isZeroed, int stack)
+    {
+        GuardedBlock* block = byteCount > (nuint)arena.ReservedBytes || (ulong)alignment > Geometry.MaxArenaBytes
+            ? null
+            : (GuardedBlock*)arena.Metadata.TryAllocate(sizeof(GuardedBlock));
+        if (block == null)
+        {
+            return null;
+        }
+
+        block->Bytes = byteCount;
+        block->State = GuardedState.Live;
+        block->AllocationThread = Environment.CurrentManagedThreadId;
+        block->AllocationStack = stack;
+        GuardedLayout layout = new(byteCount, alignment, arena.Os.PageSize);
+        if (!ranges.TryTake(block, layout, alignment, isZeroed))
+        {
+            arena.Metadata.Free(block, sizeof(GuardedBlock));
+            return null;
+        }
+
+        GuardedBlock.DescribeAllocation(block);
+        byte* end = (byte*)(block->Address + byteCount);
+        Poison.Fill(block->Range + block->DataBegin, block->Address - (nuint)(block->Range + block->DataBegin));
+        Poison.Fill(end, (nuint)(block->Range + block->DataEnd - end));
+        if (Enter(block))
+        {
+            block->IsGuarded = ranges.TryGuard(block);
+        }
+
+        return (void*)block->Address;
+    }
+
+    // Frees a block, given as to RequireLive. Throws if it is free already. What it gives instead of throwing is damage that it found, of
+    // this or another block; the free is done all the same.
+    public HakmemCorruptionException? Free(int unit, nuint address, int stack)
+    {
+        GuardedBlock* block;
+        lock (_lock)
+        {
+            // Asked again: another thread may have freed it since, and its record may be another block's by now.
+            block = RecordOf(unit, address);
+            if (block == null || block->State != GuardedState.Live)
+            {
+                throw DoubleFree(block, address, "Free");
+            }
+
+            block->State = GuardedState.Freed;
+            _liveBlocks--;
+            _liveBytes -= (long)block->Bytes;
+            _liveRangeBytes -= (long)block->RangeBytes;
+            _quarantinedBytes += (long)block->Bytes;
+        }
+
+        HakmemCorruptionException? finding = CheckSlack(block);
+        block->FreeThread = Environment.CurrentManagedThreadId;
+        block->FreeStack = stack;
+        GuardedBlock.DescribeFree(block);
+        block->IsSealed = block->IsGuarded && ranges.TrySeal(block);
+        if (!block->IsSealed)
+        {
+            Poison.Fill(block->Range + block->DataBegin, block->DataEnd - block->DataBegin);
+        }
+
+        lock (_lock)
+        {
+            Append(block);
+        }
+
+        HakmemCorruptionException? other = Release(quarantineBytes);
+        return finding ?? other;
+    }
+
+    // Gives the quarantine's ranges back, but for those that the system does not let be used again. Gives damage found on the way.
+    public HakmemCorruptionException? Flush() => Release(0);
+
+    // Forgets all blocks, whose memory is being given back as a whole.
+    public void Clear()
+    {
+        lock (_lock)
+        {
+            while (_all != null)
+            {
+                GuardedBlock* block = _all;
+                _all = block->Next;
+                arena.Metadata.Free(block, sizeof(GuardedBlock));
+            }
+        }
+    }
+
+    // Under the lock no record that a span header leads to is given up.
+    private GuardedBlock* RecordOf(int unit, nuint address)
+    {
+        GuardedBlock* block = (GuardedBlock*)arena.Span(unit)->Guard;
+        return block != null && block->Address == address ? block : null;
+    }
+
+    private static HakmemCorruptionException DoubleFree(GuardedBlock* block, nuint address, string operation)
+    {
+        BlockHistory history = block == null ? default : block->History;
+        return history.ToException(address, operation, "it was freed already");
+    }
+
+    // Adds a new block to the books. Whether it may have guard pages.
+    private bool Enter(GuardedBlock* block)
+    {
+        lock (_lock)
+        {
+            block->Next = _all;
+            if (_all != null)
+            {
+                _all->Previous = block;
+            }
+
+            _all = block;
+            _liveBlocks++;
+            _liveBytes += (long)block->Bytes;
+            _liveRangeBytes += (long)block->RangeBytes;
+            if (block->IsSlabRun)
+            {
+                _slabRuns++;
+                _runSlabs += (int)(block->RangeBytes >> Geometry.SlabShift);
+            }
+
+            return ++_guarded <= GuardedRanges.MaxGuarded;
+        }
+    }
+
+    private HakmemCorruptionException? CheckSlack(GuardedBlock* block)
+    {
+        byte* begin = block->Range + block->DataBegin;
+        byte* end = (byte*)(block->Address + block->Bytes);
+        nuint before = block->Address - (nuint)begin;
+        long inFront = Poison.FindDamage(begin, before);
+        if (inFront >= 0)
+        {
+            return Damage(block, begin + inFront, $"a write out of bounds, {(long)before - inFront} bytes before the block's first byte");
+        }
+
+        long behind = Poison.FindDamage(end, (nuint)(block->Range + block->DataEnd - end));
+        return behind < 0 ? null : Damage(block, end + behind, $"a write out of bounds, {behind + 1} bytes after the block's last byte");
+    }
+
+    private static HakmemCorruptionException Damage(GuardedBlock* block, byte* place, string finding) =>
+        block->History.ToException(block->Address, "Free", $"{finding}: there is 0x{*place:x2} instead of 0x{Poison.Value:x2}");
+
+    private void Append(GuardedBlock* block)
+    {
+        block->NextFreed = null;
+        if (_newestFreed != null)
+        {
+            _newestFreed->NextFreed = block;
+        }
+        else
+        {
+            _oldestFreed = block;
+        }
+
+        _newestFreed = block;
+        _freedRangeBytes += (long)block->RangeBytes;
+    }
+
+    private HakmemCorruptionException? Release(long maxBytes)
+    {
+        HakmemCorruptionException? finding = null;
+        while (TryTakeOldest(maxBytes, out GuardedBlock* block))
+        {
+            finding = CheckPoison(block) ?? finding;
+            if (!ranges.TryReturn(block))
+            {
+                lock (_lock)
+                {
+                    Append(block);
+                }
+
+                break;
+            }
+
+            Forget(block);
+        }
+
+        return finding;
+    }
+
+    private bool TryTakeOldest(long maxBytes, out GuardedBlock* block)
+    {
+        lock (_lock)
+        {
+            block = _freedRangeBytes > maxBytes ? _oldestFreed : null;
+            if (block == null)
+            {
+                return false;
+            }
+
+            _oldestFreed = block->NextFreed;
+            _newestFreed = _oldestFreed == null ? null : _newestFreed;
+            _freedRangeBytes -= (long)block->RangeBytes;
+            return true;
+        }
+    }
+
+    // Of a freed block that could not be made inaccessible.
+    private static HakmemCorruptionException? CheckPoison(GuardedBlock* block)
+    {
+        long offset = block->IsSealed ? -1 : Poison.FindDamage(block->Range + block->DataBegin, block->DataEnd - block->DataBegin);
+        if (offset < 0)
+        {
+            return null;
+        }
+
+        byte* place = block->Range + block->DataBegin + offset;
+        return block->History.ToException(
+            block->Address, "Check", $"a write after free: byte {(long)((nuint)place - block->Address)} of the free block of {block->Bytes} is 0x{*place:x2} instead of 0x{Poison.Value:x2}");
+    }
+
+    private void Forget(GuardedBlock* block)
+    {
+        lock (_lock)
+        {
+            if (block->Previous != null)
+            {
+                block->Previous->Next = block->Next;
+            }
+            else
+            {
+                _all = block->Next;
+            }
+
+            if (block->Next != null)
+            {
+                block->Next->Previous = block->Previous;
+            }
+
+            _guarded--;
+            _quarantinedBytes -= (long)block->Bytes;
+            if (block->IsSlabRun)
+            {
+                _slabRuns--;
+                _runSlabs -= (int)(block->RangeBytes >> Geometry.SlabShift);
+            }
+        }
+
+        arena.Metadata.Free(block, sizeof(GuardedBlock));
+    }
+}

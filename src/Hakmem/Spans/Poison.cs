@@ -1,0 +1,36 @@
+using System;
+
+namespace Hakmem.Spans;
+
+// What free memory holds in heaps with full hardening, so that a write after a free is seen when the memory is used again. A byte that
+// no text, small number or pointer is made of, and that is odd: a poisoned pointer is misaligned, and on x86-64 not canonical.
+internal static unsafe class Poison
+{
+    public const byte Value = 0xDB;
+
+    // SAFETY (both): the range is free memory, or slack, of the heap whose code calls.
+    public static void Fill(byte* address, nuint bytes)
+    {
+        for (nuint done = 0; done < bytes; done += MaxPiece(bytes - done))
+        {
+            new Span<byte>(address + done, (int)MaxPiece(bytes - done)).Fill(Value);
+        }
+    }
+
+    // The offset of the first byte that is not as Fill left it; -1 if all are.
+    public static long FindDamage(byte* address, nuint bytes)
+    {
+        for (nuint done = 0; done < bytes; done += MaxPiece(bytes - done))
+        {
+            int found = new ReadOnlySpan<byte>(address + done, (int)MaxPiece(bytes - done)).IndexOfAnyExcept(Value);
+            if (found >= 0)
+            {
+                return (long)done + found;
+            }
+        }
+
+        return -1;
+    }
+
+    private static nuint MaxPiece(nuint bytes) => nuint.Min(bytes, 1 << 30);
+}

@@ -1,0 +1,21 @@
+using System.Runtime.InteropServices;
+
+namespace Hakmem.ThreadCaches;
+
+// What the reaper is about to take from one magazine: the slots from a cut down to the oldest. See CacheReaper.
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct BinCut
+{
+    // Whose bin: the registry's entry, and the size class.
+    public int Entry;
+    public int Index;
+
+    // The newest slot to be taken.
+    public void** Slot;
+
+    // What was in it, of a magazine that Alloc takes from; null for one that nothing is taken from meanwhile.
+    public void* Guarded;
+
+    // Where the top was after the first barrier.
+    public void** Top;
+}

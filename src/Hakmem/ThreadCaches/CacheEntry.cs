@@ -1,0 +1,38 @@
+using System.Threading;
+using Hakmem.Arenas;
+
+namespace Hakmem.ThreadCaches;
+
+// One cache in its heap's registry, with the thread it belongs to. Guarded by the registry's lock. A class, so that lists of it need no code
+// of their own compiled.
+internal sealed unsafe class CacheEntry(Thread thread, ThreadCache* cache)
+{
+    public ThreadCache* Cache { get; } = cache;
+
+    // Whether the reaper holds the cache's gate now.
+    public bool IsHeld { get; set; }
+
+    // False once the thread has run its last managed instruction; what it wrote last is then visible. (The runtime clears the state by
+    // an interlocked write.)
+    public bool IsAlive()
+    {
+        if (thread.IsAlive)
+        {
+            return true;
+        }
+
+        Interlocked.MemoryBarrier();
+        return false;
+    }
+
+    // Whether the thread was in no fast path at a moment after the call began; what it wrote before is then visible. A thread in a
+    // managed wait entered it by an interlocked write of the runtime, and runs no code of the program until it has left it; except a
+    // single-threaded apartment's, whose waits dispatch messages. The calling thread is in no fast path either.
+    public bool IsAtRest()
+    {
+        bool isAtRest = thread == Thread.CurrentThread ||
+            ((thread.ThreadState & ThreadState.WaitSleepJoin) != 0 && thread.GetApartmentState() != ApartmentState.STA);
+        Interlocked.MemoryBarrier();
+        return isAtRest;
+    }
+}

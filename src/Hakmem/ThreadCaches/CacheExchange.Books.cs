@@ -1,0 +1,133 @@
+using System;
+using Hakmem.Arenas;
+using Hakmem.Depots;
+using Hakmem.SizeClasses;
+
+namespace Hakmem.ThreadCaches;
+
+// What a bin holds, and how its tops and its magazines' counts are kept in step: between slow paths the tops are right, inside one the
+// counts are.
+internal sealed unsafe partial class CacheExchange
+{
+    // Whether a block lies free in one of the bin's two magazines.
+    public static bool Contains(ThreadCache* cache, int index, void* block)
+    {
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        return IsIn(bin->Taking, bin->TakeTop, block) || IsIn(bin->Putting, PuttingTop(cache, index), block);
+    }
+
+    // How many free blocks of a class a cache holds. Another thread's cache may be read too: the number is then a recent one.
+    public static int CountOf(ThreadCache* cache, int index)
+    {
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        return Count(bin->Taking, bin->TakeTop) + Count(bin->Putting, PuttingTop(cache, index));
+    }
+
+    // How many blocks of a class a cache's own thread can take before the slow path is entered. Outside the gate: fewer if the reaper is in it.
+    public static int VisibleOf(ThreadCache* cache, int index)
+    {
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        return Count(bin->Taking, bin->TakeTop);
+    }
+
+    // Frees the magazines of a cache whose blocks' memory has been given back as a whole.
+    public static void DestroyMagazines(MetadataAllocator metadata, ThreadCache* cache)
+    {
+        for (int index = 0; index < SizeClass.Count; index++)
+        {
+            Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+            if (bin->Taking != null)
+            {
+                Magazine.Destroy(metadata, bin->Taking);
+            }
+
+            if (bin->Putting != null)
+            {
+                Magazine.Destroy(metadata, bin->Putting);
+            }
+        }
+    }
+
+    private static bool IsIn(Magazine* magazine, void** top, void* block)
+    {
+        if (magazine == null)
+        {
+            return false;
+        }
+
+        // From the newest down to a null: the one in front of the slots, or one that the reaper left or is writing now.
+        void** slot = top;
+        void* found = *slot;
+        while (found != null && found != block)
+        {
+            found = *--slot;
+        }
+
+        return found == block;
+    }
+
+    // Bounded even where top and magazine are read while their owner exchanges them.
+    private static int Count(Magazine* magazine, void** top) => magazine == null
+        ? 0
+        : (int)Math.Clamp(top - Magazine.SlotsOf(magazine) + 1 - magazine->Holes, 0, magazine->Capacity);
+
+    private static void Swap(Bin* bin)
+    {
+        Magazine* taking = bin->Taking;
+        bin->Taking = bin->Putting;
+        bin->Putting = taking;
+    }
+
+    // The newest slot of the second magazine: that which Free puts into for a paired class, the waiting one for a stacked class. Of no
+    // meaning without a second magazine.
+    public static void** PuttingTop(ThreadCache* cache, int index)
+    {
+        Magazine* putting = ThreadCache.BinAt(cache, (uint)index)->Putting;
+        return index < cache->FirstStacked || putting == null
+            ? ThreadCache.PutSideOf(cache, index)->PutTop
+            : Magazine.SlotsOf(putting) + putting->Count - 1;
+    }
+
+    // Brings the magazines' counts up to date with the tops.
+    private static void SaveCounts(ThreadCache* cache, int index)
+    {
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        SaveCount(bin->Taking, bin->TakeTop);
+        SaveCount(bin->Putting, PuttingTop(cache, index));
+    }
+
+    // Also closes the gap that the reaper left at the bottom: whoever calls this points the tops anew.
+    private static void SaveCount(Magazine* magazine, void** top)
+    {
+        if (magazine == null)
+        {
+            return;
+        }
+
+        int count = Count(magazine, top);
+        magazine->Count = count;
+        if (magazine->Holes > 0)
+        {
+            nint* slots = (nint*)Magazine.SlotsOf(magazine);
+            new Span<nint>(slots + magazine->Holes, count).CopyTo(new Span<nint>(slots, count));
+            magazine->Holes = 0;
+        }
+    }
+
+    // Points the tops at the magazines, whose counts are up to date.
+    private static void Load(ThreadCache* cache, int index)
+    {
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        PutSide* put = ThreadCache.PutSideOf(cache, index);
+        Magazine* taking = bin->Taking;
+        Magazine* putting = index < cache->FirstStacked ? bin->Putting : taking;
+        bin->TakeTop = taking == null ? &cache->EmptySlot : Magazine.SlotsOf(taking) + taking->Count - 1;
+        put->PutTop = putting == null ? &cache->EmptySlot : Magazine.SlotsOf(putting) + putting->Count - 1;
+        put->PutEnd = put->PutTop;
+        if (putting != null)
+        {
+            int capacity = Math.Min(ThreadCache.StateAt(cache, index)->Capacity, putting->Capacity);
+            put->PutEnd += Math.Max(0, capacity - putting->Count);
+        }
+    }
+}

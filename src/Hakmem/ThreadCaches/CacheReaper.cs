@@ -1,0 +1,258 @@
+using System;
+using System.Collections.Generic;
+using System.Threading;
+using Hakmem.Arenas;
+using Hakmem.Depots;
+using Hakmem.SizeClasses;
+
+namespace Hakmem.ThreadCaches;
+
+// Takes free blocks out of other threads' caches, whose owners may be anywhere, and gives them back to their spans. The fast paths pay
+// nothing for it: they stay plain loads and stores, and the reaper bears all of the cost.
+//
+// With a cache's gate closed its slow paths stand still, so only these run beside the reaper (top and end are the bin's words):
+//
+//   Alloc:  t = top; b = *t; if (b == null) slow path; top = t - 1; return b
+//   Free:   t = top; if (t < end && *t != p) { t[1] = p; top = t + 1 }
+//
+// The reaper never writes a top. It writes null into slots, which Alloc takes for an empty magazine, and null into end, which
+// Free takes for a full one. From a magazine that only Free uses it takes every block up to the top it has read: Free writes above that.
+// In one that Alloc takes from it puts a guard first:
+//
+//                    bottom                    top                    bottom                    top
+//   before   [ b0 b1 b2 b3 .. .. ]      guarded [ b0 b1 b2 -- .. .. ]      taken [ -- -- -- -- .. .. ]
+//
+//   guard:    v = exchange(*g, null)                g is the top, or the slot below it
+//   barrier:  on every CPU that runs this process
+//   look:     isAtRest = the owner waits in the runtime;  t = top
+//   barrier
+//   take:     if (*g == null && (t > g || (t == g && isAtRest)))  v and all blocks below are the reaper's
+//             else if (*g == null)  put v back, unless something has been written there
+//
+// Why nobody else gets v. Suppose the owner's Alloc read v from g. That read came before the exchange, hence before the first barrier, and
+// its store top = g - 1 follows it. If the reaper then reads t > g, or t == g, the owner has since pushed a block into g, by a store
+// before the one that made top what the reaper read; the second barrier makes it visible, and *g is not null. If instead the store
+// top = g - 1 was late, t == g is still the old top: but then the owner was in the middle of Alloc, not at rest, since its stores from
+// before a wait are visible to whoever has seen it wait. Why nobody else gets the blocks below: below the guard comes no Alloc.
+// Why v is not lost: if the owner did take it, the slot that it is put back into lies above the top, where nothing is read before it is
+// written. A slot exchanged before its content was visible here has been written by the first barrier, so *g is not null.
+//
+// Without the second barrier this would be wrong where stores are seen out of order (Arm64), without the first anywhere. Exchanging tops
+// and ends for empty ones, an earlier plan, is wrong: Free reads both, and a new one beside an old one admits writes out of bounds.
+//
+// A thread that waits in native code, as idle pool workers do, is not known to be at rest: one block of each class stays until it ends.
+// The nulls left at the bottom of a magazine (Holes) are closed by the owner's next slow path.
+internal sealed unsafe class CacheReaper(Depot[] depots, MetadataAllocator metadata)
+{
+    // Two for each class.
+    private const int MaxCutsPerCache = 2 * SizeClass.Count;
+
+    // How many caches one pair of barriers serves: what a record of the metadata allocator's largest size admits.
+    private const int MaxCaches = 9;
+
+    // Guarded by the lock of the registry whose caches these are. Of all rounds: blocks taken.
+    public long ReapedBlocks { get; private set; }
+
+    // Of the round since Begin: whether some thread used its cache since the round before, and whether blocks are left in caches.
+    public bool SawUse { get; private set; }
+
+    public bool SawBlocks { get; private set; }
+
+    // Of the round since Begin: the address of a block found free already, or 0.
+    public nuint CorruptAddress { get; private set; }
+
+    public void Begin()
+    {
+        SawUse = false;
+        SawBlocks = false;
+        CorruptAddress = 0;
+    }
+
+    // Reaps some caches from an index on; gives the index to go on with. Of a bin that was used since the last round nothing is taken unless
+    // isForced. Under the registry's lock.
+    public int ReapSome(List<CacheEntry> entries, int from, bool isForced)
+    {
+        int end = Math.Min(entries.Count, from + MaxCaches);
+        int bufferBytes = (end - from) * MaxCutsPerCache * sizeof(BinCut);
+        BinCut* cuts = ProcessBarrier.IsSupported ? (BinCut*)metadata.TryAllocate(bufferBytes) : null;
+        if (cuts == null)
+        {
+            // Out of memory for this, or a runtime without the barrier: as if all were in use.
+            SawUse = true;
+            return entries.Count;
+        }
+
+        int next = from;
+        try
+        {
+            int count = 0;
+            for (; next < end; next++)
+            {
+                count += TryCut(entries[next], next, cuts + count, isForced);
+            }
+
+            if (count > 0)
+            {
+                ProcessBarrier.Run();
+                Look(entries, cuts, count);
+                ProcessBarrier.Run();
+                for (int i = 0; i < count; i++)
+                {
+                    Take(entries[cuts[i].Entry].Cache, cuts + i);
+                }
+            }
+        }
+        finally
+        {
+            for (int i = from; i < next; i++)
+            {
+                Leave(entries[i]);
+            }
+
+            metadata.Free(cuts, bufferBytes);
+        }
+
+        return next;
+    }
+
+    // Closes a cache's gate and puts guards into its bins; gives the number of cuts. The gate stays closed.
+    private int TryCut(CacheEntry entry, int position, BinCut* cuts, bool isForced)
+    {
+        ThreadCache* cache = entry.Cache;
+        entry.IsHeld = CacheGate.TryClose(cache);
+        if (!entry.IsHeld)
+        {
+            SawUse = true;
+            return 0;
+        }
+
+        bool isAtRest = entry.IsAtRest();
+        int count = 0;
+        for (int index = 0; index < SizeClass.Count; index++)
+        {
+            Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+            if ((bin->Taking == null && bin->Putting == null) || !(IsIdle(cache, index) || isForced))
+            {
+                continue;
+            }
+
+            if (!isForced)
+            {
+                // So that a free into an idle bin takes the slow path, which wakes the decay.
+                Volatile.Write(ref *(nint*)&ThreadCache.PutSideOf(cache, index)->PutEnd, (nint)0);
+            }
+
+            BinCut cut = new() { Entry = position, Index = index, Slot = ReadTop(cache, index) };
+            cut.Slot -= isAtRest ? 0 : 1;
+            if (bin->Taking != null && cut.Slot >= Magazine.SlotsOf(bin->Taking))
+            {
+                cut.Guarded = (void*)Interlocked.Exchange(ref *(nint*)cut.Slot, 0);
+                cuts[count] = cut;
+                count += cut.Guarded == null ? 0 : 1;
+            }
+
+            cut.Slot = CacheExchange.PuttingTop(cache, index);
+            cut.Guarded = null;
+            if (bin->Putting != null && cut.Slot >= Magazine.SlotsOf(bin->Putting))
+            {
+                cuts[count++] = cut;
+            }
+        }
+
+        return count;
+    }
+
+    // Whether nothing has happened in a bin since the last round. (It may have come back to the same place: what is taken then is missed,
+    // not lost.)
+    private bool IsIdle(ThreadCache* cache, int index)
+    {
+        BinState* state = ThreadCache.StateAt(cache, index);
+        void** takeTop = ReadTop(cache, index);
+        void** putTop = index < cache->FirstStacked ? ThreadCache.PutSideOf(cache, index)->PutTop : null;
+        bool isIdle = state->ReaperTakeTop == takeTop && state->ReaperPutTop == putTop;
+        state->ReaperTakeTop = takeTop;
+        state->ReaperPutTop = putTop;
+        SawUse |= !isIdle;
+        return isIdle;
+    }
+
+    private static void** ReadTop(ThreadCache* cache, int index) =>
+        (void**)Volatile.Read(ref *(nint*)&ThreadCache.BinAt(cache, (uint)index)->TakeTop);
+
+    // Between the barriers. Who is at rest is asked before its tops are read.
+    private static void Look(List<CacheEntry> entries, BinCut* cuts, int count)
+    {
+        int entry = -1;
+        bool isAtRest = false;
+        for (int i = 0; i < count; i++)
+        {
+            BinCut* cut = cuts + i;
+            if (cut->Entry != entry)
+            {
+                entry = cut->Entry;
+                isAtRest = entries[entry].IsAtRest();
+            }
+
+            // For one not known to be at rest the guard has to lie strictly below the top: one down does as well as a flag.
+            cut->Top = ReadTop(entries[entry].Cache, cut->Index) - (isAtRest ? 0 : 1);
+        }
+    }
+
+    private void Take(ThreadCache* cache, BinCut* cut)
+    {
+        Bin* bin = ThreadCache.BinAt(cache, (uint)cut->Index);
+        bool isTaking = cut->Guarded != null;
+        if (isTaking && (nint)Volatile.Read(ref *(nint*)cut->Slot) != 0)
+        {
+            return;
+        }
+
+        if (isTaking && cut->Top < cut->Slot)
+        {
+            Interlocked.CompareExchange(ref *(nint*)cut->Slot, (nint)cut->Guarded, (nint)0);
+            return;
+        }
+
+        Magazine* magazine = isTaking ? bin->Taking : bin->Putting;
+        void** taken = stackalloc void*[magazine->Capacity];
+        int count = 0;
+        if (isTaking)
+        {
+            taken[count++] = cut->Guarded;
+        }
+
+        for (void** slot = isTaking ? cut->Slot - 1 : cut->Slot; *slot != null; slot--)
+        {
+            taken[count++] = *slot;
+            *slot = null;
+        }
+
+        if (isTaking || cut->Index < cache->FirstStacked)
+        {
+            magazine->Holes = (ushort)(cut->Slot - Magazine.SlotsOf(magazine) + 1);
+        }
+        else
+        {
+            // The waiting magazine of a stacked class, whose count is up to date.
+            magazine->Count = 0;
+        }
+
+        nuint found = depots[cut->Index].ReturnMany(taken, count);
+        CorruptAddress = found != 0 ? found : CorruptAddress;
+        ReapedBlocks += count;
+    }
+
+    private void Leave(CacheEntry entry)
+    {
+        if (entry.IsHeld)
+        {
+            for (int index = 0; index < SizeClass.Count && !SawBlocks; index++)
+            {
+                SawBlocks = CacheExchange.CountOf(entry.Cache, index) > 0;
+            }
+
+            entry.IsHeld = false;
+            CacheGate.Open(entry.Cache);
+        }
+    }
+}

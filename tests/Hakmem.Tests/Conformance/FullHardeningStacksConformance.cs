@@ -1,0 +1,7 @@
+namespace Hakmem.Tests.Conformance;
+
+public sealed class FullHardeningStacksConformance()
+    : AllocatorConformance(new HakmemAllocator(new HakmemOptions { Hardening = HardeningLevel.Full, CaptureStacks = true }))
+{
+    protected override nuint SizeStep => 997;
+}

@@ -1,0 +1,6 @@
+namespace Hakmem.Tests.Stress;
+
+public sealed class SomeBlockSampledStress() : StressConformance(new HakmemAllocator(new HakmemOptions { GuardedSampleInterval = 7 }))
+{
+    protected override int TotalSteps => 16_000;
+}
