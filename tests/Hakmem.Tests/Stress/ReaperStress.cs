@@ -19,11 +19,23 @@ public sealed unsafe class ReaperStress
     [InlineData("small", true)]
     [InlineData("mixed", false)]
     [InlineData("mixed", true)]
-    public void NoBlockIsLostOrHandedOutTwice(string sizes, bool isTrimming) => Seeded.Run(seed =>
+    public void NoBlockIsLostOrHandedOutTwice(string sizes, bool isTrimming) => Run(sizes, isTrimming, new HakmemOptions());
+
+    // All classes are paired there, and their magazines short.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void NorInAHeapThatSamples(bool isTrimming) =>
+        Run("mixed", isTrimming, new HakmemOptions { GuardedSampleInterval = 40, QuarantineBytes = 0 });
+
+    private static void Run(string sizes, bool isTrimming, HakmemOptions ofMode) => Seeded.Run(seed =>
     {
         using TestArena test = new(2L << 30);
         ManualTime time = new();
-        HakmemOptions options = new() { PurgeDelay = TimeSpan.FromMilliseconds(100), SuperSlabCacheTtl = TimeSpan.FromMilliseconds(300) };
+        HakmemOptions options = ofMode with
+        {
+            PurgeDelay = TimeSpan.FromMilliseconds(100), SuperSlabCacheTtl = TimeSpan.FromMilliseconds(300),
+        };
         using HakmemAllocator heap = new(options, test.Arena, new DecayTimer(time, () => false));
         int working = Threads;
         Workers.Run(Threads + 1, index =>
