@@ -73,6 +73,21 @@ internal sealed unsafe class CountingMemory : OsMemory
         return Count(Protect, start, _inner.TryMakeReadable(address, bytes));
     }
 
+    public override bool TryProtect(byte* address, nuint bytes)
+    {
+        long start = Stopwatch.GetTimestamp();
+        return Count(Protect, start, _inner.TryProtect(address, bytes));
+    }
+
+    public override bool TryUnprotect(byte* address, nuint bytes)
+    {
+        long start = Stopwatch.GetTimestamp();
+        return Count(Protect, start, _inner.TryUnprotect(address, bytes));
+    }
+
+    // Once in a process, and nothing that its memory costs: not counted.
+    public override bool TryReportFaults(FaultMap map) => _inner.TryReportFaults(map);
+
     public override bool TryCommit(byte* address, nuint bytes)
     {
         long start = Stopwatch.GetTimestamp();

@@ -35,6 +35,13 @@ internal sealed unsafe class RefusingMemory : OsMemory
 
     public override bool TryAdviseHugePages(byte* address, nuint bytes, bool enable) => !IsRefused() && _real.TryAdviseHugePages(address, bytes, enable);
 
+    public override bool TryProtect(byte* address, nuint bytes) => !IsRefused() && _real.TryProtect(address, bytes);
+
+    public override bool TryUnprotect(byte* address, nuint bytes) => !IsRefused() && _real.TryUnprotect(address, bytes);
+
+    // For one arena of a process, which this is not.
+    public override bool TryReportFaults(FaultMap map) => false;
+
     public override bool TryMove(byte* source, byte* target, nuint bytes) => !IsRefused() && _real.TryMove(source, target, bytes);
 
     private bool IsRefused()
