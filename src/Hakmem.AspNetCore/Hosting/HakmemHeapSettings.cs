@@ -38,11 +38,24 @@ public sealed class HakmemHeapSettings
     /// <summary>See <see cref="HakmemOptions.Hardening"/>.</summary>
     public HardeningLevel? Hardening { get; set; }
 
+    /// <summary>See <see cref="HakmemOptions.CaptureStacks"/>.</summary>
+    public bool? CaptureStacks { get; set; }
+
+    /// <summary>In bytes; see <see cref="HakmemOptions.QuarantineBytes"/>.</summary>
+    public long? QuarantineBytes { get; set; }
+
+    /// <summary>See <see cref="HakmemOptions.GuardedSampleInterval"/>.</summary>
+    public int? GuardedSampleInterval { get; set; }
+
+    /// <summary>See <see cref="HakmemOptions.FaultReports"/>.</summary>
+    public bool? FaultReports { get; set; }
+
     // Whether there is anything that the shared heap would silently not do.
     internal bool IsAnythingSet =>
         Prefault is not null || LazyZero is not null || HugePages is not null || MaxBytes is not null || ThreadCacheBytes is not null ||
         SuperSlabCacheCount is not null || SuperSlabCacheBytes is not null || SuperSlabCacheTtl is not null || PurgeDelay is not null ||
-        Hardening is not null;
+        Hardening is not null || CaptureStacks is not null || QuarantineBytes is not null || GuardedSampleInterval is not null ||
+        FaultReports is not null;
 
     internal HakmemOptions ToHeapOptions()
     {
@@ -56,6 +69,10 @@ public sealed class HakmemHeapSettings
         options = SuperSlabCacheBytes is { } bytes ? options with { SuperSlabCacheBytes = bytes } : options;
         options = SuperSlabCacheTtl is { } ttl ? options with { SuperSlabCacheTtl = ttl } : options;
         options = PurgeDelay is { } delay ? options with { PurgeDelay = delay } : options;
-        return Hardening is { } hardening ? options with { Hardening = hardening } : options;
+        options = Hardening is { } hardening ? options with { Hardening = hardening } : options;
+        options = CaptureStacks is { } stacks ? options with { CaptureStacks = stacks } : options;
+        options = QuarantineBytes is { } quarantine ? options with { QuarantineBytes = quarantine } : options;
+        options = GuardedSampleInterval is { } interval ? options with { GuardedSampleInterval = interval } : options;
+        return FaultReports is { } reports ? options with { FaultReports = reports } : options;
     }
 }

@@ -6,7 +6,7 @@ namespace Hakmem.ThreadCaches;
 [StructLayout(LayoutKind.Sequential, Size = Bytes)]
 internal unsafe struct BinState
 {
-    public const int Bytes = 16;
+    public const int Bytes = 32;
 
     // Where the bin's TakeTop was when the clock last came by: if it still is, the class is idle.
     public void** LastTop;

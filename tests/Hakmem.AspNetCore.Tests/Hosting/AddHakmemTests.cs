@@ -51,7 +51,8 @@ public sealed class AddHakmemTests
             ("Isolated", "true"), ("Heap:MaxBytes", "268435456"), ("Heap:Prefault", "Touch"), ("Heap:LazyZero", "immediate"),
             ("Heap:HugePages", "Never"), ("Heap:ThreadCacheBytes", "1048576"), ("Heap:SuperSlabCacheCount", "7"),
             ("Heap:SuperSlabCacheBytes", "33554432"), ("Heap:SuperSlabCacheTtl", "00:00:05"), ("Heap:PurgeDelay", "00:00:00.5"),
-            ("Heap:Hardening", "Full"), ("Pool:MaxBufferSize", "1000000"), ("Pool:DefaultBufferSize", "512"),
+            ("Heap:Hardening", "Full"), ("Heap:CaptureStacks", "true"), ("Heap:QuarantineBytes", "1048576"),
+            ("Heap:GuardedSampleInterval", "1000"), ("Heap:FaultReports", "false"), ("Pool:MaxBufferSize", "1000000"), ("Pool:DefaultBufferSize", "512"),
             ("Kestrel:MaxBytes", "134217728"), ("Kestrel:IdleTimeout", "00:00:02"), ("Kestrel:ThreadCacheBlocks", "16"),
             ("Kestrel:RecycleOwners", "false"), ("Kestrel:CollectWhenIdle", "true"));
         using ServiceProvider services = new ServiceCollection().AddHakmem(configuration).BuildServiceProvider();
@@ -61,6 +62,7 @@ public sealed class AddHakmemTests
             MaxBytes = 256 << 20, Prefault = PrefaultMode.Touch, LazyZero = LazyZeroMode.Immediate, HugePages = HugePageMode.Never,
             ThreadCacheBytes = 1 << 20, SuperSlabCacheCount = 7, SuperSlabCacheBytes = 32 << 20,
             SuperSlabCacheTtl = TimeSpan.FromSeconds(5), PurgeDelay = TimeSpan.FromMilliseconds(500), Hardening = HardeningLevel.Full,
+            CaptureStacks = true, QuarantineBytes = 1 << 20, GuardedSampleInterval = 1000, FaultReports = false,
         };
         Assert.True(options.Isolated);
         Assert.Equal(expected, options.Heap.ToHeapOptions());
