@@ -6,7 +6,7 @@ using Hakmem.Tests.Support;
 
 namespace Hakmem.Tests.Children;
 
-// A burst of 1 GiB in blocks of mixed sizes on 64 threads, which free everything and then sleep. Nobody trims. Prints the resident set before
+// A burst of at least 1 GiB in blocks of mixed sizes on 64 threads, which free everything and then sleep. Nobody trims. Prints the resident set before
 // it, at its peak, and when it has fallen to a twentieth of the burst or a deadline far above the delay has passed.
 internal static unsafe class DecayScenario
 {
@@ -28,7 +28,7 @@ internal static unsafe class DecayScenario
         {
             // Touched before the first measurement: what the burst is remembered in is not part of it.
             int index = i;
-            blocks[i] = new nint[s_sizes.Sum(size => (int)(bytesEach / size))];
+            blocks[i] = new nint[s_sizes.Sum(size => (int)((bytesEach + size - 1) / size))];
             blocks[i].AsSpan().Fill(-1);
             new Thread(() => Work(heap, blocks[index], bytesEach, phase, end)) { IsBackground = true }.Start();
         }
@@ -61,7 +61,7 @@ internal static unsafe class DecayScenario
         int next = 0;
         foreach (nuint size in s_sizes)
         {
-            for (nuint used = 0; used + size <= bytesEach; used += size)
+            for (nuint used = 0; used < bytesEach; used += size)
             {
                 void* pointer = heap.Alloc(size);
                 new Span<byte>(pointer, (int)size).Fill(1);

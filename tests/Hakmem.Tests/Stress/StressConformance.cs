@@ -84,7 +84,7 @@ public abstract unsafe partial class StressConformance : IDisposable
         // One class only, so that whole magazines travel one way.
         foreach (nuint size in new nuint[] { 64, 1_024, 4_096, BlockSizes.Mid })
         {
-            int count = size > 10_000 ? 2_000 : 40_000;
+            int count = size > 10_000 ? TotalSteps / 400 : TotalSteps / 20;
             using BlockingCollection<Block> queue = new(boundedCapacity: 500);
             Run(threads, (random, index) =>
             {
