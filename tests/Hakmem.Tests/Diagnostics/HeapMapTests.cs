@@ -8,7 +8,7 @@ namespace Hakmem.Tests.Diagnostics;
 // Heap maps of an isolated heap that one thread uses, where they are exact.
 public sealed unsafe class HeapMapTests : IDisposable
 {
-    private readonly HakmemAllocator _heap = new(new HakmemOptions { LazyZero = LazyZeroMode.Off });
+    private readonly HakmemAllocator _heap = new(new HakmemOptions { LazyZero = LazyZeroMode.Off, PurgeDelay = TimeSpan.FromDays(1) });
 
     public void Dispose() => _heap.Dispose();
 

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using Hakmem.Tests.Arenas;
 using Hakmem.Tests.Support;
 using Xunit;
 
@@ -40,7 +41,9 @@ public sealed unsafe class ZeroedAfterDiscardTests
     [Fact]
     public void OnlyTheKeptPartOfARunIsCleared()
     {
-        using HakmemAllocator heap = new(s_smallPages with { LazyZero = LazyZeroMode.Off });
+        // In an arena of its own, so that no other heap has what lies behind the block.
+        using TestArena test = new();
+        using HakmemAllocator heap = new(s_smallPages with { LazyZero = LazyZeroMode.Off }, test.Arena);
         void* block = AllocTouched(heap, 2 * SuperSlab);
         heap.Free(block);
 
