@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Threading;
 using Hakmem.Benchmarks.Subjects;
 
@@ -57,12 +58,19 @@ internal sealed unsafe class CacheScratchWorkload : Workload
     {
         byte* block = (byte*)T.Alloc(BlockBytes);
         Block.Touch(block, BlockBytes);
+        WriteMany(block);
+        T.Free(block);
+    }
+
+    // The same machine code for every subject from the first call on: a tiered loop of ten thousand steps may stay in code that was replaced
+    // on the stack, which takes twice the time, or leave it, depending on when the compiler's thread gets a processor.
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    private static void WriteMany(byte* block)
+    {
         for (int i = 0; i < WritesPerBlock; i++)
         {
             // Volatile, or the compiler keeps the counter in a register and writes once.
             Volatile.Write(ref *block, (byte)(Volatile.Read(ref *block) + 1));
         }
-
-        T.Free(block);
     }
 }
