@@ -11,6 +11,9 @@ namespace Hakmem.Tests.Buffers;
 // What the comparison with MemoryStream does not reach: sizes it cannot have, cancellation, the ends of things.
 public sealed class NativeMemoryStreamTests : IDisposable
 {
+    // The default.
+    private const int ChunkBytes = 256 * 1024;
+
     private readonly HakmemAllocator _heap = new();
 
     public void Dispose() => _heap.Dispose();
@@ -47,9 +50,9 @@ public sealed class NativeMemoryStreamTests : IDisposable
         Assert.Equal(0, _heap.GetStatistics().LiveBlocks);
         stream.Write(new byte[300]);
         Assert.InRange(_heap.GetStatistics().LiveBytes, 300, 1_024);
-        stream.Write(new byte[100_000]);
+        stream.Write(new byte[ChunkBytes]);
         Assert.Equal(2, _heap.GetStatistics().LiveBlocks);
-        Assert.Equal(2 * 65_536, stream.Capacity);
+        Assert.Equal(2 * ChunkBytes, stream.Capacity);
     }
 
     [Fact]
@@ -114,7 +117,7 @@ public sealed class NativeMemoryStreamTests : IDisposable
         Assert.Null(buffer.Array);
         Assert.True(stream.TryGetContents(out ReadOnlyMemory<byte> contents));
         Assert.Equal("abc"u8.ToArray(), contents.ToArray());
-        stream.Write(new byte[200_000]);
+        stream.Write(new byte[ChunkBytes]);
         Assert.False(stream.TryGetContents(out _));
     }
 
@@ -175,7 +178,7 @@ public sealed class NativeMemoryStreamTests : IDisposable
         Assert.Throws<OutOfMemoryException>(() => stream.SetLength(50 << 20));
         Assert.Throws<OutOfMemoryException>(() => stream.Write(new byte[50 << 20]));
         Assert.Equal("kept"u8.ToArray(), stream.ToArray());
-        Assert.InRange(stream.Capacity, capacity, 65_536);
+        Assert.InRange(stream.Capacity, capacity, ChunkBytes);
         stream.Write(new byte[1 << 20]);
     }
 
