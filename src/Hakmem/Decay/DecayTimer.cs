@@ -16,6 +16,7 @@ internal sealed class DecayTimer
 
     private readonly TimeProvider _time;
     private readonly Func<bool> _isMemoryShort;
+    private readonly bool _heedsCollections;
     private readonly Lock _lock = new();
 
     // So many may be known before it is worth looking which are gone.
@@ -32,10 +33,12 @@ internal sealed class DecayTimer
     // How often the timer has fired.
     private long _ticks;
 
-    public DecayTimer(TimeProvider time, Func<bool> isMemoryShort)
+    // A test that asks whether the timer stands still has it not heed collections, which other tests make at any moment.
+    public DecayTimer(TimeProvider time, Func<bool> isMemoryShort, bool heedsCollections = true)
     {
         _time = time;
         _isMemoryShort = isMemoryShort;
+        _heedsCollections = heedsCollections;
     }
 
     public static DecayTimer Process { get; } = new(TimeProvider.System, MemoryPressure.IsHigh);
@@ -150,7 +153,11 @@ internal sealed class DecayTimer
     {
         // The caller's context is none of the timer's business, and is not to be kept alive by it.
         using AsyncFlowControl? _ = ExecutionContext.IsFlowSuppressed() ? null : ExecutionContext.SuppressFlow();
-        Gen2Hook.Attach(this);
+        if (_heedsCollections)
+        {
+            Gen2Hook.Attach(this);
+        }
+
         return _time.CreateTimer(static state => ((DecayTimer)state!).Look(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 

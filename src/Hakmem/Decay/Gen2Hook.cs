@@ -3,13 +3,16 @@ using System.Runtime.InteropServices;
 
 namespace Hakmem.Decay;
 
-// An object without owners whose finalizer runs after each collection of the oldest generation (the first ones after its birth are of younger
-// ones) and makes it finalizable again. So a process that collects has its heaps looked at, and one that is idle, which does not collect,
-// has nothing run. What it wakes is held weakly.
+// An object without owners whose finalizer runs after each collection of the oldest generation and makes it finalizable again. So a process
+// that collects has its heaps looked at, and one that is idle, which does not collect, has nothing run. While it is young itself its finalizer
+// runs after collections of younger generations too: they are told by their count, and wake nothing. What it wakes is held weakly.
 internal sealed class Gen2Hook
 {
     // A handle, since a WeakReference becomes unreachable together with this object, and would have been finalized before it.
     private GCHandle _timer;
+
+    // How many collections of the oldest generation there were when it last looked. The finalizer's thread alone changes it.
+    private int _collections = GC.CollectionCount(GC.MaxGeneration);
 
     private Gen2Hook(DecayTimer timer) => _timer = GCHandle.Alloc(timer, GCHandleType.Weak);
 
@@ -21,7 +24,13 @@ internal sealed class Gen2Hook
         }
         else if (!Environment.HasShutdownStarted)
         {
-            timer.WakeAll();
+            int collections = GC.CollectionCount(GC.MaxGeneration);
+            if (collections != _collections)
+            {
+                _collections = collections;
+                timer.WakeAll();
+            }
+
             GC.ReRegisterForFinalize(this);
         }
     }

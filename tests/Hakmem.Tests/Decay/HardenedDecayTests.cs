@@ -16,7 +16,7 @@ public sealed unsafe class HardenedDecayTests : IDisposable
     private readonly TestArena _test = new();
     private readonly DecayTimer _timer;
 
-    public HardenedDecayTests() => _timer = new DecayTimer(_time, () => false);
+    public HardenedDecayTests() => _timer = new DecayTimer(_time, () => false, heedsCollections: false);
 
     // The level, the sample interval, and a size on either side of what is guarded with full hardening.
     public static TheoryData<HardeningLevel, int, long> Modes { get; } = new()
@@ -39,6 +39,7 @@ public sealed unsafe class HardenedDecayTests : IDisposable
         _time.Advance(Ages);
         Assert.Equal(0, heap.GetStatistics().CommittedBytes);
         Assert.Equal(0, _test.CommittedBytes);
+        Assert.False(_timer.IsArmed);
     }
 
     [Theory]
@@ -54,6 +55,8 @@ public sealed unsafe class HardenedDecayTests : IDisposable
         Assert.InRange(after.CommittedBytes, after.CachedBytes, long.MaxValue);
         ArenaAudit.Check(_test.Arena, after);
 
+        // It is nothing that time would give back, so nothing looks at it.
+        Assert.False(_timer.IsArmed);
         heap.Trim();
         Assert.Equal(0, heap.GetStatistics().CommittedBytes);
         Assert.Equal(0, _test.CommittedBytes);

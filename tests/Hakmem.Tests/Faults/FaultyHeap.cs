@@ -17,7 +17,8 @@ internal sealed unsafe class FaultyHeap : IDisposable
     public FaultyHeap(HakmemOptions? options = null)
     {
         // Small enough that the limits act within a short test.
-        Heap = new HakmemAllocator(options ?? new HakmemOptions { SuperSlabCacheCount = 4 }, _test.Arena, Timer = new DecayTimer(Time, () => false));
+        Timer = new DecayTimer(Time, () => false, heedsCollections: false);
+        Heap = new HakmemAllocator(options ?? new HakmemOptions { SuperSlabCacheCount = 4 }, _test.Arena, Timer);
         Ledger = new BlockLedger(Heap);
     }
 
