@@ -8,7 +8,8 @@ namespace Hakmem.Allocators;
 // no setting; a setting that another one overrides is not read, and so is not an error.
 //
 // Where there is no setting, which is nearly always, nothing here uses a generic method of the framework that would have to be
-// compiled first: this runs before a process's first allocation.
+// compiled first, nor a culture, not even the invariant one, with which the runtime loads ICU: this runs before a process's first
+// allocation.
 internal static class HakmemSettings
 {
     public static T? ReadEnum<T>(string name, string variable)
@@ -99,7 +100,8 @@ internal static class HakmemSettings
     private static string? Find(string name, string variable, out string source)
     {
         string key = "Hakmem." + name;
-        string? text = Convert.ToString(AppContext.GetData(key), CultureInfo.InvariantCulture)?.Trim();
+        object? setting = AppContext.GetData(key);
+        string? text = setting is null ? null : Convert.ToString(setting, CultureInfo.InvariantCulture)?.Trim();
         if (!string.IsNullOrEmpty(text))
         {
             source = "AppContext setting " + key;
