@@ -64,6 +64,7 @@ internal sealed unsafe partial class Heap
         _registry = new ThreadCacheRegistry(arena, slot, _classes, _exchange, limits.ThreadCacheBytes);
         _decay = new HeapDecay(
             limits, _superSlabs, _units, _depots, _registry, new CacheReaper(_depots, arena.Metadata), timer);
+        _decay.Join();
         _resolver = new BlockResolver(arena, slot, _classes);
         if (isFull || limits.GuardedSampleInterval > 0)
         {

@@ -43,6 +43,8 @@ internal sealed class HeapDecay(
 
     public Lock SyncRoot { get; } = new();
 
+    public override long CommittedBytes => superSlabs.CommittedBytes;
+
     public override long IntervalMs { get; } =
         Math.Clamp(Math.Min(limits.PurgeDelayMs, limits.CacheTtlMs) / LooksPerDelay, MinIntervalMs, MaxIntervalMs);
 

@@ -7,6 +7,10 @@ namespace Hakmem.Decay;
 // The one timer of the process behind all decay. It is armed for the earliest time that any heap is due, and not at all when none is: then
 // nothing of this library runs until a heap is used again, or the garbage collector collects its oldest generation (see Gen2Hook).
 //
+// Nor does it start for little: the first timer of a process takes the thread that asks for it 5 ms (measured in a fresh process: types to load, a
+// thread to start), more than a million small allocations do. So it waits until a heap has more than StartBytes committed, and from then
+// on serves every heap.
+//
 // A heap that is due is held by the timer; others only weakly, so that nothing here keeps a heap alive that has come to rest. Looks come
 // one after another, on a pool thread, and hold no lock of the timer.
 internal sealed class DecayTimer
@@ -18,6 +22,10 @@ internal sealed class DecayTimer
     private readonly Func<bool> _isMemoryShort;
     private readonly bool _heedsCollections;
     private readonly Lock _lock = new();
+
+    // Written under _lock once, read by whoever touches a heap without. Who reads false too late has touched a heap that Create lists, and the
+    // look that comes of that takes the heap's own locks, which whoever touched it has released.
+    private volatile bool _isStarted;
 
     // So many may be known before it is worth looking which are gone.
     private const int MinKnown = 16;
@@ -34,16 +42,22 @@ internal sealed class DecayTimer
     private long _ticks;
 
     // A test that asks whether the timer stands still has it not heed collections, which other tests make at any moment.
-    public DecayTimer(TimeProvider time, Func<bool> isMemoryShort, bool heedsCollections = true)
+    public DecayTimer(TimeProvider time, Func<bool> isMemoryShort, bool heedsCollections = true, long startBytes = 0)
     {
+        StartBytes = startBytes;
         _time = time;
         _isMemoryShort = isMemoryShort;
         _heedsCollections = heedsCollections;
     }
 
-    public static DecayTimer Process { get; } = new(TimeProvider.System, MemoryPressure.IsHigh);
+    public static DecayTimer Process { get; } = new(TimeProvider.System, MemoryPressure.IsHigh, startBytes: 8L << 20);
 
     public TimeProvider Time => _time;
+
+    // How many bytes a heap must have committed for the timer to start.
+    public long StartBytes { get; }
+
+    public bool IsStarted => _isStarted;
 
     public bool IsArmed
     {
@@ -59,6 +73,15 @@ internal sealed class DecayTimer
     public long Ticks => Interlocked.Read(ref _ticks);
 
     private long NowMs => (long)_time.GetElapsedTime(0).TotalMilliseconds;
+
+    // Makes a heap known, so that it is looked at once the timer has started.
+    public void Join(Decaying heap)
+    {
+        lock (_lock)
+        {
+            Know(heap);
+        }
+    }
 
     // Looks at something in so many milliseconds, unless it is due earlier anyway.
     public void Wake(Decaying heap, long delayMs)
@@ -102,12 +125,14 @@ internal sealed class DecayTimer
         {
             heap.IsGone = true;
             heap.IsListed = false;
+            heap.IsDueSoon = false;
             _listed.Remove(heap);
         }
     }
 
     private void List(Decaying heap, long due)
     {
+        heap.IsDueSoon = true;
         if (heap.IsListed)
         {
             heap.Due = Math.Min(heap.Due, due);
@@ -117,16 +142,23 @@ internal sealed class DecayTimer
         heap.IsListed = true;
         heap.Due = due;
         _listed.Add(heap);
-        if (!heap.IsKnown)
-        {
-            heap.IsKnown = true;
-            if (_known.Count >= 2 * _knownAfterPruning)
-            {
-                Prune();
-            }
+        Know(heap);
+    }
 
-            _known.Add(new WeakReference<Decaying>(heap));
+    private void Know(Decaying heap)
+    {
+        if (heap.IsKnown)
+        {
+            return;
         }
+
+        heap.IsKnown = true;
+        if (_known.Count >= 2 * _knownAfterPruning)
+        {
+            Prune();
+        }
+
+        _known.Add(new WeakReference<Decaying>(heap));
     }
 
     // Forgets heaps that are gone.
@@ -144,9 +176,31 @@ internal sealed class DecayTimer
             return;
         }
 
+        if (_timer is null)
+        {
+            _timer = Create();
+            _isStarted = true;
+            due = Math.Min(due, ListKnown());
+        }
+
         _armedFor = due;
-        _timer ??= Create();
         _timer.Change(TimeSpan.FromMilliseconds(Math.Clamp(due - NowMs, 0, MaxWaitMs)), Timeout.InfiniteTimeSpan);
+    }
+
+    // Lists the heaps that were touched before there was a timer, each for the time it would have been due had it been touched now; gives the earliest.
+    private long ListKnown()
+    {
+        long earliest = long.MaxValue;
+        foreach (WeakReference<Decaying> known in _known)
+        {
+            if (known.TryGetTarget(out Decaying? heap) && !heap.IsGone)
+            {
+                List(heap, NowMs + Math.Min(heap.IntervalMs, MaxWaitMs));
+                earliest = Math.Min(earliest, heap.Due);
+            }
+        }
+
+        return earliest;
     }
 
     private ITimer Create()
@@ -210,19 +264,27 @@ internal sealed class DecayTimer
     {
         lock (_lock)
         {
-            if (heap.IsListed && delayMs >= 0)
+            bool isListed = heap.IsListed && delayMs >= 0;
+            heap.IsDueSoon = isListed && delayMs <= heap.IntervalMs;
+            if (isListed)
             {
                 heap.Due = NowMs + Math.Min(delayMs, MaxWaitMs);
-                return;
+            }
+            else
+            {
+                heap.IsListed = false;
+                _listed.Remove(heap);
             }
 
-            heap.IsListed = false;
-            _listed.Remove(heap);
+            if (heap.IsDueSoon)
+            {
+                return;
+            }
         }
 
-        // Touched since it was looked at, by a thread that may have seen it listed still.
+        // Touched since it was looked at, by a thread that may have seen that it was due soon still.
         Interlocked.MemoryBarrier();
-        if (delayMs < 0 && heap.IsTouched)
+        if (heap.IsTouched)
         {
             Wake(heap, heap.IntervalMs);
         }

@@ -4,21 +4,25 @@ namespace Hakmem.Decay;
 
 // Something whose memory comes back with time: a heap. The timer that it is in looks at it when it is due.
 //
-// Waking costs the caller a load while the timer has it anyway. The order that makes no wake-up lost: who touches says so, then looks whether
-// the timer still has it; the timer drops it, then looks whether it was touched; with a full fence between the two on either side.
+// Waking costs the caller a load while the timer looks at it soon anyway. The order that makes no wake-up lost: who touches says so, then looks
+// whether the timer will look soon; the timer drops it, or puts it off, then looks whether it was touched; with a full fence between the two on
+// either side.
 // Without a timer nothing decays.
 internal abstract class Decaying(DecayTimer? timer)
 {
     // 1 if touched since the last look. Written by any thread, cleared by TakeTouch; interlocked.
     private int _isTouched;
 
-    // Whether the timer has it. Written under the timer's lock, read by Touch without.
-    private volatile bool _isListed;
+    // Whether the timer will look within the interval. Written under the timer's lock, read by Touch without.
+    private volatile bool _isDueSoon;
 
-    public bool IsListed
+    // Whether the timer has it. Guarded by the timer's lock.
+    public bool IsListed { get; set; }
+
+    public bool IsDueSoon
     {
-        get => _isListed;
-        set => _isListed = value;
+        get => _isDueSoon;
+        set => _isDueSoon = value;
     }
 
     // When it is due, in the timer's milliseconds. Guarded by the timer's lock.
@@ -30,6 +34,9 @@ internal abstract class Decaying(DecayTimer? timer)
     public bool IsGone { get; set; }
 
     public bool IsTouched => Volatile.Read(ref _isTouched) != 0;
+
+    // How many bytes it has committed, give or take what other threads are about.
+    public abstract long CommittedBytes { get; }
 
     // How long after a touch the timer looks.
     public abstract long IntervalMs { get; }
@@ -50,13 +57,21 @@ internal abstract class Decaying(DecayTimer? timer)
     // Whether it was touched since the last time.
     protected bool TakeTouch() => Interlocked.Exchange(ref _isTouched, 0) != 0;
 
+    // Lets the timer know of it. Until the timer has started, that is all it knows of heaps that are small.
+    public void Join() => timer?.Join(this);
+
     // Takes it out of the timer for good.
     protected void Leave() => timer?.Remove(this);
 
     private void MarkTouched()
     {
+        if (timer is { IsStarted: false } && CommittedBytes <= timer.StartBytes)
+        {
+            return;
+        }
+
         Interlocked.Exchange(ref _isTouched, 1);
-        if (!_isListed)
+        if (!_isDueSoon)
         {
             timer?.Wake(this, IntervalMs);
         }

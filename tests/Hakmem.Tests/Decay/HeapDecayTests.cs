@@ -66,6 +66,20 @@ public sealed unsafe class HeapDecayTests : IDisposable
     }
 
     [Fact]
+    public void WhatIsFreedWhileTheNextLookIsFarOffIsDiscardedInTimeAllTheSame()
+    {
+        Workers.Run(1, _ => UseAndFree(BlockSizes.Mid, 8 * BlockSizes.MiB));
+        _time.Advance(2 * Delay);
+        Assert.Equal(0, _heap.GetStatistics().DirtyBytes);
+
+        // Only the end of the time to live is waited for now.
+        Assert.NotEqual(0, _heap.GetStatistics().CommittedBytes);
+        Workers.Run(1, _ => UseAndFree(BlockSizes.Mid, BlockSizes.MiB));
+        _time.Advance(2 * Delay);
+        Assert.Equal(0, _heap.GetStatistics().DirtyBytes);
+    }
+
+    [Fact]
     public void NothingRunsOnceEverythingHasComeBack()
     {
         UseAndFree(64, BlockSizes.MiB);

@@ -1,0 +1,88 @@
+using System;
+using Hakmem.Decay;
+using Hakmem.Tests.Arenas;
+using Hakmem.Tests.Support;
+using Xunit;
+
+namespace Hakmem.Tests.Decay;
+
+// When a process's timer starts: not for a little memory, and then for everybody's.
+public sealed unsafe class DecayStartTests : IDisposable
+{
+    private const long MiB = 1 << 20;
+    private const long StartBytes = 8 << 20;
+
+    private static readonly TimeSpan s_delay = TimeSpan.FromSeconds(1);
+
+    private readonly ManualTime _time = new();
+    private readonly TestArena _test = new();
+    private readonly DecayTimer _timer;
+
+    public DecayStartTests() => _timer = new DecayTimer(_time, () => false, heedsCollections: false, StartBytes);
+
+    public void Dispose() => _test.Dispose();
+
+    [Fact]
+    public void ALittleMemoryStartsNoTimer()
+    {
+        using HakmemAllocator heap = NewHeap();
+        UseAndFree(heap, MiB);
+        Assert.False(_timer.IsStarted);
+        Assert.False(_timer.IsArmed);
+        Assert.NotEqual(0, heap.GetStatistics().DirtyBytes);
+    }
+
+    [Fact]
+    public void AHeapThatGrowsStartsItForAllThatWereThereBefore()
+    {
+        using HakmemAllocator small = NewHeap();
+        UseAndFree(small, MiB);
+        using HakmemAllocator large = NewHeap();
+        UseAndFree(large, StartBytes + MiB);
+        Assert.True(_timer.IsStarted);
+        _time.Advance(2 * (long)s_delay.TotalMilliseconds);
+        Assert.Equal(0, large.GetStatistics().DirtyBytes);
+        Assert.Equal(0, small.GetStatistics().DirtyBytes);
+
+        // And from then on for small ones, too.
+        UseAndFree(small, MiB);
+        Assert.True(_timer.IsArmed);
+        using HakmemAllocator late = NewHeap();
+        UseAndFree(late, MiB);
+        _time.Advance(2 * (long)s_delay.TotalMilliseconds);
+        Assert.Equal(0, small.GetStatistics().DirtyBytes);
+        Assert.Equal(0, late.GetStatistics().DirtyBytes);
+    }
+
+    [Fact]
+    public void AHeapThatIsGoneIsNotLookedAt()
+    {
+        HakmemAllocator gone = NewHeap();
+        UseAndFree(gone, MiB);
+        gone.Dispose();
+        using HakmemAllocator large = NewHeap();
+        UseAndFree(large, StartBytes + MiB);
+        _time.Advance(2 * (long)s_delay.TotalMilliseconds);
+        Assert.Equal(0, large.GetStatistics().DirtyBytes);
+    }
+
+    private HakmemAllocator NewHeap() => new(
+        new HakmemOptions { PurgeDelay = s_delay, SuperSlabCacheTtl = TimeSpan.FromDays(1) }, _test.Arena, _timer);
+
+    // On a thread that ends, so that nothing of it stays in a cache.
+    private static void UseAndFree(HakmemAllocator heap, long bytes) => Workers.Run(1, _ =>
+    {
+        const nuint Piece = 64 * 1024;
+        void*[] blocks = new void*[bytes / (long)Piece];
+        for (int i = 0; i < blocks.Length; i++)
+        {
+            blocks[i] = heap.Alloc(Piece);
+            *(byte*)blocks[i] = 1;
+        }
+
+        foreach (void* block in blocks)
+        {
+            heap.Free(block);
+        }
+    });
+}
