@@ -39,6 +39,9 @@ internal sealed unsafe class FaultyMemory : OsMemory, IDisposable
         }
     }
 
+    // What the system is to say, without a record: the machine's own limit is no part of any test here.
+    public long MemoryLimit { get; set; } = long.MaxValue;
+
     // How many calls have been refused so far.
     public long Refusals
     {
@@ -228,6 +231,8 @@ internal sealed unsafe class FaultyMemory : OsMemory, IDisposable
 
     // An arena over this does not live as long as the process.
     public override bool TryReportFaults(FaultMap map) => false;
+
+    public override long ReadMemoryLimit() => MemoryLimit;
 
     public void Dispose()
     {
