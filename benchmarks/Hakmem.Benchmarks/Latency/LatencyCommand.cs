@@ -16,9 +16,13 @@ internal static class LatencyCommand
     private const long Calls = 4_000_000;
     private const long QuickCalls = 200_000;
 
+    // Of a tenth of a second: ten are what the runtime needs for its final code, and so part of every process's time.
+    private const int WarmUpBursts = 10;
+    private const int QuickWarmUpBursts = 1;
+
     private static readonly Option<string[]> s_peers = new("--peers")
     {
-        Description = "The peers to compare with; all by default.",
+        Description = "The peers to compare with, all by default; a variant of ours only where it is named.",
         AllowMultipleArgumentsPerToken = true,
     };
 
@@ -51,7 +55,7 @@ internal static class LatencyCommand
         string[] peers = [.. (parsed.GetValue(s_peers) ?? []).SelectMany(name => name.Split(','))];
         List<string> notes = [];
         List<Subject> subjects = [];
-        foreach (Subject subject in SubjectCatalog.All.Where(s => s.Role != SubjectRole.Peer || peers.Length == 0 || peers.Contains(s.Name)))
+        foreach (Subject subject in SubjectCatalog.All.Where(subject => IsWanted(subject, peers)))
         {
             if (subject.HowToGet is { } howToGet)
             {
@@ -66,7 +70,7 @@ internal static class LatencyCommand
         IAnsiConsole console = TerminalConsole.Create();
         BenchmarkEnvironment environment = BenchmarkEnvironment.Current();
         int rounds = quick ? 1 : parsed.GetValue(s_rounds);
-        LatencyRunner runner = new(subjects, rounds, quick ? QuickCalls : Calls, notes);
+        LatencyRunner runner = new(subjects, rounds, quick ? QuickCalls : Calls, quick ? QuickWarmUpBursts : WarmUpBursts, notes);
         LatencyResults results = RunWithProgress(console, runner, environment, rounds * subjects.Count * LatencyCatalog.All.Count);
         LatencyTable.Write(console, results);
         if (parsed.GetValue(s_json) is { } json)
@@ -83,6 +87,13 @@ internal static class LatencyCommand
 
         return results.Rows.Count > 0 ? 0 : 1;
     }
+
+    private static bool IsWanted(Subject subject, string[] peers) => subject.Role switch
+    {
+        SubjectRole.Peer => peers.Length == 0 || peers.Contains(subject.Name),
+        SubjectRole.Variant => peers.Contains(subject.Name),
+        _ => true,
+    };
 
     // Nothing animates while a process measures, as in the workloads' run.
     private static LatencyResults RunWithProgress(IAnsiConsole console, LatencyRunner runner, BenchmarkEnvironment environment, int processes) =>

@@ -8,7 +8,7 @@ using Hakmem.Benchmarks.Subjects;
 namespace Hakmem.Benchmarks.Latency;
 
 /// <summary>Measures every pattern with every subject, one process at a time; subjects take turns, as in <see cref="WorkloadRunner"/>.</summary>
-internal sealed class LatencyRunner(IReadOnlyList<Subject> subjects, int rounds, long calls, List<string> notes)
+internal sealed class LatencyRunner(IReadOnlyList<Subject> subjects, int rounds, long calls, int warmUpBursts, List<string> notes)
 {
     private readonly List<LatencyRow> _rows = [];
 
@@ -39,7 +39,7 @@ internal sealed class LatencyRunner(IReadOnlyList<Subject> subjects, int rounds,
     {
         try
         {
-            string output = MeasuringProcess.RunChild(LatencyOneCommand.Arguments(pattern, subject, calls), subject);
+            string output = MeasuringProcess.RunChild(LatencyOneCommand.Arguments(pattern, subject, calls, warmUpBursts), subject);
             rows.AddRange(JsonSerializer.Deserialize(output, LatencyJsonContext.Default.ListLatencyRow) ?? []);
         }
         catch (Exception failure) when (failure is MeasuringFailedException or JsonException)

@@ -88,6 +88,8 @@ internal sealed unsafe class CountingMemory : OsMemory
     // Once in a process, and nothing that its memory costs: not counted.
     public override bool TryReportFaults(FaultMap map) => _inner.TryReportFaults(map);
 
+    public override long ReadMemoryLimit() => _inner.ReadMemoryLimit();
+
     public override bool TryCommit(byte* address, nuint bytes)
     {
         long start = Stopwatch.GetTimestamp();

@@ -42,6 +42,8 @@ internal sealed unsafe class RefusingMemory : OsMemory
     // For one arena of a process, which this is not.
     public override bool TryReportFaults(FaultMap map) => false;
 
+    public override long ReadMemoryLimit() => _real.ReadMemoryLimit();
+
     public override bool TryMove(byte* source, byte* target, nuint bytes) => !IsRefused() && _real.TryMove(source, target, bytes);
 
     private bool IsRefused()

@@ -89,7 +89,7 @@ internal sealed unsafe partial class Heap
     public void* TryAllocate(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
     {
         void* block = TryAllocateOnce(cache, byteCount, alignment, isZeroed);
-        if (block == null && byteCount <= (nuint)(_limits.MaxBytes > 0 ? _limits.MaxBytes : _arena.ReservedBytes))
+        if (block == null && byteCount <= (nuint)(_limits.MaxBytes > 0 ? _limits.MaxBytes : _arena.LimitBytes))
         {
             _decay.Report(GiveBack(cache));
             block = TryAllocateOnce(cache, byteCount, alignment, isZeroed);
@@ -198,8 +198,17 @@ internal sealed unsafe partial class Heap
     public OutOfMemoryException OutOfMemory(nuint byteCount)
     {
         long committed = _superSlabs.CommittedBytes;
-        return new OutOfMemoryException(_limits.MaxBytes > 0 && committed + (long)Math.Min(byteCount, long.MaxValue / 2) > _limits.MaxBytes
-            ? $"Hakmem could not allocate {byteCount} bytes: {committed} of the heap's limit of {_limits.MaxBytes} bytes are committed."
+        long wanted = (long)Math.Min(byteCount, long.MaxValue / 2);
+        if (_limits.MaxBytes > 0 && committed + wanted > _limits.MaxBytes)
+        {
+            return new OutOfMemoryException(
+                $"Hakmem could not allocate {byteCount} bytes: {committed} of the heap's limit of {_limits.MaxBytes} bytes are committed.");
+        }
+
+        long limit = _arena.LimitBytes;
+        long taken = _arena.TakenBytes;
+        return new OutOfMemoryException(limit < _arena.ReservedBytes && taken + wanted > limit
+            ? $"Hakmem could not allocate {byteCount} bytes: {taken} of the {limit} bytes that the container's memory limit leaves to all heaps are committed."
             : $"Hakmem could not allocate {byteCount} bytes: the system refused more memory, or the {_arena.ReservedBytes} bytes of the arena have no free range of that size. {committed} bytes are committed.");
     }
 

@@ -25,6 +25,10 @@ internal sealed unsafe class Arena
     public const long PageMapBytes = (Geometry.MaxArenaBytes >> Geometry.UnitShift) * sizeof(ulong);
     public const int MaxUnits = (int)(Geometry.MaxArenaBytes >> Geometry.UnitShift);
     private const int EntryShift = 3;
+
+    // What a container's limit leaves to all heaps together. The garbage collector allows its own heap as much by default.
+    public const int DefaultLimitPercent = 75;
+
     public const int BitmapWordsPerUnit = Geometry.MaxBlocksPerSpan / 64;
 
     // Tables become writable for this many SuperSlabs at a time (128 MiB of arena, about 1.2 MiB of tables, untouched until used).
@@ -32,11 +36,16 @@ internal sealed unsafe class Arena
 
     private const nuint BatchBytes = (nuint)TableBatchSlabs << Geometry.SlabShift;
 
+    // So many SuperSlabs are handed out before the system is asked for its limit: a small program's first call does not wait for it, and no
+    // container with less can run the runtime.
+    private const int UnaskedSlabs = 16;
+
     // The smallest arena worth having.
     private const long MinArenaBytes = 64L << 20;
 
     private readonly Lock _lock = new();
     private readonly SlabSet _taken = new();
+    private readonly int _limitPercent;
     private readonly byte* _slabHeaders;
     private readonly byte* _spanHeaders;
     private readonly byte* _bitmaps;
@@ -45,10 +54,17 @@ internal sealed unsafe class Arena
     // is read for an address that no live block vouches for. Only grows.
     private volatile int _tableSlabs;
 
-    // Throws OutOfMemoryException if not even the smallest arena can be reserved.
-    public Arena(OsMemory os, long maxBytes = Geometry.MaxArenaBytes)
+    // How many SuperSlabs may be taken at a time, and whether that is the system's answer. Written under the lock, once; the first is read
+    // without it by allocations that fail.
+    private volatile int _limitSlabs = UnaskedSlabs;
+    private bool _isLimitKnown;
+
+    // Limited to a part of the memory that the system lets the process have, or not at all: 0. Throws OutOfMemoryException if not even
+    // the smallest arena can be reserved.
+    public Arena(OsMemory os, long maxBytes = Geometry.MaxArenaBytes, int limitPercent = DefaultLimitPercent)
     {
         Os = os;
+        _limitPercent = limitPercent;
         Metadata = new MetadataAllocator(os);
         long bytes = maxBytes;
         byte* start = TryReserve(os, bytes);
@@ -94,6 +110,21 @@ internal sealed unsafe class Arena
     public int SlabCount { get; }
 
     public long ReservedBytes => (long)SlabCount << Geometry.SlabShift;
+
+    // What can be taken at most, as far as that is known yet.
+    public long LimitBytes => _limitSlabs == UnaskedSlabs ? ReservedBytes : Math.Min(ReservedBytes, (long)_limitSlabs << Geometry.SlabShift);
+
+    // Of all heaps: committed, or about to be.
+    public long TakenBytes
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return (long)_taken.Count << Geometry.SlabShift;
+            }
+        }
+    }
 
     // The page map: MaxUnits entries, indexed by the unit's number in the whole address space modulo MaxUnits. So any pointer at all has an
     // entry, without a check, and the entry, which names its span's address in full, tells whether it is the pointer's own.
@@ -162,7 +193,8 @@ internal sealed unsafe class Arena
         lock (_lock)
         {
             int first = FindRunAround(own, count, alignmentSlabs, phase);
-            if (first < 0 || (first + count > _tableSlabs && !TryExtendTables(first + count)))
+            if (first < 0 || !IsWithinLimit(count - own.CountIn(first, count)) ||
+                (first + count > _tableSlabs && !TryExtendTables(first + count)))
             {
                 return -1;
             }
@@ -231,9 +263,24 @@ internal sealed unsafe class Arena
         return -1;
     }
 
+    private bool IsWithinLimit(int more)
+    {
+        int wanted = _taken.Count + more;
+        if (wanted > _limitSlabs && !_isLimitKnown)
+        {
+            _isLimitKnown = true;
+            long bytes = _limitPercent == 0 ? long.MaxValue : Os.ReadMemoryLimit();
+            _limitSlabs = bytes == long.MaxValue
+                ? int.MaxValue
+                : (int)Math.Clamp((bytes / 100 * _limitPercent) >> Geometry.SlabShift, UnaskedSlabs + 1, int.MaxValue);
+        }
+
+        return wanted <= _limitSlabs;
+    }
+
     private bool TryTakeLocked(int first, int count)
     {
-        if (first + count > _tableSlabs && !TryExtendTables(first + count))
+        if (!IsWithinLimit(count) || (first + count > _tableSlabs && !TryExtendTables(first + count)))
         {
             return false;
         }

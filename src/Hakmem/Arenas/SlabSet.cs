@@ -43,6 +43,18 @@ internal sealed class SlabSet
         Count -= count;
     }
 
+    // How many of these indexes are in the set.
+    public int CountIn(int first, int count)
+    {
+        int members = 0;
+        for (int index = first; index < first + count; index++)
+        {
+            members += Contains(index) ? 1 : 0;
+        }
+
+        return members;
+    }
+
     public void Clear()
     {
         Array.Clear(_words);

@@ -58,6 +58,10 @@ internal abstract unsafe class OsMemory
     // whatever else happens to them. For one arena of a process; false where that is not to be had.
     public abstract bool TryReportFaults(FaultMap map);
 
+    // How many bytes of physical memory the process may have before the system kills it, as a container's limit says; long.MaxValue where
+    // nothing says so.
+    public abstract long ReadMemoryLimit();
+
     // What the process's arena gets its memory from. Throws as CreateForCurrentSystem does.
     public static OsMemory CreateForThisProcess()
     {

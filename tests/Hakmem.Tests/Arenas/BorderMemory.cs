@@ -59,5 +59,7 @@ internal sealed unsafe class BorderMemory(long bytesBelow) : OsMemory, IDisposab
 
     public override bool TryReportFaults(FaultMap map) => false;
 
+    public override long ReadMemoryLimit() => long.MaxValue;
+
     public void Dispose() => _real.TryRelease(_address, _bytes);
 }

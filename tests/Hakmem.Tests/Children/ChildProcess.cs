@@ -16,11 +16,20 @@ internal static class ChildProcess
         string scenario,
         string[]? args = null,
         IReadOnlyDictionary<string, string>? environment = null,
-        long addressSpaceBytes = 0)
+        long addressSpaceBytes = 0,
+        MemoryGroup? group = null)
     {
         string program = Path.Combine(AppContext.BaseDirectory, "Hakmem.Tests");
         ProcessStartInfo start = new() { RedirectStandardOutput = true, RedirectStandardError = true };
-        if (addressSpaceBytes == 0)
+        if (group is not null)
+        {
+            // A shell enters the group, which takes its memory into account from then on, and then becomes the child.
+            start.FileName = "/bin/sh";
+            start.ArgumentList.Add("-c");
+            start.ArgumentList.Add($"echo $$ > '{group.ProcessList}' && exec \"$0\" \"$@\"");
+            start.ArgumentList.Add(program);
+        }
+        else if (addressSpaceBytes == 0)
         {
             start.FileName = program;
         }

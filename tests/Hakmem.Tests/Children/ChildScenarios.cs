@@ -10,6 +10,7 @@ internal static class ChildScenarios
     public const string SmallAddressSpace = "small-address-space";
     public const string Decay = "decay";
     public const string RaceToTheLimit = "race-to-the-limit";
+    public const string MemoryGroup = "memory-group";
     public const string Settings = "settings";
     public const string Misuse = "misuse";
     public const string TooManyHeaps = "too-many-heaps";
@@ -27,6 +28,9 @@ internal static class ChildScenarios
                 return 0;
             case RaceToTheLimit:
                 RaceToTheLimitScenario.Run();
+                return 0;
+            case MemoryGroup:
+                MemoryGroupScenario.Run();
                 return 0;
             case SmallAddressSpace:
                 SmallAddressSpaceScenario.Run();

@@ -5,16 +5,16 @@ using Xunit;
 
 namespace Hakmem.Tests.Conformance;
 
-// What every allocator in every mode promises. A mode is one subclass of a few lines that says how the heap is made. The heap may
+// What every allocator in every mode promises. A mode is one subclass of a few lines that says how the heap, which is disposed, is made. The heap may
 // be in use by other tests at the same time (the shared one is), so nothing here asks for statistics.
 public abstract unsafe partial class AllocatorConformance : IDisposable
 {
     // Zero, a few sizes off any class, every boundary of every class, and large ones.
     private static readonly IReadOnlyList<nuint> s_allSizes = [0, 1, 7, 8, 9, .. BlockSizes.ClassBoundaries, .. BlockSizes.LargeSizes];
 
-    private readonly HakmemAllocator _heap;
+    private readonly IHakmemAllocator _heap;
 
-    protected AllocatorConformance(HakmemAllocator heap)
+    protected AllocatorConformance(IHakmemAllocator heap)
     {
         _heap = heap;
     }
@@ -26,7 +26,7 @@ public abstract unsafe partial class AllocatorConformance : IDisposable
     {
         if (_heap != HakmemAllocator.Shared)
         {
-            _heap.Dispose();
+            ((IDisposable)_heap).Dispose();
         }
 
         GC.SuppressFinalize(this);

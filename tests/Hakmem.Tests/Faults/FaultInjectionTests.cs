@@ -10,6 +10,11 @@ namespace Hakmem.Tests.Faults;
 // thread's way to a heap goes through its cache of the shared heap, whose memory is real.)
 public sealed class FaultInjectionTests
 {
+    private const int FullDraws = 4;
+
+    public static MatrixTheoryData<HardeningLevel, int> EveryNth { get; } =
+        new([HardeningLevel.Standard, HardeningLevel.Full], [2, 3, 4, 5, 6, 7, 11, 13, 17, 29]);
+
     [Fact]
     public void WithoutFaultsTheScriptIsRefusedNothing()
     {
@@ -49,6 +54,35 @@ public sealed class FaultInjectionTests
         }
     }
 
+    // The guard pages' calls included. There are thousands, and a run takes a second: some are drawn.
+    [Fact]
+    public void AnyOneCallMayBeRefusedWithFullHardening() => Seeded.Run(seed =>
+    {
+        Random random = new(seed);
+        HakmemOptions options = Hardened();
+        int total = CallsOf(options);
+        for (int draw = 0; draw < FullDraws; draw++)
+        {
+            Run(random.Next(total) + 1, options);
+        }
+    });
+
+    [Theory]
+    [InlineData(OsCall.Reserve)]
+    [InlineData(OsCall.Commit)]
+    [InlineData(OsCall.Protect)]
+    [InlineData(OsCall.Unprotect)]
+    [InlineData(OsCall.Discard)]
+    [InlineData(OsCall.Decommit)]
+    public void OneKindOfCallMayAlwaysBeRefusedWithFullHardening(OsCall kind)
+    {
+        using FaultyHeap heap = new(Hardened());
+        heap.Os.RefuseAll(kind);
+        FaultScript.Run(heap);
+        Assert.NotEqual(0, heap.Os.Refusals);
+        heap.AssertRecovered();
+    }
+
     [Theory]
     [InlineData(OsCall.Reserve)]
     [InlineData(OsCall.Commit)]
@@ -62,30 +96,32 @@ public sealed class FaultInjectionTests
     }
 
     [Theory]
-    [InlineData(2)]
-    [InlineData(3)]
-    [InlineData(4)]
-    [InlineData(5)]
-    [InlineData(6)]
-    [InlineData(7)]
-    public void EveryFewCallsMayBeRefusedAtRandomWork(int every) => Seeded.Run(seed =>
+    [MemberData(nameof(EveryNth))]
+    public void EveryFewCallsMayBeRefusedAtRandomWork(HardeningLevel level, int every) => Seeded.Run(seed =>
     {
-        using FaultyHeap heap = new();
+        using FaultyHeap heap = new(Options(level));
         heap.Os.RefuseEvery(every);
         RandomWork(heap, new Random(seed));
+        Assert.NotEqual(0, heap.Os.Refusals);
         heap.Check();
         heap.AssertRecovered();
     });
 
-    [Fact]
-    public void SeveralThreadsMayBeRefusedEveryThirdCall() => Seeded.Run(seed =>
+    [Theory]
+    [InlineData(HardeningLevel.Standard)]
+    [InlineData(HardeningLevel.Full)]
+    public void SeveralThreadsMayBeRefusedEveryThirdCall(HardeningLevel level) => Seeded.Run(seed =>
     {
-        using FaultyHeap heap = new();
+        using FaultyHeap heap = new(Options(level));
         heap.Os.RefuseEvery(3);
         Workers.Run(3, index => ThreadWork(heap.Heap, new Random(seed + index)));
         heap.Check();
         heap.AssertRecovered();
     });
+
+    private static HakmemOptions Hardened() => new() { Hardening = HardeningLevel.Full, SuperSlabCacheCount = 4, QuarantineBytes = 1 << 20 };
+
+    private static HakmemOptions? Options(HardeningLevel level) => level == HardeningLevel.Full ? Hardened() : null;
 
     private static int CallsOf(HakmemOptions? options)
     {

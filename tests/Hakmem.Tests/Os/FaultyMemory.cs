@@ -23,6 +23,7 @@ internal sealed unsafe class FaultyMemory : OsMemory, IDisposable
     private readonly RangeSet _reserved = new();
     private readonly RangeSet _committed = new();
     private Func<OsCall, bool>? _refuses;
+    private long _refusals;
 
     public override nuint PageSize => _real.PageSize;
 
@@ -34,6 +35,21 @@ internal sealed unsafe class FaultyMemory : OsMemory, IDisposable
             lock (_lock)
             {
                 return [.. _calls];
+            }
+        }
+    }
+
+    // What the system is to say, without a record: the machine's own limit is no part of any test here.
+    public long MemoryLimit { get; set; } = long.MaxValue;
+
+    // How many calls have been refused so far.
+    public long Refusals
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _refusals;
             }
         }
     }
@@ -72,6 +88,15 @@ internal sealed unsafe class FaultyMemory : OsMemory, IDisposable
     {
         int count = 0;
         Refuse(_ => ++count % number == 0);
+    }
+
+    // Refuses one in so many calls by chance, where so many goes round the given numbers, the next one after every callsEach calls. By chance,
+    // since a count may fall on the beat of whoever calls, tries again and is refused again for ever.
+    public void RefuseAtRandom(int seed, IReadOnlyList<int> oneIn, int callsEach)
+    {
+        Random random = new(seed);
+        int count = 0;
+        Refuse(_ => random.Next(oneIn[count++ / callsEach % oneIn.Count]) == 0);
     }
 
     // How many bytes of a range are committed by this book.
@@ -207,6 +232,8 @@ internal sealed unsafe class FaultyMemory : OsMemory, IDisposable
     // An arena over this does not live as long as the process.
     public override bool TryReportFaults(FaultMap map) => false;
 
+    public override long ReadMemoryLimit() => MemoryLimit;
+
     public void Dispose()
     {
         lock (_lock)
@@ -220,7 +247,12 @@ internal sealed unsafe class FaultyMemory : OsMemory, IDisposable
         }
     }
 
-    private bool IsRefused(OsCall kind) => _refuses?.Invoke(kind) ?? false;
+    private bool IsRefused(OsCall kind)
+    {
+        bool isRefused = _refuses?.Invoke(kind) ?? false;
+        _refusals += isRefused ? 1 : 0;
+        return isRefused;
+    }
 
     private bool Do(OsCall kind, byte* address, nuint bytes, Func<bool> call, Action? onDone)
     {

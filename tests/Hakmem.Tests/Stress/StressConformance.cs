@@ -10,9 +10,9 @@ namespace Hakmem.Tests.Stress;
 // time. Each test ends with all threads dead and all blocks free, where an isolated heap must have given everything back.
 public abstract unsafe partial class StressConformance : IDisposable
 {
-    private readonly HakmemAllocator _heap;
+    private readonly IHakmemAllocator _heap;
 
-    protected StressConformance(HakmemAllocator heap)
+    protected StressConformance(IHakmemAllocator heap)
     {
         _heap = heap;
     }
@@ -27,7 +27,7 @@ public abstract unsafe partial class StressConformance : IDisposable
     {
         if (_heap != HakmemAllocator.Shared)
         {
-            _heap.Dispose();
+            ((IDisposable)_heap).Dispose();
         }
 
         GC.SuppressFinalize(this);
@@ -230,7 +230,7 @@ public abstract unsafe partial class StressConformance : IDisposable
         }
     }
 
-    private void AssertEmpty()
+    protected virtual void AssertEmpty()
     {
         _heap.Trim();
         if (_heap == HakmemAllocator.Shared)

@@ -11,8 +11,7 @@ internal static class Seeded
 
     public static void Run(Action<int> test)
     {
-        string? given = Environment.GetEnvironmentVariable(SeedVariable);
-        int seed = given is null ? Random.Shared.Next() : int.Parse(given, CultureInfo.InvariantCulture);
+        int seed = Draw();
         try
         {
             test(seed);
@@ -21,5 +20,12 @@ internal static class Seeded
         {
             throw new XunitException($"Failed with {SeedVariable}={seed}: {failure.Message}", failure);
         }
+    }
+
+    // A seed for what outlives one method; who draws it writes it into the test's output.
+    public static int Draw()
+    {
+        string? given = Environment.GetEnvironmentVariable(SeedVariable);
+        return given is null ? Random.Shared.Next() : int.Parse(given, CultureInfo.InvariantCulture);
     }
 }

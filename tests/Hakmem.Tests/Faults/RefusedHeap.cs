@@ -1,0 +1,157 @@
+using System;
+using System.Collections.Generic;
+using Hakmem.Decay;
+using Hakmem.Tests.Arenas;
+using Hakmem.Tests.Support;
+using Xunit;
+
+namespace Hakmem.Tests.Faults;
+
+// A heap some of whose system calls are refused at any moment, by chance, as the suites that know nothing of it may use it: a call that ends in
+// OutOfMemoryException, something having been refused meanwhile, is made again. One that ends so without a refusal is the caller's to hear of.
+//
+// Disposing it ends the refusals and audits what they have left. Thread-safe as the heap is.
+internal sealed unsafe class RefusedHeap : IHakmemAllocator, IDisposable
+{
+    // Half of the calls refused is the worst, and a step takes some ten of them: only what never succeeds gets there.
+    private const int MaxTries = 50_000;
+
+    private const long ArenaBytes = 8L << 30;
+    private const int CallsEach = 50;
+
+    private static readonly IReadOnlyList<int> s_oneIn = [2, 3, 5, 7, 11, 17, 31];
+
+    private readonly TestArena _test = new(ArenaBytes);
+    private readonly HakmemAllocator _heap;
+    private readonly int _seed;
+
+    public RefusedHeap(HardeningLevel level)
+    {
+        // The limits and the decay act within a short test, so that what they ask for is refused too.
+        HakmemOptions options = new()
+        {
+            Hardening = level,
+            SuperSlabCacheCount = 4,
+            PurgeDelay = TimeSpan.FromMilliseconds(40),
+            SuperSlabCacheTtl = TimeSpan.FromMilliseconds(200),
+        };
+        _heap = new HakmemAllocator(options, _test.Arena, new DecayTimer(TimeProvider.System, () => false, heedsCollections: false));
+        _seed = Seeded.Draw();
+        TestContext.Current.TestOutputHelper?.WriteLine($"Calls are refused by {Seeded.SeedVariable}={_seed}.");
+        Refuse();
+    }
+
+    // How many system calls have been refused so far.
+    public long Refusals => _test.Os.Refusals;
+
+    public void* Alloc(nuint byteCount)
+    {
+        void* block = null;
+        Insist(() => block = _heap.Alloc(byteCount));
+        return block;
+    }
+
+    public void* AllocZeroed(nuint byteCount)
+    {
+        void* block = null;
+        Insist(() => block = _heap.AllocZeroed(byteCount));
+        return block;
+    }
+
+    public void* AlignedAlloc(nuint byteCount, nuint alignment)
+    {
+        void* block = null;
+        Insist(() => block = _heap.AlignedAlloc(byteCount, alignment));
+        return block;
+    }
+
+    public void* Realloc(void* ptr, nuint byteCount)
+    {
+        void* block = null;
+        Insist(() => block = _heap.Realloc(ptr, byteCount));
+        return block;
+    }
+
+    public bool TryAlloc(nuint byteCount, out void* ptr)
+    {
+        long refusals;
+        int tries = 0;
+        do
+        {
+            refusals = _test.Os.Refusals;
+            if (_heap.TryAlloc(byteCount, out ptr))
+            {
+                return true;
+            }
+        }
+        while (_test.Os.Refusals != refusals && ++tries < MaxTries);
+
+        return false;
+    }
+
+    public void Free(void* ptr) => _heap.Free(ptr);
+
+    public nuint UsableSize(void* ptr) => _heap.UsableSize(ptr);
+
+    public bool Owns(void* ptr) => _heap.Owns(ptr);
+
+    public void Trim() => _heap.Trim();
+
+    public HakmemStatistics GetStatistics() => _heap.GetStatistics();
+
+    // Refuses nothing while the audit runs, which is to find nothing left of a heap without live blocks, and every record in order.
+    public void AuditEmpty(Action audit)
+    {
+        _test.Os.RefuseNone();
+
+        // Another thread's, which is dead then, after what this one still has.
+        _heap.Trim();
+        Workers.RunOne(_heap.Trim);
+        audit();
+        HakmemStatistics statistics = _heap.GetStatistics();
+        ArenaAudit.Check(_test.Arena, statistics);
+        Assert.Equal(0, statistics.LiveBlocks);
+        Assert.Equal(0, statistics.LiveBytes);
+        Assert.Equal(0, statistics.CachedBytes);
+        Assert.Equal(0, statistics.CommittedBytes);
+        Assert.Equal(0, _test.CommittedBytes);
+        _test.Os.AssertNoViolation();
+        Refuse();
+    }
+
+    public void Dispose()
+    {
+        try
+        {
+            AuditEmpty(() => HeapHealth.AssertWorks(_heap, expectedLiveBlocks: 0));
+
+            // No address was lost on the way.
+            _test.Os.RefuseNone();
+            Assert.Equal(0, _test.Arena.TryTake(_test.Arena.SlabCount, 1));
+        }
+        finally
+        {
+            _heap.Dispose();
+            _test.Dispose();
+        }
+    }
+
+    private void Refuse() => _test.Os.RefuseAtRandom(_seed, s_oneIn, CallsEach);
+
+    private void Insist(Action step)
+    {
+        for (int tries = 1; ; tries++)
+        {
+            long refusals = _test.Os.Refusals;
+            try
+            {
+                step();
+                return;
+            }
+            catch (OutOfMemoryException) when (_test.Os.Refusals != refusals && tries < MaxTries)
+            {
+                // Legal, and to be tried again.
+            }
+        }
+    }
+}
