@@ -5,21 +5,13 @@ using System.Runtime.CompilerServices;
 namespace Hakmem.Compat;
 
 // Static members that the class has got since netstandard2.0.
-internal static unsafe class ArgumentNullExceptionMembers
+internal static class ArgumentNullExceptionMembers
 {
     extension(ArgumentNullException)
     {
         public static void ThrowIfNull([NotNull] object? argument, [CallerArgumentExpression(nameof(argument))] string? paramName = null)
         {
             if (argument is null)
-            {
-                throw new ArgumentNullException(paramName);
-            }
-        }
-
-        public static void ThrowIfNull(void* argument, [CallerArgumentExpression(nameof(argument))] string? paramName = null)
-        {
-            if (argument == null)
             {
                 throw new ArgumentNullException(paramName);
             }

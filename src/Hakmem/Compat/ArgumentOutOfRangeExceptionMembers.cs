@@ -11,23 +11,11 @@ internal static class ArgumentOutOfRangeExceptionMembers
         public static void ThrowIfNegative<T>(T value, [CallerArgumentExpression(nameof(value))] string? paramName = null)
             where T : struct, IComparable<T> => ThrowUnless(value.CompareTo(default) >= 0, value, "must not be negative", paramName);
 
-        public static void ThrowIfNegativeOrZero<T>(T value, [CallerArgumentExpression(nameof(value))] string? paramName = null)
-            where T : struct, IComparable<T> => ThrowUnless(value.CompareTo(default) > 0, value, "must be above zero", paramName);
-
-        public static void ThrowIfZero<T>(T value, [CallerArgumentExpression(nameof(value))] string? paramName = null)
-            where T : struct, IComparable<T> => ThrowUnless(value.CompareTo(default) != 0, value, "must not be zero", paramName);
-
         public static void ThrowIfLessThan<T>(T value, T other, [CallerArgumentExpression(nameof(value))] string? paramName = null)
             where T : IComparable<T> => ThrowUnless(value.CompareTo(other) >= 0, value, other, "must be at least", paramName);
 
-        public static void ThrowIfLessThanOrEqual<T>(T value, T other, [CallerArgumentExpression(nameof(value))] string? paramName = null)
-            where T : IComparable<T> => ThrowUnless(value.CompareTo(other) > 0, value, other, "must be above", paramName);
-
         public static void ThrowIfGreaterThan<T>(T value, T other, [CallerArgumentExpression(nameof(value))] string? paramName = null)
             where T : IComparable<T> => ThrowUnless(value.CompareTo(other) <= 0, value, other, "must be at most", paramName);
-
-        public static void ThrowIfGreaterThanOrEqual<T>(T value, T other, [CallerArgumentExpression(nameof(value))] string? paramName = null)
-            where T : IComparable<T> => ThrowUnless(value.CompareTo(other) < 0, value, other, "must be below", paramName);
     }
 
     private static void ThrowUnless<T>(bool holds, T value, T other, string demand, string? paramName)

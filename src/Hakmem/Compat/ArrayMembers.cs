@@ -11,7 +11,5 @@ internal static class ArrayMembers
         public static int MaxLength => 0x7FFFFFC7;
 
         public static void Clear(Array array) => Array.Clear(array, 0, array.Length);
-
-        public static void Fill<T>(T[] array, T value) => array.AsSpan().Fill(value);
     }
 }

@@ -15,10 +15,6 @@ internal static class BitOperations
 
     public static bool IsPow2(nuint value) => (value & (value - 1)) == 0 && value != 0;
 
-    public static bool IsPow2(ulong value) => (value & (value - 1)) == 0 && value != 0;
-
-    public static bool IsPow2(long value) => (value & (value - 1)) == 0 && value > 0;
-
     public static bool IsPow2(int value) => (value & (value - 1)) == 0 && value > 0;
 
     // Zero for zero, as the framework's.
@@ -39,18 +35,12 @@ internal static class BitOperations
 
     public static int LeadingZeroCount(uint value) => value == 0 ? 32 : 31 - Log2(value);
 
-    public static int LeadingZeroCount(ulong value) => value == 0 ? 64 : 63 - Log2(value);
-
     // The width of the type for zero, as the framework's.
     public static int TrailingZeroCount(uint value) => value == 0 ? 32 : TrailingZeroCount((ulong)value);
 
     public static int TrailingZeroCount(int value) => TrailingZeroCount((uint)value);
 
     public static int TrailingZeroCount(ulong value) => value == 0 ? 64 : s_trailing[(value & (0 - value)) * TrailingFactor >> 58];
-
-    public static int TrailingZeroCount(long value) => TrailingZeroCount((ulong)value);
-
-    public static int TrailingZeroCount(nuint value) => TrailingZeroCount((ulong)value);
 
     public static int PopCount(uint value) => PopCount((ulong)value);
 
@@ -63,12 +53,8 @@ internal static class BitOperations
     }
 
     // Zero where the result does not fit, as the framework's.
-    public static uint RoundUpToPowerOf2(uint value) => (uint)RoundUpToPowerOf2((ulong)value);
-
     public static ulong RoundUpToPowerOf2(ulong value) =>
         value <= 1 ? value : value > 1UL << 63 ? 0 : 1UL << (Log2(value - 1) + 1);
-
-    public static ulong RotateLeft(ulong value, int offset) => (value << offset) | (value >> (64 - offset));
 
     public static uint RotateLeft(uint value, int offset) => (value << offset) | (value >> (32 - offset));
 

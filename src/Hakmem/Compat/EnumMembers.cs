@@ -10,9 +10,6 @@ internal static class EnumMembers
         public static string[] GetNames<T>()
             where T : struct, Enum => Enum.GetNames(typeof(T));
 
-        public static T[] GetValues<T>()
-            where T : struct, Enum => (T[])Enum.GetValues(typeof(T));
-
         public static bool IsDefined<T>(T value)
             where T : struct, Enum => Enum.IsDefined(typeof(T), value);
     }

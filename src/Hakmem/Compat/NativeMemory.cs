@@ -1,4 +1,3 @@
-using System;
 using System.Runtime.CompilerServices;
 
 namespace Hakmem.Compat;
@@ -24,8 +23,4 @@ internal static unsafe class NativeMemory
             byteCount -= piece;
         }
     }
-
-    // SAFETY: the caller vouches for byteCount readable bytes at source and as many writable ones at destination. They may overlap.
-    public static void Copy(void* source, void* destination, nuint byteCount) =>
-        Buffer.MemoryCopy(source, destination, byteCount, byteCount);
 }

@@ -9,7 +9,5 @@ internal static class StringBuilderMembers
     extension(StringBuilder builder)
     {
         public StringBuilder Append(IFormatProvider provider, FormattableString text) => builder.Append(text.ToString(provider));
-
-        public StringBuilder AppendLine(IFormatProvider provider, FormattableString text) => builder.AppendLine(text.ToString(provider));
     }
 }

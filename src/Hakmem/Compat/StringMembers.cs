@@ -12,14 +12,6 @@ internal static class StringMembers
 
     extension(string text)
     {
-        public bool Contains(char value) => text.IndexOf(value) >= 0;
-
         public bool Contains(char value, StringComparison comparison) => text.IndexOf(value.ToString(), comparison) >= 0;
-
-        public bool Contains(string value, StringComparison comparison) => text.IndexOf(value, comparison) >= 0;
-
-        public bool StartsWith(char value) => text.Length > 0 && text[0] == value;
-
-        public bool EndsWith(char value) => text.Length > 0 && text[^1] == value;
     }
 }

@@ -15,6 +15,8 @@ public sealed partial class LayerTests
     private static readonly string[] s_layers =
         ["Compat", "Os", "SizeClasses", "Arenas", "Spans", "Depots", "ThreadCaches", "Hardening", "Decay", "Diagnostics", "Allocators", "Buffers", "Metrics"];
 
+    private static readonly string s_forTheCompiler = Path.Combine(SourceTree.Library, "Compat", "Compiler");
+
     // Plain values of the public surface that lower layers may know: settings, and what callers are told.
     private static readonly string[] s_publicValues =
     [
@@ -87,7 +89,28 @@ public sealed partial class LayerTests
             bool isPublic = PublicType().IsMatch(text);
             string expected = isPublic ? "Hakmem" : "Hakmem." + folder;
             Assert.True(
-                !space.Success || space.Groups[1].Value == expected, $"{Path.GetFileName(file)} is in {space.Groups[1].Value}, not in {expected}.");
+                !space.Success || Path.GetDirectoryName(file) == s_forTheCompiler || space.Groups[1].Value == expected,
+                $"{Path.GetFileName(file)} is in {space.Groups[1].Value}, not in {expected}.");
+        }
+    }
+
+    // What is in Compat/Compiler has the names under which the compiler looks for it, and is out of sight of other assemblies, where the
+    // framework may have types of these names.
+    [Fact]
+    public void WhatOnlyTheCompilerAsksForIsInItsNamespacesAndEmbedded()
+    {
+        string[] files = [.. SourceTree.FilesBelow(s_forTheCompiler)];
+        Assert.NotEmpty(files);
+        foreach (string file in files)
+        {
+            string text = File.ReadAllText(file);
+            string space = NamespaceLine().Match(text).Groups[1].Value;
+            Assert.True(
+                space is "System" or "Microsoft.CodeAnalysis" || space.StartsWith("System.", StringComparison.Ordinal),
+                $"{Path.GetFileName(file)} is in {space}.");
+            Assert.True(
+                text.Contains("\n[Embedded]\n", StringComparison.Ordinal) && !PublicType().IsMatch(text),
+                $"{Path.GetFileName(file)} can be seen.");
         }
     }
 
