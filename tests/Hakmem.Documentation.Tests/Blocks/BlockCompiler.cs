@@ -16,6 +16,10 @@ internal static class BlockCompiler
     private static readonly ImmutableArray<MetadataReference> s_references = [.. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!)
         .Split(Path.PathSeparator).Select(path => MetadataReference.CreateFromFile(path))];
 
+    // What the SDK turns off in every project: that an assembly was built against an older framework.
+    private static readonly ImmutableDictionary<string, ReportDiagnostic> s_sdkOptions = ImmutableDictionary<string, ReportDiagnostic>.Empty
+        .Add("CS1701", ReportDiagnostic.Suppress).Add("CS1702", ReportDiagnostic.Suppress);
+
     // The assembly and its symbols, both at their start. Throws InvalidDataException with each finding's place in the document.
     public static (MemoryStream Assembly, MemoryStream Symbols) Compile(CodeBlock block)
     {
@@ -24,7 +28,8 @@ internal static class BlockCompiler
             [Parse(BlockSource.Wrap(block), block.Document), Parse(BlockContext.Of(block).ImplicitUsings, "ImplicitUsings.cs")],
             s_references,
             new CSharpCompilationOptions(
-                OutputKind.DynamicallyLinkedLibrary, allowUnsafe: true, nullableContextOptions: NullableContextOptions.Enable));
+                OutputKind.DynamicallyLinkedLibrary, allowUnsafe: true, nullableContextOptions: NullableContextOptions.Enable,
+                specificDiagnosticOptions: s_sdkOptions));
         MemoryStream assembly = new();
         MemoryStream symbols = new();
         EmitResult result = compilation.Emit(assembly, symbols, options: new EmitOptions(debugInformationFormat: DebugInformationFormat.PortablePdb));
