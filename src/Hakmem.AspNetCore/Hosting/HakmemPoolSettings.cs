@@ -9,5 +9,21 @@ public sealed class HakmemPoolSettings
     /// <summary>In bytes; see <see cref="NativeMemoryPoolOptions.DefaultBufferSize"/>.</summary>
     public int DefaultBufferSize { get; set; } = new NativeMemoryPoolOptions().DefaultBufferSize;
 
-    internal NativeMemoryPoolOptions ToPoolOptions() => new() { MaxBufferSize = MaxBufferSize, DefaultBufferSize = DefaultBufferSize };
+    /// <summary>In bytes; see <see cref="NativeMemoryPoolOptions.MaxBytes"/>.</summary>
+    public long MaxBytes { get; set; } = new NativeMemoryPoolOptions().MaxBytes;
+
+    /// <summary>See <see cref="NativeMemoryPoolOptions.RecycleOwners"/>.</summary>
+    public bool RecycleOwners { get; set; } = new NativeMemoryPoolOptions().RecycleOwners;
+
+    /// <summary>See <see cref="NativeMemoryPoolOptions.LeakTracking"/>.</summary>
+    public LeakTracking LeakTracking { get; set; } = new NativeMemoryPoolOptions().LeakTracking;
+
+    internal NativeMemoryPoolOptions ToPoolOptions() => new()
+    {
+        MaxBufferSize = MaxBufferSize,
+        DefaultBufferSize = DefaultBufferSize,
+        MaxBytes = MaxBytes,
+        RecycleOwners = RecycleOwners,
+        LeakTracking = LeakTracking,
+    };
 }

@@ -46,6 +46,16 @@ internal sealed class HakmemServiceOptionsValidator(HakmemHeapChoice choice) : I
             yield return $"{Key("Pool")}:{nameof(settings.DefaultBufferSize)} is {settings.DefaultBufferSize}, and must be from 1 to " +
                 $"{nameof(settings.MaxBufferSize)}, which is {settings.MaxBufferSize}.";
         }
+
+        if (settings.MaxBytes < 0)
+        {
+            yield return $"{Key("Pool")}:{nameof(settings.MaxBytes)} is {settings.MaxBytes}, and must be 0 (no limit) or more.";
+        }
+
+        if (!Enum.IsDefined(settings.LeakTracking))
+        {
+            yield return $"{Key("Pool")}:{nameof(settings.LeakTracking)} is {settings.LeakTracking}, and must be one of {string.Join(", ", Enum.GetNames<LeakTracking>())}.";
+        }
     }
 
     private static string? FindingOf(Action trial)

@@ -53,6 +53,7 @@ public sealed class AddHakmemTests
             ("Heap:SuperSlabCacheBytes", "33554432"), ("Heap:SuperSlabCacheTtl", "00:00:05"), ("Heap:PurgeDelay", "00:00:00.5"),
             ("Heap:Hardening", "Full"), ("Heap:CaptureStacks", "true"), ("Heap:QuarantineBytes", "1048576"),
             ("Heap:GuardedSampleInterval", "1000"), ("Heap:FaultReports", "false"), ("Pool:MaxBufferSize", "1000000"), ("Pool:DefaultBufferSize", "512"),
+            ("Pool:MaxBytes", "2000000"), ("Pool:RecycleOwners", "true"), ("Pool:LeakTracking", "count"),
             ("Kestrel:MaxBytes", "134217728"), ("Kestrel:IdleTimeout", "00:00:02"), ("Kestrel:ThreadCacheBlocks", "16"),
             ("Kestrel:RecycleOwners", "false"), ("Kestrel:CollectWhenIdle", "true"));
         using ServiceProvider services = new ServiceCollection().AddHakmem(configuration).BuildServiceProvider();
@@ -66,7 +67,11 @@ public sealed class AddHakmemTests
         };
         Assert.True(options.Isolated);
         Assert.Equal(expected, options.Heap.ToHeapOptions());
-        Assert.Equal(new NativeMemoryPoolOptions { MaxBufferSize = 1_000_000, DefaultBufferSize = 512 }, options.Pool.ToPoolOptions());
+        NativeMemoryPoolOptions expectedPool = new()
+        {
+            MaxBufferSize = 1_000_000, DefaultBufferSize = 512, MaxBytes = 2_000_000, RecycleOwners = true, LeakTracking = LeakTracking.Count,
+        };
+        Assert.Equal(expectedPool, options.Pool.ToPoolOptions());
         Assert.Equal(128 << 20, options.Kestrel.MaxBytes);
         Assert.Equal(TimeSpan.FromSeconds(2), options.Kestrel.IdleTimeout);
         Assert.Equal(16, options.Kestrel.ThreadCacheBlocks);
@@ -78,16 +83,12 @@ public sealed class AddHakmemTests
         Assert.Equal(1_000_000, pool.MaxBufferSize);
         using IMemoryOwner<byte> owner = pool.Rent();
         Assert.Equal(512, owner.Memory.Length);
-        Assert.Throws<OutOfMemoryException>(() => AllocAndLose(services.GetRequiredService<IHakmemAllocator>(), 300 << 20));
-    }
+        using (pool.Rent(1_000_000))
+        {
+            Assert.Throws<OutOfMemoryException>(() => pool.Rent(1_000_000));
+        }
 
-    [Fact]
-    public void NoOptionIsForgotten()
-    {
-        // What configuration can set of a heap is all that there is to set.
-        Assert.Equal(
-            typeof(HakmemOptions).GetProperties().Select(property => property.Name).Order(),
-            typeof(HakmemHeapSettings).GetProperties().Select(property => property.Name).Order());
+        Assert.Throws<OutOfMemoryException>(() => AllocAndLose(services.GetRequiredService<IHakmemAllocator>(), 300 << 20));
     }
 
     [Fact]
@@ -122,6 +123,9 @@ public sealed class AddHakmemTests
     [InlineData("Isolated", "perhaps", "Hakmem:Isolated", false)]
     [InlineData("Pool:MaxBufferSize", "0", "Hakmem:Pool:MaxBufferSize is 0", false)]
     [InlineData("Pool:DefaultBufferSize", "-3", "Hakmem:Pool:DefaultBufferSize is -3", false)]
+    [InlineData("Pool:MaxBytes", "-1", "Hakmem:Pool:MaxBytes is -1", false)]
+    [InlineData("Pool:LeakTracking", "7", "Hakmem:Pool:LeakTracking is 7, and must be one of Off, Count, Stacks", false)]
+    [InlineData("Pool:LeakTracking", "Always", "Hakmem:Pool:LeakTracking", false)]
     [InlineData("Kestrel:MaxBytes", "5", "Hakmem:Kestrel:MaxBytes is 5", false)]
     [InlineData("Kestrel:IdleTimeout", "10", "Hakmem:Kestrel:IdleTimeout is 10.00:00:00", false)]
     [InlineData("Kestrel:ThreadCacheBlocks", "-1", "Hakmem:Kestrel:ThreadCacheBlocks is -1", false)]

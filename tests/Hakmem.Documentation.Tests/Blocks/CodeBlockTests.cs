@@ -1,0 +1,97 @@
+using System;
+using System.IO;
+using System.Linq;
+using System.Text.Json;
+using System.Threading.Tasks;
+using Xunit;
+
+namespace Hakmem.Documentation.Tests.Blocks;
+
+// All code that the documents show compiles without a warning and runs. There is no way to except a block.
+public sealed class CodeBlockTests
+{
+    // What a fence may say it is. No label is for commands and drawings.
+    private static readonly string[] s_languages = ["csharp", "json", ""];
+
+    public static TheoryData<string> Places(string language) =>
+        [.. Documents.Blocks.Where(block => block.Language == language).Select(block => block.Place)];
+
+    [Theory]
+    [MemberData(nameof(Places), "csharp")]
+    public async Task EveryBlockOfCodeCompilesRunsAndFreesWhatItTook(string place)
+    {
+        long before = HakmemAllocator.Shared.GetStatistics().LiveBlocks;
+        await BlockRun.OfAsync(BlockAt(place));
+        Assert.Equal(before, HakmemAllocator.Shared.GetStatistics().LiveBlocks);
+    }
+
+    [Theory]
+    [MemberData(nameof(Places), "json")]
+    public void EveryBlockOfJsonCanBeParsed(string place)
+    {
+        using JsonDocument parsed = JsonDocument.Parse(BlockAt(place).Text);
+        Assert.Equal(JsonValueKind.Object, parsed.RootElement.ValueKind);
+    }
+
+    [Fact]
+    public void NoFenceIsOfALanguageThatIsNotTried() =>
+        Assert.All(Documents.Blocks, block => Assert.True(s_languages.Contains(block.Language), $"{block.Place}: '{block.Language}'"));
+
+    [Fact]
+    public void NoCodeHidesInAFenceWithoutALabel() =>
+        Assert.All(Documents.Blocks.Where(block => block.Language.Length == 0), block =>
+            Assert.False(block.Text.Split('\n').Any(line => line.TrimEnd().EndsWith(';')), block.Place));
+
+    [Fact]
+    public void EveryPageForUsersHasCode() =>
+        Assert.All(["README.md", "docs/aspnetcore.md", "docs/buffers.md", "docs/migration.md", "src/Hakmem.AspNetCore/README.md"], page =>
+            Assert.Contains(Documents.Blocks, block => block.Document == page && block.Language == "csharp"));
+
+    [Fact]
+    public async Task ARottenBlockIsNamedWithItsLine()
+    {
+        CodeBlock block = Only("Text.\n\n```csharp\nusing Hakmem;\n\nHakmemAllocator.Shared.Trim();\nHakmemAllocator.Shared.TrimTwice();\n```\n");
+        InvalidDataException finding = await Assert.ThrowsAsync<InvalidDataException>(() => BlockRun.OfAsync(block));
+        Assert.StartsWith("page.md(7): CS1061 ", finding.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task AUsingDirectiveOfANamespaceThatIsGoneIsNamedWithItsLine()
+    {
+        CodeBlock block = Only("```csharp\nusing System.Buffers;\nusing Hakmem.Gone;\n```\n");
+        InvalidDataException finding = await Assert.ThrowsAsync<InvalidDataException>(() => BlockRun.OfAsync(block));
+        Assert.Contains("page.md(3): CS0234 ", finding.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task AWarningIsAFinding()
+    {
+        CodeBlock block = Only("```csharp\nint unused;\n```\n");
+        InvalidDataException finding = await Assert.ThrowsAsync<InvalidDataException>(() => BlockRun.OfAsync(block));
+        Assert.StartsWith("page.md(2): CS0168 ", finding.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ABlockThatFailsIsNamedWithItsLine()
+    {
+        CodeBlock block = Only("```csharp\nawait Task.Yield();\nthrow new TimeoutException();\n```\n");
+        TimeoutException failure = await Assert.ThrowsAsync<TimeoutException>(() => BlockRun.OfAsync(block));
+        Assert.Contains("page.md:line 3", failure.StackTrace, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task AContextThatIsNotKnownIsAFinding()
+    {
+        CodeBlock block = Only("<!-- context: nowhere -->\n```csharp\n```\n");
+        InvalidDataException finding = await Assert.ThrowsAsync<InvalidDataException>(() => BlockRun.OfAsync(block));
+        Assert.Equal("page.md(2): there is no context named 'nowhere'.", finding.Message);
+    }
+
+    [Fact]
+    public void AFenceThatIsNeverClosedIsAFinding() =>
+        Assert.StartsWith("page.md(2): ", Assert.Throws<InvalidDataException>(() => Only("Text.\n```csharp\n")).Message, StringComparison.Ordinal);
+
+    private static CodeBlock BlockAt(string place) => Documents.Blocks.Single(block => block.Place == place);
+
+    private static CodeBlock Only(string page) => Assert.Single(Documents.BlocksOf("page.md", page));
+}

@@ -1,0 +1,60 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using Hakmem.Documentation.Tests.Blocks;
+using Hakmem.Tests.Architecture;
+using Xunit;
+
+namespace Hakmem.Documentation.Tests.Commands;
+
+// Commands that the documents show name projects, scripts and options that there are. They are not run: some take minutes.
+public sealed class ShellCommandTests
+{
+    private static readonly ShellCommand[] s_commands = [.. Documents.Files.SelectMany(ShellCommand.Of)];
+
+    [Fact]
+    public void EveryProjectIsThere()
+    {
+        ShellCommand[] runs = [.. s_commands.Where(command => command.Project is not null)];
+        Assert.NotEmpty(runs);
+        Assert.All(runs, command => Assert.NotEmpty(Directory.GetFiles(Path.Combine(SourceTree.Root, command.Project!), "*.csproj")));
+    }
+
+    [Fact]
+    public void EveryScriptIsThere()
+    {
+        ShellCommand[] scripts = [.. s_commands.Where(command => command.Script is not null)];
+        Assert.NotEmpty(scripts);
+        Assert.All(scripts, command => Assert.True(File.Exists(Path.Combine(SourceTree.Root, command.Script!)), command.ToString()));
+    }
+
+    // Options of a test program are xunit's; those of any other program are text in its sources.
+    [Fact]
+    public void EveryVerbAndOptionIsInItsProgramsSources()
+    {
+        List<string> unknown = [];
+        int tried = 0;
+        foreach (ShellCommand command in s_commands.Where(command => command.Project is { } project && !project.StartsWith("tests/", StringComparison.Ordinal)))
+        {
+            string sources = string.Concat(SourceTree.FilesBelow(Path.Combine(SourceTree.Root, command.Project!)).Select(File.ReadAllText));
+            foreach (string word in WordsOfItsOwn(command))
+            {
+                tried++;
+                if (!sources.Contains($"\"{word}\"", StringComparison.Ordinal))
+                {
+                    unknown.Add($"{command.Document}: {command.Text}: {word}");
+                }
+            }
+        }
+
+        Assert.True(tried > 10, $"Only {tried} words were found.");
+        Assert.True(unknown.Count == 0, string.Join(Environment.NewLine, unknown));
+    }
+
+    // The options, and the verb in front: a first word of letters. (A first word that is a number is a size.) What follows `micro` is
+    // BenchmarkDotNet's.
+    private static IEnumerable<string> WordsOfItsOwn(ShellCommand command) => command.Arguments is ["micro", ..]
+        ? ["micro"]
+        : command.Arguments.Where((word, index) => word.StartsWith("--", StringComparison.Ordinal) || (index == 0 && char.IsAsciiLetterLower(word[0])));
+}
