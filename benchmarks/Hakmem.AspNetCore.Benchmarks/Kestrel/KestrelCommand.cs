@@ -85,10 +85,10 @@ internal static class KestrelCommand
     // By turns, so that a slow minute of the machine costs each of them one process.
     private static Dictionary<string, List<KestrelFigures>> Measure(string scenario, int processes, string[] settings)
     {
-        Dictionary<string, List<KestrelFigures>> figures = new() { [KestrelRun.BuiltIn] = [], [KestrelRun.Ours] = [] };
+        Dictionary<string, List<KestrelFigures>> figures = KestrelRun.All.ToDictionary(pool => pool, _ => new List<KestrelFigures>());
         for (int i = 0; i < processes; i++)
         {
-            foreach (string pool in (string[])(i % 2 == 0 ? [KestrelRun.BuiltIn, KestrelRun.Ours] : [KestrelRun.Ours, KestrelRun.BuiltIn]))
+            foreach (string pool in i % 2 == 0 ? KestrelRun.All : KestrelRun.All.AsEnumerable().Reverse())
             {
                 figures[pool].Add(SelfProcess.Run(
                     FiguresJsonContext.Default.KestrelFigures, [KestrelRun.Name, scenario, pool, .. settings]));

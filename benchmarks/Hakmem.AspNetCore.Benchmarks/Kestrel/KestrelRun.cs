@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Diagnostics;
 using System.Globalization;
 using System.Linq;
@@ -29,6 +30,12 @@ internal static class KestrelRun
     /// <summary>Kestrel with Hakmem's pool.</summary>
     public const string Ours = "hakmem";
 
+    /// <summary>The same, with a garbage collection once the pool is idle.</summary>
+    public const string OursCollecting = "hakmem, CollectWhenIdle";
+
+    /// <summary>All of them, the one to compare with first.</summary>
+    public static IReadOnlyList<string> All { get; } = [BuiltIn, Ours, OursCollecting];
+
     private const int DownloadBytes = 1 << 20;
     private static readonly byte[] s_plaintext = "Hello, World!"u8.ToArray();
 
@@ -39,7 +46,7 @@ internal static class KestrelRun
         int rounds = int.Parse(arguments[3], CultureInfo.InvariantCulture);
         TimeSpan idle = TimeSpan.FromSeconds(int.Parse(arguments[4], CultureInfo.InvariantCulture));
         int requests = scenario.RequestsPerConnection / int.Parse(arguments[5], CultureInfo.InvariantCulture);
-        await using WebApplication app = await StartAsync(isOurs: arguments[2] == Ours);
+        await using WebApplication app = await StartAsync(arguments[2]);
         long start = ProcessFigures.ResidentBytes;
         TimeSpan fastest = TimeSpan.MaxValue;
         TimeSpan cheapest = TimeSpan.MaxValue;
@@ -82,14 +89,14 @@ internal static class KestrelRun
         return 0;
     }
 
-    private static async Task<WebApplication> StartAsync(bool isOurs)
+    private static async Task<WebApplication> StartAsync(string pool)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(options => options.Listen(IPAddress.Loopback, 0));
-        if (isOurs)
+        if (pool != BuiltIn)
         {
-            builder.UseHakmemForKestrel();
+            builder.UseHakmemForKestrel(options => options.CollectWhenIdle = pool == OursCollecting);
         }
 
         WebApplication app = builder.Build();
