@@ -19,6 +19,9 @@ internal sealed class DecayTimer
     private readonly bool _heedsCollections;
     private readonly Lock _lock = new();
 
+    // Between two looks there is at least this part of an interval, however long the first took.
+    private const int RestsPerInterval = 4;
+
     // So many may be known before it is worth looking which are gone.
     private const int MinKnown = 16;
 
@@ -164,6 +167,7 @@ internal sealed class DecayTimer
     private void Look()
     {
         List<Decaying> due = [];
+        long begin;
         lock (_lock)
         {
             if (_isLooking)
@@ -172,10 +176,10 @@ internal sealed class DecayTimer
             }
 
             _isLooking = true;
-            long now = NowMs;
+            begin = NowMs;
             foreach (Decaying heap in _listed)
             {
-                if (heap.Due <= now)
+                if (heap.Due <= begin)
                 {
                     due.Add(heap);
                 }
@@ -186,7 +190,8 @@ internal sealed class DecayTimer
         bool isMemoryShort = due.Count > 0 && _isMemoryShort();
         foreach (Decaying heap in due)
         {
-            Note(heap, heap.Decay(isMemoryShort));
+            Note(heap, heap.Decay(isMemoryShort), begin);
+            begin = NowMs;
         }
 
         long earliest = long.MaxValue;
@@ -206,13 +211,14 @@ internal sealed class DecayTimer
         }
     }
 
-    private void Note(Decaying heap, long delayMs)
+    // What a look takes does not put off the next, up to a rest: else memory would come back later the more there is of it.
+    private void Note(Decaying heap, long delayMs, long begin)
     {
         lock (_lock)
         {
             if (heap.IsListed && delayMs >= 0)
             {
-                heap.Due = NowMs + Math.Min(delayMs, MaxWaitMs);
+                heap.Due = Math.Max(begin + Math.Min(delayMs, MaxWaitMs), NowMs + (heap.IntervalMs / RestsPerInterval));
                 return;
             }
 
