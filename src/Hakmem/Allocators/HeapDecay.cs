@@ -13,8 +13,8 @@ namespace Hakmem.Allocators;
 //   unused for PurgeDelay:    free units, empty SuperSlabs                  ->  discarded
 //   unused for the TTL:       empty SuperSlabs                              ->  decommitted
 //
-// An interval is a quarter of the delay: blocks wait at most two of them to come back to their spans, and memory at most one longer than
-// the delay, which together is less than twice the delay. It rests when nothing has happened and nothing is left that time would give
+// An interval is a quarter of the delay. Blocks wait at most two of them to come back to their spans, and empty memory at most half of one longer than
+// the delay: together that is 13/8 of it. The other 3/8 are for what the looks themselves take, which do not put each other off. It rests when nothing has happened and nothing is left that time would give
 // back. Blocks that cannot be had now (of threads not known to be at rest) are looked for a few times more, after ever longer intervals:
 // by then idle pool threads have ended.
 //
@@ -53,6 +53,7 @@ internal sealed class HeapDecay(
 
     public override long Decay(bool isMemoryShort)
     {
+        long begin = limits.NowMs;
         lock (SyncRoot)
         {
             if (_isStopped)
@@ -74,7 +75,7 @@ internal sealed class HeapDecay(
             wasUsed |= ReapDepots();
 
             long now = limits.NowMs;
-            return NextLook(wasUsed, Purge(now) - now);
+            return NextLook(wasUsed, Purge(now) - begin);
         }
     }
 
@@ -168,7 +169,7 @@ internal sealed class HeapDecay(
             return IntervalMs;
         }
 
-        long next = dueInMs < long.MaxValue / 2 ? Math.Max(IntervalMs, dueInMs) : long.MaxValue;
+        long next = dueInMs < long.MaxValue / 2 ? Math.Max(IntervalMs / 2, dueInMs) : long.MaxValue;
         if (reaper.SawBlocks && _fruitlessLooks < MaxFruitlessLooks)
         {
             _fruitlessLooks++;

@@ -23,6 +23,9 @@ internal sealed class DecayTimer
     private readonly bool _heedsCollections;
     private readonly Lock _lock = new();
 
+    // Between two looks there is at least this part of an interval, however long the first took.
+    private const int RestsPerInterval = 4;
+
     // Written under _lock once, read by whoever touches a heap without. Who reads false too late has touched a heap that Create lists, and the
     // look that comes of that takes the heap's own locks, which whoever touched it has released.
     private volatile bool _isStarted;
@@ -218,6 +221,7 @@ internal sealed class DecayTimer
     private void Look()
     {
         List<Decaying> due = [];
+        long begin;
         lock (_lock)
         {
             if (_isLooking)
@@ -226,10 +230,10 @@ internal sealed class DecayTimer
             }
 
             _isLooking = true;
-            long now = NowMs;
+            begin = NowMs;
             foreach (Decaying heap in _listed)
             {
-                if (heap.Due <= now)
+                if (heap.Due <= begin)
                 {
                     due.Add(heap);
                 }
@@ -240,7 +244,8 @@ internal sealed class DecayTimer
         bool isMemoryShort = due.Count > 0 && _isMemoryShort();
         foreach (Decaying heap in due)
         {
-            Note(heap, heap.Decay(isMemoryShort));
+            Note(heap, heap.Decay(isMemoryShort), begin);
+            begin = NowMs;
         }
 
         long earliest = long.MaxValue;
@@ -260,19 +265,20 @@ internal sealed class DecayTimer
         }
     }
 
-    private void Note(Decaying heap, long delayMs)
+    // What a look takes does not put off the next, up to a rest: else memory would come back later the more there is of it.
+    private void Note(Decaying heap, long delayMs, long begin)
     {
         lock (_lock)
         {
-            bool isListed = heap.IsListed && delayMs >= 0;
-            heap.IsDueSoon = isListed && delayMs <= heap.IntervalMs;
-            if (isListed)
+            if (heap.IsListed && delayMs >= 0)
             {
-                heap.Due = NowMs + Math.Min(delayMs, MaxWaitMs);
+                heap.Due = Math.Max(begin + Math.Min(delayMs, MaxWaitMs), NowMs + (heap.IntervalMs / RestsPerInterval));
+                heap.IsDueSoon = heap.Due <= NowMs + heap.IntervalMs;
             }
             else
             {
                 heap.IsListed = false;
+                heap.IsDueSoon = false;
                 _listed.Remove(heap);
             }
 

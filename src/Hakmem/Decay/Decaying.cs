@@ -41,8 +41,8 @@ internal abstract class Decaying(DecayTimer? timer)
     // How long after a touch the timer looks.
     public abstract long IntervalMs { get; }
 
-    // Gives back what has been unused for long enough, or everything unused if memory is short. Gives the milliseconds until it wants to be
-    // looked at again, or -1 if not before it is touched. On the timer's thread, under no lock.
+    // Gives back what has been unused for long enough, or everything unused if memory is short. Gives how many milliseconds after it began it
+    // wants to be looked at again, or -1 if not before it is touched. On the timer's thread, under no lock.
     public abstract long Decay(bool isMemoryShort);
 
     // Says that something was used or freed. After the fact, so that the look that comes sees it.

@@ -36,7 +36,8 @@ internal sealed class ManualTime : TimeProvider
             timer.Fire();
         }
 
-        Interlocked.Exchange(ref _nowMs, end);
+        // A timer may have moved on itself, as what takes time does.
+        Interlocked.Exchange(ref _nowMs, Math.Max(GetTimestamp(), end));
     }
 
     private ManualTimer? TakeNext(long end)
