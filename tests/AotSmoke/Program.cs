@@ -1,0 +1,67 @@
+using System;
+using System.Runtime;
+using Hakmem.Tests.BadInput;
+using Hakmem.Tests.Conformance;
+using Hakmem.Tests.Stress;
+
+namespace Hakmem.Tests.AotSmoke;
+
+// The conformance suite compiled to native code: what holds under the JIT compiler may not where statics are laid out before the start,
+// generic code is shared differently and nothing is compiled again. Published and run by .ci/run, which is content with the core of
+// it; with the argument `all` every mode has its turn. With `time` it prints instead how long a block takes, natively or, started with
+// `dotnet run`, compiled as usual.
+internal static class Program
+{
+    private static int Main(string[] args)
+    {
+        // Not RuntimeFeature's word: a project that is to be published natively has it say no under the JIT compiler too.
+        string compiler = JitInfo.GetCompiledMethodCount() > 0 ? "JIT" : "NativeAOT";
+        if (args is ["time"])
+        {
+            Console.WriteLine($"{compiler}: {AllocationSpeed.MeasureNanoseconds():F2} ns for Alloc and Free of 64 bytes");
+            return 0;
+        }
+
+        Console.WriteLine($"Compiled by {compiler}.");
+        ConformanceRun run = new();
+        AddCore(run);
+        if (args is ["all"])
+        {
+            AddOtherModes(run);
+        }
+
+        Console.WriteLine($"{run.Passed} passed, {run.Failed} failed");
+        return run.Failed == 0 ? 0 : 1;
+    }
+
+    private static void AddCore(ConformanceRun run)
+    {
+        run.Add<SharedHeapConformance>();
+        run.Add<SharedPoolConformance>();
+        run.Add<RecyclingPoolConformance>();
+        run.Add<TrackedPoolConformance>();
+        run.Add<StandardHardeningTests>();
+        run.Add<FullHardeningTests>();
+        run.Add<SharedHeapStress>([3]);
+    }
+
+    private static void AddOtherModes(ConformanceRun run)
+    {
+        run.Add<IsolatedHeapConformance>();
+        run.Add<EagerPurgeConformance>();
+        run.Add<EveryBlockSampledConformance>();
+        run.Add<FullHardeningConformance>();
+        run.Add<FullHardeningNoQuarantineConformance>();
+        run.Add<FullHardeningStacksConformance>();
+        run.Add<HugePagesConformance>();
+        run.Add<ImmediateZeroConformance>();
+        run.Add<LimitedHeapConformance>();
+        run.Add<NoThreadCacheConformance>();
+        run.Add<PopulateConformance>();
+        run.Add<SomeBlockSampledConformance>();
+        run.Add<FrameworkPoolConformance>();
+        run.Add<IsolatedPoolConformance>();
+        run.Add<IsolatedHeapStress>(StressConformance.ThreadCounts);
+        run.Add<FullHardeningStress>(StressConformance.ThreadCounts);
+    }
+}

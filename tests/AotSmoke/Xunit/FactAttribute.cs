@@ -1,0 +1,7 @@
+using System;
+
+namespace Xunit;
+
+// A test.
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class FactAttribute : Attribute;

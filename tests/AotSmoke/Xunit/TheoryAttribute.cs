@@ -1,0 +1,7 @@
+using System;
+
+namespace Xunit;
+
+// A test with a number.
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class TheoryAttribute : Attribute;
