@@ -45,9 +45,16 @@ internal sealed unsafe class Arena
     // is read for an address that no live block vouches for. Only grows.
     private volatile int _tableSlabs;
 
-    // Throws OutOfMemoryException if not even the smallest arena can be reserved.
+    // Throws OutOfMemoryException if not even the smallest arena can be reserved, and PlatformNotSupportedException if a unit, which is
+    // discarded and guarded by itself, is less than a page.
     public Arena(OsMemory os, long maxBytes = Geometry.MaxArenaBytes)
     {
+        if (os.PageSize > Geometry.UnitBytes)
+        {
+            throw new PlatformNotSupportedException(
+                $"Hakmem manages memory by {Geometry.UnitBytes >> 10} KiB, and this system's pages have {os.PageSize >> 10} KiB. " + OsMemory.Supported);
+        }
+
         Os = os;
         Metadata = new MetadataAllocator(os);
         long bytes = maxBytes;
@@ -198,11 +205,12 @@ internal sealed unsafe class Arena
         }
     }
 
+    // Whole pages, whatever their size.
     private static long TableBytes(long arenaBytes)
     {
         long slabs = arenaBytes >> Geometry.SlabShift;
         long perSlab = SuperSlabHeader.Bytes + (Geometry.UnitsPerSlab * (SpanHeader.Bytes + (BitmapWordsPerUnit * sizeof(ulong))));
-        return (slabs * perSlab) + PageMapBytes;
+        return (((slabs * perSlab) + Geometry.UnitBytes - 1) & -(long)Geometry.UnitBytes) + PageMapBytes;
     }
 
     private static long ReservationBytes(long arenaBytes) => TableBytes(arenaBytes) + arenaBytes + (long)BatchBytes;
