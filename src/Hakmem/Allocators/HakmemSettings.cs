@@ -99,7 +99,8 @@ internal static class HakmemSettings
     private static string? Find(string name, string variable, out string source)
     {
         string key = "Hakmem." + name;
-        string? text = Convert.ToString(AppContext.GetData(key), CultureInfo.InvariantCulture)?.Trim();
+        object? data = AppContext.GetData(key);
+        string? text = data is null ? null : Convert.ToString(data, CultureInfo.InvariantCulture)?.Trim();
         if (!string.IsNullOrEmpty(text))
         {
             source = "AppContext setting " + key;
