@@ -4,6 +4,7 @@ using Hakmem.Benchmarks.Micro;
 using Hakmem.Benchmarks.Runner;
 using Hakmem.Benchmarks.Seed;
 using Hakmem.Benchmarks.Soak;
+using Hakmem.Benchmarks.Startup;
 
 namespace Hakmem.Benchmarks;
 
@@ -27,6 +28,11 @@ internal static class Program
             return LatencyOneCommand.Run(arguments);
         }
 
+        if (arguments is [StartupOneCommand.Name, ..])
+        {
+            return StartupOneCommand.Run(arguments);
+        }
+
         if (MicroCommand.Matches(arguments))
         {
             return MicroCommand.Run(arguments);
@@ -34,7 +40,7 @@ internal static class Program
 
         RootCommand root = new("Benchmarks of the Hakmem allocator.")
         {
-            WorkloadsCommand.Create(), SeedCommand.Create(), LatencyCommand.Create(), SoakCommand.Create(), ListCommand.Create(), MicroCommand.Create(),
+            WorkloadsCommand.Create(), SeedCommand.Create(), LatencyCommand.Create(), SoakCommand.Create(), StartupCommand.Create(), ListCommand.Create(), MicroCommand.Create(),
         };
         return root.Parse(arguments.Length == 0 ? ["--help"] : arguments).Invoke();
     }

@@ -1,7 +1,9 @@
 using System;
 using System.Linq;
+using System.Runtime.CompilerServices;
 using System.Threading.Tasks;
 using Hakmem.Tests.Children;
+using Hakmem.Tests.Os;
 using Hakmem.Tests.Support;
 using Xunit.MicrosoftTestingPlatform;
 
@@ -13,6 +15,11 @@ internal static class Program
 {
     private static Task<int> Main(string[] args)
     {
+        if (Environment.GetEnvironmentVariable("HAKMEM_TEST_PAGE_BYTES") is not null)
+        {
+            UseBigPages();
+        }
+
         if (args is ["child", var scenario, ..])
         {
             return Task.FromResult(ChildScenarios.Run(scenario, args[2..]));
@@ -25,4 +32,8 @@ internal static class Program
 
         return ConsoleTestRun.RunAsync(args);
     }
+
+    // Apart, so that the library is not loaded where nobody asks for this.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void UseBigPages() => BigPages.UseForThisProcess();
 }

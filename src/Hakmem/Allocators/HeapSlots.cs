@@ -1,4 +1,3 @@
-using System.Collections;
 using System.Threading;
 
 namespace Hakmem.Allocators;
@@ -12,7 +11,8 @@ internal static class HeapSlots
     public const int Shared = 0;
 
     private static readonly Lock s_lock = new();
-    private static readonly BitArray s_taken = new(Max) { [Shared] = true };
+    // One for each slot; guarded by s_lock.
+    private static readonly bool[] s_taken = CreateTaken();
 
     // The lowest free slot, or -1 if there are too many heaps.
     public static int TryTake()
@@ -38,5 +38,12 @@ internal static class HeapSlots
         {
             s_taken[slot] = false;
         }
+    }
+
+    private static bool[] CreateTaken()
+    {
+        bool[] taken = new bool[Max];
+        taken[Shared] = true;
+        return taken;
     }
 }

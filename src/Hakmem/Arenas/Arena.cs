@@ -60,9 +60,15 @@ internal sealed unsafe class Arena
     private bool _isLimitKnown;
 
     // Limited to a part of the memory that the system lets the process have, or not at all: 0. Throws OutOfMemoryException if not even
-    // the smallest arena can be reserved.
+    // the smallest arena can be reserved, and PlatformNotSupportedException if a unit, which is discarded and guarded by itself, is less than a page.
     public Arena(OsMemory os, long maxBytes = Geometry.MaxArenaBytes, int limitPercent = DefaultLimitPercent)
     {
+        if (os.PageSize > Geometry.UnitBytes)
+        {
+            throw new PlatformNotSupportedException(
+                $"Hakmem manages memory by {Geometry.UnitBytes >> 10} KiB, and this system's pages have {os.PageSize >> 10} KiB. " + OsMemory.Supported);
+        }
+
         Os = os;
         _limitPercent = limitPercent;
         Metadata = new MetadataAllocator(os);
@@ -230,11 +236,12 @@ internal sealed unsafe class Arena
         }
     }
 
+    // Whole pages, whatever their size.
     private static long TableBytes(long arenaBytes)
     {
         long slabs = arenaBytes >> Geometry.SlabShift;
         long perSlab = SuperSlabHeader.Bytes + (Geometry.UnitsPerSlab * (SpanHeader.Bytes + (BitmapWordsPerUnit * sizeof(ulong))));
-        return (slabs * perSlab) + PageMapBytes;
+        return (((slabs * perSlab) + Geometry.UnitBytes - 1) & -(long)Geometry.UnitBytes) + PageMapBytes;
     }
 
     private static long ReservationBytes(long arenaBytes) => TableBytes(arenaBytes) + arenaBytes + (long)BatchBytes;

@@ -1,5 +1,6 @@
 using System;
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using System.Threading;
 
 namespace Hakmem;
@@ -8,8 +9,7 @@ namespace Hakmem;
 // recycles owners the same object serves one rental after the other, and lies idle in between (see RentalShard).
 //
 // Not sealed for the sake of TrackedMemoryOwner alone: only a type with a finalizer is slow to create, so it is a type of its own.
-internal class NativeMemoryOwner<T>(NativeMemoryPool<T> pool) : MemoryManager<T>, IDisposable
-    where T : unmanaged
+internal class NativeMemoryOwner<T>(RentalBook<T> book) : MemoryManager<T>, IDisposable
 {
     // The length of the rental in elements. Written by the renting thread before the address is.
     private int _length;
@@ -35,7 +35,7 @@ internal class NativeMemoryOwner<T>(NativeMemoryPool<T> pool) : MemoryManager<T>
 
     protected int Length => _length;
 
-    protected NativeMemoryPool<T> Pool => pool;
+    protected RentalBook<T> Book => book;
 
     public override unsafe Span<T> GetSpan()
     {
@@ -54,7 +54,7 @@ internal class NativeMemoryOwner<T>(NativeMemoryPool<T> pool) : MemoryManager<T>
         nint address = _address;
         ObjectDisposedException.ThrowIf(address == 0, typeof(IMemoryOwner<T>));
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)elementIndex, (uint)_length, nameof(elementIndex));
-        return new MemoryHandle((T*)address + elementIndex);
+        return new MemoryHandle((byte*)address + ((nint)elementIndex * Unsafe.SizeOf<T>()));
     }
 
     // Unmanaged memory does not move: there is nothing to release.
@@ -85,11 +85,11 @@ internal class NativeMemoryOwner<T>(NativeMemoryPool<T> pool) : MemoryManager<T>
         nint address = Interlocked.Exchange(ref _address, 0);
         if (address != 0)
         {
-            pool.Return(this, (void*)address, _length);
+            book.Return(this, (void*)address, _length);
         }
         else
         {
-            pool.CountLateDispose();
+            book.CountLateDispose();
         }
     }
 

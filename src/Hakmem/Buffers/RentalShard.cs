@@ -12,8 +12,7 @@ namespace Hakmem;
 //
 // Idle owners wait in a ring, first in, first out, and none leaves before QuarantineCount others have come in behind it. That is what
 // makes a second disposal harmless for a while, and it is why this is not a stack.
-internal sealed class RentalShard<T>(NativeMemoryPool<T> pool)
-    where T : unmanaged
+internal sealed class RentalShard<T>(RentalBook<T> book)
 {
     private const int QuarantineCount = 16;
     private const int RingSize = 64;
@@ -36,7 +35,7 @@ internal sealed class RentalShard<T>(NativeMemoryPool<T> pool)
     private uint _taken;
     private uint _put;
 
-    public NativeMemoryPool<T> Pool => pool;
+    public RentalBook<T> Book => book;
 
     // Whose it is. Read and written under the pool's lock.
     public Thread Thread { get; set; } = Thread.CurrentThread;
@@ -47,19 +46,19 @@ internal sealed class RentalShard<T>(NativeMemoryPool<T> pool)
 
     // The calling thread's shard of a pool.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static RentalShard<T> Of(NativeMemoryPool<T> pool)
+    public static RentalShard<T> Of(RentalBook<T> book)
     {
         RentalShard<T>?[]? table = t_table;
         if (table is not null)
         {
-            RentalShard<T>? shard = table[pool.Number % TableSize];
-            if (shard is not null && ReferenceEquals(shard.Pool, pool))
+            RentalShard<T>? shard = table[book.Number % TableSize];
+            if (shard is not null && ReferenceEquals(shard.Book, book))
             {
                 return shard;
             }
         }
 
-        return Find(pool);
+        return Find(book);
     }
 
     // Counts a rental.
@@ -92,11 +91,11 @@ internal sealed class RentalShard<T>(NativeMemoryPool<T> pool)
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static RentalShard<T> Find(NativeMemoryPool<T> pool)
+    private static RentalShard<T> Find(RentalBook<T> book)
     {
         RentalShard<T>?[] table = t_table ??= new RentalShard<T>?[TableSize];
-        RentalShard<T> shard = pool.FindShard(Thread.CurrentThread);
-        table[pool.Number % TableSize] = shard;
+        RentalShard<T> shard = book.FindShard(Thread.CurrentThread);
+        table[book.Number % TableSize] = shard;
         return shard;
     }
 
@@ -105,14 +104,14 @@ internal sealed class RentalShard<T>(NativeMemoryPool<T> pool)
     private NativeMemoryOwner<T>? TakeSpilled()
     {
         Place[] ring = _ring ??= new Place[RingSize];
-        lock (pool.SpilledOwners)
+        lock (book.SpilledOwners)
         {
-            if (!pool.SpilledOwners.TryDequeue(out NativeMemoryOwner<T>? first))
+            if (!book.SpilledOwners.TryDequeue(out NativeMemoryOwner<T>? first))
             {
                 return null;
             }
 
-            for (int i = 1; i < BatchSize && pool.SpilledOwners.TryDequeue(out NativeMemoryOwner<T>? next); i++)
+            for (int i = 1; i < BatchSize && book.SpilledOwners.TryDequeue(out NativeMemoryOwner<T>? next); i++)
             {
                 ring[_put++ % RingSize].Owner = next;
             }
@@ -125,11 +124,11 @@ internal sealed class RentalShard<T>(NativeMemoryPool<T> pool)
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void Spill(Place[] ring)
     {
-        lock (pool.SpilledOwners)
+        lock (book.SpilledOwners)
         {
             for (int i = 0; i < BatchSize; i++)
             {
-                pool.SpilledOwners.Enqueue(ring[_taken++ % RingSize].Owner);
+                book.SpilledOwners.Enqueue(ring[_taken++ % RingSize].Owner);
             }
         }
     }

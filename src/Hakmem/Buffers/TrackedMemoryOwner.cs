@@ -6,8 +6,7 @@ namespace Hakmem;
 
 // An owner whose pool is told when it is dropped undisposed. The finalizer reports and never frees: a Memory<T> would have kept this
 // object alive, but a span or a pointer does not.
-internal sealed class TrackedMemoryOwner<T>(NativeMemoryPool<T> pool) : NativeMemoryOwner<T>(pool)
-    where T : unmanaged
+internal sealed class TrackedMemoryOwner<T>(RentalBook<T> book) : NativeMemoryOwner<T>(book)
 {
     // Where the current rental was made, if the pool wants to know.
     private StackTrace? _rentalStack;
@@ -17,7 +16,7 @@ internal sealed class TrackedMemoryOwner<T>(NativeMemoryPool<T> pool) : NativeMe
     {
         if (IsRented)
         {
-            Pool.ReportLeak(Length, _rentalStack);
+            Book.ReportLeak(Length, _rentalStack);
         }
     }
 #pragma warning restore CA2015
@@ -27,7 +26,7 @@ internal sealed class TrackedMemoryOwner<T>(NativeMemoryPool<T> pool) : NativeMe
     public void EndTracking() => GC.SuppressFinalize(this);
 #pragma warning restore CA1816
 
-    // Called by Rent: the stack begins with whoever called that.
+    // Called by RentTracked, which a pool's Rent calls: the stack begins with whoever called that.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public void CaptureStack() => _rentalStack = new StackTrace(skipFrames: 2, fNeedFileInfo: true);
+    public void CaptureStack() => _rentalStack = new StackTrace(skipFrames: 3, fNeedFileInfo: true);
 }

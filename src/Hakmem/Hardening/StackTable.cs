@@ -80,10 +80,11 @@ internal sealed unsafe class StackTable(OsMemory os, int maxBytes)
     {
         if (_memory == null)
         {
-            byte* memory = os.TryReserve((nuint)maxBytes);
-            if (memory == null || !os.TryCommit(memory, (nuint)maxBytes))
+            nuint bytes = ((nuint)maxBytes + os.PageSize - 1) & ~(os.PageSize - 1);
+            byte* memory = os.TryReserve(bytes);
+            if (memory == null || !os.TryCommit(memory, bytes))
             {
-                _ = memory != null && os.TryRelease(memory, (nuint)maxBytes);
+                _ = memory != null && os.TryRelease(memory, bytes);
                 return false;
             }
 

@@ -6,21 +6,21 @@ namespace Hakmem.Os;
 // the runtime adds is the error number.
 internal static unsafe partial class LinuxNative
 {
-    [DllImport("libc", EntryPoint = "mmap", SetLastError = true)]
+    [DllImport(Library, EntryPoint = "mmap", SetLastError = true)]
     public static extern partial byte* Map(byte* address, nuint bytes, int protection, int flags, int file, nint offset);
 
-    [DllImport("libc", EntryPoint = "munmap", SetLastError = true)]
+    [DllImport(Library, EntryPoint = "munmap", SetLastError = true)]
     public static extern partial int Unmap(byte* address, nuint bytes);
 
-    [DllImport("libc", EntryPoint = "mprotect", SetLastError = true)]
+    [DllImport(Library, EntryPoint = "mprotect", SetLastError = true)]
     public static extern partial int Protect(byte* address, nuint bytes, int protection);
 
-    [DllImport("libc", EntryPoint = "madvise", SetLastError = true)]
+    [DllImport(Library, EntryPoint = "madvise", SetLastError = true)]
     public static extern partial int Advise(byte* address, nuint bytes, int advice);
 
-    [DllImport("libc", EntryPoint = "sigaction", SetLastError = true)]
+    [DllImport(Library, EntryPoint = "sigaction", SetLastError = true)]
     public static extern partial int SignalAction(int signal, byte* action, byte* previous);
 
-    [DllImport("libc", EntryPoint = "mremap", SetLastError = true)]
+    [DllImport(Library, EntryPoint = "mremap", SetLastError = true)]
     public static extern partial byte* Remap(byte* address, nuint oldBytes, nuint newBytes, int flags, byte* newAddress);
 }

@@ -27,27 +27,30 @@ internal static unsafe partial class LinuxNative
 
     public const int ErrorInvalid = 22;
 
+    // By the name that glibc has it loaded under already, so that no directory is searched; musl takes every name that begins so for itself.
+    private const string Library = "libc.so.6";
+
     public static byte* MapFailed => (byte*)-1;
 
     public static int LastError => Marshal.GetLastPInvokeError();
 
-    [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
+    [LibraryImport(Library, EntryPoint = "mmap", SetLastError = true)]
     public static partial byte* Map(byte* address, nuint bytes, int protection, int flags, int file, nint offset);
 
-    [LibraryImport("libc", EntryPoint = "munmap", SetLastError = true)]
+    [LibraryImport(Library, EntryPoint = "munmap", SetLastError = true)]
     public static partial int Unmap(byte* address, nuint bytes);
 
-    [LibraryImport("libc", EntryPoint = "mprotect", SetLastError = true)]
+    [LibraryImport(Library, EntryPoint = "mprotect", SetLastError = true)]
     public static partial int Protect(byte* address, nuint bytes, int protection);
 
-    [LibraryImport("libc", EntryPoint = "madvise", SetLastError = true)]
+    [LibraryImport(Library, EntryPoint = "madvise", SetLastError = true)]
     public static partial int Advise(byte* address, nuint bytes, int advice);
 
     // The actions are struct sigaction of the C library.
-    [LibraryImport("libc", EntryPoint = "sigaction", SetLastError = true)]
+    [LibraryImport(Library, EntryPoint = "sigaction", SetLastError = true)]
     public static partial int SignalAction(int signal, byte* action, byte* previous);
 
     // Variadic in C; its fifth argument is passed as the others are on x86-64 and Arm64 Linux.
-    [LibraryImport("libc", EntryPoint = "mremap", SetLastError = true)]
+    [LibraryImport(Library, EntryPoint = "mremap", SetLastError = true)]
     public static partial byte* Remap(byte* address, nuint oldBytes, nuint newBytes, int flags, byte* newAddress);
 }

@@ -12,6 +12,9 @@ namespace Hakmem.Os;
 // All members are thread-safe.
 internal abstract unsafe class OsMemory
 {
+    // What every refusal of a system ends with.
+    public const string Supported = "Supported is Linux, in a 64-bit process, with pages of up to 64 KiB.";
+
     // What a measuring program puts between the process's arena and the system, to count calls; null in every other program. Set before the
     // first heap is made, on the thread that makes it, and read once, there.
     public static Func<OsMemory, OsMemory>? Decorator { get; set; }
@@ -78,11 +81,11 @@ internal abstract unsafe class OsMemory
     {
         if (pointerBytes != 8)
         {
-            throw new PlatformNotSupportedException("Hakmem needs a 64-bit process: it reserves one large address range.");
+            throw new PlatformNotSupportedException("Hakmem needs a 64-bit process: it reserves one large address range. " + Supported);
         }
 
         return isLinux
             ? new LinuxMemory()
-            : throw new PlatformNotSupportedException("Hakmem has no memory layer for this operating system yet; Linux is supported.");
+            : throw new PlatformNotSupportedException("Hakmem has no memory layer for this operating system yet. " + Supported);
     }
 }

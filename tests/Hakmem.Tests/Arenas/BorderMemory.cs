@@ -1,6 +1,7 @@
 using System;
 using Hakmem.Arenas;
 using Hakmem.Os;
+using Hakmem.Tests.Os;
 using Xunit;
 
 namespace Hakmem.Tests.Arenas;
@@ -12,7 +13,7 @@ internal sealed unsafe class BorderMemory(long bytesBelow) : OsMemory, IDisposab
     // Linux 4.17: as MAP_FIXED, but refused where something is mapped already.
     private const int MapFixedNoReplace = 0x100000;
 
-    private readonly OsMemory _real = CreateForCurrentSystem();
+    private readonly OsMemory _real = BigPages.OverIfAsked(CreateForCurrentSystem());
     private byte* _address;
     private nuint _bytes;
 

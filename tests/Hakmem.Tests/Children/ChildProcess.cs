@@ -7,7 +7,7 @@ using Xunit;
 
 namespace Hakmem.Tests.Children;
 
-// Starts this very program as `child <scenario> [args]`, for what needs a process of its own.
+// Starts this very program, for what needs a process of its own: as `child <scenario> [args]`, or as a test run.
 internal static class ChildProcess
 {
     private static readonly TimeSpan s_hang = TimeSpan.FromMinutes(2);
@@ -17,7 +17,15 @@ internal static class ChildProcess
         string[]? args = null,
         IReadOnlyDictionary<string, string>? environment = null,
         long addressSpaceBytes = 0,
-        MemoryGroup? group = null)
+        MemoryGroup? group = null) =>
+        RunProgram(["child", scenario, .. args ?? []], environment, addressSpaceBytes, group);
+
+    public static ChildResult RunProgram(
+        string[] args,
+        IReadOnlyDictionary<string, string>? environment = null,
+        long addressSpaceBytes = 0,
+        MemoryGroup? group = null,
+        TimeSpan? hang = null)
     {
         string program = Path.Combine(AppContext.BaseDirectory, "Hakmem.Tests");
         ProcessStartInfo start = new() { RedirectStandardOutput = true, RedirectStandardError = true };
@@ -43,9 +51,7 @@ internal static class ChildProcess
             start.Environment["DOTNET_GCHeapHardLimit"] = "8000000";
         }
 
-        start.ArgumentList.Add("child");
-        start.ArgumentList.Add(scenario);
-        Array.ForEach(args ?? [], start.ArgumentList.Add);
+        Array.ForEach(args, start.ArgumentList.Add);
         foreach ((string name, string value) in environment ?? new Dictionary<string, string>())
         {
             start.Environment[name] = value;
@@ -54,10 +60,10 @@ internal static class ChildProcess
         using Process process = Process.Start(start)!;
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         Task<string> error = process.StandardError.ReadToEndAsync();
-        if (!process.WaitForExit(s_hang))
+        if (!process.WaitForExit(hang ?? s_hang))
         {
             process.Kill(entireProcessTree: true);
-            Assert.Fail($"The child process '{scenario}' did not end within {s_hang}.");
+            Assert.Fail($"The child process '{string.Join(' ', args)}' did not end within {hang ?? s_hang}.");
         }
 
         process.WaitForExit();

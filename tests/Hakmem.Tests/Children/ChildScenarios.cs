@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.CompilerServices;
 
 namespace Hakmem.Tests.Children;
 
@@ -15,8 +16,23 @@ internal static class ChildScenarios
     public const string Misuse = "misuse";
     public const string TooManyHeaps = "too-many-heaps";
     public const string SharedInitialisation = "shared-initialisation";
+    public const string UnsupportedSystem = "unsupported-system";
+    public const string LoadedOnly = "loaded-only";
 
     public static int Run(string name, string[] args)
+    {
+        if (name == LoadedOnly)
+        {
+            LoadedOnlyScenario.Run();
+            return 0;
+        }
+
+        return RunWithLibrary(name, args);
+    }
+
+    // Apart, since compiling this loads what the scenarios use.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static int RunWithLibrary(string name, string[] args)
     {
         switch (name)
         {
@@ -43,6 +59,9 @@ internal static class ChildScenarios
                 return 0;
             case Misuse:
                 MisuseScenario.Run(args);
+                return 0;
+            case UnsupportedSystem:
+                UnsupportedSystemScenario.Run(args);
                 return 0;
             case TooManyHeaps:
                 TooManyHeapsScenario.Run();

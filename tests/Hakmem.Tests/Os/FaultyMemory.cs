@@ -11,9 +11,9 @@ namespace Hakmem.Tests.Os;
 // break the contract of OsMemory (outside a reservation, not page-aligned, of memory that is not committed).
 //
 // Disposing it gives back every reservation, so an arena over it lives no longer. Thread-safe: one lock, held over the system call.
-internal sealed unsafe class FaultyMemory : OsMemory, IDisposable
+internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDisposable
 {
-    private readonly OsMemory _real = CreateForCurrentSystem();
+    private readonly OsMemory _real = real ?? BigPages.OverIfAsked(CreateForCurrentSystem());
     private readonly Lock _lock = new();
 
     // All below is guarded by _lock.

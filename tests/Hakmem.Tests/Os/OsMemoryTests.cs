@@ -15,7 +15,8 @@ public sealed class OsMemoryTests
     {
         PlatformNotSupportedException refusal =
             Assert.Throws<PlatformNotSupportedException>(() => OsMemory.CreateFor(isLinux: true, pointerBytes: 4));
-        Assert.Contains("64-bit", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("64-bit process", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains(OsMemory.Supported, refusal.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -23,6 +24,7 @@ public sealed class OsMemoryTests
     {
         PlatformNotSupportedException refusal =
             Assert.Throws<PlatformNotSupportedException>(() => OsMemory.CreateFor(isLinux: false, pointerBytes: 8));
-        Assert.Contains("Linux", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("operating system", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains(OsMemory.Supported, refusal.Message, StringComparison.Ordinal);
     }
 }

@@ -1,0 +1,45 @@
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.Linq;
+using System.Text.RegularExpressions;
+using Hakmem.Tests.Conformance;
+using Hakmem.Tests.Os;
+using Xunit;
+
+namespace Hakmem.Tests.Children;
+
+// The parts of the suite that reach the memory layer, run again in a process whose pages are as large as Arm64's may be: see Os/BigPages.cs.
+// Of the conformance tests, which take longest, those of a mode for each way of using pages; CONTRIBUTING.md has the command for all.
+public sealed partial class LargerPagesTests
+{
+    // Minutes on a busy machine; this long only if it hangs.
+    private static readonly TimeSpan s_hang = TimeSpan.FromMinutes(30);
+
+    private static readonly string[] s_namespaces = ["Arenas", "Spans", "Depots", "Allocators", "Hardening"];
+
+    private static readonly Type[] s_conformance =
+        [typeof(SharedHeapConformance), typeof(EagerPurgeConformance), typeof(FullHardeningConformance)];
+
+    [Theory]
+    [InlineData(16 << 10)]
+    [InlineData(64 << 10)]
+    public void EverythingHoldsWithLargerPages(int pageBytes)
+    {
+        Type[] classes = [.. typeof(LargerPagesTests).Assembly.GetTypes().Where(IsChosen), .. s_conformance];
+        ChildResult child = ChildProcess.RunProgram(
+            [.. classes.SelectMany(type => new[] { "-class", type.FullName! })],
+            new Dictionary<string, string> { [BigPages.Variable] = pageBytes.ToString(CultureInfo.InvariantCulture) },
+            hang: s_hang);
+        child.AssertSucceeded();
+        Match counts = Counts().Match(child.Output);
+        Assert.True(counts.Success && int.Parse(counts.Groups[1].ValueSpan, CultureInfo.InvariantCulture) > classes.Length, child.Output);
+    }
+
+    private static bool IsChosen(Type type) => type is { IsPublic: true, IsAbstract: false } &&
+        s_namespaces.Any(name => type.Namespace == "Hakmem.Tests." + name) &&
+        type.GetMethods().Any(method => Attribute.IsDefined(method, typeof(FactAttribute)));
+
+    [GeneratedRegex(@"^(\d+) passed, 0 failed", RegexOptions.Multiline)]
+    private static partial Regex Counts();
+}

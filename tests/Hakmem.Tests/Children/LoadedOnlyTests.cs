@@ -1,0 +1,26 @@
+using System.Collections.Generic;
+using Xunit;
+
+namespace Hakmem.Tests.Children;
+
+// A program that has the library and does not call it pays for nothing but its file: no thread, no address range.
+public sealed class LoadedOnlyTests
+{
+    // The smallest arena there is: see Arena.
+    private const long ArenaBytes = 64L << 20;
+
+    [Fact]
+    public void LoadingStartsNoThreadAndReservesNoArena()
+    {
+        // Without tiers, since the thread that compiles the second one comes when it likes.
+        ChildResult child = ChildProcess.Run(
+            ChildScenarios.LoadedOnly, environment: new Dictionary<string, string> { ["DOTNET_TieredCompilation"] = "0" });
+        child.AssertSucceeded();
+        Assert.True(child.Figure("types") > 100);
+        Assert.Equal(0, child.Figure("loading-threads"));
+        Assert.InRange(child.Figure("loading-reserved"), -ArenaBytes, ArenaBytes / 8);
+
+        // And the same look does see what the first allocation brings.
+        Assert.True(child.Figure("allocating-reserved") >= ArenaBytes);
+    }
+}

@@ -1,0 +1,35 @@
+using System;
+using System.Linq;
+using Hakmem.Os;
+using Xunit;
+
+namespace Hakmem.Tests.Children;
+
+// A process on a system that Hakmem does not support learns it from every first use, with what is supported; see also OsMemoryTests.
+public sealed class UnsupportedSystemTests
+{
+    [Theory]
+    [InlineData(UnsupportedSystemScenario.OtherSystem)]
+    [InlineData(UnsupportedSystemScenario.ThirtyTwoBits)]
+    [InlineData("131072")]
+    [InlineData("2097152")]
+    public void EveryUseSaysWhatIsSupported(string system)
+    {
+        ChildResult child = ChildProcess.Run(ChildScenarios.UnsupportedSystem, [system]);
+        child.AssertSucceeded();
+        string[] uses = [.. child.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)];
+        Assert.Equal(["shared", "isolated", "pool"], uses.Select(use => use.Split(':')[0]));
+        Assert.All(uses, use => Assert.Contains(": PlatformNotSupportedException: ", use, StringComparison.Ordinal));
+        Assert.All(uses, use => Assert.Contains(OsMemory.Supported, use, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("16384")]
+    [InlineData("65536")]
+    public void LargerPagesThatAreSupportedWork(string system)
+    {
+        ChildResult child = ChildProcess.Run(ChildScenarios.UnsupportedSystem, [system]);
+        child.AssertSucceeded();
+        Assert.Equal(["shared: works", "isolated: works", "pool: works"], child.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+}
