@@ -82,6 +82,8 @@ internal sealed unsafe class BigPages : OsMemory
 
     public override bool TryReportFaults(FaultMap map) => _real.TryReportFaults(map);
 
+    public override long ReadMemoryLimit() => _real.ReadMemoryLimit();
+
     private bool IsWhole(string call, byte* address, nuint bytes)
     {
         RequireWhole(call, address, bytes);
