@@ -116,7 +116,6 @@ internal sealed unsafe class LargeBlocks(Arena arena, UnitAllocator units, RunAl
         }
 
         // Not one kernel mapping, or an old kernel: the caller copies.
-        runs.TryShrink(to, 0);
         return null;
     }
 

@@ -11,6 +11,9 @@ namespace Hakmem.Spans;
 // owner, happens outside the lock.
 internal sealed unsafe class RunAllocator(SuperSlabCache cache)
 {
+    // How often the system is asked to set right what a refused move may have left.
+    private const int MaxTries = 8;
+
     private readonly Arena _arena = cache.Arena;
 
     // Guarded by the lock: SuperSlabs in runs, and runs.
@@ -120,7 +123,8 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
         }
     }
 
-    // Moves the pages of a run's first SuperSlabs to the start of another run, if the system can; they are zero afterwards.
+    // Moves the pages of a run's first SuperSlabs to the start of another run, if the system can; they are zero afterwards. If not, the other
+    // run is given back.
     public bool TryMovePages(int from, int to, int count)
     {
         // One SuperSlab at a time: the kernel moves what is one mapping of its own, and those begin and end at SuperSlabs.
@@ -129,13 +133,8 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
             byte* target = _arena.AddressOfSlab(to + moved);
             if (!_arena.Os.TryMove(_arena.AddressOfSlab(from + moved), target, Geometry.SlabBytes))
             {
-                // Kernels before 6.17 may have taken the target's mapping away before they refused: it is made anew.
-                if (_arena.Os.TryDecommit(target, Geometry.SlabBytes))
-                {
-                    _arena.Os.TryCommit(target, Geometry.SlabBytes);
-                }
-
                 MoveBack(from, to, moved);
+                GiveBackTarget(to, to + moved);
                 return false;
             }
         }
@@ -149,6 +148,29 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
         }
 
         return true;
+    }
+
+    // Kernels before 6.17 may have taken a target's mapping away before they refused. Where it is still writable, nothing is to be done; else it
+    // is made anew, and goes back to the arena. Where the system refuses both, again and again, the SuperSlab is given up: nobody may have it.
+    private void GiveBackTarget(int head, int refused)
+    {
+        byte* address = _arena.AddressOfSlab(refused);
+        bool isCommitted = false;
+        bool isReserved = false;
+        for (int tries = 0; tries < MaxTries && !isCommitted && !isReserved; tries++)
+        {
+            isCommitted = _arena.Os.TryCommit(address, Geometry.SlabBytes);
+            isReserved = !isCommitted && _arena.Os.TryDecommit(address, Geometry.SlabBytes);
+        }
+
+        lock (cache.SyncRoot)
+        {
+            TryShrink(head, 0);
+            if (!isCommitted)
+            {
+                cache.Forget(refused, isReserved);
+            }
+        }
     }
 
     private void MoveBack(int from, int to, int count)

@@ -147,6 +147,20 @@ internal sealed unsafe partial class SuperSlabCache(Arena arena, int heapSlot, H
         }
     }
 
+    // Lets go of a cached SuperSlab that is not committed; isReserved says whether it may be committed again. Under SyncRoot.
+    public void Forget(int slab, bool isReserved)
+    {
+        _empty.Remove(slab);
+        if (isReserved)
+        {
+            Disown(slab, 1);
+        }
+        else
+        {
+            Abandon(slab, 1);
+        }
+    }
+
     // Gives back everything the heap has, in use or not; its page map entries must have been cleared. Under SyncRoot.
     public void ReleaseAll()
     {
@@ -166,13 +180,7 @@ internal sealed unsafe partial class SuperSlabCache(Arena arena, int heapSlot, H
             else
             {
                 arena.Os.TryDiscard(address, bytes);
-                for (int slab = first; slab < end; slab++)
-                {
-                    arena.Slab(slab)->State = SuperSlabState.Untaken;
-                    arena.Slab(slab)->HeapSlot = -1;
-                }
-
-                _owned.Remove(first, end - first);
+                Abandon(first, end - first);
             }
 
             first = _owned.NextMember(end);
@@ -274,6 +282,18 @@ internal sealed unsafe partial class SuperSlabCache(Arena arena, int heapSlot, H
         }
 
         return true;
+    }
+
+    // What nobody may have again: it stays taken in the arena.
+    private void Abandon(int first, int count)
+    {
+        for (int slab = first; slab < first + count; slab++)
+        {
+            arena.Slab(slab)->State = SuperSlabState.Untaken;
+            arena.Slab(slab)->HeapSlot = -1;
+        }
+
+        _owned.Remove(first, count);
     }
 
     private void Disown(int first, int count)
