@@ -4,7 +4,9 @@ using Xunit;
 
 namespace Hakmem.Tests.Memory;
 
-// In steady state no member makes managed garbage.
+// In steady state no member makes managed garbage. Alone: where another heap has taken many gibibytes of addresses, this one's next SuperSlab
+// lies far up, and its set of them grows, which is an array.
+[Collection(AloneCollection.Name)]
 public sealed unsafe class GarbageTests : IDisposable
 {
     private readonly HakmemAllocator _heap = new();
