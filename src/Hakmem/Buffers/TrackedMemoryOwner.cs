@@ -8,6 +8,8 @@ namespace Hakmem;
 // object alive, but a span or a pointer does not.
 internal sealed class TrackedMemoryOwner<T>(RentalBook<T> book) : NativeMemoryOwner<T>(book)
 {
+    private static readonly string? s_ownAssembly = typeof(NativeMemoryPool).Assembly.FullName;
+
     // Where the current rental was made, if the pool wants to know.
     private StackTrace? _rentalStack;
 
@@ -26,7 +28,17 @@ internal sealed class TrackedMemoryOwner<T>(RentalBook<T> book) : NativeMemoryOw
     public void EndTracking() => GC.SuppressFinalize(this);
 #pragma warning restore CA1816
 
-    // Called by RentTracked, which a pool's Rent calls: the stack begins with whoever called that.
+    // The stack begins with whoever called the pool. How many frames are the pool's own depends on what the compiler has inlined or made a jump.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public void CaptureStack() => _rentalStack = new StackTrace(skipFrames: 3, fNeedFileInfo: true);
+    public void CaptureStack()
+    {
+        StackTrace all = new(skipFrames: 1, fNeedFileInfo: false);
+        int own = 0;
+        while (all.GetFrame(own) is { } frame && DiagnosticMethodInfo.Create(frame)?.DeclaringAssemblyName == s_ownAssembly)
+        {
+            own++;
+        }
+
+        _rentalStack = new StackTrace(own + 1, fNeedFileInfo: true);
+    }
 }

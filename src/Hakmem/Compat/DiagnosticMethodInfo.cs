@@ -3,19 +3,10 @@ using System.Reflection;
 
 namespace Hakmem.Compat;
 
-// Stands in for System.Diagnostics.DiagnosticMethodInfo: a stack frame's method by name.
+// What .NET 9 brought for reading stacks where code may be trimmed.
 internal sealed class DiagnosticMethodInfo
 {
-    private DiagnosticMethodInfo(MethodBase method)
-    {
-        Name = method.Name;
-        DeclaringTypeName = method.DeclaringType?.FullName;
-        DeclaringAssemblyName = method.Module.Assembly.FullName ?? "";
-    }
-
-    public string Name { get; }
-
-    public string? DeclaringTypeName { get; }
+    private DiagnosticMethodInfo(MethodBase method) => DeclaringAssemblyName = method.Module.Assembly.FullName!;
 
     public string DeclaringAssemblyName { get; }
 
