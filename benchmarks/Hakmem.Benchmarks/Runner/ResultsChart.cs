@@ -24,6 +24,9 @@ internal static class ResultsChart
     {
         ["hakmem-buffer"] = Color.FromHex("#5B8FF9"),
         ["hakmem-pool"] = Color.FromHex("#9DB8F2"),
+        ["hakmem-pool-recycled"] = Color.FromHex("#2F54EB"),
+        ["hakmem-full"] = Color.FromHex("#434343"),
+        ["hakmem-sampled"] = Color.FromHex("#BFBFBF"),
         ["nativememory"] = Color.FromHex("#8C8C8C"),
         ["mimalloc"] = Color.FromHex("#E8684A"),
         ["jemalloc"] = Color.FromHex("#F6BD16"),
@@ -32,6 +35,8 @@ internal static class ResultsChart
         ["memorypool"] = Color.FromHex("#C8A2DE"),
         ["new-array"] = Color.FromHex("#A0522D"),
         ["dotnext-pool"] = Color.FromHex("#269A99"),
+        ["memorystream"] = Color.FromHex("#B8860B"),
+        ["recyclablestream"] = Color.FromHex("#6F5EF9"),
     };
 
     /// <summary>Draws the results of a run; workloads that Hakmem has no result for are left out.</summary>
