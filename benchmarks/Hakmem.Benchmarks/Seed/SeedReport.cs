@@ -43,8 +43,8 @@ internal static class SeedReport
                 $"{date}, in {results.Seconds:0} s: {here.Cpu}, {here.ProcessorCount} processors, {here.Runtime}, {here.OperatingSystem}, Linux {here.Kernel}, " +
                 $"transparent huge pages {here.TransparentHugePages}, load average {here.LoadAverage}.",
                 $"Each figure is the median of {results.Rounds} processes that were started for it alone, with the least and the most in brackets. Configurations took turns, " +
-                "round after round. A process's time is its fastest round's (cold scenarios have one). Two rows differ only if their ranges do not overlap: with four " +
-                "processes each, chance does that once in 35 comparisons, so look for the same sign in several columns.",
+                "round after round. A process's time is its fastest round's (cold scenarios have one). Two rows differ only if their ranges do not overlap: with three " +
+                "processes each, chance does that once in 10 comparisons, with four once in 35, so look for the same sign in several columns.",
                 "Faults, times and switches are the kernel's (getrusage), for all threads, over the timed rounds. System calls, samples and counters come from further " +
                 "processes with instruments, in which every call of the allocator is kept out of line, so that samples can tell it from the loop; that makes it a little " +
                 "dearer than it is inlined. Samples are of the measuring thread, each 0.1 ms of its processor time, by the kernel's software clock: shares of less than " +

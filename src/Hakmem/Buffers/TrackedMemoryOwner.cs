@@ -1,6 +1,7 @@
 using System;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using Hakmem.Hardening;
 
 namespace Hakmem;
 
@@ -8,8 +9,6 @@ namespace Hakmem;
 // object alive, but a span or a pointer does not.
 internal sealed class TrackedMemoryOwner<T>(RentalBook<T> book) : NativeMemoryOwner<T>(book)
 {
-    private static readonly string? s_ownAssembly = typeof(NativeMemoryPool).Assembly.FullName;
-
     // Where the current rental was made, if the pool wants to know.
     private StackTrace? _rentalStack;
 
@@ -34,7 +33,7 @@ internal sealed class TrackedMemoryOwner<T>(RentalBook<T> book) : NativeMemoryOw
     {
         StackTrace all = new(skipFrames: 1, fNeedFileInfo: false);
         int own = 0;
-        while (all.GetFrame(own) is { } frame && DiagnosticMethodInfo.Create(frame)?.DeclaringAssemblyName == s_ownAssembly)
+        while (all.GetFrame(own) is { } frame && DiagnosticMethodInfo.Create(frame) is { } method && StackCapture.IsOwn(method))
         {
             own++;
         }

@@ -3,10 +3,19 @@ using System.Reflection;
 
 namespace Hakmem.Compat;
 
-// What .NET 9 brought for reading stacks where code may be trimmed.
+// Stands in for System.Diagnostics.DiagnosticMethodInfo: a stack frame's method by name.
 internal sealed class DiagnosticMethodInfo
 {
-    private DiagnosticMethodInfo(MethodBase method) => DeclaringAssemblyName = method.Module.Assembly.FullName!;
+    private DiagnosticMethodInfo(MethodBase method)
+    {
+        Name = method.Name;
+        DeclaringTypeName = method.DeclaringType?.FullName;
+        DeclaringAssemblyName = method.Module.Assembly.FullName ?? "";
+    }
+
+    public string Name { get; }
+
+    public string? DeclaringTypeName { get; }
 
     public string DeclaringAssemblyName { get; }
 

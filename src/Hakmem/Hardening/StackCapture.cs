@@ -36,6 +36,14 @@ internal static class StackCapture
         return length == 0 ? StackTable.None : table.Add(text[..length]);
     }
 
+    // Whether a method is this library's.
+    public static bool IsOwn(DiagnosticMethodInfo method)
+    {
+        ReadOnlySpan<char> assembly = method.DeclaringAssemblyName.AsSpan();
+        int comma = assembly.IndexOf(',');
+        return (comma < 0 ? assembly : assembly[..comma]).SequenceEqual(s_ownAssembly.AsSpan());
+    }
+
     private static (string Text, bool IsOwn)? DescribeCaller(StackFrame? frame)
     {
         DiagnosticMethodInfo? method = frame is null ? null : DiagnosticMethodInfo.Create(frame);
@@ -44,10 +52,7 @@ internal static class StackCapture
             return null;
         }
 
-        ReadOnlySpan<char> assembly = method.DeclaringAssemblyName.AsSpan();
-        int comma = assembly.IndexOf(',');
-        bool isOwn = (comma < 0 ? assembly : assembly[..comma]).SequenceEqual(s_ownAssembly.AsSpan());
-        return ($"   at {method.DeclaringTypeName}.{method.Name}\n", isOwn);
+        return ($"   at {method.DeclaringTypeName}.{method.Name}\n", IsOwn(method));
     }
 
     // A frame that does not fit is left out, with those below it.
