@@ -8,7 +8,7 @@ namespace Hakmem.Decay;
 // nothing of this library runs until a heap is used again, or the garbage collector collects its oldest generation (see Gen2Hook).
 //
 // Nor does it start for little: the first timer of a process takes the thread that asks for it 5 ms (measured in a fresh process: types to load, a
-// thread to start), more than a million small allocations do. So it waits until a heap has more than StartBytes committed, and from then
+// thread to start), more than all else that a first allocation does. So it waits until a heap has more than StartBytes committed, and from then
 // on serves every heap.
 //
 // A heap that is due is held by the timer; others only weakly, so that nothing here keeps a heap alive that has come to rest. Looks come
@@ -186,8 +186,9 @@ internal sealed class DecayTimer
             due = Math.Min(due, ListKnown());
         }
 
-        _armedFor = due;
+        // Set first: where the system has no thread for it, it is not armed, and the next heap that wakes it tries again.
         _timer.Change(TimeSpan.FromMilliseconds(Math.Clamp(due - NowMs, 0, MaxWaitMs)), Timeout.InfiniteTimeSpan);
+        _armedFor = due;
     }
 
     // Lists the heaps that were touched before there was a timer, each for the time it would have been due had it been touched now; gives the earliest.
