@@ -1,10 +1,10 @@
 using System;
 using System.Buffers;
-using System.Collections.Generic;
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Threading;
+using Hakmem.Collections;
 
 namespace Hakmem;
 
@@ -26,7 +26,7 @@ internal sealed class RentalBook<T>
     private readonly bool _isCapped;
 
     // Every thread's share, for the pool's life; guarded by its own lock.
-    private readonly List<RentalShard<T>> _shards = [];
+    private readonly Items<RentalShard<T>> _shards = new();
 
     // Rented bytes, counted only where there is a cap. Interlocked additions by every rental and return; never above the cap.
     private long _cappedBytes;
@@ -72,8 +72,8 @@ internal sealed class RentalBook<T>
     // Tells books of one element type apart in a thread's table.
     public uint Number { get; }
 
-    // Idle owners that no thread has in its ring; locked while used. As many as were ever out at a time, at most.
-    public Queue<NativeMemoryOwner<T>> SpilledOwners { get; } = new();
+    // Idle owners that no thread has in its ring, last in, first out; locked while used. As many as were ever out at a time, at most.
+    public Items<NativeMemoryOwner<T>> SpilledOwners { get; } = new();
 
     // As NativeMemoryPool's method of this name.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -106,10 +106,10 @@ internal sealed class RentalBook<T>
         long bytes = 0;
         lock (_shards)
         {
-            foreach (RentalShard<T> shard in _shards)
+            for (int i = 0; i < _shards.Count; i++)
             {
-                count += shard.RentedCount;
-                bytes += shard.RentedBytes;
+                count += _shards[i].RentedCount;
+                bytes += _shards[i].RentedBytes;
             }
         }
 
@@ -177,8 +177,9 @@ internal sealed class RentalBook<T>
         lock (_shards)
         {
             RentalShard<T>? orphan = null;
-            foreach (RentalShard<T> shard in _shards)
+            for (int i = 0; i < _shards.Count; i++)
             {
+                RentalShard<T> shard = _shards[i];
                 if (ReferenceEquals(shard.Thread, thread))
                 {
                     return shard;

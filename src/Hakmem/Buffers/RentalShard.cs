@@ -1,6 +1,7 @@
 using System;
 using System.Runtime.CompilerServices;
 using System.Threading;
+using Hakmem.Collections;
 
 namespace Hakmem;
 
@@ -104,16 +105,18 @@ internal sealed class RentalShard<T>(RentalBook<T> book)
     private NativeMemoryOwner<T>? TakeSpilled()
     {
         Place[] ring = _ring ??= new Place[RingSize];
-        lock (book.SpilledOwners)
+        Items<NativeMemoryOwner<T>> spilled = book.SpilledOwners;
+        lock (spilled)
         {
-            if (!book.SpilledOwners.TryDequeue(out NativeMemoryOwner<T>? first))
+            if (spilled.Count == 0)
             {
                 return null;
             }
 
-            for (int i = 1; i < BatchSize && book.SpilledOwners.TryDequeue(out NativeMemoryOwner<T>? next); i++)
+            NativeMemoryOwner<T> first = spilled.RemoveAt(spilled.Count - 1);
+            for (int i = 1; i < BatchSize && spilled.Count > 0; i++)
             {
-                ring[_put++ % RingSize].Owner = next;
+                ring[_put++ % RingSize].Owner = spilled.RemoveAt(spilled.Count - 1);
             }
 
             return first;
@@ -128,7 +131,7 @@ internal sealed class RentalShard<T>(RentalBook<T> book)
         {
             for (int i = 0; i < BatchSize; i++)
             {
-                book.SpilledOwners.Enqueue(ring[_taken++ % RingSize].Owner);
+                book.SpilledOwners.Add(ring[_taken++ % RingSize].Owner);
             }
         }
     }

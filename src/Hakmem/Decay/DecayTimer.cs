@@ -1,6 +1,6 @@
 using System;
-using System.Collections.Generic;
 using System.Threading;
+using Hakmem.Collections;
 
 namespace Hakmem.Decay;
 
@@ -34,8 +34,8 @@ internal sealed class DecayTimer
     private const int MinKnown = 16;
 
     // All below is guarded by _lock.
-    private readonly List<Decaying> _listed = [];
-    private readonly List<WeakReference<Decaying>> _known = [];
+    private readonly Items<Decaying> _listed = new();
+    private readonly Items<WeakReference<Decaying>> _known = new();
     private int _knownAfterPruning = MinKnown;
     private ITimer? _timer;
     private long _armedFor = long.MaxValue;
@@ -107,9 +107,9 @@ internal sealed class DecayTimer
         {
             Prune();
             long now = NowMs;
-            foreach (WeakReference<Decaying> known in _known)
+            for (int i = 0; i < _known.Count; i++)
             {
-                if (known.TryGetTarget(out Decaying? heap))
+                if (_known[i].TryGetTarget(out Decaying? heap))
                 {
                     List(heap, now);
                 }
@@ -167,7 +167,14 @@ internal sealed class DecayTimer
     // Forgets heaps that are gone.
     private void Prune()
     {
-        _known.RemoveAll(static known => !known.TryGetTarget(out Decaying? heap) || heap.IsGone);
+        for (int i = _known.Count - 1; i >= 0; i--)
+        {
+            if (!_known[i].TryGetTarget(out Decaying? heap) || heap.IsGone)
+            {
+                _known.RemoveAt(i);
+            }
+        }
+
         _knownAfterPruning = Math.Max(_known.Count, MinKnown);
     }
 
@@ -195,9 +202,9 @@ internal sealed class DecayTimer
     private long ListKnown()
     {
         long earliest = long.MaxValue;
-        foreach (WeakReference<Decaying> known in _known)
+        for (int i = 0; i < _known.Count; i++)
         {
-            if (known.TryGetTarget(out Decaying? heap) && !heap.IsGone)
+            if (_known[i].TryGetTarget(out Decaying? heap) && !heap.IsGone)
             {
                 List(heap, NowMs + Math.Min(heap.IntervalMs, MaxWaitMs));
                 earliest = Math.Min(earliest, heap.Due);
@@ -221,7 +228,7 @@ internal sealed class DecayTimer
 
     private void Look()
     {
-        List<Decaying> due = [];
+        Items<Decaying> due = new();
         long begin;
         lock (_lock)
         {
@@ -232,20 +239,20 @@ internal sealed class DecayTimer
 
             _isLooking = true;
             begin = NowMs;
-            foreach (Decaying heap in _listed)
+            for (int i = 0; i < _listed.Count; i++)
             {
-                if (heap.Due <= begin)
+                if (_listed[i].Due <= begin)
                 {
-                    due.Add(heap);
+                    due.Add(_listed[i]);
                 }
             }
         }
 
         Interlocked.Increment(ref _ticks);
         bool isMemoryShort = due.Count > 0 && _isMemoryShort();
-        foreach (Decaying heap in due)
+        for (int i = 0; i < due.Count; i++)
         {
-            Note(heap, heap.Decay(isMemoryShort), begin);
+            Note(due[i], due[i].Decay(isMemoryShort), begin);
             begin = NowMs;
         }
 
@@ -254,9 +261,9 @@ internal sealed class DecayTimer
         {
             _isLooking = false;
             _armedFor = long.MaxValue;
-            foreach (Decaying heap in _listed)
+            for (int i = 0; i < _listed.Count; i++)
             {
-                earliest = Math.Min(earliest, heap.Due);
+                earliest = Math.Min(earliest, _listed[i].Due);
             }
 
             if (earliest != long.MaxValue)

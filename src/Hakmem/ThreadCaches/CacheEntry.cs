@@ -3,8 +3,7 @@ using Hakmem.Arenas;
 
 namespace Hakmem.ThreadCaches;
 
-// One cache in its heap's registry, with the thread it belongs to. Guarded by the registry's lock. A class, so that lists of it need no code
-// of their own compiled.
+// One cache in its heap's registry, with the thread it belongs to. Guarded by the registry's lock.
 internal sealed unsafe class CacheEntry(Thread thread, ThreadCache* cache)
 {
     public ThreadCache* Cache { get; } = cache;

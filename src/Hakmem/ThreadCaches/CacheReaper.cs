@@ -1,7 +1,7 @@
 using System;
-using System.Collections.Generic;
 using System.Threading;
 using Hakmem.Arenas;
+using Hakmem.Collections;
 using Hakmem.Depots;
 using Hakmem.SizeClasses;
 
@@ -70,7 +70,7 @@ internal sealed unsafe class CacheReaper(Depot[] depots, MetadataAllocator metad
 
     // Reaps some caches from an index on; gives the index to go on with. Of a bin that was used since the last round nothing is taken unless
     // isForced. Under the registry's lock.
-    public int ReapSome(List<CacheEntry> entries, int from, bool isForced)
+    public int ReapSome(Items<CacheEntry> entries, int from, bool isForced)
     {
         int end = Math.Min(entries.Count, from + MaxCaches);
         int bufferBytes = (end - from) * MaxCutsPerCache * sizeof(BinCut);
@@ -180,7 +180,7 @@ internal sealed unsafe class CacheReaper(Depot[] depots, MetadataAllocator metad
         (void**)Volatile.Read(ref *(nint*)&ThreadCache.BinAt(cache, (uint)index)->TakeTop);
 
     // Between the barriers. Who is at rest is asked before its tops are read.
-    private static void Look(List<CacheEntry> entries, BinCut* cuts, int count)
+    private static void Look(Items<CacheEntry> entries, BinCut* cuts, int count)
     {
         int entry = -1;
         bool isAtRest = false;

@@ -1,6 +1,6 @@
-using System.Collections.Generic;
 using System.Threading;
 using Hakmem.Arenas;
+using Hakmem.Collections;
 using Hakmem.SizeClasses;
 
 namespace Hakmem.ThreadCaches;
@@ -25,7 +25,7 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
     private const long MinBudgetBytes = 256 << 10;
 
     private readonly Lock _lock = new();
-    private readonly List<CacheEntry> _entries = [];
+    private readonly Items<CacheEntry> _entries = new();
 
     // Records of flushed caches. They are used for nothing but caches of this heap again: another heap may still have the address of
     // one as its thread's Home, and clear its own entry there when it is disposed. A list, linked through Home.
@@ -117,9 +117,9 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
     {
         lock (_lock)
         {
-            foreach (CacheEntry entry in _entries)
+            for (int i = 0; i < _entries.Count; i++)
             {
-                ThreadCache* cache = entry.Cache;
+                ThreadCache* cache = _entries[i].Cache;
                 CurrentThread.ClearPeer(cache->Home, heapSlot);
                 CacheExchange.DestroyMagazines(arena.Metadata, cache);
                 ThreadCache.Destroy(arena, cache);
@@ -139,11 +139,11 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
     {
         lock (_lock)
         {
-            foreach (CacheEntry entry in _entries)
+            for (int i = 0; i < _entries.Count; i++)
             {
                 for (int index = 0; index < counts.Length; index++)
                 {
-                    counts[index] += CacheExchange.CountOf(entry.Cache, index);
+                    counts[index] += CacheExchange.CountOf(_entries[i].Cache, index);
                 }
             }
         }

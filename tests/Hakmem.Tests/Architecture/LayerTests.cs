@@ -13,7 +13,7 @@ public sealed partial class LayerTests
 {
     // Bottom to top. Hakmem itself is the public surface, which lies on top of all of them.
     private static readonly string[] s_layers =
-        ["Compat", "Os", "SizeClasses", "Arenas", "Spans", "Depots", "ThreadCaches", "Hardening", "Decay", "Diagnostics", "Allocators", "Buffers", "Metrics"];
+        ["Compat", "Collections", "Os", "SizeClasses", "Arenas", "Spans", "Depots", "ThreadCaches", "Hardening", "Decay", "Diagnostics", "Allocators", "Buffers", "Metrics"];
 
     private static readonly string s_forTheCompiler = Path.Combine(SourceTree.Library, "Compat", "Compiler");
 

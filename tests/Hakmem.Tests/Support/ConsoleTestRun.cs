@@ -5,7 +5,8 @@ using Xunit.Runner.InProc.SystemConsole;
 
 namespace Hakmem.Tests.Support;
 
-// The console run. Its last line is exactly `N passed, N failed` (and `, N skipped` when some were), for people and for scripts.
+// The console run. Its last line is exactly `N passed, N failed` (and `, N skipped` when some were), for people and for scripts; the lines before
+// it name what failed, so that the end of a long log is enough.
 // xunit's own options work unchanged; one that names another reporter gets that reporter's output and no such line.
 internal static class ConsoleTestRun
 {
@@ -26,6 +27,11 @@ internal static class ConsoleTestRun
         int exitCode = await ConsoleRunner.Run(options);
         if (CountingReporter.Counts is { } counts)
         {
+            foreach (string failed in CountingReporter.Failed)
+            {
+                await Console.Out.WriteLineAsync("FAILED " + failed);
+            }
+
             await Console.Out.WriteLineAsync(counts.ToString());
 
             // A filter with a slip in it must not look like success.

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Threading.Tasks;
 using Hakmem.Tests.Support;
 using Xunit.Runner.Common;
@@ -14,6 +15,9 @@ internal sealed class CountingReporter : IRunnerReporter
 
     // Written once, by the message handler at the end of the run; read after the run has returned.
     public static RunCounts? Counts { get; set; }
+
+    // The names of the tests that failed, each with the first line of why.
+    public static ConcurrentQueue<string> Failed { get; } = new();
 
     public bool CanBeEnvironmentallyEnabled => false;
 

@@ -1,10 +1,21 @@
+using System;
 using System.Linq;
 using Xunit.Runner.Common;
+using Xunit.Sdk;
 
 namespace Hakmem.Tests.Support;
 
 internal sealed class CountingReporterMessageHandler(IRunnerLogger logger) : DefaultRunnerReporterMessageHandler(logger)
 {
+    protected override void HandleTestFailed(MessageHandlerArgs<ITestFailed> args)
+    {
+        string test = MetadataCache.TryGetTestMetadata(args.Message)?.TestDisplayName ?? args.Message.TestUniqueID;
+        CountingReporter.Failed.Enqueue($"{test}: {args.Message.Messages.FirstOrDefault()?.Split('\n', StringSplitOptions.TrimEntries).FirstOrDefault(line => line.Length > 0)}");
+
+        // The cache forgets the test in the base class.
+        base.HandleTestFailed(args);
+    }
+
     protected override void HandleTestExecutionSummaries(MessageHandlerArgs<TestExecutionSummaries> args)
     {
         base.HandleTestExecutionSummaries(args);

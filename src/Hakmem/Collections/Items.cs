@@ -1,0 +1,61 @@
+using System;
+
+namespace Hakmem.Collections;
+
+// A list of things, in no order that outlives a removal. It is here for what every process does first: List<T> brings an assembly with it, which
+// takes half a millisecond to load and a tenth of a megabyte where the program has not loaded it itself.
+//
+// Not thread-safe: whoever has one guards it.
+internal sealed class Items<T>
+    where T : class
+{
+    private const int FirstCapacity = 4;
+
+    private T?[] _items = [];
+
+    public int Count { get; private set; }
+
+    // SAFETY of `!`: places below Count have been set.
+    public T this[int index]
+    {
+        get => _items[index]!;
+        set => _items[index] = value;
+    }
+
+    public void Add(T item)
+    {
+        if (Count == _items.Length)
+        {
+            Array.Resize(ref _items, Math.Max(2 * Count, FirstCapacity));
+        }
+
+        _items[Count++] = item;
+    }
+
+    // Takes one out; the last moves to its place.
+    public T RemoveAt(int index)
+    {
+        T item = _items[index]!;
+        _items[index] = _items[--Count];
+        _items[Count] = null;
+        return item;
+    }
+
+    public void Remove(T item)
+    {
+        for (int i = 0; i < Count; i++)
+        {
+            if (ReferenceEquals(_items[i], item))
+            {
+                RemoveAt(i);
+                return;
+            }
+        }
+    }
+
+    public void Clear()
+    {
+        _items = [];
+        Count = 0;
+    }
+}
