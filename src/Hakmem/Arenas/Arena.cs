@@ -34,6 +34,9 @@ internal sealed unsafe class Arena
     // Tables become writable for this many SuperSlabs at a time (128 MiB of arena, about 1.2 MiB of tables, untouched until used).
     private const int TableBatchSlabs = 64;
 
+    private const int SpanHeaderBytesPerSlab = Geometry.UnitsPerSlab * SpanHeader.Bytes;
+    private const int BitmapBytesPerSlab = Geometry.UnitsPerSlab * BitmapWordsPerUnit * sizeof(ulong);
+
     private const nuint BatchBytes = (nuint)TableBatchSlabs << Geometry.SlabShift;
 
     // So many SuperSlabs are handed out before the system is asked for its limit: a small program's first call does not wait for it, and no
@@ -43,9 +46,13 @@ internal sealed unsafe class Arena
     // The smallest arena worth having.
     private const long MinArenaBytes = 64L << 20;
 
-    private readonly Lock _lock = new();
+    private readonly object _lock = new();
     private readonly SlabSet _taken = new();
     private readonly int _limitPercent;
+
+    // SuperSlabs below this have been taken one at a time before, or lie below one that has. Guarded by _lock.
+    private int _populatedSlabs;
+
     private readonly byte* _slabHeaders;
     private readonly byte* _spanHeaders;
     private readonly byte* _bitmaps;
@@ -240,7 +247,7 @@ internal sealed unsafe class Arena
     private static long TableBytes(long arenaBytes)
     {
         long slabs = arenaBytes >> Geometry.SlabShift;
-        long perSlab = SuperSlabHeader.Bytes + (Geometry.UnitsPerSlab * (SpanHeader.Bytes + (BitmapWordsPerUnit * sizeof(ulong))));
+        long perSlab = SuperSlabHeader.Bytes + SpanHeaderBytesPerSlab + BitmapBytesPerSlab;
         return (((slabs * perSlab) + Geometry.UnitBytes - 1) & -(long)Geometry.UnitBytes) + PageMapBytes;
     }
 
@@ -293,7 +300,23 @@ internal sealed unsafe class Arena
         }
 
         _taken.Add(first, count);
+        if (count == 1 && first >= _populatedSlabs)
+        {
+            _populatedSlabs = first + 1;
+            Populate(_spanHeaders, SpanHeaderBytesPerSlab, first);
+            Populate(_bitmaps, BitmapBytesPerSlab, first);
+        }
+
         return true;
+    }
+
+    // Asks for the pages of a SuperSlab's part of a table at once: it is going to be cut into spans, whose first blocks would each wait for a page
+    // fault. A refusal costs just those.
+    private void Populate(byte* table, int bytesPerSlab, int slab)
+    {
+        byte* start = PageOf(table + ((long)slab * bytesPerSlab));
+        byte* end = PageOf(table + ((slab + 1L) * bytesPerSlab) + Os.PageSize - 1);
+        Os.TryPrefault(start, (nuint)(end - start), PrefaultMode.Populate);
     }
 
     // A batch at a time, since the page map may wrap between two. What was made writable before a refusal stays so: the next try repeats
@@ -307,8 +330,8 @@ internal sealed unsafe class Arena
             byte* map = (byte*)EntryOf(from << Geometry.UnitsPerSlabShift);
             bool isDone =
                 TryCommit(_slabHeaders, SuperSlabHeader.Bytes, from, end) &&
-                TryCommit(_spanHeaders, Geometry.UnitsPerSlab * SpanHeader.Bytes, from, end) &&
-                TryCommit(_bitmaps, Geometry.UnitsPerSlab * BitmapWordsPerUnit * sizeof(ulong), from, end) &&
+                TryCommit(_spanHeaders, SpanHeaderBytesPerSlab, from, end) &&
+                TryCommit(_bitmaps, BitmapBytesPerSlab, from, end) &&
                 TryCommit(map, Geometry.UnitsPerSlab * sizeof(ulong), 0, end - from);
             if (!isDone)
             {
@@ -323,9 +346,10 @@ internal sealed unsafe class Arena
 
     private bool TryCommit(byte* table, int bytesPerSlab, int fromSlab, int endSlab)
     {
-        nuint pageMask = Os.PageSize - 1;
-        nuint start = (nuint)(table + ((long)fromSlab * bytesPerSlab)) & ~pageMask;
-        nuint end = ((nuint)(table + ((long)endSlab * bytesPerSlab)) + pageMask) & ~pageMask;
-        return Os.TryCommit((byte*)start, end - start);
+        byte* start = PageOf(table + ((long)fromSlab * bytesPerSlab));
+        byte* end = PageOf(table + ((long)endSlab * bytesPerSlab) + Os.PageSize - 1);
+        return Os.TryCommit(start, (nuint)(end - start));
     }
+
+    private byte* PageOf(byte* address) => (byte*)((nuint)address & ~(Os.PageSize - 1));
 }

@@ -14,12 +14,18 @@ internal sealed unsafe class MetadataAllocator(OsMemory os)
     private const int MaxShift = 16;
     private const nuint ChunkBytes = 1 << 18;
 
-    private readonly Lock _lock = new();
+    // The pages of a chunk are asked of the system so many bytes at a time: one call takes as long as two of the page faults that it spares.
+    private const nuint PopulateBytes = 1 << MaxShift;
+
+    private readonly object _lock = new();
 
     // The rest of this class is guarded by _lock. A free record's first word is the next free record of its size.
     private readonly nint[] _free = new nint[MaxShift + 1];
     private byte* _next;
     private nuint _left;
+
+    // Of what is left, this much has its pages already.
+    private nuint _populated;
 
     // Bytes asked of the system so far. Written under the lock; read without it for statistics.
     private long _reservedBytes;
@@ -40,15 +46,11 @@ internal sealed unsafe class MetadataAllocator(OsMemory os)
             }
             else
             {
-                record = TryCut((nuint)1 << shift);
+                return TryCut((nuint)1 << shift);
             }
         }
 
-        if (record != null)
-        {
-            new Span<byte>(record, 1 << shift).Clear();
-        }
-
+        new Span<byte>(record, 1 << shift).Clear();
         return record;
     }
 
@@ -73,6 +75,7 @@ internal sealed unsafe class MetadataAllocator(OsMemory os)
         return shift;
     }
 
+    // Memory that the system has just given is all zero.
     private void* TryCut(nuint bytes)
     {
         if (_left < bytes)
@@ -92,12 +95,22 @@ internal sealed unsafe class MetadataAllocator(OsMemory os)
 
             _next = chunk;
             _left = ChunkBytes;
+            _populated = 0;
             _reservedBytes += (long)ChunkBytes;
+        }
+
+        if (_populated < bytes)
+        {
+            // A refusal costs page faults, nothing else.
+            nuint more = (nuint)Math.Min(PopulateBytes, _left - _populated);
+            os.TryPrefault(_next + _populated, more, PrefaultMode.Populate);
+            _populated += more;
         }
 
         byte* record = _next;
         _next += bytes;
         _left -= bytes;
+        _populated -= bytes;
         return record;
     }
 }

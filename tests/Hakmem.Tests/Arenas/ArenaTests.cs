@@ -112,6 +112,33 @@ public sealed unsafe class ArenaTests
     }
 
     [Fact]
+    public void ASuperSlabsTablesGetTheirPagesWhenItIsFirstTakenByItself()
+    {
+        using TestArena test = new();
+        Arena arena = test.Arena;
+        Assert.Equal(0, arena.TryTake(2, 1));
+        Assert.Equal(0, test.Os.CountOf(OsCall.Prefault));
+        Assert.Equal(2, arena.TryTake(1, 1));
+        Assert.All(
+            [(nuint)arena.Span(2 * Geometry.UnitsPerSlab), (nuint)arena.Bitmap(2 * Geometry.UnitsPerSlab), (nuint)arena.Bitmap(3 * Geometry.UnitsPerSlab) - 1],
+            address => Assert.Contains(test.Os.Calls, call => call.Kind == OsCall.Prefault && address - call.Address < call.Bytes));
+        test.Os.ForgetCalls();
+        arena.Return(2, 1);
+        Assert.Equal(2, arena.TryTake(1, 1));
+        Assert.Empty(test.Os.Calls);
+    }
+
+    [Fact]
+    public void RefusedPagesOfTablesAreNoReasonNotToTakeASuperSlab()
+    {
+        using TestArena test = new();
+        test.Os.RefuseAll(OsCall.Prefault);
+        Assert.Equal(0, test.Arena.TryTake(1, 1));
+        Assert.Equal(2, test.Os.Refusals);
+        test.Arena.Bitmap(Geometry.UnitsPerSlab - 1)[Arena.BitmapWordsPerUnit - 1] = 1;
+    }
+
+    [Fact]
     public void TablesOfATakenSuperSlabAreWritableToTheirEnds()
     {
         using TestArena test = new();

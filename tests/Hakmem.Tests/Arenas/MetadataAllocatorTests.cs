@@ -80,6 +80,28 @@ public sealed unsafe class MetadataAllocatorTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(64)]
+    [InlineData(4_096)]
+    [InlineData(65_536)]
+    public void PagesAreAskedForAheadSoManyBytesAtATime(int bytes)
+    {
+        for (int taken = bytes; taken <= 4 * 65_536; taken += bytes)
+        {
+            _metadata.TryAllocate(bytes);
+            Assert.Equal((taken + 65_535) / 65_536, _os.CountOf(OsCall.Prefault));
+        }
+    }
+
+    [Fact]
+    public void WhatIsRefusedPagesIsZeroAllTheSame()
+    {
+        _os.RefuseAll(OsCall.Prefault);
+        void* record = _metadata.TryAllocate(65_536);
+        Pattern.VerifyZero(record, 65_536);
+        Assert.Equal(1, _os.Refusals);
+    }
+
     [Fact]
     public void ARefusedReservationIsNullAndTheNextTryWorks()
     {
