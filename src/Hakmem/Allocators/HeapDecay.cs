@@ -41,7 +41,7 @@ internal sealed class HeapDecay(
     // What was found where no exception may say so, until a Trim does; null for nothing. Exchanged with full fences.
     private HakmemCorruptionException? _unreported;
 
-    public Lock SyncRoot { get; } = new();
+    public object SyncRoot { get; } = new();
 
     public override long CommittedBytes => superSlabs.CommittedBytes;
 

@@ -10,7 +10,7 @@ internal static class HeapSlots
 
     public const int Shared = 0;
 
-    private static readonly Lock s_lock = new();
+    private static readonly object s_lock = new();
     // One for each slot; guarded by s_lock.
     private static readonly bool[] s_taken = CreateTaken();
 

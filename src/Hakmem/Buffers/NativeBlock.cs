@@ -22,7 +22,7 @@ internal sealed unsafe class NativeBlock
 
     private readonly HakmemAllocator _allocator;
     private readonly nuint _alignment;
-    private readonly Lock _lock = new();
+    private readonly object _lock = new();
 
     // Guarded by the lock: pins outstanding, and blocks that were replaced or freed meanwhile.
     private int _pinCount;

@@ -48,7 +48,7 @@ internal sealed class RentalBook<T>
         ArgumentOutOfRangeException.ThrowIfLessThan(_options.MaxBufferSize, 1, nameof(options));
         ArgumentOutOfRangeException.ThrowIfLessThan(_options.DefaultBufferSize, 1, nameof(options));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(_options.DefaultBufferSize, _options.MaxBufferSize, nameof(options));
-        ArgumentOutOfRangeException.ThrowIfNegative(_options.MaxBytes, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfLessThan(_options.MaxBytes, 0, nameof(options));
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)_options.LeakTracking, (uint)LeakTracking.Stacks, nameof(options));
         MaxLength = _options.MaxBufferSize;
         _recycles = _options.RecycleOwners;

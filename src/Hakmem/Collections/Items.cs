@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.CompilerServices;
 
 namespace Hakmem.Collections;
 
@@ -11,14 +12,15 @@ internal sealed class Items<T>
 {
     private const int FirstCapacity = 4;
 
-    private T?[] _items = [];
+    // Of objects, so that no type of an array need be made for each T.
+    private object?[] _items = [];
 
     public int Count { get; private set; }
 
-    // SAFETY of `!`: places below Count have been set.
+    // SAFETY: places below Count have been set, and only by what takes a T.
     public T this[int index]
     {
-        get => _items[index]!;
+        get => Unsafe.As<T>(_items[index])!;
         set => _items[index] = value;
     }
 
@@ -35,7 +37,7 @@ internal sealed class Items<T>
     // Takes one out; the last moves to its place.
     public T RemoveAt(int index)
     {
-        T item = _items[index]!;
+        T item = this[index];
         _items[index] = _items[--Count];
         _items[Count] = null;
         return item;

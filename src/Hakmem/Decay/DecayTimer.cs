@@ -18,10 +18,10 @@ internal sealed class DecayTimer
     // The longest that a timer can wait at a time, in whole days.
     private const long MaxWaitMs = 24L * 3600 * 1000;
 
-    private readonly TimeProvider _time;
+    private readonly TimeProvider? _time;
     private readonly Func<bool> _isMemoryShort;
     private readonly bool _heedsCollections;
-    private readonly Lock _lock = new();
+    private readonly object _lock = new();
 
     // Between two looks there is at least this part of an interval, however long the first took.
     private const int RestsPerInterval = 4;
@@ -45,7 +45,7 @@ internal sealed class DecayTimer
     private long _ticks;
 
     // A test that asks whether the timer stands still has it not heed collections, which other tests make at any moment.
-    public DecayTimer(TimeProvider time, Func<bool> isMemoryShort, bool heedsCollections = true, long startBytes = 0)
+    public DecayTimer(TimeProvider? time, Func<bool> isMemoryShort, bool heedsCollections = true, long startBytes = 0)
     {
         StartBytes = startBytes;
         _time = time;
@@ -53,9 +53,10 @@ internal sealed class DecayTimer
         _heedsCollections = heedsCollections;
     }
 
-    public static DecayTimer Process { get; } = new(TimeProvider.System, MemoryPressure.IsHigh, startBytes: 8L << 20);
+    public static DecayTimer Process { get; } = new(null, MemoryPressure.IsHigh, startBytes: 8L << 20);
 
-    public TimeProvider Time => _time;
+    // Null for the system's.
+    public TimeProvider? Time => _time;
 
     // How many bytes a heap must have committed for the timer to start.
     public long StartBytes { get; }
@@ -75,7 +76,7 @@ internal sealed class DecayTimer
 
     public long Ticks => Interlocked.Read(ref _ticks);
 
-    private long NowMs => (long)_time.GetElapsedTime(0).TotalMilliseconds;
+    private long NowMs => _time is null ? Environment.TickCount64 : (long)_time.GetElapsedTime(0).TotalMilliseconds;
 
     // Makes a heap known, so that it is looked at once the timer has started.
     public void Join(Decaying heap)
@@ -223,7 +224,7 @@ internal sealed class DecayTimer
             Gen2Hook.Attach(this);
         }
 
-        return _time.CreateTimer(static state => ((DecayTimer)state!).Look(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        return (_time ?? TimeProvider.System).CreateTimer(static state => ((DecayTimer)state!).Look(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     private void Look()

@@ -29,7 +29,7 @@ internal sealed unsafe class Depot
     private readonly DepotBudget _budget;
     private readonly int _blockBytes;
     private readonly int _maxFullBlocks;
-    private readonly Lock _lock = new();
+    private readonly object _lock = new();
 
     // All below is guarded by _lock.
     private readonly SpanSet _spans;

@@ -30,7 +30,7 @@ internal sealed unsafe class CheckedBlocks
     private readonly SizeClassInfo[] _classes;
     private readonly long _quarantineBytes;
     private readonly HistoryTable _histories = new();
-    private readonly Lock _lock = new();
+    private readonly object _lock = new();
 
     // All below is guarded by _lock. The set has the addresses that are in the queue, or between it and their span.
     private readonly Queue<(nuint Address, int SizeClass)> _quarantine = new();

@@ -17,7 +17,7 @@ namespace Hakmem.Hardening;
 // Thread-safe. One lock, innermost, for states, lists and figures; system calls happen outside it, on ranges that are the calling thread's.
 internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, long quarantineBytes)
 {
-    private readonly Lock _lock = new();
+    private readonly object _lock = new();
 
     // All below is guarded by _lock.
     private GuardedBlock* _all;

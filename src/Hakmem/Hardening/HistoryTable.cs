@@ -12,7 +12,7 @@ internal sealed class HistoryTable
 {
     private const int Places = 1 << 15;
 
-    private readonly Lock _lock = new();
+    private readonly object _lock = new();
     private readonly BlockHistory[] _histories = new BlockHistory[Places];
 
     public void Allocated(nuint address, nuint bytes, int stack)

@@ -26,7 +26,7 @@ internal sealed unsafe class StackTable(OsMemory os, int maxBytes)
 
     private static readonly byte[] s_fullText = "   at (not kept: the table of call stacks is full)\n"u8.ToArray();
 
-    private readonly Lock _lock = new();
+    private readonly object _lock = new();
 
     // All below is guarded by _lock. Memory that was handed out is never written again.
     private readonly Dictionary<ulong, int> _numbers = [];

@@ -17,7 +17,7 @@ internal sealed class HeapMeter : IDisposable
     private readonly HakmemAllocator _allocator;
     private readonly KeyValuePair<string, object?>[] _tags;
     private readonly Meter _meter = new(HakmemMetrics.MeterName, typeof(HeapMeter).Assembly.GetName().Version?.ToString(3));
-    private readonly Lock _lock = new();
+    private readonly object _lock = new();
     private int _instruments;
 
     // Guarded by _lock: the reading, when it was taken, and which instruments were answered from it, a bit for each.

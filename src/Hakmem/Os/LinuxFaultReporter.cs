@@ -26,7 +26,7 @@ internal static unsafe class LinuxFaultReporter
     private const int CodeBytes = 0xE0;
     private const int LeadBytes = 40;
 
-    private static readonly Lock s_lock = new();
+    private static readonly object s_lock = new();
     private static bool s_isInstalled;
 
     // Installs the handler; once in a process. False where it cannot be.

@@ -5,10 +5,10 @@ namespace Hakmem.Spans;
 // A heap's options as the layers below it use them: resolved once, when the heap is made.
 internal sealed record HeapLimits
 {
-    // The time is given by tests that make their own.
+    // The time is given by tests that make their own; null is the system's.
     public HeapLimits(HakmemOptions options, TimeProvider? time = null)
     {
-        Time = time ?? TimeProvider.System;
+        Time = time;
         Prefault = options.Prefault;
         LazyZero = options.LazyZero;
         HugePages = options.HugePages;
@@ -52,13 +52,12 @@ internal sealed record HeapLimits
 
     public long PurgeDelayMs { get; }
 
-    public TimeProvider Time { get; }
+    // Null for the system's, whose provider is of no use here and would have to be loaded before a first allocation.
+    public TimeProvider? Time { get; }
 
     // Whether memory is to be discarded as soon as it is empty.
     public bool IsEager => LazyZero == LazyZeroMode.Immediate || (LazyZero == LazyZeroMode.Deferred && PurgeDelayMs == 0);
 
     // Milliseconds since some moment; a free of a span or run reads it, so the system's is the cheap clock.
-    public long NowMs => ReferenceEquals(Time, TimeProvider.System)
-        ? Environment.TickCount64
-        : (long)Time.GetElapsedTime(0).TotalMilliseconds;
+    public long NowMs => Time is null ? Environment.TickCount64 : (long)Time.GetElapsedTime(0).TotalMilliseconds;
 }

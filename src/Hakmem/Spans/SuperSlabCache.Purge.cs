@@ -14,7 +14,7 @@ internal sealed unsafe partial class SuperSlabCache
 
     // Held while purging by age or excess. Whoever is about to fail for lack of memory takes it once, so as not to fail beside memory that
     // is just being given back. Above SyncRoot; no depot's lock is held.
-    public Lock PurgeLock { get; } = new();
+    public object PurgeLock { get; } = new();
 
     // Bytes and calls of discarding and decommitting, but for what a disposed heap gives back. Guarded by SyncRoot.
     public long PurgedBytes { get; private set; }
@@ -53,7 +53,7 @@ internal sealed unsafe partial class SuperSlabCache
     // Purges if something was put back that may not stay. Without a lock of this heap; where another thread is at it, left to that one.
     public void PurgeExcess()
     {
-        if (!_hasExcess || !PurgeLock.TryEnter())
+        if (!_hasExcess || !Monitor.TryEnter(PurgeLock))
         {
             return;
         }
@@ -68,7 +68,7 @@ internal sealed unsafe partial class SuperSlabCache
         }
         finally
         {
-            PurgeLock.Exit();
+            Monitor.Exit(PurgeLock);
         }
     }
 

@@ -14,7 +14,7 @@ internal static unsafe class CurrentThread
     private static ThreadCache* t_shared;
 
     // Guards the growth of every peer table against the clearing of entries by threads that dispose heaps.
-    private static Lock? s_peersLock;
+    private static object? s_peersLock;
 
     // The calling thread's cache of the shared heap, or null if it has none yet.
     public static ThreadCache* Shared
@@ -85,7 +85,7 @@ internal static unsafe class CurrentThread
         }
     }
 
-    private static Lock PeersLock => s_peersLock ?? Interlocked.CompareExchange(ref s_peersLock, new Lock(), null) ?? s_peersLock;
+    private static object PeersLock => s_peersLock ?? Interlocked.CompareExchange(ref s_peersLock, new object(), null) ?? s_peersLock;
 
     private static void ReleasePeers(MetadataAllocator metadata, ThreadCache* shared)
     {

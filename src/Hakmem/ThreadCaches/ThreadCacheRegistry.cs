@@ -24,7 +24,7 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
     // ... down to this much for each.
     private const long MinBudgetBytes = 256 << 10;
 
-    private readonly Lock _lock = new();
+    private readonly object _lock = new();
     private readonly Items<CacheEntry> _entries = new();
 
     // Records of flushed caches. They are used for nothing but caches of this heap again: another heap may still have the address of
