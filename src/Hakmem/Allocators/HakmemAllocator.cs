@@ -8,6 +8,7 @@ using Hakmem.Allocators;
 using Hakmem.Arenas;
 using Hakmem.Decay;
 using Hakmem.SizeClasses;
+using Hakmem.Spans;
 using Hakmem.ThreadCaches;
 
 namespace Hakmem;
@@ -27,7 +28,7 @@ namespace Hakmem;
 /// </remarks>
 public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
 {
-    private static readonly HakmemAllocator s_shared = new(new HakmemOptions(), ProcessArena.Instance, HeapSlots.Shared, DecayTimer.Process);
+    private static readonly HakmemAllocator s_shared = new(SharedLimits(), ProcessArena.Instance, HeapSlots.Shared, DecayTimer.Process);
 
     private readonly Heap _heap;
 
@@ -43,21 +44,21 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
     /// <exception cref="InvalidOperationException">There are 8191 isolated heaps already.</exception>
     /// <exception cref="TypeInitializationException">The arena's address range cannot be reserved, or the system is not supported; the cause is inside.</exception>
     public HakmemAllocator(HakmemOptions? options = null)
-        : this(options ?? new HakmemOptions(), ProcessArena.Instance, TakeSlot(), DecayTimer.Process)
+        : this((options ?? new HakmemOptions()).ToLimits(), ProcessArena.Instance, TakeSlot(), DecayTimer.Process)
     {
     }
 
     // For tests: a heap over an arena of their own, where nothing decays but by a timer of their own.
     internal HakmemAllocator(HakmemOptions options, Arena arena, DecayTimer? timer = null)
-        : this(options, arena, TakeSlot(), timer)
+        : this(options.ToLimits(timer?.Time), arena, TakeSlot(), timer)
     {
     }
 
-    private HakmemAllocator(HakmemOptions options, Arena arena, int slot, DecayTimer? timer)
+    private HakmemAllocator(HeapLimits limits, Arena arena, int slot, DecayTimer? timer)
     {
         try
         {
-            _heap = new Heap(arena, slot, options.ToLimits(timer?.Time), timer);
+            _heap = new Heap(arena, slot, limits, timer);
             _slot = slot;
         }
         catch
@@ -312,6 +313,12 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
 
         return cache;
     }
+
+    // Apart, so that the options are not so much as loaded where nothing is set.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static HeapLimits LimitsOfSettings() => new HakmemOptions().ToLimits();
+
+    private static HeapLimits SharedLimits() => HakmemSettings.AreAny() ? LimitsOfSettings() : new HeapLimits();
 
     private static int TakeSlot()
     {

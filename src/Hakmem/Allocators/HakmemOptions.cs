@@ -77,7 +77,7 @@ public sealed record HakmemOptions
     /// </summary>
     public long ThreadCacheBytes
     {
-        get => _threadCacheBytes ?? HakmemSettings.ReadInt64(nameof(ThreadCacheBytes), "HAKMEM_THREAD_CACHE_BYTES") ?? (8L << 20);
+        get => _threadCacheBytes ?? HakmemSettings.ReadInt64(nameof(ThreadCacheBytes), "HAKMEM_THREAD_CACHE_BYTES") ?? HeapLimits.DefaultThreadCacheBytes;
         init => _threadCacheBytes = value;
     }
 
@@ -87,7 +87,7 @@ public sealed record HakmemOptions
     /// </summary>
     public int SuperSlabCacheCount
     {
-        get => _superSlabCacheCount ?? HakmemSettings.ReadInt32(nameof(SuperSlabCacheCount), "HAKMEM_SUPERSLAB_CACHE_COUNT") ?? OriginalSwitches.MaxCached ?? 256;
+        get => _superSlabCacheCount ?? HakmemSettings.ReadInt32(nameof(SuperSlabCacheCount), "HAKMEM_SUPERSLAB_CACHE_COUNT") ?? OriginalSwitches.MaxCached ?? HeapLimits.DefaultCacheCount;
         init => _superSlabCacheCount = value;
     }
 
@@ -97,7 +97,7 @@ public sealed record HakmemOptions
     /// </summary>
     public long SuperSlabCacheBytes
     {
-        get => _superSlabCacheBytes ?? HakmemSettings.ReadInt64(nameof(SuperSlabCacheBytes), "HAKMEM_SUPERSLAB_CACHE_BYTES") ?? OriginalSwitches.MaxMemoryBytes ?? (512L << 20);
+        get => _superSlabCacheBytes ?? HakmemSettings.ReadInt64(nameof(SuperSlabCacheBytes), "HAKMEM_SUPERSLAB_CACHE_BYTES") ?? OriginalSwitches.MaxMemoryBytes ?? HeapLimits.DefaultCacheBytes;
         init => _superSlabCacheBytes = value;
     }
 
@@ -107,7 +107,7 @@ public sealed record HakmemOptions
     /// </summary>
     public TimeSpan SuperSlabCacheTtl
     {
-        get => _superSlabCacheTtl ?? HakmemSettings.ReadTimeSpan(nameof(SuperSlabCacheTtl), "HAKMEM_SUPERSLAB_CACHE_TTL") ?? OriginalSwitches.TimeToLive ?? TimeSpan.FromSeconds(10);
+        get => _superSlabCacheTtl ?? HakmemSettings.ReadTimeSpan(nameof(SuperSlabCacheTtl), "HAKMEM_SUPERSLAB_CACHE_TTL") ?? OriginalSwitches.TimeToLive ?? TimeSpan.FromSeconds(HeapLimits.DefaultCacheTtlSeconds);
         init => _superSlabCacheTtl = value;
     }
 
@@ -117,7 +117,7 @@ public sealed record HakmemOptions
     /// </summary>
     public TimeSpan PurgeDelay
     {
-        get => _purgeDelay ?? HakmemSettings.ReadTimeSpan(nameof(PurgeDelay), "HAKMEM_PURGE_DELAY") ?? TimeSpan.FromSeconds(1);
+        get => _purgeDelay ?? HakmemSettings.ReadTimeSpan(nameof(PurgeDelay), "HAKMEM_PURGE_DELAY") ?? TimeSpan.FromSeconds(HeapLimits.DefaultPurgeDelaySeconds);
         init => _purgeDelay = value;
     }
 
@@ -145,7 +145,7 @@ public sealed record HakmemOptions
     /// </summary>
     public long QuarantineBytes
     {
-        get => _quarantineBytes ?? HakmemSettings.ReadInt64(nameof(QuarantineBytes), "HAKMEM_QUARANTINE_BYTES") ?? (16L << 20);
+        get => _quarantineBytes ?? HakmemSettings.ReadInt64(nameof(QuarantineBytes), "HAKMEM_QUARANTINE_BYTES") ?? HeapLimits.DefaultQuarantineBytes;
         init => _quarantineBytes = value;
     }
 
@@ -166,7 +166,7 @@ public sealed record HakmemOptions
     /// </summary>
     public bool FaultReports
     {
-        get => _faultReports ?? HakmemSettings.ReadBoolean(nameof(FaultReports), "HAKMEM_FAULT_REPORTS") ?? true;
+        get => _faultReports ?? HakmemSettings.ReadBoolean(nameof(FaultReports), "HAKMEM_FAULT_REPORTS") ?? HeapLimits.DefaultFaultReports;
         init => _faultReports = value;
     }
 

@@ -12,6 +12,38 @@ namespace Hakmem.Allocators;
 // allocation.
 internal static class HakmemSettings
 {
+    // Every name that is read for a heap's options: one text each, since each text of its own takes time at start-up.
+    private const string Keys =
+        "Prefault LazyZero HugePages MaxBytes ThreadCacheBytes SuperSlabCacheCount SuperSlabCacheBytes SuperSlabCacheTtl PurgeDelay " +
+        "Hardening CaptureStacks QuarantineBytes GuardedSampleInterval FaultReports";
+
+    private const string Variables =
+        "PREFAULT LAZY_ZERO HUGE_PAGES MAX_BYTES THREAD_CACHE_BYTES SUPERSLAB_CACHE_COUNT SUPERSLAB_CACHE_BYTES SUPERSLAB_CACHE_TTL PURGE_DELAY " +
+        "HARDENING CAPTURE_STACKS QUARANTINE_BYTES GUARDED_SAMPLE_INTERVAL FAULT_REPORTS " +
+        "SS_PREFAULT SS_LAZY_ZERO THP SUPERSLAB_MAX_CACHED SUPERSLAB_MAX_MEMORY_MB SUPERSLAB_TTL_SEC";
+
+    // Whether anything is set at all, understood or not. If not, options have their defaults.
+    public static bool AreAny()
+    {
+        for (int from = 0; from < Keys.Length;)
+        {
+            if (AppContext.GetData("Hakmem." + NextWord(Keys, ref from)) is not null)
+            {
+                return true;
+            }
+        }
+
+        for (int from = 0; from < Variables.Length;)
+        {
+            if (Environment.GetEnvironmentVariable("HAKMEM_" + NextWord(Variables, ref from)) is not null)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     public static T? ReadEnum<T>(string name, string variable)
         where T : struct, Enum
     {
@@ -96,6 +128,15 @@ internal static class HakmemSettings
 
     public static InvalidOperationException NotUnderstood(string source, string text, string finding) =>
         new($"The {source} is '{text}', which is {finding}.");
+
+    private static string NextWord(string words, ref int from)
+    {
+        int space = words.IndexOf(' ', from);
+        int end = space < 0 ? words.Length : space;
+        string word = words.Substring(from, end - from);
+        from = end + 1;
+        return word;
+    }
 
     private static string? Find(string name, string variable, out string source)
     {

@@ -19,7 +19,7 @@ internal sealed class DecayTimer
     private const long MaxWaitMs = 24L * 3600 * 1000;
 
     private readonly TimeProvider? _time;
-    private readonly Func<bool> _isMemoryShort;
+    private readonly Func<bool>? _isMemoryShort;
     private readonly bool _heedsCollections;
     private readonly object _lock = new();
 
@@ -44,8 +44,8 @@ internal sealed class DecayTimer
     // How often the timer has fired.
     private long _ticks;
 
-    // A test that asks whether the timer stands still has it not heed collections, which other tests make at any moment.
-    public DecayTimer(TimeProvider? time, Func<bool> isMemoryShort, bool heedsCollections = true, long startBytes = 0)
+    // Null for the system's time and for MemoryPressure's answer; other times and answers are of tests. One that asks whether the timer stands still has it not heed collections, which other tests make at any moment.
+    public DecayTimer(TimeProvider? time, Func<bool>? isMemoryShort, bool heedsCollections = true, long startBytes = 0)
     {
         StartBytes = startBytes;
         _time = time;
@@ -53,7 +53,7 @@ internal sealed class DecayTimer
         _heedsCollections = heedsCollections;
     }
 
-    public static DecayTimer Process { get; } = new(null, MemoryPressure.IsHigh, startBytes: 8L << 20);
+    public static DecayTimer Process { get; } = new(null, null, startBytes: 8L << 20);
 
     // Null for the system's.
     public TimeProvider? Time => _time;
@@ -250,7 +250,7 @@ internal sealed class DecayTimer
         }
 
         Interlocked.Increment(ref _ticks);
-        bool isMemoryShort = due.Count > 0 && _isMemoryShort();
+        bool isMemoryShort = due.Count > 0 && (_isMemoryShort is null ? MemoryPressure.IsHigh() : _isMemoryShort());
         for (int i = 0; i < due.Count; i++)
         {
             Note(due[i], due[i].Decay(isMemoryShort), begin);

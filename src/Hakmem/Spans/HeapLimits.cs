@@ -5,6 +5,27 @@ namespace Hakmem.Spans;
 // A heap's options as the layers below it use them: resolved once, when the heap is made.
 internal sealed record HeapLimits
 {
+    public const long DefaultThreadCacheBytes = 8L << 20;
+    public const int DefaultCacheCount = 256;
+    public const long DefaultCacheBytes = 512L << 20;
+    public const int DefaultCacheTtlSeconds = 10;
+    public const int DefaultPurgeDelaySeconds = 1;
+    public const long DefaultQuarantineBytes = 16L << 20;
+    public const bool DefaultFaultReports = true;
+
+    private const int MsPerSecond = 1_000;
+
+    // What new HakmemOptions().ToLimits() gives where no setting is made, without loading the options and what reads them.
+    public HeapLimits()
+    {
+        QuarantineBytes = DefaultQuarantineBytes;
+        FaultReports = DefaultFaultReports;
+        ThreadCacheBytes = DefaultThreadCacheBytes;
+        CacheBytes = Math.Min(DefaultCacheBytes, (long)DefaultCacheCount * SizeClasses.Geometry.SlabBytes);
+        CacheTtlMs = DefaultCacheTtlSeconds * MsPerSecond;
+        PurgeDelayMs = DefaultPurgeDelaySeconds * MsPerSecond;
+    }
+
     // The time is given by tests that make their own; null is the system's.
     public HeapLimits(HakmemOptions options, TimeProvider? time = null)
     {

@@ -5,6 +5,7 @@ using System.IO;
 using System.Linq;
 using System.Reflection;
 using System.Text.RegularExpressions;
+using Hakmem.Allocators;
 using Xunit;
 
 namespace Hakmem.Tests.Architecture;
@@ -44,10 +45,24 @@ public sealed partial class OperationsPageTests
         Assert.Equal(read, told);
     }
 
+    [Fact]
+    public void WhatIsLookedForAtStartIsAllThatOptionsAreReadFrom()
+    {
+        string readers = File.ReadAllText(Path.Combine(SourceTree.Library, "Allocators", "HakmemOptions.cs")) +
+            File.ReadAllText(Path.Combine(SourceTree.Library, "Allocators", "OriginalSwitches.cs"));
+        Assert.Equal(PropertiesOf(typeof(HakmemOptions)).Select(option => option.Name).Order(), WordsOf("Keys").Order());
+        Assert.Equal(
+            Variable().Matches(string.Join("\n", readers.Split('"').Where((_, index) => index % 2 == 1))).Select(match => match.Value).Distinct().Order(),
+            WordsOf("Variables").Select(word => "HAKMEM_" + word).Order());
+    }
+
     [Theory]
     [MemberData(nameof(Figures))]
     public void EveryFigureHasARow(string figure) => Assert.Contains(
         s_lines, line => line.StartsWith("| `", StringComparison.Ordinal) && line.Split('|')[1].Contains($"`{figure}`", StringComparison.Ordinal));
+
+    private static string[] WordsOf(string constant) =>
+        ((string)typeof(HakmemSettings).GetField(constant, BindingFlags.NonPublic | BindingFlags.Static)!.GetRawConstantValue()!).Split(' ');
 
     private static PropertyInfo[] PropertiesOf(Type type) =>
         type.GetProperties(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly);

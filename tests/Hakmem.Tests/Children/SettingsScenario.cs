@@ -1,5 +1,6 @@
 using System;
 using System.Globalization;
+using Hakmem.Spans;
 using Hakmem.Tests.Support;
 
 namespace Hakmem.Tests.Children;
@@ -31,6 +32,9 @@ internal static unsafe class SettingsScenario
         Print("GuardedSampleInterval", options.GuardedSampleInterval);
         Print("FaultReports", options.FaultReports ? 1 : 0);
         Print("Given", new HakmemOptions { MaxBytes = 123 << 20 }.MaxBytes);
+
+        // What the shared heap takes without reading them.
+        Print("AreDefaults", options.ToLimits() == new HeapLimits() ? 1 : 0);
 
         // Whether they reach the heaps, too.
         using HakmemAllocator isolated = new();

@@ -26,6 +26,7 @@ public sealed class SettingsTests
         Assert.Equal(16 << 20, child.Figure("QuarantineBytes"));
         Assert.Equal(0, child.Figure("GuardedSampleInterval"));
         Assert.Equal(1, child.Figure("FaultReports"));
+        Assert.Equal(1, child.Figure("AreDefaults"));
         Assert.Equal(1, child.Figure("SharedTakes64MiB"));
         Assert.Equal(1, child.Figure("IsolatedTakes64MiB"));
     }
