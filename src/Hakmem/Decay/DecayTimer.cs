@@ -187,16 +187,28 @@ internal sealed class DecayTimer
             return;
         }
 
-        if (_timer is null)
+        try
         {
-            _timer = Create();
-            _isStarted = true;
-            due = Math.Min(due, ListKnown());
-        }
+            if (_timer is null)
+            {
+                _timer = Create();
+                _isStarted = true;
+                due = Math.Min(due, ListKnown());
+            }
 
-        // Set first: where the system has no thread for it, it is not armed, and the next heap that wakes it tries again.
-        _timer.Change(TimeSpan.FromMilliseconds(Math.Clamp(due - NowMs, 0, MaxWaitMs)), Timeout.InfiniteTimeSpan);
-        _armedFor = due;
+            // Set first: what is refused is not armed.
+            _timer.Change(TimeSpan.FromMilliseconds(Math.Clamp(due - NowMs, 0, MaxWaitMs)), Timeout.InfiniteTimeSpan);
+            _armedFor = due;
+        }
+        catch (Exception refused) when (refused is OutOfMemoryException or ThreadStartException)
+        {
+            // The system has no thread for it, or no memory. Whoever touched a heap has got or freed its block, and is not to hear of this;
+            // the next touch of any of them tries again.
+            for (int i = 0; i < _listed.Count; i++)
+            {
+                _listed[i].ForgetTouch();
+            }
+        }
     }
 
     // Lists the heaps that were touched before there was a timer, each for the time it would have been due had it been touched now; gives the earliest.

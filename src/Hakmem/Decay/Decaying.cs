@@ -10,7 +10,7 @@ namespace Hakmem.Decay;
 // Without a timer nothing decays.
 internal abstract class Decaying(DecayTimer? timer)
 {
-    // 1 if touched since the last look. Written by any thread, cleared by TakeTouch; interlocked.
+    // 1 if touched since the last look. Written by any thread, cleared by TakeTouch on the timer's thread or under its lock; interlocked.
     private int _isTouched;
 
     // Whether the timer will look within the interval. Written under the timer's lock, read by Touch without.
@@ -52,6 +52,13 @@ internal abstract class Decaying(DecayTimer? timer)
         {
             MarkTouched();
         }
+    }
+
+    // As if it had not been touched, and were not going to be looked at: the next touch wakes the timer.
+    public void ForgetTouch()
+    {
+        _isDueSoon = false;
+        TakeTouch();
     }
 
     // Whether it was touched since the last time.

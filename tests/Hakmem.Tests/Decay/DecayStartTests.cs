@@ -11,6 +11,8 @@ public sealed unsafe class DecayStartTests : IDisposable
 {
     private const long MiB = 1 << 20;
     private const long StartBytes = 8 << 20;
+    // Longer than any empty SuperSlab is kept.
+    private const long Ages = 3L * 24 * 3_600_000;
 
     private static readonly TimeSpan s_delay = TimeSpan.FromSeconds(1);
 
@@ -52,6 +54,41 @@ public sealed unsafe class DecayStartTests : IDisposable
         _time.Advance(2 * (long)s_delay.TotalMilliseconds);
         Assert.Equal(0, small.GetStatistics().DirtyBytes);
         Assert.Equal(0, late.GetStatistics().DirtyBytes);
+    }
+
+    [Fact]
+    public void ATimerThatIsRefusedIsNoAllocationsErrorAndIsTriedAgain()
+    {
+        using HakmemAllocator small = NewHeap();
+        UseAndFree(small, MiB);
+        using HakmemAllocator large = NewHeap();
+        _time.IsRefusing = true;
+        UseAndFree(large, StartBytes + MiB);
+        Assert.False(_timer.IsArmed);
+
+        // A heap of the listed ones, touched again, is enough.
+        _time.IsRefusing = false;
+        UseAndFree(large, MiB);
+        Assert.True(_timer.IsArmed);
+        _time.Advance(2 * (long)s_delay.TotalMilliseconds);
+        Assert.Equal(0, large.GetStatistics().DirtyBytes);
+        Assert.Equal(0, small.GetStatistics().DirtyBytes);
+    }
+
+    [Fact]
+    public void ATimerThatIsRefusedLaterIsTriedAgain()
+    {
+        using HakmemAllocator heap = NewHeap();
+        UseAndFree(heap, StartBytes + MiB);
+        _time.Advance(Ages);
+        Assert.False(_timer.IsArmed);
+        _time.IsRefusing = true;
+        UseAndFree(heap, MiB);
+        Assert.False(_timer.IsArmed);
+        _time.IsRefusing = false;
+        UseAndFree(heap, MiB);
+        _time.Advance(2 * (long)s_delay.TotalMilliseconds);
+        Assert.Equal(0, heap.GetStatistics().DirtyBytes);
     }
 
     [Fact]

@@ -11,6 +11,9 @@ internal sealed class ManualTime : TimeProvider
     private readonly List<ManualTimer> _timers = [];
     private long _nowMs = 1_000_000;
 
+    // Whether timers cannot be set, as where the system has no thread for them.
+    public bool IsRefusing { get; set; }
+
     public override long TimestampFrequency => 1_000;
 
     public override long GetTimestamp() => Interlocked.Read(ref _nowMs);
@@ -76,6 +79,11 @@ internal sealed class ManualTime : TimeProvider
 
         public bool Change(TimeSpan dueTime, TimeSpan period)
         {
+            if (time.IsRefusing)
+            {
+                throw new OutOfMemoryException("No thread for a timer.");
+            }
+
             Due = dueTime == Timeout.InfiniteTimeSpan ? long.MaxValue : time.GetTimestamp() + (long)dueTime.TotalMilliseconds;
             return true;
         }
