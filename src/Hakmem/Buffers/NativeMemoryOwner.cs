@@ -18,25 +18,14 @@ internal class NativeMemoryOwner<T>(RentalBook<T> book) : MemoryManager<T>, IDis
     // read plainly by the renter, whose own business it is not to use a buffer on one thread while another disposes it.
     private nint _address;
 
-    public override Memory<T> Memory
-    {
-        get
-        {
-            if (_address == 0)
-            {
-                ThrowDisposed();
-            }
-
-            return CreateMemory(_length);
-        }
-    }
-
     protected bool IsRented => _address != 0;
 
     protected int Length => _length;
 
     protected RentalBook<T> Book => book;
 
+    // The base class's Memory asks for this, too. It is the framework's code, compiled ahead for bytes; an override here would be a method
+    // more to compile before a process's first rental.
     public override unsafe Span<T> GetSpan()
     {
         nint address = _address;

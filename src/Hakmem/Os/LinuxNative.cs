@@ -1,5 +1,8 @@
 using System.Runtime.InteropServices;
 
+// No library of the system's is looked for in the program's own directory.
+[assembly: DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+
 namespace Hakmem.Os;
 
 // The system calls behind LinuxMemory, with the constants of the x86-64 and Arm64 kernels (both take the generic values).
