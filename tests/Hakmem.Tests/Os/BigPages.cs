@@ -61,7 +61,17 @@ internal sealed unsafe class BigPages : OsMemory
     public override bool TryMakeReadable(byte* address, nuint bytes) =>
         IsWhole("make readable", address, bytes) && _real.TryMakeReadable(address, bytes);
 
-    public override bool TryCommit(byte* address, nuint bytes) => IsWhole("commit", address, bytes) && _real.TryCommit(address, bytes);
+    // Most of the time of tests that fill their blocks would be page faults.
+    public override bool TryCommit(byte* address, nuint bytes)
+    {
+        bool isDone = IsWhole("commit", address, bytes) && _real.TryCommit(address, bytes);
+        if (isDone)
+        {
+            _real.TryAdviseHugePages(address, bytes, enable: true);
+        }
+
+        return isDone;
+    }
 
     public override bool TryDecommit(byte* address, nuint bytes) => IsWhole("decommit", address, bytes) && _real.TryDecommit(address, bytes);
 

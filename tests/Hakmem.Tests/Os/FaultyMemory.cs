@@ -162,7 +162,13 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
     {
         lock (_lock)
         {
-            return Do(OsCall.Commit, address, bytes, () => _real.TryCommit(address, bytes), () => _committed.Add((nuint)address, bytes));
+            return Do(OsCall.Commit, address, bytes, () => _real.TryCommit(address, bytes), () =>
+            {
+                _committed.Add((nuint)address, bytes);
+
+                // Most of the time of tests that fill their blocks would be page faults.
+                _real.TryAdviseHugePages(address, bytes, enable: true);
+            });
         }
     }
 
