@@ -25,6 +25,10 @@ internal sealed class PinnedBlockStore
     // What a dropped array has to come to before a garbage collection is worth its pause.
     private const long CollectableBytes = 1 << 20;
 
+    // A collection is short for what it brings where the managed heap is smaller than this, or this part of it was the pool's.
+    private const long SmallHeapBytes = 64 << 20;
+    private const int WorthwhilePart = 4;
+
     // This thread's caches, the one used last first. One for each store that the thread has met and that is still open.
     [ThreadStatic]
     private static PinnedThreadCache? t_caches;
@@ -32,7 +36,7 @@ internal sealed class PinnedBlockStore
     private readonly Lock _lock = new();
     private readonly long _maxBytes;
     private readonly int _cacheLimit;
-    private readonly bool _collectsWhenIdle;
+    private readonly bool? _collectsWhenIdle;
     private readonly TimeSpan _step;
     private readonly ITimer _timer;
 
@@ -71,6 +75,10 @@ internal sealed class PinnedBlockStore
             }
         }
     }
+
+    // Whether a garbage collection's pause is short for what was given up, in a heap of so many bytes, that included.
+    public static bool IsWorthACollection(long bytesGivenUp, long heapBytes) =>
+        heapBytes < SmallHeapBytes || bytesGivenUp >= heapBytes / WorthwhilePart;
 
     public PinnedBlock Rent()
     {
@@ -267,7 +275,7 @@ internal sealed class PinnedBlockStore
             Evict(_table.WhollyFreeLowWater);
             DrainCaches(onlySurplus: true);
             _table.MarkLowWater();
-            bool collects = _collectsWhenIdle && !_isTicking && _bytesToCollect >= CollectableBytes;
+            bool collects = !_isTicking && _bytesToCollect >= CollectableBytes && (_collectsWhenIdle ?? IsWorthACollection(_bytesToCollect, GC.GetTotalMemory(forceFullCollection: false)));
             _bytesToCollect = collects ? 0 : _bytesToCollect;
             return collects;
         }

@@ -3,6 +3,7 @@ using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Hakmem.Tests.Support;
+using Hakmem.AspNetCore.Pooling;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
@@ -126,6 +127,17 @@ public sealed class IdleDecayTests : IDisposable
         Assert.Equal(0, pool.GetStatistics().TotalBytes);
         Assert.False(array.IsAlive);
     }
+
+    // By default: a small heap is soon collected, a large one only for what is worth it.
+    [Theory]
+    [InlineData(1, 63, true)]
+    [InlineData(1, 64, false)]
+    [InlineData(15, 64, false)]
+    [InlineData(16, 64, true)]
+    [InlineData(1_000, 4_001, false)]
+    [InlineData(1_000, 4_000, true)]
+    public void ACollectionThatNobodyAskedForIsShortForWhatItBrings(long givenUpMiB, long heapMiB, bool isWorthIt) =>
+        Assert.Equal(isWorthIt, PinnedBlockStore.IsWorthACollection(givenUpMiB << 20, heapMiB << 20));
 
     public void Dispose()
     {
