@@ -20,4 +20,7 @@ internal unsafe struct BinState
 
     // Whether the slow path has been here since the clock last came by.
     public bool IsReferenced;
+
+    // Whether the budget has a second magazine of a stacked class in it.
+    public bool HasSecond;
 }

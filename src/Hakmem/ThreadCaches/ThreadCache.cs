@@ -51,7 +51,8 @@ internal unsafe struct ThreadCache
     // With guarded sampling: how many more allocations until the next is sampled. Without, never looked at.
     public int UntilSample;
 
-    private readonly int _padding;
+    // How often the clock has been turned since it last took anything.
+    public int FruitlessTurns;
 
     private BinArray _bins;
     private StateArray _states;

@@ -134,6 +134,27 @@ public sealed unsafe class CacheExchangeTests
         Assert.Equal(0, CacheLayer.CapacityOf(cache, 40));
     }
 
+    // In a budget that the large ones use up: only what would make room for them is worth taking, unless they go on for long.
+    [Fact]
+    public void SmallBlocksKeepTheirPlaceBesideLargeOnes()
+    {
+        using CacheLayer layer = new(512 << 10);
+        ThreadCache* cache = layer.NewCache();
+        Cycle(layer, cache, Tiny, 100);
+        int capacity = CacheLayer.CapacityOf(cache, Tiny);
+        int count = CacheExchange.CountOf(cache, Tiny);
+        Cycle(layer, cache, SizeClass.Count - 1, 6);
+        Cycle(layer, cache, SizeClass.Count - 2, 6);
+        Assert.Equal(capacity, CacheLayer.CapacityOf(cache, Tiny));
+        Assert.Equal(count, CacheExchange.CountOf(cache, Tiny));
+        for (int round = 0; round < 200; round++)
+        {
+            Cycle(layer, cache, SizeClass.Count - 1, 6);
+        }
+
+        Assert.Equal(0, CacheLayer.CapacityOf(cache, Tiny));
+    }
+
     [Fact]
     public void MagazinesChangePlacesWithoutTheDepot()
     {

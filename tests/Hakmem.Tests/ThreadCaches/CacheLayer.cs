@@ -64,11 +64,11 @@ internal sealed unsafe class CacheLayer : IDisposable
 
     public static int CapacityOf(ThreadCache* cache, int index) => ThreadCache.StateAt(cache, index)->Capacity;
 
-    // What a cache's capacities admit, added up: two magazines of a class, or one of a stacked class that has not grown to its largest.
+    // What a cache's capacities admit, added up: two magazines of a class, or one of a stacked class that has not needed a second.
     public static long CapacityBytesOf(ThreadCache* cache) => Classes.Sum(info =>
     {
         int capacity = CapacityOf(cache, info.Index);
-        int magazines = info.BlockBytes > 256 && capacity < info.MagazineCapacity ? 1 : 2;
+        int magazines = info.BlockBytes > 256 && !ThreadCache.StateAt(cache, info.Index)->HasSecond ? 1 : 2;
         return (long)magazines * capacity * info.BlockBytes;
     });
 
