@@ -71,8 +71,7 @@ internal sealed unsafe class MetadataAllocator(OsMemory os)
     private static int ShiftOf(int bytes)
     {
         int shift = Math.Max(MinShift, 32 - BitOperations.LeadingZeroCount((uint)bytes - 1));
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(shift, MaxShift, nameof(bytes));
-        return shift;
+        return shift <= MaxShift ? shift : throw new ArgumentOutOfRangeException(nameof(bytes), bytes, $"A record has {1 << MaxShift} bytes at most.");
     }
 
     // Memory that the system has just given is all zero.

@@ -43,13 +43,13 @@ internal sealed class RentalBook<T>
     {
         ArgumentNullException.ThrowIfNull(allocator);
         _allocator = allocator;
-        _options = options ?? new NativeMemoryPoolOptions();
         _isShared = isShared;
-        ArgumentOutOfRangeException.ThrowIfLessThan(_options.MaxBufferSize, 1, nameof(options));
-        ArgumentOutOfRangeException.ThrowIfLessThan(_options.DefaultBufferSize, 1, nameof(options));
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(_options.DefaultBufferSize, _options.MaxBufferSize, nameof(options));
-        ArgumentOutOfRangeException.ThrowIfLessThan(_options.MaxBytes, 0, nameof(options));
-        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)_options.LeakTracking, (uint)LeakTracking.Stacks, nameof(options));
+        if (options is not null)
+        {
+            Require(options);
+        }
+
+        _options = options ?? new NativeMemoryPoolOptions();
         MaxLength = _options.MaxBufferSize;
         _recycles = _options.RecycleOwners;
         IsTracked = _options.LeakTracking != LeakTracking.Off;
@@ -209,6 +209,15 @@ internal sealed class RentalBook<T>
         {
             _isDisposed = true;
         }
+    }
+
+    private static void Require(NativeMemoryPoolOptions options)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxBufferSize, 1, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.DefaultBufferSize, 1, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.DefaultBufferSize, options.MaxBufferSize, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfNegative(options.MaxBytes, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)options.LeakTracking, (uint)LeakTracking.Stacks, nameof(options));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,5 +1,6 @@
 using System;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using Hakmem.Arenas;
 using Hakmem.SizeClasses;
 
@@ -53,7 +54,7 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
         }
 
         int count = wanted - position;
-        new Span<nint>(slots + position, count).CopyTo(new Span<nint>(slots, count));
+        Buffer.MemoryCopy(slots + position, slots, (long)count * sizeof(void*), (long)count * sizeof(void*));
         BlocksOut += count;
         return count;
     }
@@ -217,7 +218,7 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
         span->FirstFreeWord = 0;
         span->UnitCount = info.SpanUnits;
         span->IsFresh = isFresh;
-        new Span<ulong>(arena.Bitmap(unit), (info.BlocksPerSpan + 63) >> 6).Clear();
+        Unsafe.InitBlock(arena.Bitmap(unit), 0, (uint)((info.BlocksPerSpan + 63) >> 6) * sizeof(ulong));
         if (placement != null)
         {
             EnterAllAsReturned(unit, span);
