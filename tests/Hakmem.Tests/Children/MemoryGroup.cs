@@ -1,4 +1,5 @@
 using System;
+using System.Diagnostics;
 using System.Globalization;
 using System.IO;
 using System.Linq;
@@ -9,6 +10,8 @@ namespace Hakmem.Tests.Children;
 // A control group with a memory limit, below the one that this process is in; removed when it is disposed, its processes having ended.
 internal sealed class MemoryGroup : IDisposable
 {
+    public const int KilledExitCode = 128 + 9;
+
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
 
     private readonly string _path;
@@ -29,17 +32,39 @@ internal sealed class MemoryGroup : IDisposable
         string path = Path.Combine(parent, name);
         try
         {
-            Directory.CreateDirectory(path);
-            File.WriteAllText(Path.Combine(path, file), limitBytes.ToString(CultureInfo.InvariantCulture));
-            reason = "";
-            return new MemoryGroup(path);
+            // Where the parent is a plain directory, as in a sandbox without the kernel's, files do not come by themselves, and writing one limits nobody.
+            reason = $"{parent} is no control group with a memory limit.";
+            if (Directory.Exists(parent) && Directory.CreateDirectory(path).Exists && File.Exists(Path.Combine(path, file)))
+            {
+                File.WriteAllText(Path.Combine(path, file), limitBytes.ToString(CultureInfo.InvariantCulture));
+                MemoryGroup group = new(path);
+                if (group.Kills(2 * limitBytes))
+                {
+                    return group;
+                }
+
+                reason = "Control groups' memory limits are not enforced here.";
+            }
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             reason = $"No control group with a memory limit can be made here: {failure.Message}";
-            TryRemove(path);
-            return null;
         }
+
+        SpinWait.SpinUntil(() => TryRemove(path), s_patience);
+        return null;
+    }
+
+    // Whether a program that keeps so many bytes in its memory is killed.
+    private bool Kills(long bytes)
+    {
+        ProcessStartInfo start = new("/bin/sh") { RedirectStandardError = true };
+        start.ArgumentList.Add("-c");
+        start.ArgumentList.Add($"echo $$ > '{ProcessList}' && head -c {bytes} /dev/zero | tail -c {bytes} > /dev/null");
+        using Process process = Process.Start(start)!;
+        process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        return process.ExitCode == KilledExitCode;
     }
 
     public void Dispose() => SpinWait.SpinUntil(() => TryRemove(_path), s_patience);

@@ -9,7 +9,6 @@ namespace Hakmem.Tests.Children;
 public sealed class MemoryGroupTests
 {
     private const long Limit = 512L << 20;
-    private const int KilledExitCode = 128 + 9;
     private const int Threads = 4;
 
     [Fact]
@@ -34,7 +33,7 @@ public sealed class MemoryGroupTests
         using MemoryGroup? group = MemoryGroup.TryCreate(Limit, out string reason);
         Assert.SkipWhen(group is null, reason);
         Dictionary<string, string> ignored = new() { ["HAKMEM_CONTAINER_LIMIT_PERCENT"] = "0" };
-        Assert.Equal(KilledExitCode, ChildProcess.Run(ChildScenarios.MemoryGroup, environment: ignored, group: group).ExitCode);
+        Assert.Equal(MemoryGroup.KilledExitCode, ChildProcess.Run(ChildScenarios.MemoryGroup, environment: ignored, group: group).ExitCode);
     }
 
     [Theory]
