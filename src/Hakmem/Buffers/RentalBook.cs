@@ -25,6 +25,9 @@ internal sealed class RentalBook<T>
     private readonly bool _recycles;
     private readonly bool _isCapped;
 
+    // Over the shared heap, which cannot be disposed and whose paths are the shorter ones where it is named, and without a cap.
+    private readonly bool _isPlain;
+
     // Every thread's share, for the pool's life; guarded by its own lock.
     private readonly Items<RentalShard<T>> _shards = new();
 
@@ -54,6 +57,7 @@ internal sealed class RentalBook<T>
         _recycles = _options.RecycleOwners;
         IsTracked = _options.LeakTracking != LeakTracking.Off;
         _isCapped = _options.MaxBytes > 0;
+        _isPlain = !_isCapped && ReferenceEquals(allocator, HakmemAllocator.Shared);
         Number = (uint)Interlocked.Increment(ref s_bookCount);
     }
 
@@ -129,11 +133,6 @@ internal sealed class RentalBook<T>
         long bytes = (long)length * Unsafe.SizeOf<T>();
         RentalShard<T> shard = RentalShard<T>.Of(this);
         shard.AddReturn(bytes);
-        if (_isCapped)
-        {
-            Interlocked.Add(ref _cappedBytes, -bytes);
-        }
-
         if (_recycles)
         {
             shard.PutIdle(owner);
@@ -143,13 +142,13 @@ internal sealed class RentalBook<T>
             ((TrackedMemoryOwner<T>)owner).EndTracking();
         }
 
-        try
+        if (_isPlain)
         {
-            _allocator.Free(block);
+            HakmemAllocator.Shared.Free(block);
         }
-        catch (ObjectDisposedException)
+        else
         {
-            // The heap was disposed before this rental, and took the block with it.
+            FreeBeside(block, bytes);
         }
     }
 
@@ -211,6 +210,24 @@ internal sealed class RentalBook<T>
         }
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private unsafe void FreeBeside(void* block, long bytes)
+    {
+        if (_isCapped)
+        {
+            Interlocked.Add(ref _cappedBytes, -bytes);
+        }
+
+        try
+        {
+            _allocator.Free(block);
+        }
+        catch (ObjectDisposedException)
+        {
+            // The heap was disposed before this rental, and took the block with it.
+        }
+    }
+
     private static void Require(NativeMemoryPoolOptions options)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxBufferSize, 1, nameof(options));
@@ -237,7 +254,7 @@ internal sealed class RentalBook<T>
     private unsafe NativeMemoryOwner<T> Begin(RentalShard<T> shard, NativeMemoryOwner<T> owner, int length)
     {
         nuint bytes = (nuint)length * (nuint)Unsafe.SizeOf<T>();
-        void* block = _isCapped ? AllocCapped(bytes) : _allocator.Alloc(bytes);
+        void* block = _isPlain ? HakmemAllocator.Shared.Alloc(bytes) : AllocBeside(bytes);
         owner.Attach(block, length);
         shard.AddRental((long)bytes);
         return owner;
@@ -251,8 +268,13 @@ internal sealed class RentalBook<T>
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private unsafe void* AllocCapped(nuint bytes)
+    private unsafe void* AllocBeside(nuint bytes)
     {
+        if (!_isCapped)
+        {
+            return _allocator.Alloc(bytes);
+        }
+
         long rented = Interlocked.Add(ref _cappedBytes, (long)bytes);
         try
         {
