@@ -9,13 +9,16 @@ namespace Hakmem.Tests.Allocators;
 // Random work in every mode, then a walk over all records: what the layers say of themselves, of each other, and the system of them.
 public sealed unsafe class HeapBooksTests
 {
+    // Room enough for guard pages of 64 KiB around every large block.
+    private const long ArenaBytes = 1L << 30;
+
     public static TheoryData<string> Modes { get; } = ["standard", "full hardening", "no cache", "immediate", "eager", "populate"];
 
     [Theory]
     [MemberData(nameof(Modes))]
     public void TheRecordsAgreeAfterAndWhileOneThreadWorks(string mode) => Seeded.Run(seed =>
     {
-        using TestArena test = new();
+        using TestArena test = new(ArenaBytes);
         using HakmemAllocator heap = new(OptionsOf(mode), test.Arena);
         BlockLedger ledger = new(heap);
         Random random = new(seed);
@@ -66,7 +69,7 @@ public sealed unsafe class HeapBooksTests
     [MemberData(nameof(Modes))]
     public void TheRecordsAgreeAfterThreadsExchangedBlocks(string mode) => Seeded.Run(seed =>
     {
-        using TestArena test = new();
+        using TestArena test = new(ArenaBytes);
         using HakmemAllocator heap = new(OptionsOf(mode), test.Arena);
         ConcurrentQueue<Block> shared = new();
         for (int generation = 0; generation < 3; generation++)
