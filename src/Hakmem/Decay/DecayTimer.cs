@@ -44,7 +44,8 @@ internal sealed class DecayTimer
     // How often the timer has fired.
     private long _ticks;
 
-    // Null for the system's time and for MemoryPressure's answer; other times and answers are of tests. One that asks whether the timer stands still has it not heed collections, which other tests make at any moment.
+    // Null for the system's time and for MemoryPressure's answer; other times and answers are of tests. A test that asks whether the timer stands
+    // still has it not heed collections, which other tests make at any moment.
     public DecayTimer(TimeProvider? time, Func<bool>? isMemoryShort, bool heedsCollections = true, long startBytes = 0)
     {
         StartBytes = startBytes;
@@ -231,12 +232,16 @@ internal sealed class DecayTimer
     {
         // The caller's context is none of the timer's business, and is not to be kept alive by it.
         using AsyncFlowControl? _ = ExecutionContext.IsFlowSuppressed() ? null : ExecutionContext.SuppressFlow();
+        ITimer timer = (_time ?? TimeProvider.System).CreateTimer(
+            static state => ((DecayTimer)state!).Look(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+
+        // Last, so that a refused timer, which is tried again, leaves no hook each time.
         if (_heedsCollections)
         {
             Gen2Hook.Attach(this);
         }
 
-        return (_time ?? TimeProvider.System).CreateTimer(static state => ((DecayTimer)state!).Look(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        return timer;
     }
 
     private void Look()
