@@ -275,7 +275,8 @@ internal sealed class PinnedBlockStore
             Evict(_table.WhollyFreeLowWater);
             DrainCaches(onlySurplus: true);
             _table.MarkLowWater();
-            bool collects = !_isTicking && _bytesToCollect >= CollectableBytes && (_collectsWhenIdle ?? IsWorthACollection(_bytesToCollect, GC.GetTotalMemory(forceFullCollection: false)));
+            bool collects = !_isTicking && _bytesToCollect >= CollectableBytes &&
+                (_collectsWhenIdle ?? IsWorthACollection(_bytesToCollect, GC.GetTotalMemory(forceFullCollection: false)));
             _bytesToCollect = collects ? 0 : _bytesToCollect;
             return collects;
         }
