@@ -50,25 +50,22 @@ public sealed class CodeBlockTests
     [Fact]
     public async Task ARottenBlockIsNamedWithItsLine()
     {
-        CodeBlock block = Only("Text.\n\n```csharp\nusing Hakmem;\n\nHakmemAllocator.Shared.Trim();\nHakmemAllocator.Shared.TrimTwice();\n```\n");
-        InvalidDataException finding = await Assert.ThrowsAsync<InvalidDataException>(() => BlockRun.OfAsync(block));
-        Assert.StartsWith("page.md(7): CS1061 ", finding.Message, StringComparison.Ordinal);
+        string finding = await FindingOfAsync(Only("Text.\n\n```csharp\nusing Hakmem;\n\nHakmemAllocator.Shared.Trim();\nHakmemAllocator.Shared.TrimTwice();\n```\n"));
+        Assert.StartsWith("page.md(7): CS1061 ", finding, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task AUsingDirectiveOfANamespaceThatIsGoneIsNamedWithItsLine()
     {
-        CodeBlock block = Only("```csharp\nusing System.Buffers;\nusing Hakmem.Gone;\n```\n");
-        InvalidDataException finding = await Assert.ThrowsAsync<InvalidDataException>(() => BlockRun.OfAsync(block));
-        Assert.Contains("page.md(3): CS0234 ", finding.Message, StringComparison.Ordinal);
+        string finding = await FindingOfAsync(Only("```csharp\nusing System.Buffers;\nusing Hakmem.Gone;\n```\n"));
+        Assert.Contains("page.md(3): CS0234 ", finding, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task AWarningIsAFinding()
     {
-        CodeBlock block = Only("```csharp\nint unused;\n```\n");
-        InvalidDataException finding = await Assert.ThrowsAsync<InvalidDataException>(() => BlockRun.OfAsync(block));
-        Assert.StartsWith("page.md(2): CS0168 ", finding.Message, StringComparison.Ordinal);
+        string finding = await FindingOfAsync(Only("```csharp\nint unused;\n```\n"));
+        Assert.StartsWith("page.md(2): CS0168 ", finding, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -82,14 +79,16 @@ public sealed class CodeBlockTests
     [Fact]
     public async Task AContextThatIsNotKnownIsAFinding()
     {
-        CodeBlock block = Only("<!-- context: nowhere -->\n```csharp\n```\n");
-        InvalidDataException finding = await Assert.ThrowsAsync<InvalidDataException>(() => BlockRun.OfAsync(block));
-        Assert.Equal("page.md(2): there is no context named 'nowhere'.", finding.Message);
+        string finding = await FindingOfAsync(Only("<!-- context: nowhere -->\n```csharp\n```\n"));
+        Assert.Equal("page.md(2): there is no context named 'nowhere'.", finding);
     }
 
     [Fact]
     public void AFenceThatIsNeverClosedIsAFinding() =>
         Assert.StartsWith("page.md(2): ", Assert.Throws<InvalidDataException>(() => Only("Text.\n```csharp\n")).Message, StringComparison.Ordinal);
+
+    private static async Task<string> FindingOfAsync(CodeBlock block) =>
+        (await Assert.ThrowsAsync<InvalidDataException>(() => BlockRun.OfAsync(block))).Message;
 
     private static CodeBlock BlockAt(string place) => Documents.Blocks.Single(block => block.Place == place);
 
