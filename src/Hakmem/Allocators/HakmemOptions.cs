@@ -72,8 +72,8 @@ public sealed record HakmemOptions
     }
 
     /// <summary>
-    /// How many bytes of free blocks one thread's cache may hold, from 0; when there are more than 8 threads, they share eight times
-    /// this, but each has at least 256 KiB. Each size class a thread uses may exceed it by two blocks. <c>HAKMEM_THREAD_CACHE_BYTES</c>; default 16 MiB.
+    /// How many bytes of free blocks one thread's cache may hold, from 0; when there are more than 12 threads, they share twelve times
+    /// this, but each has at least 256 KiB. Each size class a thread uses may exceed it by two blocks. <c>HAKMEM_THREAD_CACHE_BYTES</c>; default 10 MiB.
     /// </summary>
     public long ThreadCacheBytes
     {

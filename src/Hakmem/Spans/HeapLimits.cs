@@ -5,7 +5,7 @@ namespace Hakmem.Spans;
 // A heap's options as the layers below it use them: resolved once, when the heap is made.
 internal sealed record HeapLimits
 {
-    public const long DefaultThreadCacheBytes = 16L << 20;
+    public const long DefaultThreadCacheBytes = 10L << 20;
     public const int DefaultCacheCount = 256;
     public const long DefaultCacheBytes = 512L << 20;
     public const int DefaultCacheTtlSeconds = 10;

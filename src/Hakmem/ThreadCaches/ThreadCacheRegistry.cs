@@ -19,7 +19,7 @@ namespace Hakmem.ThreadCaches;
 internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, SizeClassInfo[] classes, CacheExchange exchange, long budgetBytes)
 {
     // The thread caches of a heap together hold at most this many times the budget of one, however many threads there are ...
-    private const int TotalBudgetFactor = 8;
+    private const int TotalBudgetFactor = 12;
 
     // ... down to this much for each.
     private const long MinBudgetBytes = 256 << 10;

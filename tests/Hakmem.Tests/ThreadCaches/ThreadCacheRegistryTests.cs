@@ -124,7 +124,7 @@ public sealed unsafe class ThreadCacheRegistryTests : IDisposable
             whileIdle: () => { });
         for (int threads = 1; threads <= budgets.Length; threads++)
         {
-            Assert.Equal(Math.Min(Budget, Math.Max(Budget * 8 / threads, 256 << 10)), budgets[threads - 1]);
+            Assert.Equal(Math.Min(Budget, Math.Max(Budget * 12 / threads, 256 << 10)), budgets[threads - 1]);
         }
 
         _registry.FlushDead();
