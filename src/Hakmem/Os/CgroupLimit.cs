@@ -1,5 +1,4 @@
 using System;
-using System.Globalization;
 
 namespace Hakmem.Os;
 
@@ -28,14 +27,14 @@ internal static class CgroupLimit
         foreach (string line in (mounts ?? "").Split('\n'))
         {
             string[] mount = line.Split(' ');
-            int separator = Array.IndexOf(mount, "-");
+            int separator = IndexOf(mount, "-");
             if (separator < 5 || mount.Length < separator + 4)
             {
                 continue;
             }
 
             bool isSecond = mount[separator + 1] == "cgroup2";
-            bool isFirst = mount[separator + 1] == "cgroup" && Array.IndexOf(mount[separator + 3].Split(','), "memory") >= 0;
+            bool isFirst = mount[separator + 1] == "cgroup" && IndexOf(mount[separator + 3].Split(','), "memory") >= 0;
             if ((isSecond || isFirst) && PathOf(groups!, isSecond) is { } path)
             {
                 limit = Math.Min(limit, LeastAbove(read, mount[4], Below(path, mount[3]), isSecond ? "/memory.max" : "/memory.limit_in_bytes"));
@@ -50,7 +49,7 @@ internal static class CgroupLimit
         foreach (string line in groups.Split('\n'))
         {
             string[] parts = line.Split([':'], 3);
-            if (parts.Length == 3 && (isSecond ? parts[0] == "0" && parts[1].Length == 0 : Array.IndexOf(parts[1].Split(','), "memory") >= 0))
+            if (parts.Length == 3 && (isSecond ? parts[0] == "0" && parts[1].Length == 0 : IndexOf(parts[1].Split(','), "memory") >= 0))
             {
                 return parts[2];
             }
@@ -72,11 +71,7 @@ internal static class CgroupLimit
         long least = long.MaxValue;
         while (true)
         {
-            if (long.TryParse(read(mountPoint + path + file)?.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out long limit) && limit < LeastNone)
-            {
-                least = Math.Min(least, limit);
-            }
-
+            least = Math.Min(least, Parse(read(mountPoint + path + file)));
             if (path.Length == 0)
             {
                 return least;
@@ -84,5 +79,32 @@ internal static class CgroupLimit
 
             path = path.Substring(0, Math.Max(0, path.LastIndexOf('/')));
         }
+    }
+
+    // The framework's makes a comparer first, by reflection.
+    private static int IndexOf(string[] parts, string part)
+    {
+        for (int i = 0; i < parts.Length; i++)
+        {
+            if (parts[i] == part)
+            {
+                return i;
+            }
+        }
+
+        return -1;
+    }
+
+    // The framework's way to a number loads the system's cultures first, which takes 6 ms. Anything but digits is no limit: "max", or no file.
+    private static long Parse(string? text)
+    {
+        string digits = text?.Trim() ?? "";
+        long value = digits.Length == 0 ? LeastNone : 0;
+        for (int i = 0; i < digits.Length && value < LeastNone; i++)
+        {
+            value = digits[i] is >= '0' and <= '9' ? (value * 10) + (digits[i] - '0') : LeastNone;
+        }
+
+        return value < LeastNone ? value : long.MaxValue;
     }
 }

@@ -1,5 +1,4 @@
 using System;
-using System.IO;
 using System.Threading;
 
 namespace Hakmem.Os;
@@ -83,25 +82,12 @@ internal sealed unsafe class LinuxMemory : OsMemory
 
     public override bool TryReportFaults(FaultMap map) => LinuxFaultReporter.TryInstall(map);
 
-    public override long ReadMemoryLimit() => CgroupLimit.Find(ReadText);
+    public override long ReadMemoryLimit() => CgroupLimit.Find(LinuxFile.TryRead);
 
     // MREMAP_DONTUNMAP (5.7) leaves the source mapped and empty, so the arena never has a hole that another mmap could land in.
     public override bool TryMove(byte* source, byte* target, nuint bytes)
     {
         int flags = LinuxNative.RemapMayMove | LinuxNative.RemapFixed | LinuxNative.RemapDontUnmap;
         return LinuxNative.Remap(source, bytes, bytes, flags, target) != LinuxNative.MapFailed;
-    }
-
-    private static string? ReadText(string path)
-    {
-        try
-        {
-            return File.ReadAllText(path);
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            // Not on this system, or not for this process to know: as if there were no limit there.
-            return null;
-        }
     }
 }

@@ -18,6 +18,15 @@ internal static unsafe partial class LinuxNative
     [DllImport(Library, EntryPoint = "madvise", SetLastError = true)]
     public static extern partial int Advise(byte* address, nuint bytes, int advice);
 
+    [DllImport(Library, EntryPoint = "open", SetLastError = true)]
+    public static extern partial int Open(byte* path, int flags);
+
+    [DllImport(Library, EntryPoint = "read", SetLastError = true)]
+    public static extern partial nint Read(int file, byte* into, nuint bytes);
+
+    [DllImport(Library, EntryPoint = "close", SetLastError = true)]
+    public static extern partial int Close(int file);
+
     [DllImport(Library, EntryPoint = "sigaction", SetLastError = true)]
     public static extern partial int SignalAction(int signal, byte* action, byte* previous);
 

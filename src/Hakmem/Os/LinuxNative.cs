@@ -28,7 +28,11 @@ internal static unsafe partial class LinuxNative
     public const int AdviseNoHugePage = 15;
     public const int AdvisePopulateWrite = 23;
 
+    public const int ErrorInterrupted = 4;
     public const int ErrorInvalid = 22;
+
+    public const int OpenReadOnly = 0;
+    public const int OpenCloseOnExec = 0x80000;
 
     // By the name that glibc has it loaded under already, so that no directory is searched; musl takes every name that begins so for itself.
     private const string Library = "libc.so.6";
@@ -48,6 +52,16 @@ internal static unsafe partial class LinuxNative
 
     [LibraryImport(Library, EntryPoint = "madvise", SetLastError = true)]
     public static partial int Advise(byte* address, nuint bytes, int advice);
+
+    // Variadic in C; nothing is passed in the variable part, which only files that are made have.
+    [LibraryImport(Library, EntryPoint = "open", SetLastError = true)]
+    public static partial int Open(byte* path, int flags);
+
+    [LibraryImport(Library, EntryPoint = "read", SetLastError = true)]
+    public static partial nint Read(int file, byte* into, nuint bytes);
+
+    [LibraryImport(Library, EntryPoint = "close", SetLastError = true)]
+    public static partial int Close(int file);
 
     // The actions are struct sigaction of the C library.
     [LibraryImport(Library, EntryPoint = "sigaction", SetLastError = true)]

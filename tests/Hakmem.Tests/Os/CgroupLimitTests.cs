@@ -54,6 +54,25 @@ public sealed class CgroupLimitTests
         Assert.Equal(long.MaxValue, Find(First, "4:memory:/\n", ("/sys/fs/cgroup/memory/memory.limit_in_bytes", $"{None}\n")));
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("\n")]
+    [InlineData("max")]
+    [InlineData("-1")]
+    [InlineData("+5")]
+    [InlineData("12x")]
+    [InlineData("1 2")]
+    [InlineData("99999999999999999999999")]
+    public void WhatIsNoNumberOfBytesIsNoLimit(string text) =>
+        Assert.Equal(long.MaxValue, Find(Second, "0::/\n", ("/sys/fs/cgroup/memory.max", text)));
+
+    [Theory]
+    [InlineData("0", 0)]
+    [InlineData(" 4096 \n", 4096)]
+    [InlineData("1152921504606846975", (1L << 60) - 1)]
+    public void ANumberOfBytesIsTheLimit(string text, long limit) =>
+        Assert.Equal(limit, Find(Second, "0::/\n", ("/sys/fs/cgroup/memory.max", text)));
+
     private static long Find(string mounts, string groups, params (string Path, string Text)[] files)
     {
         Dictionary<string, string> all = new() { ["/proc/self/mountinfo"] = mounts, ["/proc/self/cgroup"] = groups };
