@@ -3,7 +3,10 @@ namespace Hakmem;
 /// <summary>Whether a SuperSlab or large run gets its physical pages when it is committed, or at first touch.</summary>
 public enum PrefaultMode
 {
-    /// <summary>Pages arrive at first touch (the default).</summary>
+    /// <summary>
+    /// Pages arrive at first touch (the default), but for those of new blocks of up to 4 KiB that a thread's cache takes together: each is about to
+    /// be touched, and they arrive in one call.
+    /// </summary>
     None = 0,
 
     /// <summary>The kernel is advised with <c>MADV_WILLNEED</c>, which does not populate anonymous memory: kept to repeat the original's measurements.</summary>

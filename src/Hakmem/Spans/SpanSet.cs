@@ -18,6 +18,9 @@ namespace Hakmem.Spans;
 // Not thread-safe: each belongs to a depot, under its lock. placement is null, or what random places are drawn from.
 internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapSlot, SizeClassInfo info, Random? placement = null)
 {
+    // Blocks carved together have their pages populated together, up to this size: each page then holds the start of a block.
+    private const int MaxPopulatedBlockBytes = 4096;
+
     private int _partialHead = -1;
 
     // Blocks that are not in a span's books: held by callers, in magazines.
@@ -41,10 +44,16 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
             SpanHeader* span = arena.Span(unit);
             TakeReturned(unit, span, slots, ref position);
             byte* address = arena.AddressOfUnit(unit);
+            byte* start = address + ((long)span->Carved * info.BlockBytes);
             while (position > 0 && span->Carved < info.BlocksPerSpan)
             {
                 slots[--position] = address + ((long)span->Carved++ * info.BlockBytes);
                 span->FreeCount--;
+            }
+
+            if (span->IsFresh && info.BlockBytes <= MaxPopulatedBlockBytes)
+            {
+                units.Populate(start, address + ((long)span->Carved * info.BlockBytes));
             }
 
             if (span->FreeCount == 0)

@@ -91,6 +91,19 @@ internal sealed unsafe partial class UnitAllocator
         }
     }
 
+    // Asks for the pages of fresh memory that is about to be used, in one call instead of a fault for each. The first may be there already. A
+    // refusal costs just those faults, and what is in a huge page has come with it.
+    public void Populate(byte* start, byte* end)
+    {
+        nuint mask = _arena.Os.PageSize - 1;
+        nuint first = ((nuint)start + mask) & ~mask;
+        nuint last = ((nuint)end + mask) & ~mask;
+        if (last > first + mask + 1 && !_cache.KeepsHugePages)
+        {
+            _arena.Os.TryPrefault((byte*)first, last - first, PrefaultMode.Populate);
+        }
+    }
+
     // Takes a SuperSlab that one run of units fills out of this allocator's books. Under the lock.
     public void Surrender(int slab) => Unlist(slab);
 

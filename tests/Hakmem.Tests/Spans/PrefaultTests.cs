@@ -1,5 +1,7 @@
+using System;
 using System.Linq;
 using Hakmem.SizeClasses;
+using Hakmem.Spans;
 using Hakmem.Tests.Arenas;
 using Hakmem.Tests.Os;
 using Hakmem.Tests.Support;
@@ -48,6 +50,67 @@ public sealed unsafe class PrefaultTests
         Assert.Empty(Ranges(test, OsCall.Prefault));
     }
 
+    // 64 blocks of a class at a time, of a span that was never used.
+    [Theory]
+    [InlineData(16, 0)]
+    [InlineData(64, 0)]
+    [InlineData(128, 1)]
+    [InlineData(1024, 1)]
+    [InlineData(4096, 1)]
+    [InlineData(8192, 0)]
+    [InlineData(65536, 0)]
+    public void PagesOfSmallBlocksCarvedTogetherComeInOneCallIfThereAreTwo(int blockBytes, int calls)
+    {
+        using SpanLayer layer = new(SpanLayer.Ageless);
+        nint[] blocks = Fill(layer, blockBytes, layer.Os.PageSize <= 4096 ? 64 : 64 * (int)(layer.Os.PageSize / 4096));
+        OsCallRecord[] made = [.. layer.Os.Calls.Where(call => call.Kind == OsCall.Prefault && call.Address - (nuint)layer.Arena.Base < (nuint)layer.Arena.ReservedBytes)];
+        Assert.Equal(calls, made.Length);
+        foreach (OsCallRecord call in made)
+        {
+            Assert.Equal((nuint)blocks.Min(), call.Address);
+            nuint end = (nuint)blocks.Max() + (nuint)blockBytes;
+            Assert.InRange(call.Address + call.Bytes, end, end + layer.Os.PageSize - 1);
+        }
+    }
+
+    [Fact]
+    public void PagesOfBlocksThatWereUsedBeforeAreNotAskedFor()
+    {
+        using SpanLayer layer = new(SpanLayer.Ageless);
+        nint[] blocks = Fill(layer, 1024, 64);
+        layer.Os.ForgetCalls();
+        SizeClassInfo info = SizeClassInfo.CreateTable().Single(each => each.BlockBytes == 1024);
+        SpanSet other = new(layer.Arena, layer.Units, SpanLayer.HeapSlot, info);
+        nint[] slots = new nint[64];
+        layer.Units.Free(layer.Arena.UnitOf((nuint)blocks.Min()), info.SpanUnits);
+        fixed (nint* first = slots)
+        {
+            Assert.Equal(64, other.Fill((void**)first, 64));
+        }
+
+        Assert.Equal(blocks.Min(), slots.Min());
+        Assert.DoesNotContain(layer.Os.Calls, call => call.Kind == OsCall.Prefault);
+    }
+
+    [Fact]
+    public void HugePagesAreNotAskedForPageByPage()
+    {
+        using SpanLayer layer = new(new HakmemOptions { HugePages = HugePageMode.Always });
+        Fill(layer, 1024, 64);
+        Assert.DoesNotContain(layer.Os.Calls, call => call.Kind == OsCall.Prefault && call.Address - (nuint)layer.Arena.Base < (nuint)layer.Arena.ReservedBytes);
+    }
+
+    [Fact]
+    public void BlocksWhosePagesAreRefusedAreAsGood()
+    {
+        using TestArena test = new();
+        using HakmemAllocator heap = new(new HakmemOptions(), test.Arena);
+        test.Os.RefuseAll(OsCall.Prefault);
+        Block[] blocks = [.. Enumerable.Range(0, 2_000).Select(_ => Block.Allocate(heap, 1_000, 1))];
+        Assert.Contains(test.Os.Calls, call => call.Kind == OsCall.Prefault && !call.IsDone && call.Address - (nuint)test.Arena.Base < (nuint)test.Arena.ReservedBytes);
+        Assert.All(blocks, block => block.Verify());
+    }
+
     [Fact]
     public void WhatIsReusedIsNotPrefaultedAgain()
     {
@@ -69,6 +132,19 @@ public sealed unsafe class PrefaultTests
         Block block = Block.Allocate(heap, 3 * SuperSlab, 1);
         block.Verify();
         Assert.Contains(test.Os.Calls, call => call.Kind == OsCall.Prefault && !call.IsDone);
+    }
+
+    private static nint[] Fill(SpanLayer layer, int blockBytes, int count)
+    {
+        SizeClassInfo info = SizeClassInfo.CreateTable().Single(each => each.BlockBytes == blockBytes);
+        SpanSet set = new(layer.Arena, layer.Units, SpanLayer.HeapSlot, info);
+        nint[] slots = new nint[Math.Min(count, info.BlocksPerSpan)];
+        fixed (nint* first = slots)
+        {
+            Assert.Equal(slots.Length, set.Fill((void**)first, slots.Length));
+        }
+
+        return slots;
     }
 
     private static void AllocateByEveryRoute(HakmemAllocator heap)
