@@ -52,15 +52,15 @@ internal sealed unsafe class Depot
         _maxFullBlocks = Math.Max(MaxFullBytes / info.BlockBytes, MinFullMagazines * info.MagazineCapacity);
     }
 
-    // Gives a magazine with blocks and keeps an empty one of the caller's (null if it has none). Where no full one is left, up to wanted
-    // blocks come from spans. Null if memory is out: the empty one is then still the caller's.
+    // Gives a magazine with up to wanted blocks and keeps an empty one of the caller's (null if it has none). Of a full one that has more, so many
+    // are moved; where none is left, they come from spans. Null if memory is out: the empty one is then still the caller's.
     public Magazine* TryTakeFull(Magazine* empty, int wanted)
     {
         lock (_lock)
         {
             Magazine* magazine = _full;
             _isUsed = true;
-            if (magazine != null)
+            if (magazine != null && magazine->Count <= wanted)
             {
                 PopFull();
                 CountFull(-magazine->Count);
@@ -74,7 +74,9 @@ internal sealed unsafe class Depot
                     return null;
                 }
 
-                magazine->Count = _spans.Fill(Magazine.SlotsOf(magazine), Math.Min(wanted, magazine->Capacity));
+                void** slots = Magazine.SlotsOf(magazine);
+                int most = Math.Min(wanted, magazine->Capacity);
+                magazine->Count = _full != null ? MoveFromFull(slots, most) : _spans.Fill(slots, most);
             }
 
             if (magazine->Count == 0)
@@ -299,6 +301,16 @@ internal sealed unsafe class Depot
         _fullCount--;
         _fewestFull = Math.Min(_fewestFull, _fullCount);
         return Pop(ref _full);
+    }
+
+    // The newest blocks of the newest full magazine, which has more; gives their number.
+    private int MoveFromFull(void** slots, int count)
+    {
+        Magazine* full = _full;
+        full->Count -= count;
+        CountFull(-count);
+        Buffer.MemoryCopy(Magazine.SlotsOf(full) + full->Count, slots, (long)count * sizeof(void*), (long)count * sizeof(void*));
+        return count;
     }
 
     // Takes the oldest full magazines out of the list.

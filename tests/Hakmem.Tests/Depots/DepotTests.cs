@@ -59,6 +59,26 @@ public sealed unsafe class DepotTests : IDisposable
     }
 
     [Fact]
+    public void OfAFullOneThatHasMoreThanIsWantedTheNewestAreMoved()
+    {
+        Magazine* large = _depot.TryTakeFull(null, 20);
+        nint[] blocks = BlocksOf(large);
+        _depot.Put(large);
+        Magazine* first = _depot.TryTakeFull(null, 3);
+        Assert.Equal(blocks[^3..], BlocksOf(first));
+        Assert.Equal((20L, 17L, 1), _depot.Count());
+
+        // Into the caller's own.
+        first->Count = 0;
+        Assert.True(_depot.TryTakeFull(first, 3) == first);
+        Assert.Equal(blocks[^6..^3], BlocksOf(first));
+        Assert.Equal((20L, 14L, 1), _depot.Count());
+        Magazine* rest = _depot.TryTakeFull(null, 14);
+        Assert.Equal(blocks[..14], BlocksOf(rest));
+        Assert.Equal((20L, 0L, 1), _depot.Count());
+    }
+
+    [Fact]
     public void AnEmptyOneThatIsTooSmallIsNotHandedOut()
     {
         Magazine* small = _depot.TryTakeEmpty(null, 5, out _);
