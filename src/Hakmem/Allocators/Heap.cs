@@ -101,7 +101,16 @@ internal sealed unsafe partial class Heap
 
     public void Free(ThreadCache* cache, void* address)
     {
-        FreeResolved(cache, address, Resolve(cache, address, "Free"));
+        int full = cache == null ? -1 : CacheExchange.ClassIfFull(cache, address);
+        if (full >= 0)
+        {
+            FreeSmall(cache, full, address);
+        }
+        else
+        {
+            FreeResolved(cache, address, Resolve(cache, address, "Free"));
+        }
+
         Settle();
     }
 
@@ -290,19 +299,24 @@ internal sealed unsafe partial class Heap
 
         if (cache != null)
         {
-            nuint corruptAddress = _exchange.Put(cache, block.SizeClass, address);
-            if (_depotBudget.IsExceeded)
-            {
-                nuint found = _depotBudget.Enforce(_depots, block.SizeClass);
-                corruptAddress = found != 0 ? found : corruptAddress;
-            }
-
-            ThrowIfFound(BlockResolver.LateDoubleFree(corruptAddress));
+            FreeSmall(cache, block.SizeClass, address);
         }
         else if (!_depots[block.SizeClass].TryReturnOne(address))
         {
             throw BlockResolver.Misuse(address, "Free", "it was freed already");
         }
+    }
+
+    private void FreeSmall(ThreadCache* cache, int sizeClass, void* address)
+    {
+        nuint corruptAddress = _exchange.Put(cache, sizeClass, address);
+        if (_depotBudget.IsExceeded)
+        {
+            nuint found = _depotBudget.Enforce(_depots, sizeClass);
+            corruptAddress = found != 0 ? found : corruptAddress;
+        }
+
+        ThrowIfFound(BlockResolver.LateDoubleFree(corruptAddress));
     }
 
     private void* TakeCached(ThreadCache* cache, int index)

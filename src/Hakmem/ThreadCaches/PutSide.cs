@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 
 namespace Hakmem.ThreadCaches;
@@ -33,4 +34,8 @@ internal unsafe struct PutSide
 
     // The power of two in the block size.
     public int Shift;
+
+    // The compare above, for slow paths: in Free it is written out, where the JIT compiler counts its temporaries (see HakmemAllocator).
+    public static bool Admits(PutSide* put, ulong entry, void* address) =>
+        BitOperations.RotateRight((((nuint)address - entry) * put->Inverse) + put->Bias, put->Shift) < put->BlockCount;
 }

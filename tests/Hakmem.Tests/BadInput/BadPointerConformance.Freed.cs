@@ -1,3 +1,4 @@
+using System;
 using System.Collections.Generic;
 using Hakmem.Tests.Support;
 using Xunit;
@@ -20,6 +21,28 @@ public abstract unsafe partial class BadPointerConformance
             _heap.Free(pointer);
             Corruption.AssertReported(pointer, () => _heap.Free(pointer));
             Corruption.AssertReported(pointer, () => _heap.Free(pointer));
+        }
+
+        AssertHeapWorks();
+    }
+
+    // However full the magazine is that it went to.
+    [Fact]
+    public void AnImmediateDoubleFreeIsReportedAtTheCallAfterAnyNumberOfFrees()
+    {
+        foreach (nuint size in s_freedSizes)
+        {
+            void*[] blocks = new void*[Math.Clamp((int)(8 * BlockSizes.MiB / nuint.Max(size, 1)), 4, 600)];
+            for (int i = 0; i < blocks.Length; i++)
+            {
+                blocks[i] = _heap.Alloc(size);
+            }
+
+            foreach (void* block in blocks)
+            {
+                _heap.Free(block);
+                Corruption.AssertReported(block, () => _heap.Free(block));
+            }
         }
 
         AssertHeapWorks();
