@@ -145,6 +145,44 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
         }
     }
 
+    // The fast paths once more, of the shared heap, for a pool that has its thread's cache at hand and need not look it up. One method for both forms
+    // would not do: the look-up was then taken out of no loop.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void* AllocShared(ThreadCache* cache, nuint byteCount)
+    {
+        nuint lastByte = byteCount - 1;
+        if (lastByte < SizeClass.MaxBytes)
+        {
+            Bin* bin = ThreadCache.BinAt(cache, SizeClass.IndexOf(lastByte));
+            void** top = bin->TakeTop;
+            void* block = *top;
+            if (block != null)
+            {
+                bin->TakeTop = top - 1;
+                return block;
+            }
+        }
+
+        return AllocSharedSlow(byteCount);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void FreeShared(ThreadCache* cache, void* ptr)
+    {
+        ulong entry = Arena.EntryOf(cache->PageMap, ptr);
+        PutSide* put = ThreadCache.PutSideAt(cache, PageMapEntry.PlaceOf(entry));
+        void** top = put->PutTop;
+        if (PutSide.Admits(put, entry, ptr) && top < put->PutEnd && *top != ptr)
+        {
+            top[1] = ptr;
+            put->PutTop = top + 1;
+        }
+        else
+        {
+            FreeSharedSlow(ptr);
+        }
+    }
+
     /// <inheritdoc/>
     public bool TryAlloc(nuint byteCount, out void* ptr)
     {

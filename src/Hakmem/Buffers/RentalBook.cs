@@ -144,7 +144,7 @@ internal sealed class RentalBook<T>
 
         if (_isPlain)
         {
-            HakmemAllocator.Shared.Free(block);
+            shard.FreeShared(block);
         }
         else
         {
@@ -196,7 +196,7 @@ internal sealed class RentalBook<T>
 
             // What a thread wrote last is visible once it was seen not to be alive, given this fence.
             Interlocked.MemoryBarrier();
-            orphan.Thread = thread;
+            orphan.PassTo(thread);
             return orphan;
         }
     }
@@ -254,7 +254,7 @@ internal sealed class RentalBook<T>
     private unsafe NativeMemoryOwner<T> Begin(RentalShard<T> shard, NativeMemoryOwner<T> owner, int length)
     {
         nuint bytes = (nuint)length * (nuint)Unsafe.SizeOf<T>();
-        void* block = _isPlain ? HakmemAllocator.Shared.Alloc(bytes) : AllocBeside(bytes);
+        void* block = _isPlain ? shard.AllocShared(bytes) : AllocBeside(bytes);
         owner.Attach(block, length);
         shard.AddRental((long)bytes);
         return owner;

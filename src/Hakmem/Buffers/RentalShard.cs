@@ -2,6 +2,7 @@ using System;
 using System.Runtime.CompilerServices;
 using System.Threading;
 using Hakmem.Collections;
+using Hakmem.ThreadCaches;
 
 namespace Hakmem;
 
@@ -13,7 +14,7 @@ namespace Hakmem;
 //
 // Idle owners wait in a ring, first in, first out, and none leaves before QuarantineCount others have come in behind it. That is what
 // makes a second disposal harmless for a while, and it is why this is not a stack.
-internal sealed class RentalShard<T>(RentalBook<T> book)
+internal sealed unsafe class RentalShard<T>(RentalBook<T> book)
 {
     private const int QuarantineCount = 16;
     private const int RingSize = 64;
@@ -39,7 +40,11 @@ internal sealed class RentalShard<T>(RentalBook<T> book)
     public RentalBook<T> Book => book;
 
     // Whose it is. Read and written under the pool's lock.
-    public Thread Thread { get; set; } = Thread.CurrentThread;
+    public Thread Thread { get; private set; } = Thread.CurrentThread;
+
+    // That thread's cache of the shared heap, once it has one: it keeps it as long as it lives. Where a pool rents from the shared heap it is at hand
+    // here, and need not be looked up a second time. The shard's thread only.
+    public ThreadCache* Cache { get; private set; }
 
     public long RentedCount => Volatile.Read(ref _rentedCount);
 
@@ -60,6 +65,31 @@ internal sealed class RentalShard<T>(RentalBook<T> book)
         }
 
         return Find(book);
+    }
+
+    // Makes it another thread's, the calling one's, when its own has ended. Under the pool's lock.
+    public void PassTo(Thread thread)
+    {
+        Thread = thread;
+        Cache = CurrentThread.Shared;
+    }
+
+    // Takes a block of the shared heap.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void* AllocShared(nuint byteCount) => Cache != null ? HakmemAllocator.AllocShared(Cache, byteCount) : AllocFirst(byteCount);
+
+    // Gives one back.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void FreeShared(void* block)
+    {
+        if (Cache != null)
+        {
+            HakmemAllocator.FreeShared(Cache, block);
+        }
+        else
+        {
+            FreeFirst(block);
+        }
     }
 
     // Counts a rental.
@@ -98,6 +128,22 @@ internal sealed class RentalShard<T>(RentalBook<T> book)
         RentalShard<T> shard = book.FindShard(Thread.CurrentThread);
         table[book.Number % TableSize] = shard;
         return shard;
+    }
+
+    // The calls that give the thread its cache, if it has none yet.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void* AllocFirst(nuint byteCount)
+    {
+        void* block = HakmemAllocator.Shared.Alloc(byteCount);
+        Cache = CurrentThread.Shared;
+        return block;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void FreeFirst(void* block)
+    {
+        HakmemAllocator.Shared.Free(block);
+        Cache = CurrentThread.Shared;
     }
 
     // Takes an owner that some thread had too many of, and more to have at hand; null if there is none. These have been idle long enough.

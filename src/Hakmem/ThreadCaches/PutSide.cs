@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Hakmem.ThreadCaches;
@@ -35,7 +36,8 @@ internal unsafe struct PutSide
     // The power of two in the block size.
     public int Shift;
 
-    // The compare above, for slow paths: in Free it is written out, where the JIT compiler counts its temporaries (see HakmemAllocator).
+    // The compare above. In Free it is written out, where the JIT compiler counts its temporaries (see HakmemAllocator).
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool Admits(PutSide* put, ulong entry, void* address) =>
         BitOperations.RotateRight((((nuint)address - entry) * put->Inverse) + put->Bias, put->Shift) < put->BlockCount;
 }
