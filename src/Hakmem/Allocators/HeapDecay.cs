@@ -54,6 +54,9 @@ internal sealed class HeapDecay(
     public override long Decay(bool isMemoryShort)
     {
         long begin = limits.NowMs;
+
+        // Here, once, rather than in an allocation that would have to wait for it.
+        superSlabs.Arena.LearnLimit();
         lock (SyncRoot)
         {
             if (_isStopped)

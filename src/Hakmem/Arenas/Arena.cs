@@ -62,7 +62,7 @@ internal sealed unsafe class Arena
     private volatile int _tableSlabs;
 
     // How many SuperSlabs may be taken at a time, and whether that is the system's answer. Written under the lock, once; the first is read
-    // without it by allocations that fail.
+    // without it by allocations that fail, the second under it alone.
     private volatile int _limitSlabs = UnaskedSlabs;
     private bool _isLimitKnown;
 
@@ -277,16 +277,48 @@ internal sealed unsafe class Arena
         return -1;
     }
 
+    // Asks the system for its limit ahead of the SuperSlab that would have to wait for the answer. Under no lock, on a thread that has the time.
+    public void LearnLimit()
+    {
+        lock (_lock)
+        {
+            if (_isLimitKnown)
+            {
+                return;
+            }
+        }
+
+        int limit = ReadLimit();
+        lock (_lock)
+        {
+            SetLimit(limit);
+        }
+    }
+
+    private int ReadLimit()
+    {
+        long bytes = _limitPercent == 0 ? long.MaxValue : Os.ReadMemoryLimit();
+        return bytes == long.MaxValue
+            ? int.MaxValue
+            : (int)Math.Clamp((bytes / 100 * _limitPercent) >> Geometry.SlabShift, UnaskedSlabs + 1, int.MaxValue);
+    }
+
+    // The first answer holds.
+    private void SetLimit(int limit)
+    {
+        if (!_isLimitKnown)
+        {
+            _isLimitKnown = true;
+            _limitSlabs = limit;
+        }
+    }
+
     private bool IsWithinLimit(int more)
     {
         int wanted = _taken.Count + more;
         if (wanted > _limitSlabs && !_isLimitKnown)
         {
-            _isLimitKnown = true;
-            long bytes = _limitPercent == 0 ? long.MaxValue : Os.ReadMemoryLimit();
-            _limitSlabs = bytes == long.MaxValue
-                ? int.MaxValue
-                : (int)Math.Clamp((bytes / 100 * _limitPercent) >> Geometry.SlabShift, UnaskedSlabs + 1, int.MaxValue);
+            SetLimit(ReadLimit());
         }
 
         return wanted <= _limitSlabs;

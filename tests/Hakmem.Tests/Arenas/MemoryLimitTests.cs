@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using Hakmem.Arenas;
+using Hakmem.Decay;
 using Hakmem.Tests.Os;
 using Hakmem.Tests.Support;
 using Xunit;
@@ -48,6 +49,41 @@ public sealed unsafe class MemoryLimitTests
         using FaultyMemory os = new() { MemoryLimit = limit };
         Arena arena = new(os, TestArena.DefaultBytes, percent);
         Assert.Equal(0, arena.TryTake(arena.SlabCount, 1));
+    }
+
+    // An allocation would have to wait for the answer.
+    [Fact]
+    public void TheLimitIsAskedForByTheFirstLookAndOnce()
+    {
+        using FaultyMemory os = new() { MemoryLimit = Limit };
+        Arena arena = new(os, TestArena.DefaultBytes, 100);
+        ManualTime time = new();
+        using HakmemAllocator heap = new(new HakmemOptions(), arena, new DecayTimer(time, () => false, heedsCollections: false));
+        Block block = Block.Allocate(heap, BlockSizes.Mid, 1);
+        Assert.Equal(0, os.MemoryLimitReads);
+        time.Advance(10_000);
+        Assert.Equal(1, os.MemoryLimitReads);
+
+        os.MemoryLimit = long.MaxValue;
+        List<Block> blocks = TakeUpTo(long.MaxValue, heap, BlockSizes.MiB);
+        Assert.InRange(heap.GetStatistics().CommittedBytes, Limit - (long)BlockSizes.SuperSlab, Limit);
+        Assert.Equal(1, os.MemoryLimitReads);
+        block.VerifyAndFree(heap);
+        blocks.ForEach(each => each.VerifyAndFree(heap));
+    }
+
+    [Fact]
+    public void TheLimitIsAskedForByTheAllocationThatComesBeforeTheFirstLook()
+    {
+        using FaultyMemory os = new() { MemoryLimit = Limit };
+        Arena arena = new(os, TestArena.DefaultBytes, 100);
+        using HakmemAllocator heap = new(new HakmemOptions(), arena);
+        TakeUpTo(8L << 20, heap, BlockSizes.MiB).ForEach(each => each.Verify());
+        Assert.Equal(0, os.MemoryLimitReads);
+        TakeUpTo(long.MaxValue, heap, BlockSizes.MiB).ForEach(each => each.Verify());
+        Assert.Equal(1, os.MemoryLimitReads);
+        arena.LearnLimit();
+        Assert.Equal(1, os.MemoryLimitReads);
     }
 
     // Cached SuperSlabs in a run's way are the heap's already, and count once.

@@ -42,6 +42,9 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
     // What the system is to say, without a record: the machine's own limit is no part of any test here.
     public long MemoryLimit { get; set; } = long.MaxValue;
 
+    // How often it was asked for that. By one thread at a time, as tests are that look at it.
+    public int MemoryLimitReads { get; private set; }
+
     // How many calls have been refused so far.
     public long Refusals
     {
@@ -238,7 +241,11 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
     // An arena over this does not live as long as the process.
     public override bool TryReportFaults(FaultMap map) => false;
 
-    public override long ReadMemoryLimit() => MemoryLimit;
+    public override long ReadMemoryLimit()
+    {
+        MemoryLimitReads++;
+        return MemoryLimit;
+    }
 
     public void Dispose()
     {
