@@ -114,6 +114,12 @@ internal sealed unsafe class CountingMemory : OsMemory
         return Count(mode == PrefaultMode.Touch ? Touch : Advise, start, _inner.TryPrefault(address, bytes, mode));
     }
 
+    public override bool TryPopulate(byte* address, nuint bytes)
+    {
+        long start = Stopwatch.GetTimestamp();
+        return Count(Advise, start, _inner.TryPopulate(address, bytes));
+    }
+
     public override bool TryAdviseHugePages(byte* address, nuint bytes, bool enable)
     {
         long start = Stopwatch.GetTimestamp();

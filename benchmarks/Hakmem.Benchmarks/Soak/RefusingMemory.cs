@@ -33,6 +33,8 @@ internal sealed unsafe class RefusingMemory : OsMemory
 
     public override bool TryPrefault(byte* address, nuint bytes, PrefaultMode mode) => !IsRefused() && _real.TryPrefault(address, bytes, mode);
 
+    public override bool TryPopulate(byte* address, nuint bytes) => !IsRefused() && _real.TryPopulate(address, bytes);
+
     public override bool TryAdviseHugePages(byte* address, nuint bytes, bool enable) => !IsRefused() && _real.TryAdviseHugePages(address, bytes, enable);
 
     public override bool TryProtect(byte* address, nuint bytes) => !IsRefused() && _real.TryProtect(address, bytes);

@@ -4,8 +4,8 @@ namespace Hakmem;
 public enum PrefaultMode
 {
     /// <summary>
-    /// Pages arrive at first touch (the default), but for those of new blocks of up to 4 KiB that a thread's cache takes together: each is about to
-    /// be touched, and they arrive in one call.
+    /// Pages arrive at first touch (the default). But where a thread comes back for more blocks of a size up to 4 KiB, the pages of new ones that its
+    /// cache takes together arrive in one call (Linux 5.14 and later; not with <see cref="HugePageMode.Always"/>).
     /// </summary>
     None = 0,
 

@@ -39,7 +39,7 @@ internal sealed unsafe class Arena
 
     private const nuint BatchBytes = (nuint)TableBatchSlabs << Geometry.SlabShift;
 
-    // So many SuperSlabs are handed out before the system is asked for its limit: a small program's first call does not wait for it, and no
+    // So many SuperSlabs are handed out before an allocation asks the system for its limit, if no look has done so yet: a small program's first call does not wait for it, and no
     // container with less can run the runtime.
     private const int UnaskedSlabs = 16;
 
@@ -348,7 +348,7 @@ internal sealed unsafe class Arena
     {
         byte* start = PageOf(table + ((long)slab * bytesPerSlab));
         byte* end = PageOf(table + ((slab + 1L) * bytesPerSlab) + Os.PageSize - 1);
-        Os.TryPrefault(start, (nuint)(end - start), PrefaultMode.Populate);
+        Os.TryPopulate(start, (nuint)(end - start));
     }
 
     // A batch at a time, since the page map may wrap between two. What was made writable before a refusal stays so: the next try repeats

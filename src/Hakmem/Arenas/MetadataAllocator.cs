@@ -102,7 +102,7 @@ internal sealed unsafe class MetadataAllocator(OsMemory os)
         {
             // A refusal costs page faults, nothing else.
             nuint more = (nuint)Math.Min(PopulateBytes, _left - _populated);
-            os.TryPrefault(_next + _populated, more, PrefaultMode.Populate);
+            os.TryPopulate(_next + _populated, more);
             _populated += more;
         }
 

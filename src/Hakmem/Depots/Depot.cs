@@ -19,12 +19,16 @@ namespace Hakmem.Depots;
 // Thread-safe: one lock, held for the exchange of two pointers in the usual case, for one magazine's worth of bits otherwise, and
 // then sometimes for a system call (a new SuperSlab). It is taken under no lock but the registry's and a cache's gate, and above the SuperSlab
 // lock. Purging what a return empties is left to whoever caused it, after this lock.
-internal sealed unsafe class Depot
+internal sealed unsafe partial class Depot
 {
     // Full magazines beyond this many bytes of blocks go back to their spans at once.
     private const int MaxFullBytes = 2 << 20;
     private const int MinFullMagazines = 4;
 
+    // The largest blocks whose pages come together.
+    private const int MaxPopulatedBlockBytes = 4096;
+
+    private readonly UnitAllocator _units;
     private readonly MetadataAllocator _metadata;
     private readonly DepotBudget _budget;
     private readonly int _blockBytes;
@@ -47,15 +51,31 @@ internal sealed unsafe class Depot
     {
         _budget = budget;
         _blockBytes = info.BlockBytes;
+        _units = units;
         _metadata = arena.Metadata;
         _spans = new SpanSet(arena, units, heapSlot, info, placement);
         _maxFullBlocks = Math.Max(MaxFullBytes / info.BlockBytes, MinFullMagazines * info.MagazineCapacity);
     }
 
     // Gives a magazine with up to wanted blocks and keeps an empty one of the caller's (null if it has none). Of a full one that has more, so many
-    // are moved; where none is left, they come from spans. Null if memory is out: the empty one is then still the caller's.
-    public Magazine* TryTakeFull(Magazine* empty, int wanted)
+    // are moved; where none is left, they come from spans. Null if memory is out: the empty one is then still the caller's. Where the caller is going
+    // to use them soon, the pages of those never used before are asked for in one call, if they are small enough for each page to hold the start of one.
+    public Magazine* TryTakeFull(Magazine* empty, int wanted, bool isSoonUsed = false)
     {
+        Magazine* magazine = TryTakeFull(empty, wanted, out byte* freshStart, out byte* freshEnd);
+        if (isSoonUsed && freshStart < freshEnd && _blockBytes <= MaxPopulatedBlockBytes)
+        {
+            // Under no lock: these blocks are the caller's by now.
+            _units.Populate(freshStart, freshEnd);
+        }
+
+        return magazine;
+    }
+
+    private Magazine* TryTakeFull(Magazine* empty, int wanted, out byte* freshStart, out byte* freshEnd)
+    {
+        freshStart = null;
+        freshEnd = null;
         lock (_lock)
         {
             Magazine* magazine = _full;
@@ -76,7 +96,7 @@ internal sealed unsafe class Depot
 
                 void** slots = Magazine.SlotsOf(magazine);
                 int most = Math.Min(wanted, magazine->Capacity);
-                magazine->Count = _full != null ? MoveFromFull(slots, most) : _spans.Fill(slots, most);
+                magazine->Count = _full != null ? MoveFromFull(slots, most) : _spans.Fill(slots, most, out freshStart, out freshEnd);
             }
 
             if (magazine->Count == 0)
@@ -157,6 +177,7 @@ internal sealed unsafe class Depot
             isZero = false;
             void* block = Magazine.SlotsOf(full)[--full->Count];
             CountFull(-1);
+            _fewestFull = Math.Min(_fewestFull, _fullCount - 1);
             if (full->Count == 0)
             {
                 Push(ref _empty, PopFull());
@@ -181,78 +202,6 @@ internal sealed unsafe class Depot
         lock (_lock)
         {
             return ReturnAll(blocks, count);
-        }
-    }
-
-    // Empties the full magazines that were not needed since the last time into their spans, the oldest first to go; where nothing was
-    // exchanged meanwhile, empty ones are freed as well. Gives the number of magazines; corruptAddress as Drain's result.
-    public int Reap(out nuint corruptAddress)
-    {
-        corruptAddress = 0;
-        Magazine* reaped;
-        lock (_lock)
-        {
-            reaped = CutOldest(_fewestFull);
-            _fewestFull = _fullCount;
-            if (!_isUsed)
-            {
-                DestroyAll(ref _empty);
-            }
-
-            _isUsed = false;
-        }
-
-        // Each in a turn of its own, so that nobody waits long. Until then its blocks count as the depot's.
-        int count = 0;
-        while (reaped != null)
-        {
-            Magazine* next = reaped->Next;
-            lock (_lock)
-            {
-                CountFull(-reaped->Count);
-                nuint found = Flush(reaped);
-                corruptAddress = found != 0 ? found : corruptAddress;
-                Magazine.Destroy(_metadata, reaped);
-            }
-
-            reaped = next;
-            count++;
-        }
-
-        return count;
-    }
-
-    // Empties all full magazines into their spans and frees the empty ones. Gives the address of a block found free already, or 0.
-    public nuint Drain()
-    {
-        lock (_lock)
-        {
-            nuint corruptAddress = 0;
-            while (_full != null)
-            {
-                Magazine* magazine = PopFull();
-                CountFull(-magazine->Count);
-                nuint found = Flush(magazine);
-                corruptAddress = found != 0 ? found : corruptAddress;
-                Magazine.Destroy(_metadata, magazine);
-            }
-
-            DestroyAll(ref _empty);
-            return corruptAddress;
-        }
-    }
-
-    // Forgets all blocks, whose memory is being given back as a whole.
-    public void Clear()
-    {
-        lock (_lock)
-        {
-            DestroyAll(ref _full);
-            DestroyAll(ref _empty);
-            _fullCount = 0;
-            _fewestFull = 0;
-            _spans.Clear();
-            CountFull(-_blocksInFull);
         }
     }
 
@@ -309,31 +258,9 @@ internal sealed unsafe class Depot
         Magazine* full = _full;
         full->Count -= count;
         CountFull(-count);
+        _fewestFull = Math.Min(_fewestFull, _fullCount - 1);
         Buffer.MemoryCopy(Magazine.SlotsOf(full) + full->Count, slots, (long)count * sizeof(void*), (long)count * sizeof(void*));
         return count;
-    }
-
-    // Takes the oldest full magazines out of the list.
-    private Magazine* CutOldest(int count)
-    {
-        int kept = _fullCount - count;
-        _fullCount = kept;
-        Magazine* reaped = _full;
-        if (kept == 0)
-        {
-            _full = null;
-            return reaped;
-        }
-
-        Magazine* last = _full;
-        for (int i = 1; i < kept; i++)
-        {
-            last = last->Next;
-        }
-
-        reaped = last->Next;
-        last->Next = null;
-        return reaped;
     }
 
     private void CountFull(long blocks)
@@ -378,13 +305,5 @@ internal sealed unsafe class Depot
         }
 
         return corruptAddress;
-    }
-
-    private void DestroyAll(ref Magazine* list)
-    {
-        while (list != null)
-        {
-            Magazine.Destroy(_metadata, Pop(ref list));
-        }
     }
 }

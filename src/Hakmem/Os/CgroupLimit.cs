@@ -16,7 +16,7 @@ internal static class CgroupLimit
     private const string Groups = "/proc/self/cgroup";
 
     // Version 1 says "none" by the largest multiple of a page; more than this is no limit.
-    private const long LeastNone = 1L << 60;
+    private const ulong LeastNone = 1UL << 60;
 
     // In bytes; long.MaxValue for none.
     public static long Find(Func<string, string?> read)
@@ -99,12 +99,13 @@ internal static class CgroupLimit
     private static long Parse(string? text)
     {
         string digits = text?.Trim() ?? "";
-        long value = digits.Length == 0 ? LeastNone : 0;
+        ulong value = digits.Length == 0 ? LeastNone : 0;
         for (int i = 0; i < digits.Length && value < LeastNone; i++)
         {
-            value = digits[i] is >= '0' and <= '9' ? (value * 10) + (digits[i] - '0') : LeastNone;
+            // Below the bound, ten times as much and a digit more is a number still.
+            value = digits[i] is >= '0' and <= '9' ? (value * 10) + (ulong)(digits[i] - '0') : LeastNone;
         }
 
-        return value < LeastNone ? value : long.MaxValue;
+        return value < LeastNone ? (long)value : long.MaxValue;
     }
 }

@@ -3,7 +3,7 @@ using System;
 namespace Hakmem.Os;
 
 // Small files of the kernel's, by the C library's calls: the framework's way to a file takes a thread that is the first to go it 10 ms, and one
-// that is not there another 7 for the exception (both measured in a fresh process). Whoever reads here is in the middle of an allocation.
+// that is not there another 7 for the exception (both measured in a fresh process). Whoever reads here may be in the middle of an allocation.
 //
 // A byte is a character and a character a byte, whatever they mean: a path that is read from one file leads to another as it is, and no encoding
 // is loaded.

@@ -53,18 +53,17 @@ internal sealed unsafe class LinuxMemory : OsMemory
                 return true;
             case PrefaultMode.WillNeed:
                 return LinuxNative.Advise(address, bytes, LinuxNative.AdviseWillNeed) == 0;
-            case PrefaultMode.Populate when _hasPopulate:
-                if (LinuxNative.Advise(address, bytes, LinuxNative.AdvisePopulateWrite) == 0)
+            case PrefaultMode.Populate:
+                if (TryPopulate(address, bytes))
                 {
                     return true;
                 }
 
-                if (LinuxNative.LastError != LinuxNative.ErrorInvalid)
+                if (_hasPopulate)
                 {
                     return false;
                 }
 
-                _hasPopulate = false;
                 break;
         }
 
@@ -75,6 +74,21 @@ internal sealed unsafe class LinuxMemory : OsMemory
         }
 
         return true;
+    }
+
+    public override bool TryPopulate(byte* address, nuint bytes)
+    {
+        if (!_hasPopulate || LinuxNative.Advise(address, bytes, LinuxNative.AdvisePopulateWrite) == 0)
+        {
+            return _hasPopulate;
+        }
+
+        if (LinuxNative.LastError == LinuxNative.ErrorInvalid)
+        {
+            _hasPopulate = false;
+        }
+
+        return false;
     }
 
     public override bool TryAdviseHugePages(byte* address, nuint bytes, bool enable) =>

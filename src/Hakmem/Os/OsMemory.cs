@@ -50,6 +50,9 @@ internal abstract unsafe class OsMemory
     // Gives committed pages physical memory before they are touched, by the given mode.
     public abstract bool TryPrefault(byte* address, nuint bytes, PrefaultMode mode);
 
+    // The same in one call, or not at all: false where the system has no such call, or refuses. Which pages came then is not known.
+    public abstract bool TryPopulate(byte* address, nuint bytes);
+
     // Asks for (true) or refuses (false) huge pages in a committed or reserved range.
     public abstract bool TryAdviseHugePages(byte* address, nuint bytes, bool enable);
 

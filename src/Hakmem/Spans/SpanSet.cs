@@ -18,9 +18,6 @@ namespace Hakmem.Spans;
 // Not thread-safe: each belongs to a depot, under its lock. placement is null, or what random places are drawn from.
 internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapSlot, SizeClassInfo info, Random? placement = null)
 {
-    // Blocks carved together have their pages populated together, up to this size: each page then holds the start of a block.
-    private const int MaxPopulatedBlockBytes = 4096;
-
     private int _partialHead = -1;
 
     // Blocks that are not in a span's books: held by callers, in magazines.
@@ -29,9 +26,12 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
     public int Count { get; private set; }
 
     // Fills slots with up to wanted blocks such that the last slot gets the lowest address; gives their number. Opens a new span only
-    // for the first half of what is wanted: a few blocks from old spans beat a full magazine from a new one.
-    public int Fill(void** slots, int wanted)
+    // for the first half of what is wanted: a few blocks from old spans beat a full magazine from a new one. Says where those lie that came last from
+    // memory never used before.
+    public int Fill(void** slots, int wanted, out byte* freshStart, out byte* freshEnd)
     {
+        freshStart = null;
+        freshEnd = null;
         int position = wanted;
         while (position > 0)
         {
@@ -51,9 +51,10 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
                 span->FreeCount--;
             }
 
-            if (span->IsFresh && info.BlockBytes <= MaxPopulatedBlockBytes)
+            if (span->IsFresh)
             {
-                units.Populate(start, address + ((long)span->Carved * info.BlockBytes));
+                freshStart = start;
+                freshEnd = address + ((long)span->Carved * info.BlockBytes);
             }
 
             if (span->FreeCount == 0)

@@ -91,8 +91,8 @@ internal sealed unsafe partial class UnitAllocator
         }
     }
 
-    // Asks for the pages of fresh memory that is about to be used, in one call instead of a fault for each. The first may be there already. A
-    // refusal costs just those faults, and what is in a huge page has come with it.
+    // Asks for the pages of fresh memory that is in use, in one call instead of a fault for each. The first may be there already. A refusal, or a
+    // kernel that has no such call, costs just those faults; what is in a huge page has come with it. Under no lock.
     public void Populate(byte* start, byte* end)
     {
         nuint mask = _arena.Os.PageSize - 1;
@@ -100,7 +100,7 @@ internal sealed unsafe partial class UnitAllocator
         nuint last = ((nuint)end + mask) & ~mask;
         if (last > first + mask + 1 && !_cache.KeepsHugePages)
         {
-            _arena.Os.TryPrefault((byte*)first, last - first, PrefaultMode.Populate);
+            _arena.Os.TryPopulate((byte*)first, last - first);
         }
     }
 

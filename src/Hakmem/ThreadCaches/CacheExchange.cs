@@ -63,7 +63,8 @@ internal sealed unsafe partial class CacheExchange(Depot[] depots, SizeClassInfo
         PutSide* put = ThreadCache.PutSideAt(cache, PageMapEntry.PlaceOf(entry));
         void** top = put->PutTop;
         void** end = put->PutEnd;
-        return PutSide.Admits(put, entry, block) && end != null && top >= end && *top != null && *top != block ? PageMapEntry.SizeClassOf(entry) : -1;
+        void* last = *top;
+        return PutSide.Admits(put, entry, block) && end != null && top >= end && last != null && last != block ? PageMapEntry.SizeClassOf(entry) : -1;
     }
 
     // Takes a block of a class whose taking magazine is empty. Null if memory is out.
@@ -165,6 +166,8 @@ internal sealed unsafe partial class CacheExchange(Depot[] depots, SizeClassInfo
             return *bin->TakeTop--;
         }
 
+        // A thread that has come back for more uses what it gets; of the first magazine of a class it may want one block.
+        bool isBack = state->Capacity > 0;
         state->IsReferenced = true;
         Grow(cache, index, state);
         if (bin->Taking == null && !isPaired)
@@ -172,7 +175,7 @@ internal sealed unsafe partial class CacheExchange(Depot[] depots, SizeClassInfo
             bin->Taking = depots[index].TryTakeEmpty(null, PhysicalCapacity(index, state), out _);
         }
 
-        Magazine* full = depots[index].TryTakeFull(bin->Taking, state->Capacity);
+        Magazine* full = depots[index].TryTakeFull(bin->Taking, state->Capacity, isBack);
         bin->Taking = full == null ? bin->Taking : full;
         Load(cache, index);
 
@@ -199,6 +202,8 @@ internal sealed unsafe partial class CacheExchange(Depot[] depots, SizeClassInfo
             return corruptAddress;
         }
 
+        // Not in the magazine, so that the next free must not judge by that whether it is the same block: closed, as the reaper closes.
+        ThreadCache.PutSideOf(cache, index)->PutEnd = null;
         return depots[index].TryReturnOne(block) ? corruptAddress : (nuint)block;
     }
 

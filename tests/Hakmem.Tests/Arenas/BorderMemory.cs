@@ -54,6 +54,8 @@ internal sealed unsafe class BorderMemory(long bytesBelow) : OsMemory, IDisposab
 
     public override bool TryPrefault(byte* address, nuint bytes, PrefaultMode mode) => _real.TryPrefault(address, bytes, mode);
 
+    public override bool TryPopulate(byte* address, nuint bytes) => _real.TryPopulate(address, bytes);
+
     public override bool TryAdviseHugePages(byte* address, nuint bytes, bool enable) => _real.TryAdviseHugePages(address, bytes, enable);
 
     public override bool TryMove(byte* source, byte* target, nuint bytes) => _real.TryMove(source, target, bytes);

@@ -79,6 +79,18 @@ public sealed unsafe class DepotTests : IDisposable
     }
 
     [Fact]
+    public void AFullOneThatBlocksWereTakenFromIsNotReapedAsUnused()
+    {
+        _depot.Put(_depot.TryTakeFull(null, 20));
+        Assert.Equal(0, _depot.Reap(out _));
+        _depot.TryTakeFull(null, 3);
+        Assert.Equal(0, _depot.Reap(out _));
+        Assert.Equal((20L, 17L, 1), _depot.Count());
+        Assert.Equal(1, _depot.Reap(out _));
+        Assert.Equal((3L, 0L, 1), _depot.Count());
+    }
+
+    [Fact]
     public void AnEmptyOneThatIsTooSmallIsNotHandedOut()
     {
         Magazine* small = _depot.TryTakeEmpty(null, 5, out _);

@@ -84,6 +84,9 @@ internal sealed unsafe class BigPages : OsMemory
     public override bool TryPrefault(byte* address, nuint bytes, PrefaultMode mode) =>
         IsWhole("prefault", address, bytes) && _real.TryPrefault(address, bytes, mode);
 
+    public override bool TryPopulate(byte* address, nuint bytes) =>
+        IsWhole("populate", address, bytes) && _real.TryPopulate(address, bytes);
+
     public override bool TryAdviseHugePages(byte* address, nuint bytes, bool enable) =>
         IsWhole("advise", address, bytes) && _real.TryAdviseHugePages(address, bytes, enable);
 

@@ -62,6 +62,11 @@ public sealed class CgroupLimitTests
     [InlineData("+5")]
     [InlineData("12x")]
     [InlineData("1 2")]
+    [InlineData("1152921504606846976")]
+    [InlineData("9223372036854775808")]
+    [InlineData("9999999999999999999")]
+    [InlineData("10000000000000000000")]
+    [InlineData("18446744073709551616")]
     [InlineData("99999999999999999999999")]
     public void WhatIsNoNumberOfBytesIsNoLimit(string text) =>
         Assert.Equal(long.MaxValue, Find(Second, "0::/\n", ("/sys/fs/cgroup/memory.max", text)));

@@ -211,6 +211,15 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
         }
     }
 
+    public override bool TryPopulate(byte* address, nuint bytes)
+    {
+        lock (_lock)
+        {
+            RequireCommitted(OsCall.Prefault, address, bytes);
+            return Do(OsCall.Prefault, address, bytes, () => _real.TryPopulate(address, bytes), null);
+        }
+    }
+
     public override bool TryPrefault(byte* address, nuint bytes, PrefaultMode mode)
     {
         lock (_lock)

@@ -47,8 +47,10 @@ public sealed class LinuxFileTests : IDisposable
     [Fact]
     public void TheKernelsOwnFilesAreReadAsTheFrameworkReadsThem()
     {
-        Assert.Equal(File.ReadAllText("/proc/self/mountinfo"), LinuxFile.TryRead("/proc/self/mountinfo"));
-        Assert.Equal(File.ReadAllText("/proc/self/cgroup"), LinuxFile.TryRead("/proc/self/cgroup"));
+        foreach (string path in new[] { "/proc/version", "/proc/filesystems", "/proc/self/cgroup" })
+        {
+            Assert.Equal(Encoding.Latin1.GetString(File.ReadAllBytes(path)), LinuxFile.TryRead(path));
+        }
     }
 
     [Fact]

@@ -196,7 +196,7 @@ public sealed unsafe class SpanSetTests : IDisposable
         nint[] slots = new nint[wanted];
         fixed (nint* first = slots)
         {
-            return slots[..set.Fill((void**)first, wanted)];
+            return slots[..set.Fill((void**)first, wanted, out _, out _)];
         }
     }
 
