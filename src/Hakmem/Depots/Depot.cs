@@ -62,20 +62,22 @@ internal sealed unsafe partial class Depot
     // to use them soon, the pages of those never used before are asked for in one call, if they are small enough for each page to hold the start of one.
     public Magazine* TryTakeFull(Magazine* empty, int wanted, bool isSoonUsed = false)
     {
-        Magazine* magazine = TryTakeFull(empty, wanted, out byte* freshStart, out byte* freshEnd);
-        if (isSoonUsed && freshStart < freshEnd && _blockBytes <= MaxPopulatedBlockBytes)
+        FreshRanges fresh = default;
+        Magazine* magazine = TryTakeFull(empty, wanted, ref fresh);
+        if (isSoonUsed && _blockBytes <= MaxPopulatedBlockBytes)
         {
             // Under no lock: these blocks are the caller's by now.
-            _units.Populate(freshStart, freshEnd);
+            for (int i = 0; i < fresh.Count; i++)
+            {
+                _units.Populate(fresh.StartOf(i), fresh.EndOf(i));
+            }
         }
 
         return magazine;
     }
 
-    private Magazine* TryTakeFull(Magazine* empty, int wanted, out byte* freshStart, out byte* freshEnd)
+    private Magazine* TryTakeFull(Magazine* empty, int wanted, ref FreshRanges fresh)
     {
-        freshStart = null;
-        freshEnd = null;
         lock (_lock)
         {
             Magazine* magazine = _full;
@@ -96,7 +98,7 @@ internal sealed unsafe partial class Depot
 
                 void** slots = Magazine.SlotsOf(magazine);
                 int most = Math.Min(wanted, magazine->Capacity);
-                magazine->Count = _full != null ? MoveFromFull(slots, most) : _spans.Fill(slots, most, out freshStart, out freshEnd);
+                magazine->Count = _full != null ? MoveFromFull(slots, most) : _spans.Fill(slots, most, ref fresh);
             }
 
             if (magazine->Count == 0)

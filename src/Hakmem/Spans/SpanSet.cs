@@ -26,12 +26,10 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
     public int Count { get; private set; }
 
     // Fills slots with up to wanted blocks such that the last slot gets the lowest address; gives their number. Opens a new span only
-    // for the first half of what is wanted: a few blocks from old spans beat a full magazine from a new one. Says where those lie that came last from
-    // memory never used before.
-    public int Fill(void** slots, int wanted, out byte* freshStart, out byte* freshEnd)
+    // for the first half of what is wanted: a few blocks from old spans beat a full magazine from a new one. Adds where those lie that
+    // come from memory never used before.
+    public int Fill(void** slots, int wanted, ref FreshRanges fresh)
     {
-        freshStart = null;
-        freshEnd = null;
         int position = wanted;
         while (position > 0)
         {
@@ -51,10 +49,10 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
                 span->FreeCount--;
             }
 
-            if (span->IsFresh)
+            byte* end = address + ((long)span->Carved * info.BlockBytes);
+            if (span->IsFresh && end > start)
             {
-                freshStart = start;
-                freshEnd = address + ((long)span->Carved * info.BlockBytes);
+                fresh.Add(start, end);
             }
 
             if (span->FreeCount == 0)

@@ -3,6 +3,7 @@ using System.Linq;
 using Hakmem.Arenas;
 using Hakmem.Depots;
 using Hakmem.SizeClasses;
+using Hakmem.Spans;
 using Hakmem.Tests.Arenas;
 using Hakmem.Tests.Os;
 using Hakmem.Tests.Support;
@@ -74,6 +75,35 @@ public sealed unsafe class PrefaultTests
             Assert.Equal((nuint)blocks.Min(), call.Address);
             Assert.InRange(call.Address + call.Bytes, end, end + layer.Os.PageSize - 1);
         }
+    }
+
+    // Of 1 KiB blocks, 64 lie in a span.
+    [Fact]
+    public void BlocksOfSeveralSpansHaveAllTheirPagesAskedFor()
+    {
+        using SpanLayer layer = new(SpanLayer.Ageless);
+        Depot depot = NewDepot(layer, 1024, out _);
+        Magazine* magazine = depot.TryTakeFull(null, 200, isSoonUsed: true);
+        Assert.InRange(magazine->Count, 65, 200);
+        OsCallRecord[] made = [.. layer.Os.Calls.Where(call => call.Kind == OsCall.Prefault && IsIn(layer.Arena, call))];
+        foreach (nint block in new Span<nint>(Magazine.SlotsOf(magazine), magazine->Count).ToArray())
+        {
+            Assert.Contains(made, call => (nuint)block - call.Address < call.Bytes);
+        }
+    }
+
+    [Fact]
+    public void OnlySoManyStretchesAreRemembered()
+    {
+        FreshRanges fresh = default;
+        for (int i = 0; i < 100; i++)
+        {
+            fresh.Add((byte*)(i * 300), (byte*)((i * 300) + 100));
+            fresh.Add((byte*)((i * 300) + 100), (byte*)((i * 300) + 200));
+        }
+
+        Assert.InRange(fresh.Count, 2, 20);
+        Assert.All(Enumerable.Range(0, fresh.Count), i => Assert.Equal((i * 300, (i * 300) + 200), ((int)fresh.StartOf(i), (int)fresh.EndOf(i))));
     }
 
     [Fact]
@@ -153,11 +183,16 @@ public sealed unsafe class PrefaultTests
 
     private static nint[] Fill(SpanLayer layer, int blockBytes, int count)
     {
-        SizeClassInfo info = SizeClassInfo.CreateTable().Single(each => each.BlockBytes == blockBytes);
-        Depot depot = new(layer.Arena, layer.Units, SpanLayer.HeapSlot, info, new DepotBudget());
+        Depot depot = NewDepot(layer, blockBytes, out SizeClassInfo info);
         Magazine* magazine = depot.TryTakeFull(null, Math.Min(count, info.BlocksPerSpan), isSoonUsed: true);
         Assert.Equal(Math.Min(count, info.BlocksPerSpan), magazine->Count);
         return new Span<nint>(Magazine.SlotsOf(magazine), magazine->Count).ToArray();
+    }
+
+    private static Depot NewDepot(SpanLayer layer, int blockBytes, out SizeClassInfo info)
+    {
+        info = SizeClassInfo.CreateTable().Single(each => each.BlockBytes == blockBytes);
+        return new Depot(layer.Arena, layer.Units, SpanLayer.HeapSlot, info, new DepotBudget());
     }
 
     private static void AllocateByEveryRoute(HakmemAllocator heap)

@@ -194,9 +194,10 @@ public sealed unsafe class SpanSetTests : IDisposable
     private static nint[] Fill(SpanSet set, int wanted)
     {
         nint[] slots = new nint[wanted];
+        FreshRanges fresh = default;
         fixed (nint* first = slots)
         {
-            return slots[..set.Fill((void**)first, wanted, out _, out _)];
+            return slots[..set.Fill((void**)first, wanted, ref fresh)];
         }
     }
 
