@@ -27,14 +27,14 @@ internal static class CgroupLimit
         foreach (string line in (mounts ?? "").Split('\n'))
         {
             string[] mount = line.Split(' ');
-            int separator = IndexOf(mount, "-");
+            int separator = Array.IndexOf(mount, "-");
             if (separator < 5 || mount.Length < separator + 4)
             {
                 continue;
             }
 
             bool isSecond = mount[separator + 1] == "cgroup2";
-            bool isFirst = mount[separator + 1] == "cgroup" && IndexOf(mount[separator + 3].Split(','), "memory") >= 0;
+            bool isFirst = mount[separator + 1] == "cgroup" && Array.IndexOf(mount[separator + 3].Split(','), "memory") >= 0;
             if ((isSecond || isFirst) && PathOf(groups!, isSecond) is { } path)
             {
                 limit = Math.Min(limit, LeastAbove(read, mount[4], Below(path, mount[3]), isSecond ? "/memory.max" : "/memory.limit_in_bytes"));
@@ -49,7 +49,7 @@ internal static class CgroupLimit
         foreach (string line in groups.Split('\n'))
         {
             string[] parts = line.Split([':'], 3);
-            if (parts.Length == 3 && (isSecond ? parts[0] == "0" && parts[1].Length == 0 : IndexOf(parts[1].Split(','), "memory") >= 0))
+            if (parts.Length == 3 && (isSecond ? parts[0] == "0" && parts[1].Length == 0 : Array.IndexOf(parts[1].Split(','), "memory") >= 0))
             {
                 return parts[2];
             }
@@ -79,20 +79,6 @@ internal static class CgroupLimit
 
             path = path.Substring(0, Math.Max(0, path.LastIndexOf('/')));
         }
-    }
-
-    // The framework's makes a comparer first, by reflection.
-    private static int IndexOf(string[] parts, string part)
-    {
-        for (int i = 0; i < parts.Length; i++)
-        {
-            if (parts[i] == part)
-            {
-                return i;
-            }
-        }
-
-        return -1;
     }
 
     // The framework's way to a number loads the system's cultures first, which takes 6 ms. Anything but digits is no limit: "max", or no file.
