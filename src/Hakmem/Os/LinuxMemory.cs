@@ -78,12 +78,12 @@ internal sealed unsafe class LinuxMemory : OsMemory
 
     public override bool TryPopulate(byte* address, nuint bytes)
     {
-        if (!_hasPopulate || LinuxNative.Advise(address, bytes, LinuxNative.AdvisePopulateWrite) == 0)
+        if (_hasPopulate && LinuxNative.Advise(address, bytes, LinuxNative.AdvisePopulateWrite) == 0)
         {
-            return _hasPopulate;
+            return true;
         }
 
-        if (LinuxNative.LastError == LinuxNative.ErrorInvalid)
+        if (_hasPopulate && LinuxNative.LastError == LinuxNative.ErrorInvalid)
         {
             _hasPopulate = false;
         }

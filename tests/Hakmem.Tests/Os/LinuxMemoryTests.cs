@@ -159,6 +159,19 @@ public sealed unsafe class LinuxMemoryTests : IDisposable
         Pattern.VerifyZero(_range, _bytes);
     }
 
+    // As a kernel before 5.14 answers the call: of a range that does not begin with a page, every kernel says that the argument is invalid.
+    [Fact]
+    public void WhereTheKernelHasNoCallToPopulateItIsNotMadeAgainAndPrefaultingTouches()
+    {
+        Assert.True(_os.TryCommit(_range, _bytes));
+        Assert.True(_os.TryPopulate(_range, Page));
+        Assert.False(_os.TryPopulate(_range + 1, Page));
+        Assert.False(_os.TryPopulate(_range + Page, Page));
+        Assert.Equal(0, Residency.BytesIn(_range + Page, _bytes - Page));
+        Assert.True(_os.TryPrefault(_range + Page, 2 * Page, PrefaultMode.Populate));
+        Assert.Equal((long)(2 * Page), Residency.BytesIn(_range + Page, _bytes - Page));
+    }
+
     // Reading a page before writing to it would be two faults.
     [Fact]
     public void TouchIsOneFaultAPage()
