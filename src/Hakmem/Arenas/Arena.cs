@@ -39,8 +39,8 @@ internal sealed unsafe class Arena
 
     private const nuint BatchBytes = (nuint)TableBatchSlabs << Geometry.SlabShift;
 
-    // So many SuperSlabs are handed out before an allocation asks the system for its limit, if no look has done so yet: a small program's first call does not wait for it, and no
-    // container with less can run the runtime.
+    // So many SuperSlabs are handed out before an allocation asks the system for its limit, if no look has done so yet: a small program's
+    // first call does not wait for it, and no container with less can run the runtime.
     private const int UnaskedSlabs = 16;
 
     // The smallest arena worth having.
@@ -243,6 +243,24 @@ internal sealed unsafe class Arena
         }
     }
 
+    // Asks the system for its limit ahead of the SuperSlab that would have to wait for the answer. Under no lock, on a thread that has the time.
+    public void LearnLimit()
+    {
+        lock (_lock)
+        {
+            if (_isLimitKnown)
+            {
+                return;
+            }
+        }
+
+        int limit = ReadLimit();
+        lock (_lock)
+        {
+            SetLimit(limit);
+        }
+    }
+
     // Whole pages, whatever their size.
     private static long TableBytes(long arenaBytes)
     {
@@ -275,24 +293,6 @@ internal sealed unsafe class Arena
         }
 
         return -1;
-    }
-
-    // Asks the system for its limit ahead of the SuperSlab that would have to wait for the answer. Under no lock, on a thread that has the time.
-    public void LearnLimit()
-    {
-        lock (_lock)
-        {
-            if (_isLimitKnown)
-            {
-                return;
-            }
-        }
-
-        int limit = ReadLimit();
-        lock (_lock)
-        {
-            SetLimit(limit);
-        }
     }
 
     private int ReadLimit()
