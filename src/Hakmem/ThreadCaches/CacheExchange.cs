@@ -56,7 +56,7 @@ internal sealed unsafe partial class CacheExchange(Depot[] depots, SizeClassInfo
 
     // The class of a block that Free found nothing wrong with but that its magazine is full, or -1. What was said of it by that is all that would be
     // said of it with room left, so it is not looked for in the records: they are cold, and looking cost more than the exchange that follows. A
-    // magazine that is empty, or that the reaper closed, does not tell whether the block was freed just before.
+    // magazine that is empty, or a bin that was closed (see PutSide), does not tell whether the block was freed just before.
     public static int ClassIfFull(ThreadCache* cache, void* block)
     {
         ulong entry = Arena.EntryOf(cache->PageMap, block);

@@ -21,7 +21,8 @@ internal unsafe struct PutSide
     // The newest filled slot of the magazine that Free puts into, or its sentinel when it is empty.
     public void** PutTop;
 
-    // The slot that must not be pushed past. Never before PutTop; or null, where the reaper closed an idle bin to hear of its next free.
+    // The slot that must not be pushed past. Never before PutTop; or null, where the reaper closed an idle bin to hear of its next free, or where the
+    // last free found no memory for a magazine, so that its block is not on top.
     public void** PutEnd;
 
     // The inverse of the block size's odd factor, modulo 2^64.
@@ -36,7 +37,7 @@ internal unsafe struct PutSide
     // The power of two in the block size.
     public int Shift;
 
-    // The compare above. In Free it is written out, where the JIT compiler counts its temporaries (see HakmemAllocator).
+    // The compare above.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool Admits(PutSide* put, ulong entry, void* address) =>
         BitOperations.RotateRight((((nuint)address - entry) * put->Inverse) + put->Bias, put->Shift) < put->BlockCount;
