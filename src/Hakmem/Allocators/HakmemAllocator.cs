@@ -130,7 +130,7 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
     internal static void* AllocShared(ThreadCache* cache, nuint byteCount)
     {
         void* block = TryTakeFrom(cache, byteCount);
-        return block != null ? block : AllocSharedSlow(byteCount);
+        return block != null ? block : s_shared.AllocSlow(cache, byteCount);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

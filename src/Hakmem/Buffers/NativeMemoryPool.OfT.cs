@@ -68,8 +68,7 @@ public class NativeMemoryPool<T> : MemoryPool<T>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="minBufferSize"/> is below -1 or above <see cref="MaxBufferSize"/>.</exception>
     /// <exception cref="ObjectDisposedException">The pool or its heap has been disposed.</exception>
     /// <exception cref="OutOfMemoryException">There is no room, or the pool's <see cref="NativeMemoryPoolOptions.MaxBytes"/> would be exceeded.</exception>
-    public override IMemoryOwner<T> Rent(int minBufferSize = -1) =>
-        _book.IsTracked ? _book.RentTracked(minBufferSize) : _book.Rent(minBufferSize);
+    public override IMemoryOwner<T> Rent(int minBufferSize = -1) => _book.Rent(minBufferSize);
 
     /// <summary>What is rented out, and what went wrong. It adds up figures of every thread that has used the pool.</summary>
     /// <returns>A snapshot.</returns>

@@ -33,6 +33,5 @@ public sealed class NativeMemoryPool : NativeMemoryPool<byte>
     public static new NativeMemoryPool Shared { get; } = new(new RentalBook<byte>(HakmemAllocator.Shared, null, isShared: true));
 
     /// <inheritdoc/>
-    public override IMemoryOwner<byte> Rent(int minBufferSize = -1) =>
-        _book.IsTracked ? _book.RentTracked(minBufferSize) : _book.Rent(minBufferSize);
+    public override IMemoryOwner<byte> Rent(int minBufferSize = -1) => _book.Rent(minBufferSize);
 }

@@ -23,6 +23,9 @@ internal sealed class RentalBook<T>
 
     // Copies of what the options say, which every rental reads.
     private readonly bool _recycles;
+
+    // Whether owners report that they were dropped.
+    private readonly bool _isTracked;
     private readonly bool _isCapped;
 
     // Over the shared heap, which cannot be disposed and whose paths are the shorter ones where it is named, and without a cap.
@@ -39,8 +42,13 @@ internal sealed class RentalBook<T>
     private long _leakedBytes;
     private long _lateDisposeCount;
 
-    // Written once by Dispose on any thread; read by every Rent. A rental that races with Dispose may still succeed.
+    // Written once by Dispose on any thread; read by rentals that do not go the short way.
     private volatile bool _isDisposed;
+
+    // Lengths below this go the short way: all that may be rented where the pool is plain and not tracked, none otherwise and none once it is
+    // disposed. So one comparison stands for all that a rental has to ask. Written by the constructor and once by Dispose on any thread; read by
+    // every Rent, and no other memory depends on it. A rental that races with Dispose may still succeed.
+    private volatile uint _shortEnd;
 
     public RentalBook(HakmemAllocator allocator, NativeMemoryPoolOptions? options, bool isShared)
     {
@@ -55,9 +63,10 @@ internal sealed class RentalBook<T>
         _options = options ?? new NativeMemoryPoolOptions();
         MaxLength = _options.MaxBufferSize;
         _recycles = _options.RecycleOwners;
-        IsTracked = _options.LeakTracking != LeakTracking.Off;
+        _isTracked = _options.LeakTracking != LeakTracking.Off;
         _isCapped = _options.MaxBytes > 0;
         _isPlain = !_isCapped && ReferenceEquals(allocator, HakmemAllocator.Shared);
+        _shortEnd = _isPlain && !_isTracked ? (uint)MaxLength + 1 : 0;
         Number = (uint)Interlocked.Increment(ref s_bookCount);
     }
 
@@ -70,9 +79,6 @@ internal sealed class RentalBook<T>
     // The longest rental in elements.
     public int MaxLength { get; }
 
-    // Whether owners report that they were dropped: then RentTracked rents.
-    public bool IsTracked { get; }
-
     // Tells books of one element type apart in a thread's table.
     public uint Number { get; }
 
@@ -80,28 +86,21 @@ internal sealed class RentalBook<T>
     public Items<NativeMemoryOwner<T>> SpilledOwners { get; } = new();
 
     // As NativeMemoryPool's method of this name.
+    // The owner comes first and the block second: an owner that gets none is only garbage.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public IMemoryOwner<T> Rent(int minBufferSize)
+    public unsafe IMemoryOwner<T> Rent(int minBufferSize)
     {
-        int length = LengthFor(minBufferSize);
-        RentalShard<T> shard = RentalShard<T>.Of(this);
-        NativeMemoryOwner<T>? owner = _recycles ? shard.TakeIdle() : null;
-        return Begin(shard, owner ?? new NativeMemoryOwner<T>(this), length);
-    }
-
-    // The same where IsTracked. Called by nobody but the pool's method, so that the stack begins behind that.
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    public IMemoryOwner<T> RentTracked(int minBufferSize)
-    {
-        int length = LengthFor(minBufferSize);
-        RentalShard<T> shard = RentalShard<T>.Of(this);
-        NativeMemoryOwner<T> owner = (_recycles ? shard.TakeIdle() : null) ?? new TrackedMemoryOwner<T>(this);
-        if (_options.LeakTracking == LeakTracking.Stacks)
+        if ((uint)minBufferSize >= _shortEnd)
         {
-            ((TrackedMemoryOwner<T>)owner).CaptureStack();
+            return RentOther(minBufferSize);
         }
 
-        return Begin(shard, owner, length);
+        RentalShard<T> shard = RentalShard<T>.Of(this);
+        NativeMemoryOwner<T> owner = (_recycles ? shard.TakeIdle() : null) ?? new NativeMemoryOwner<T>(this);
+        nuint bytes = BytesOf(minBufferSize);
+        owner.Attach(shard.AllocShared(bytes), minBufferSize);
+        shard.AddRental((long)bytes);
+        return owner;
     }
 
     public NativeMemoryPoolStatistics GetStatistics()
@@ -130,14 +129,14 @@ internal sealed class RentalBook<T>
     // Takes back an owner's block, once for each rental.
     public unsafe void Return(NativeMemoryOwner<T> owner, void* block, int length)
     {
-        long bytes = (long)length * Unsafe.SizeOf<T>();
         RentalShard<T> shard = RentalShard<T>.Of(this);
+        long bytes = (long)BytesOf(length);
         shard.AddReturn(bytes);
         if (_recycles)
         {
             shard.PutIdle(owner);
         }
-        else if (IsTracked)
+        else if (_isTracked)
         {
             ((TrackedMemoryOwner<T>)owner).EndTracking();
         }
@@ -207,6 +206,7 @@ internal sealed class RentalBook<T>
         if (!_isShared)
         {
             _isDisposed = true;
+            _shortEnd = 0;
         }
     }
 
@@ -237,8 +237,11 @@ internal sealed class RentalBook<T>
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)options.LeakTracking, (uint)LeakTracking.Stacks, nameof(options));
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private int LengthFor(int minBufferSize)
+    private static nuint BytesOf(int length) => (nuint)length * (nuint)Unsafe.SizeOf<T>();
+
+    // A rental that does not go the short way, or none. The frames of this class are left out of a tracked rental's stack.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private unsafe NativeMemoryOwner<T> RentOther(int minBufferSize)
     {
         int length = minBufferSize == -1 ? _options.DefaultBufferSize : minBufferSize;
         if (_isDisposed || (uint)length > (uint)MaxLength)
@@ -246,16 +249,16 @@ internal sealed class RentalBook<T>
             ThrowCannotRent(minBufferSize);
         }
 
-        return length;
-    }
+        RentalShard<T> shard = RentalShard<T>.Of(this);
+        NativeMemoryOwner<T>? owner = _recycles ? shard.TakeIdle() : null;
+        owner ??= _isTracked ? new TrackedMemoryOwner<T>(this) : new NativeMemoryOwner<T>(this);
+        if (_options.LeakTracking == LeakTracking.Stacks)
+        {
+            ((TrackedMemoryOwner<T>)owner).CaptureStack();
+        }
 
-    // The owner first and the block second: an owner that gets none is only garbage.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private unsafe NativeMemoryOwner<T> Begin(RentalShard<T> shard, NativeMemoryOwner<T> owner, int length)
-    {
-        nuint bytes = (nuint)length * (nuint)Unsafe.SizeOf<T>();
-        void* block = _isPlain ? shard.AllocShared(bytes) : AllocBeside(bytes);
-        owner.Attach(block, length);
+        nuint bytes = BytesOf(length);
+        owner.Attach(_isPlain ? shard.AllocShared(bytes) : AllocBeside(bytes), length);
         shard.AddRental((long)bytes);
         return owner;
     }

@@ -25,6 +25,10 @@ internal sealed unsafe class RentalShard<T>(RentalBook<T> book)
     // A thread finds its shards in a small table by the pool's number; a pool whose place is taken looks its shard up under a lock.
     private const int TableSize = 8;
 
+    // The shard that the thread used last: most threads use one pool at a time.
+    [ThreadStatic]
+    private static RentalShard<T>? t_latest;
+
     [ThreadStatic]
     private static RentalShard<T>?[]? t_table;
 
@@ -54,17 +58,8 @@ internal sealed unsafe class RentalShard<T>(RentalBook<T> book)
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static RentalShard<T> Of(RentalBook<T> book)
     {
-        RentalShard<T>?[]? table = t_table;
-        if (table is not null)
-        {
-            RentalShard<T>? shard = table[book.Number % TableSize];
-            if (shard is not null && ReferenceEquals(shard.Book, book))
-            {
-                return shard;
-            }
-        }
-
-        return Find(book);
+        RentalShard<T>? latest = t_latest;
+        return latest is not null && ReferenceEquals(latest.Book, book) ? latest : Find(book);
     }
 
     // Makes it another thread's, the calling one's, when its own has ended. Under the pool's lock.
@@ -125,9 +120,13 @@ internal sealed unsafe class RentalShard<T>(RentalBook<T> book)
     private static RentalShard<T> Find(RentalBook<T> book)
     {
         RentalShard<T>?[] table = t_table ??= new RentalShard<T>?[TableSize];
-        RentalShard<T> shard = book.FindShard(Thread.CurrentThread);
-        table[book.Number % TableSize] = shard;
-        return shard;
+        ref RentalShard<T>? place = ref table[book.Number % TableSize];
+        if (place is null || !ReferenceEquals(place.Book, book))
+        {
+            place = book.FindShard(Thread.CurrentThread);
+        }
+
+        return t_latest = place;
     }
 
     // The calls that give the thread its cache, if it has none yet.
