@@ -96,7 +96,8 @@ internal sealed class RentalBook<T>
         }
 
         RentalShard<T> shard = RentalShard<T>.Of(this);
-        NativeMemoryOwner<T> owner = (_recycles ? shard.TakeIdle() : null) ?? new NativeMemoryOwner<T>(this);
+        NativeMemoryOwner<T>? owner = shard.TakeIdle();
+        owner ??= (_recycles ? shard.TakeSpilled() : null) ?? new NativeMemoryOwner<T>(this);
         nuint bytes = BytesOf(minBufferSize);
         owner.Attach(shard.AllocShared(bytes), minBufferSize);
         shard.AddRental((long)bytes);
@@ -250,7 +251,7 @@ internal sealed class RentalBook<T>
         }
 
         RentalShard<T> shard = RentalShard<T>.Of(this);
-        NativeMemoryOwner<T>? owner = _recycles ? shard.TakeIdle() : null;
+        NativeMemoryOwner<T>? owner = shard.TakeIdle() ?? (_recycles ? shard.TakeSpilled() : null);
         owner ??= _isTracked ? new TrackedMemoryOwner<T>(this) : new NativeMemoryOwner<T>(this);
         if (_options.LeakTracking == LeakTracking.Stacks)
         {

@@ -103,7 +103,7 @@ internal sealed unsafe class RentalShard<T>(RentalBook<T> book)
 
     // An owner that has been idle for long enough, or null.
     public NativeMemoryOwner<T>? TakeIdle() =>
-        _put - _taken > QuarantineCount ? _ring![_taken++ % RingSize].Owner : TakeSpilled();
+        _put - _taken > QuarantineCount ? _ring![_taken++ % RingSize].Owner : null;
 
     public void PutIdle(NativeMemoryOwner<T> owner)
     {
@@ -147,7 +147,7 @@ internal sealed unsafe class RentalShard<T>(RentalBook<T> book)
 
     // Takes an owner that some thread had too many of, and more to have at hand; null if there is none. These have been idle long enough.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private NativeMemoryOwner<T>? TakeSpilled()
+    public NativeMemoryOwner<T>? TakeSpilled()
     {
         Place[] ring = _ring ??= new Place[RingSize];
         Items<NativeMemoryOwner<T>> spilled = book.SpilledOwners;
