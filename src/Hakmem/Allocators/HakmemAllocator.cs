@@ -125,7 +125,10 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
         }
     }
 
-    // The same of the shared heap, for a pool that has its thread's cache at hand and need not look it up.
+    // The calling thread's cache of the shared heap, made if need be; null if memory for one is out.
+    internal static ThreadCache* GetSharedCache() => s_shared.GetCache();
+
+    // Alloc and Free of the shared heap, for a pool that has its thread's cache at hand and need not look it up.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void* AllocShared(ThreadCache* cache, nuint byteCount)
     {

@@ -5,6 +5,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Threading;
 using Hakmem.Collections;
+using Hakmem.ThreadCaches;
 
 namespace Hakmem;
 
@@ -15,24 +16,27 @@ namespace Hakmem;
 // compiled some twenty methods before its first rental, which took as long as all the rest of its start.
 internal sealed class RentalBook<T>
 {
-    private static int s_bookCount;
-
     private readonly HakmemAllocator _allocator;
     private readonly NativeMemoryPoolOptions _options;
     private readonly bool _isShared;
 
-    // Copies of what the options say, which every rental reads.
+    // Copies of what the options say, which every rental reads: whether owners are used again, whether they report that they were dropped,
+    // whether there is a cap.
     private readonly bool _recycles;
-
-    // Whether owners report that they were dropped.
     private readonly bool _isTracked;
     private readonly bool _isCapped;
 
-    // Over the shared heap, which cannot be disposed and whose paths are the shorter ones where it is named, and without a cap.
+    // Over the shared heap, which cannot be disposed and whose paths are the shorter ones where it is named, and with neither of the two.
     private readonly bool _isPlain;
 
-    // Every thread's share, for the pool's life; guarded by its own lock.
-    private readonly Items<RentalShard<T>> _shards = new();
+    // Every thread's share, by the number of its cache of the shared heap; null where that thread has not used this pool. A thread reads its own
+    // place without a lock. Places are written, and the array replaced by a longer one, under the lock of SpilledOwners, so that no place is
+    // lost; the array is published with release and read with acquire.
+    private volatile RentalShard<T>?[] _shards = [];
+
+    // What was returned by threads that could have no share, as there was no memory for a cache. Interlocked additions.
+    private long _strayCount;
+    private long _strayBytes;
 
     // Rented bytes, counted only where there is a cap. Interlocked additions by every rental and return; never above the cap.
     private long _cappedBytes;
@@ -45,8 +49,7 @@ internal sealed class RentalBook<T>
     // Written once by Dispose on any thread; read by rentals that do not go the short way.
     private volatile bool _isDisposed;
 
-    // Lengths below this go the short way: all that may be rented where the pool is plain and not tracked, none otherwise and none once it is
-    // disposed. So one comparison stands for all that a rental has to ask. Written by the constructor and once by Dispose on any thread; read by
+    // Lengths below this go the short way: all that may be rented where the pool is plain, none otherwise and none once it is disposed. So one comparison stands for all that a rental has to ask. Written by the constructor and once by Dispose on any thread; read by
     // every Rent, and no other memory depends on it. A rental that races with Dispose may still succeed.
     private volatile uint _shortEnd;
 
@@ -65,9 +68,8 @@ internal sealed class RentalBook<T>
         _recycles = _options.RecycleOwners;
         _isTracked = _options.LeakTracking != LeakTracking.Off;
         _isCapped = _options.MaxBytes > 0;
-        _isPlain = !_isCapped && ReferenceEquals(allocator, HakmemAllocator.Shared);
-        _shortEnd = _isPlain && !_isTracked ? (uint)MaxLength + 1 : 0;
-        Number = (uint)Interlocked.Increment(ref s_bookCount);
+        _isPlain = !_isCapped && !_isTracked && ReferenceEquals(allocator, HakmemAllocator.Shared);
+        _shortEnd = _isPlain ? (uint)MaxLength + 1 : 0;
     }
 
     // The pool that it is of: the sender of its event. Set by that before anybody can use it.
@@ -79,42 +81,57 @@ internal sealed class RentalBook<T>
     // The longest rental in elements.
     public int MaxLength { get; }
 
-    // Tells books of one element type apart in a thread's table.
-    public uint Number { get; }
-
     // Idle owners that no thread has in its ring, last in, first out; locked while used. As many as were ever out at a time, at most.
     public Items<NativeMemoryOwner<T>> SpilledOwners { get; } = new();
 
-    // As NativeMemoryPool's method of this name.
-    // The owner comes first and the block second: an owner that gets none is only garbage.
+    // As NativeMemoryPool's method of this name. The owner comes first and the block second: an owner that gets none is only garbage.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public unsafe IMemoryOwner<T> Rent(int minBufferSize)
     {
-        if ((uint)minBufferSize >= _shortEnd)
+        ThreadCache* cache = CurrentThread.Shared;
+        RentalShard<T>? shard = TryGetShard(cache);
+        if ((uint)minBufferSize >= _shortEnd || shard is null)
         {
             return RentOther(minBufferSize);
         }
 
-        RentalShard<T> shard = RentalShard<T>.Of(this);
         NativeMemoryOwner<T>? owner = shard.TakeIdle();
         owner ??= (_recycles ? shard.TakeSpilled() : null) ?? new NativeMemoryOwner<T>(this);
         nuint bytes = BytesOf(minBufferSize);
-        owner.Attach(shard.AllocShared(bytes), minBufferSize);
+        owner.Attach(HakmemAllocator.AllocShared(cache, bytes), minBufferSize);
         shard.AddRental((long)bytes);
         return owner;
     }
 
+    // Takes back an owner's block, once for each rental.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public unsafe void Return(NativeMemoryOwner<T> owner, void* block, int length)
+    {
+        ThreadCache* cache = CurrentThread.Shared;
+        RentalShard<T>? shard = TryGetShard(cache);
+        if (!_isPlain || shard is null)
+        {
+            ReturnOther(FindShard(), owner, block, length);
+            return;
+        }
+
+        shard.AddReturn((long)BytesOf(length));
+        if (_recycles)
+        {
+            shard.PutIdle(owner);
+        }
+
+        HakmemAllocator.FreeShared(cache, block);
+    }
+
     public NativeMemoryPoolStatistics GetStatistics()
     {
-        long count = 0;
-        long bytes = 0;
-        lock (_shards)
+        long count = Interlocked.Read(ref _strayCount);
+        long bytes = Interlocked.Read(ref _strayBytes);
+        foreach (RentalShard<T>? shard in _shards)
         {
-            for (int i = 0; i < _shards.Count; i++)
-            {
-                count += _shards[i].RentedCount;
-                bytes += _shards[i].RentedBytes;
-            }
+            count += shard?.RentedCount ?? 0;
+            bytes += shard?.RentedBytes ?? 0;
         }
 
         return new NativeMemoryPoolStatistics
@@ -125,31 +142,6 @@ internal sealed class RentalBook<T>
             LeakedBytes = Interlocked.Read(ref _leakedBytes),
             LateDisposeCount = Interlocked.Read(ref _lateDisposeCount),
         };
-    }
-
-    // Takes back an owner's block, once for each rental.
-    public unsafe void Return(NativeMemoryOwner<T> owner, void* block, int length)
-    {
-        RentalShard<T> shard = RentalShard<T>.Of(this);
-        long bytes = (long)BytesOf(length);
-        shard.AddReturn(bytes);
-        if (_recycles)
-        {
-            shard.PutIdle(owner);
-        }
-        else if (_isTracked)
-        {
-            ((TrackedMemoryOwner<T>)owner).EndTracking();
-        }
-
-        if (_isPlain)
-        {
-            shard.FreeShared(block);
-        }
-        else
-        {
-            FreeBeside(block, bytes);
-        }
     }
 
     // An owner was disposed that is not rented. With fresh owners that is the harmless second disposal of `using` and the like.
@@ -170,37 +162,6 @@ internal sealed class RentalBook<T>
         Leaked?.Invoke(Pool, new NativeMemoryLeak(bytes, rentalStack));
     }
 
-    // The shard of a thread, taken over from a dead one or made if need be.
-    public RentalShard<T> FindShard(Thread thread)
-    {
-        lock (_shards)
-        {
-            RentalShard<T>? orphan = null;
-            for (int i = 0; i < _shards.Count; i++)
-            {
-                RentalShard<T> shard = _shards[i];
-                if (ReferenceEquals(shard.Thread, thread))
-                {
-                    return shard;
-                }
-
-                orphan = orphan is null && !shard.Thread.IsAlive ? shard : orphan;
-            }
-
-            if (orphan is null)
-            {
-                orphan = new RentalShard<T>(this);
-                _shards.Add(orphan);
-                return orphan;
-            }
-
-            // What a thread wrote last is visible once it was seen not to be alive, given this fence.
-            Interlocked.MemoryBarrier();
-            orphan.PassTo(thread);
-            return orphan;
-        }
-    }
-
     // Further rentals throw.
     public void End()
     {
@@ -211,9 +172,40 @@ internal sealed class RentalBook<T>
         }
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private unsafe void FreeBeside(void* block, long bytes)
+    private static void Require(NativeMemoryPoolOptions options)
     {
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxBufferSize, 1, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.DefaultBufferSize, 1, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.DefaultBufferSize, options.MaxBufferSize, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfNegative(options.MaxBytes, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)options.LeakTracking, (uint)LeakTracking.Stacks, nameof(options));
+    }
+
+    // Takes back a block that does not go the short way; shard is null where there is no memory for the thread's cache. Nothing is lost then but
+    // the owner, as garbage.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    internal unsafe void ReturnOther(RentalShard<T>? shard, NativeMemoryOwner<T> owner, void* block, int length)
+    {
+        long bytes = (long)BytesOf(length);
+        if (_isTracked)
+        {
+            ((TrackedMemoryOwner<T>)owner).EndTracking();
+        }
+
+        if (shard is null)
+        {
+            Interlocked.Decrement(ref _strayCount);
+            Interlocked.Add(ref _strayBytes, -bytes);
+        }
+        else
+        {
+            shard.AddReturn(bytes);
+            if (_recycles)
+            {
+                shard.PutIdle(owner);
+            }
+        }
+
         if (_isCapped)
         {
             Interlocked.Add(ref _cappedBytes, -bytes);
@@ -229,16 +221,40 @@ internal sealed class RentalBook<T>
         }
     }
 
-    private static void Require(NativeMemoryPoolOptions options)
+    // The calling thread's share, made if need be, and its cache; null if there is no memory for that.
+    internal unsafe RentalShard<T>? FindShard()
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxBufferSize, 1, nameof(options));
-        ArgumentOutOfRangeException.ThrowIfLessThan(options.DefaultBufferSize, 1, nameof(options));
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.DefaultBufferSize, options.MaxBufferSize, nameof(options));
-        ArgumentOutOfRangeException.ThrowIfNegative(options.MaxBytes, nameof(options));
-        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)options.LeakTracking, (uint)LeakTracking.Stacks, nameof(options));
+        ThreadCache* cache = HakmemAllocator.GetSharedCache();
+        RentalShard<T>? shard = TryGetShard(cache);
+        if (cache == null || shard is not null)
+        {
+            return shard;
+        }
+
+        lock (SpilledOwners)
+        {
+            RentalShard<T>?[] shards = _shards;
+            if (cache->Number >= shards.Length)
+            {
+                Array.Resize(ref shards, Math.Max(cache->Number + 1, shards.Length * 2));
+            }
+
+            shard = new RentalShard<T>(this);
+            shards[cache->Number] = shard;
+            _shards = shards;
+            return shard;
+        }
     }
 
     private static nuint BytesOf(int length) => (nuint)length * (nuint)Unsafe.SizeOf<T>();
+
+    // The calling thread's share, given its cache of the shared heap; null if there is none yet of either.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private unsafe RentalShard<T>? TryGetShard(ThreadCache* cache)
+    {
+        RentalShard<T>?[] shards = _shards;
+        return cache != null && (uint)cache->Number < (uint)shards.Length ? shards[cache->Number] : null;
+    }
 
     // A rental that does not go the short way, or none. The frames of this class are left out of a tracked rental's stack.
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -250,7 +266,8 @@ internal sealed class RentalBook<T>
             ThrowCannotRent(minBufferSize);
         }
 
-        RentalShard<T> shard = RentalShard<T>.Of(this);
+        nuint bytes = BytesOf(length);
+        RentalShard<T> shard = FindShard() ?? throw new OutOfMemoryException($"The pool could not rent {bytes} bytes: no memory is left for the thread's cache.");
         NativeMemoryOwner<T>? owner = shard.TakeIdle() ?? (_recycles ? shard.TakeSpilled() : null);
         owner ??= _isTracked ? new TrackedMemoryOwner<T>(this) : new NativeMemoryOwner<T>(this);
         if (_options.LeakTracking == LeakTracking.Stacks)
@@ -258,8 +275,7 @@ internal sealed class RentalBook<T>
             ((TrackedMemoryOwner<T>)owner).CaptureStack();
         }
 
-        nuint bytes = BytesOf(length);
-        owner.Attach(_isPlain ? shard.AllocShared(bytes) : AllocBeside(bytes), length);
+        owner.Attach(_isCapped ? AllocCapped(bytes) : _allocator.Alloc(bytes), length);
         shard.AddRental((long)bytes);
         return owner;
     }
@@ -271,14 +287,8 @@ internal sealed class RentalBook<T>
         throw new ArgumentOutOfRangeException(nameof(minBufferSize), minBufferSize, $"The size must be from -1 to {MaxLength}.");
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private unsafe void* AllocBeside(nuint bytes)
+    private unsafe void* AllocCapped(nuint bytes)
     {
-        if (!_isCapped)
-        {
-            return _allocator.Alloc(bytes);
-        }
-
         long rented = Interlocked.Add(ref _cappedBytes, (long)bytes);
         try
         {

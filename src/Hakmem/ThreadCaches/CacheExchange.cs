@@ -327,7 +327,7 @@ internal sealed unsafe partial class CacheExchange(Depot[] depots, SizeClassInfo
         for (int step = 0; step < ClockSteps && cache->CapacityBytes + wanted > BudgetBytes; step++)
         {
             int index = cache->ClockHand;
-            cache->ClockHand = (index + 1) % SizeClass.Count;
+            cache->ClockHand = (byte)((index + 1) % SizeClass.Count);
             Bin* bin = ThreadCache.BinAt(cache, (uint)index);
             BinState* state = ThreadCache.StateAt(cache, index);
             if (index != except && !state->IsReferenced && state->LastTop == bin->TakeTop &&

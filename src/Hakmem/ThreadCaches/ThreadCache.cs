@@ -29,7 +29,10 @@ internal unsafe struct ThreadCache
     public int PeerCount;
 
     // Where the clock goes on looking for idle bins.
-    public int ClockHand;
+    public byte ClockHand;
+
+    // The first of the heap's stacked classes, or SizeClass.Count if it has none.
+    public byte FirstStacked;
 
     // The most bytes of blocks that the bins' capacities admit.
     public long CapacityBytes;
@@ -45,8 +48,8 @@ internal unsafe struct ThreadCache
     // Who may exchange magazines: see CacheGate.
     public int Gate;
 
-    // The first of the heap's stacked classes, or SizeClass.Count if it has none.
-    public int FirstStacked;
+    // Which of its heap's caches it is, from 0 on: for tables of what else each thread has. It goes with the record from thread to thread.
+    public int Number;
 
     // With guarded sampling: how many more allocations until the next is sampled. Without, never looked at.
     public int UntilSample;
@@ -75,7 +78,7 @@ internal unsafe struct ThreadCache
         (BinState*)((byte*)cache + HeadBytes + (SizeClass.Count * Bin.Bytes)) + index;
 
     // A new cache, all bins unused; null if memory is out.
-    public static ThreadCache* TryCreate(Arena arena, int heapSlot, SizeClassInfo[] classes)
+    public static ThreadCache* TryCreate(Arena arena, int heapSlot, SizeClassInfo[] classes, int number)
     {
         ThreadCache* cache = (ThreadCache*)arena.Metadata.TryAllocate(sizeof(ThreadCache));
         if (cache == null)
@@ -84,7 +87,8 @@ internal unsafe struct ThreadCache
         }
 
         cache->PageMap = arena.PageMap;
-        cache->FirstStacked = FirstStackedOf(classes);
+        cache->Number = number;
+        cache->FirstStacked = (byte)FirstStackedOf(classes);
         foreach (SizeClassInfo info in classes)
         {
             PutSide* put = PutSideOf(cache, info.Index);

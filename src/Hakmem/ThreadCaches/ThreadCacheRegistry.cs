@@ -31,6 +31,9 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
     // one as its thread's Home, and clear its own entry there when it is disposed. A list, linked through Home.
     private ThreadCache* _spares;
 
+    // Of all records that were ever made.
+    private int _recordCount;
+
     public int Count
     {
         get
@@ -59,7 +62,12 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
             }
 
             ThreadCache* cache = TakeSpare();
-            cache = cache == null ? ThreadCache.TryCreate(arena, heapSlot, classes) : cache;
+            if (cache == null)
+            {
+                cache = ThreadCache.TryCreate(arena, heapSlot, classes, _recordCount);
+                _recordCount += cache != null ? 1 : 0;
+            }
+
             if (cache != null)
             {
                 _entries.Add(new CacheEntry(Thread.CurrentThread, cache));

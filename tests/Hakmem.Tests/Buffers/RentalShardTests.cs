@@ -2,59 +2,109 @@ using System;
 using System.Buffers;
 using System.Collections.Generic;
 using System.Linq;
+using System.Threading;
 using Hakmem.Tests.Support;
 using Hakmem.ThreadCaches;
 using Xunit;
 
 namespace Hakmem.Tests.Buffers;
 
-// A thread's part of a pool over the shared heap has that thread's cache at hand, and no other's.
+// A thread's part of a pool goes with its cache of the shared heap: to nobody else while it lives, and to the next thread after.
 public sealed unsafe class RentalShardTests
 {
     private readonly RentalBook<byte> _book = new(HakmemAllocator.Shared, null, isShared: false);
 
     [Fact]
-    public void AThreadThatRentsHasItsCacheAtHand() => Workers.RunOne(() =>
+    public void AThreadHasOneShareOfAPoolAndAnotherOfTheNext() => Workers.RunOne(() =>
     {
-        _book.Rent(1_000).Dispose();
-        AssertOwnCacheAtHand();
+        RentalBook<byte> other = new(HakmemAllocator.Shared, null, isShared: false);
+        RentalShard<byte> shard = _book.FindShard()!;
+        Assert.Same(shard, _book.FindShard());
+        Assert.NotSame(shard, other.FindShard());
+        Assert.Same(shard, _book.FindShard());
     });
 
     [Fact]
-    public void AThreadThatOnlyReturnsHasItsCacheAtHand()
+    public void ThreadsThatLiveAtATimeHaveSharesOfTheirOwn()
+    {
+        const int ThreadCount = 20;
+        RentalShard<byte>[] shards = new RentalShard<byte>[ThreadCount];
+        using Barrier all = new(ThreadCount);
+        Workers.Run(ThreadCount, index =>
+        {
+            all.SignalAndWait();
+            shards[index] = _book.FindShard()!;
+            all.SignalAndWait();
+
+            // The table has grown meanwhile, and has lost none.
+            Assert.Same(shards[index], _book.FindShard());
+            all.SignalAndWait();
+        });
+        Assert.Equal(ThreadCount, shards.Distinct().Count());
+    }
+
+    [Fact]
+    public void AThreadThatRentsHasAShare() => Workers.RunOne(() =>
+    {
+        using IMemoryOwner<byte> owner = _book.Rent(1_000);
+        Assert.Equal(1, _book.FindShard()!.RentedCount);
+        Assert.Equal(1_000, _book.FindShard()!.RentedBytes);
+    });
+
+    [Fact]
+    public void AThreadThatOnlyReturnsHasAShare()
     {
         IMemoryOwner<byte> owner = _book.Rent(1_000);
         Workers.RunOne(() =>
         {
+            long before = _book.FindShard()!.RentedCount;
             owner.Dispose();
-            AssertOwnCacheAtHand();
+            Assert.Equal(before - 1, _book.FindShard()!.RentedCount);
         });
+        Assert.Equal(0, _book.GetStatistics().RentedCount);
+    }
+
+    // Where no memory is left for a thread's cache, it has no share either.
+    [Fact]
+    public void ABlockIsReturnedAndCountedWithoutAShare()
+    {
+        RentalBook<byte> recycling = new(HakmemAllocator.Shared, new NativeMemoryPoolOptions { RecycleOwners = true }, isShared: false);
+        foreach (RentalBook<byte> book in new[] { _book, recycling })
+        {
+            NativeMemoryOwner<byte> owner = new(book);
+            void* block = HakmemAllocator.Shared.Alloc(1_000);
+            book.FindShard()!.AddRental(1_000);
+            book.ReturnOther(null, owner, block, 1_000);
+            Assert.Equal(0, book.GetStatistics().RentedCount);
+            Assert.Equal(0, book.GetStatistics().RentedBytes);
+            Assert.Throws<HakmemCorruptionException>(() => HakmemAllocator.Shared.Free(block));
+        }
     }
 
     [Fact]
-    public void TheNextThreadDoesNotUseTheCacheOfTheOneThatEnded()
+    public void TheNextThreadHasTheShareOfTheOneThatEndedWithItsCache()
     {
-        RentalShard<byte>? first = null;
-        Workers.RunOne(() =>
+        // Other tests' threads take over caches, too: often enough it is this one's.
+        Dictionary<nint, RentalShard<byte>> shards = [];
+        bool wasPassedOn = false;
+        for (int round = 0; round < 100; round++)
         {
-            _book.Rent(1_000).Dispose();
-            first = RentalShard<byte>.Of(_book);
-        });
-        Workers.RunOne(() =>
-        {
-            Assert.Same(first, RentalShard<byte>.Of(_book));
-            Assert.True(first!.Cache == CurrentThread.Shared);
-            _book.Rent(1_000).Dispose();
-            AssertOwnCacheAtHand();
-        });
+            Workers.RunOne(() =>
+            {
+                RentalShard<byte> shard = _book.FindShard()!;
+                nint cache = (nint)CurrentThread.Shared;
+                if (shards.TryGetValue(cache, out RentalShard<byte>? known))
+                {
+                    Assert.Same(known, shard);
+                    wasPassedOn = true;
+                }
 
-        // And where the next has a cache of its own already.
-        Workers.RunOne(() =>
-        {
-            HakmemAllocator.Shared.Free(HakmemAllocator.Shared.Alloc(100));
-            Assert.Same(first, RentalShard<byte>.Of(_book));
-            AssertOwnCacheAtHand();
-        });
+                Assert.True(!shards.ContainsValue(shard) || ReferenceEquals(known, shard), "Two caches have one share.");
+                shards[cache] = shard;
+            });
+        }
+
+        Assert.True(wasPassedOn);
     }
 
     // Rents here, returns there, threads come and go: no buffer is anybody else's meanwhile.
@@ -101,12 +151,6 @@ public sealed unsafe class RentalShardTests
 
         Assert.Equal(0, _book.GetStatistics().RentedCount);
     });
-
-    private void AssertOwnCacheAtHand()
-    {
-        Assert.True(CurrentThread.Shared != null);
-        Assert.True(RentalShard<byte>.Of(_book).Cache == CurrentThread.Shared);
-    }
 
     private static void VerifyAndReturn(IMemoryOwner<byte> owner, byte fill)
     {

@@ -31,7 +31,7 @@ internal sealed unsafe class CacheLayer : IDisposable
 
     public ThreadCache* NewCache()
     {
-        ThreadCache* cache = ThreadCache.TryCreate(Arena, SpanLayer.HeapSlot, Classes);
+        ThreadCache* cache = ThreadCache.TryCreate(Arena, SpanLayer.HeapSlot, Classes, number: 0);
         Assert.True(cache != null);
         return cache;
     }

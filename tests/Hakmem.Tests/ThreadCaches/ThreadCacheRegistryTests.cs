@@ -63,6 +63,31 @@ public sealed unsafe class ThreadCacheRegistryTests : IDisposable
         Assert.Equal(6, _registry.Count);
     }
 
+    // Tables of what else a thread has are kept by the number: no two caches may have one, and a record that is used again keeps its own.
+    [Fact]
+    public void ACachesNumberIsItsOwnForGood()
+    {
+        Dictionary<nint, int> numbers = [];
+        void TakeAll() => Workers.RunAndHold(
+            5,
+            _ =>
+            {
+                ThreadCache* cache = _registry.TryGet();
+                lock (numbers)
+                {
+                    Assert.True(!numbers.TryGetValue((nint)cache, out int known) || known == cache->Number);
+                    numbers[(nint)cache] = cache->Number;
+                }
+            },
+            whileIdle: () => { });
+
+        TakeAll();
+        TakeAll();
+        Assert.True(_registry.FlushDead());
+        TakeAll();
+        Assert.Equal(Enumerable.Range(0, 5), numbers.Values.Order());
+    }
+
     [Fact]
     public void AThousandThreadsOneAfterAnotherNeedOneCache()
     {
