@@ -327,23 +327,34 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
     // The calling thread's cache, made if need be; null if memory for one is out.
     private ThreadCache* GetCache()
     {
-        ThrowIfDisposed();
         ThreadCache* cache = CurrentThread.Shared;
-        cache = ReferenceEquals(this, s_shared) ? cache : FindCacheBeside(cache);
+        if (!ReferenceEquals(this, s_shared))
+        {
+            return GetCacheBeside(cache);
+        }
+
+        if (cache == null)
+        {
+            cache = _heap.TryCreateThreadCache();
+            CurrentThread.SetShared(cache);
+        }
+
+        return cache;
+    }
+
+    // The same for another heap than the shared one.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ThreadCache* GetCacheBeside(ThreadCache* shared)
+    {
+        ThrowIfDisposed();
+        ThreadCache* cache = FindCacheBeside(shared);
         if (cache != null)
         {
             return cache;
         }
 
-        if (ReferenceEquals(this, s_shared))
-        {
-            cache = _heap.TryCreateThreadCache();
-            CurrentThread.SetShared(cache);
-            return cache;
-        }
-
         // The way to it is made first: a cache that nothing leads to would be lost.
-        ThreadCache* home = Shared.GetCache();
+        ThreadCache* home = GetSharedCache();
         if (home == null || !CurrentThread.TryMakeRoom(Shared._heap.Metadata, _slot))
         {
             return null;

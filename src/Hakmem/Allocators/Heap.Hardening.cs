@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.CompilerServices;
 using Hakmem.Hardening;
 using Hakmem.ThreadCaches;
 
@@ -8,16 +9,33 @@ namespace Hakmem.Allocators;
 // it is thrown by it; one that came to light on the way (another block was damaged) is thrown when the call's own work is done.
 internal sealed unsafe partial class Heap
 {
-    // Null but with full hardening or guarded sampling.
-    private readonly GuardedBlocks? _guards;
+    // Null but with full hardening or guarded sampling. These three are set by the constructor and nobody else.
+    private GuardedBlocks? _guards;
 
     // Null but with full hardening: then no block is ever in a magazine.
-    private readonly CheckedBlocks? _checked;
+    private CheckedBlocks? _checked;
 
     // Null but with guarded sampling.
-    private readonly AllocationSampler? _sampler;
+    private AllocationSampler? _sampler;
 
     private int Stack => _limits.CaptureStacks ? StackCapture.Take(StackTable.Instance) : StackTable.None;
+
+    // Both apart from the constructor, so that what they make is not so much as loaded where nothing is hardened.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static Random NewPlacement() => new();
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Harden(bool isFull)
+    {
+        _guards = new GuardedBlocks(_arena, new GuardedRanges(_arena, _units, _runs), _limits.QuarantineBytes);
+        _checked = isFull ? new CheckedBlocks(_arena, _depots, _classes, _limits.QuarantineBytes) : null;
+        _sampler = isFull ? null : new AllocationSampler(_guards, _limits.GuardedSampleInterval);
+        if (_limits.FaultReports)
+        {
+            // Where it cannot be, a fault goes unexplained, as it would without.
+            _arena.TryReportFaults();
+        }
+    }
 
     // With full hardening every block; with guarded sampling one if it is due, else null. Null also if memory is out.
     private void* TryAllocateHardened(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)

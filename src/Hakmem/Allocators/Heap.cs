@@ -57,7 +57,7 @@ internal sealed unsafe partial class Heap
         _large = new LargeBlocks(arena, _units, _runs);
         for (int index = 0; index < _depots.Length; index++)
         {
-            _depots[index] = new Depot(arena, _units, slot, _classes[index], _depotBudget, isFull ? new Random() : null);
+            _depots[index] = new Depot(arena, _units, slot, _classes[index], _depotBudget, isFull ? NewPlacement() : null);
         }
 
         _exchange = new CacheExchange(_depots, _classes);
@@ -68,14 +68,7 @@ internal sealed unsafe partial class Heap
         _resolver = new BlockResolver(arena, slot, _classes);
         if (isFull || limits.GuardedSampleInterval > 0)
         {
-            _guards = new GuardedBlocks(arena, new GuardedRanges(arena, _units, _runs), limits.QuarantineBytes);
-            _checked = isFull ? new CheckedBlocks(arena, _depots, _classes, limits.QuarantineBytes) : null;
-            _sampler = isFull ? null : new AllocationSampler(_guards, limits.GuardedSampleInterval);
-            if (limits.FaultReports)
-            {
-                // Where it cannot be, a fault goes unexplained, as it would without.
-                arena.TryReportFaults();
-            }
+            Harden(isFull);
         }
     }
 

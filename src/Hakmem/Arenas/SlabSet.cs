@@ -6,7 +6,7 @@ namespace Hakmem.Arenas;
 // A set of SuperSlab indexes that finds runs: a bitmap that grows as indexes are added. Not thread-safe: each belongs to a lock.
 internal sealed class SlabSet
 {
-    private ulong[] _words = [];
+    private ulong[] _words = new ulong[1];
 
     public int Count { get; private set; }
 

@@ -3,11 +3,14 @@ namespace Hakmem;
 /// <summary>How a <see cref="NativeMemoryPool"/> or <see cref="NativeMemoryPool{T}"/> behaves. Immutable, hence thread-safe.</summary>
 public sealed record NativeMemoryPoolOptions
 {
+    // Apart from the property, for pools that are given no options and so do not load these.
+    internal const int UsualBufferSize = 4096;
+
     /// <summary>The largest buffer in elements (bytes in a <see cref="NativeMemoryPool"/>) that the pool rents, from 1 to <see cref="int.MaxValue"/> (the default: what a <see cref="System.Memory{T}"/> can span).</summary>
     public int MaxBufferSize { get; init; } = int.MaxValue;
 
     /// <summary>The length in elements (bytes in a <see cref="NativeMemoryPool"/>) of a buffer whose renter names none (<c>Rent()</c> or <c>Rent(-1)</c>), from 1 to <see cref="MaxBufferSize"/>; 4096 by default.</summary>
-    public int DefaultBufferSize { get; init; } = 4096;
+    public int DefaultBufferSize { get; init; } = UsualBufferSize;
 
     /// <summary>
     /// The hard cap on bytes that are rented at a time, counted as they were asked for; zero (the default) for none. A rental beyond it

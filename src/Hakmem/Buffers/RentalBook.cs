@@ -16,15 +16,18 @@ namespace Hakmem;
 // compiled some twenty methods before its first rental, which took as long as all the rest of its start.
 internal sealed class RentalBook<T>
 {
+    private const int FirstShards = 4;
+
     private readonly HakmemAllocator _allocator;
-    private readonly NativeMemoryPoolOptions _options;
     private readonly bool _isShared;
 
-    // Copies of what the options say, which every rental reads: whether owners are used again, whether they report that they were dropped,
-    // whether there is a cap.
+    // What the options say: whether owners are used again, whether they report that they were dropped, and where they were rented; the length of
+    // rentals that name none; the most bytes that may be out, or zero.
     private readonly bool _recycles;
     private readonly bool _isTracked;
-    private readonly bool _isCapped;
+    private readonly bool _capturesStacks;
+    private readonly int _defaultLength = NativeMemoryPoolOptions.UsualBufferSize;
+    private readonly long _maxBytes;
 
     // Over the shared heap, which cannot be disposed and whose paths are the shorter ones where it is named, and with neither of the two.
     private readonly bool _isPlain;
@@ -32,7 +35,7 @@ internal sealed class RentalBook<T>
     // Every thread's share, by the number of its cache of the shared heap; null where that thread has not used this pool. A thread reads its own
     // place without a lock. Places are written, and the array replaced by a longer one, under the lock of SpilledOwners, so that no place is
     // lost; the array is published with release and read with acquire.
-    private volatile RentalShard<T>?[] _shards = [];
+    private volatile RentalShard<T>?[] _shards = new RentalShard<T>?[FirstShards];
 
     // What was returned by threads that could have no share, as there was no memory for a cache. Interlocked additions.
     private long _strayCount;
@@ -58,17 +61,19 @@ internal sealed class RentalBook<T>
         ArgumentNullException.ThrowIfNull(allocator);
         _allocator = allocator;
         _isShared = isShared;
+        MaxLength = int.MaxValue;
         if (options is not null)
         {
             Require(options);
+            MaxLength = options.MaxBufferSize;
+            _defaultLength = options.DefaultBufferSize;
+            _maxBytes = options.MaxBytes;
+            _recycles = options.RecycleOwners;
+            _isTracked = options.LeakTracking != LeakTracking.Off;
+            _capturesStacks = options.LeakTracking == LeakTracking.Stacks;
         }
 
-        _options = options ?? new NativeMemoryPoolOptions();
-        MaxLength = _options.MaxBufferSize;
-        _recycles = _options.RecycleOwners;
-        _isTracked = _options.LeakTracking != LeakTracking.Off;
-        _isCapped = _options.MaxBytes > 0;
-        _isPlain = !_isCapped && !_isTracked && ReferenceEquals(allocator, HakmemAllocator.Shared);
+        _isPlain = _maxBytes == 0 && !_isTracked && ReferenceEquals(allocator, HakmemAllocator.Shared);
         _shortEnd = _isPlain ? (uint)MaxLength + 1 : 0;
     }
 
@@ -206,7 +211,7 @@ internal sealed class RentalBook<T>
             }
         }
 
-        if (_isCapped)
+        if (_maxBytes > 0)
         {
             Interlocked.Add(ref _cappedBytes, -bytes);
         }
@@ -256,11 +261,24 @@ internal sealed class RentalBook<T>
         return cache != null && (uint)cache->Number < (uint)shards.Length ? shards[cache->Number] : null;
     }
 
-    // A rental that does not go the short way, or none. The frames of this class are left out of a tracked rental's stack.
+    // Apart, so that the type is not so much as loaded where nothing is tracked. The frames of this class are left out of the stack.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private TrackedMemoryOwner<T> BeginTracking(NativeMemoryOwner<T>? idle)
+    {
+        TrackedMemoryOwner<T> owner = idle is null ? new TrackedMemoryOwner<T>(this) : (TrackedMemoryOwner<T>)idle;
+        if (_capturesStacks)
+        {
+            owner.CaptureStack();
+        }
+
+        return owner;
+    }
+
+    // A rental that does not go the short way, a thread's first among them, or none.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private unsafe NativeMemoryOwner<T> RentOther(int minBufferSize)
     {
-        int length = minBufferSize == -1 ? _options.DefaultBufferSize : minBufferSize;
+        int length = minBufferSize == -1 ? _defaultLength : minBufferSize;
         if (_isDisposed || (uint)length > (uint)MaxLength)
         {
             ThrowCannotRent(minBufferSize);
@@ -269,13 +287,8 @@ internal sealed class RentalBook<T>
         nuint bytes = BytesOf(length);
         RentalShard<T> shard = FindShard() ?? throw new OutOfMemoryException($"The pool could not rent {bytes} bytes: no memory is left for the thread's cache.");
         NativeMemoryOwner<T>? owner = shard.TakeIdle() ?? (_recycles ? shard.TakeSpilled() : null);
-        owner ??= _isTracked ? new TrackedMemoryOwner<T>(this) : new NativeMemoryOwner<T>(this);
-        if (_options.LeakTracking == LeakTracking.Stacks)
-        {
-            ((TrackedMemoryOwner<T>)owner).CaptureStack();
-        }
-
-        owner.Attach(_isCapped ? AllocCapped(bytes) : _allocator.Alloc(bytes), length);
+        owner = _isTracked ? BeginTracking(owner) : owner ?? new NativeMemoryOwner<T>(this);
+        owner.Attach(_maxBytes > 0 ? AllocCapped(bytes) : _allocator.Alloc(bytes), length);
         shard.AddRental((long)bytes);
         return owner;
     }
@@ -292,10 +305,10 @@ internal sealed class RentalBook<T>
         long rented = Interlocked.Add(ref _cappedBytes, (long)bytes);
         try
         {
-            return rented <= _options.MaxBytes
+            return rented <= _maxBytes
                 ? _allocator.Alloc(bytes)
                 : throw new OutOfMemoryException(
-                    $"The pool could not rent {bytes} bytes: {rented - (long)bytes} of its limit of {_options.MaxBytes} bytes are rented.");
+                    $"The pool could not rent {bytes} bytes: {rented - (long)bytes} of its limit of {_maxBytes} bytes are rented.");
         }
         catch
         {

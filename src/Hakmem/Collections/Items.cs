@@ -12,8 +12,8 @@ internal sealed class Items<T>
 {
     private const int FirstCapacity = 4;
 
-    // Of objects, so that no type of an array need be made for each T.
-    private object?[] _items = [];
+    // Of objects, so that no type of an array need be made for each T; and an array from the first, as a process's first empty one takes longer.
+    private object?[] _items = new object?[FirstCapacity];
 
     public int Count { get; private set; }
 
@@ -28,7 +28,7 @@ internal sealed class Items<T>
     {
         if (Count == _items.Length)
         {
-            Array.Resize(ref _items, Math.Max(2 * Count, FirstCapacity));
+            Array.Resize(ref _items, 2 * Count);
         }
 
         _items[Count++] = item;
@@ -57,7 +57,7 @@ internal sealed class Items<T>
 
     public void Clear()
     {
-        _items = [];
+        _items = new object?[FirstCapacity];
         Count = 0;
     }
 }

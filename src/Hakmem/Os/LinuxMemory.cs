@@ -14,7 +14,7 @@ internal sealed unsafe class LinuxMemory : OsMemory
     // Whether the kernel knows MADV_POPULATE_WRITE (5.14). Starts true, cleared by the first EINVAL; a stale read costs one call.
     private volatile bool _hasPopulate = true;
 
-    public override nuint PageSize { get; } = (nuint)Environment.SystemPageSize;
+    public override nuint PageSize { get; } = (nuint)LinuxNative.PageSize();
 
     public override byte* TryReserve(nuint bytes)
     {

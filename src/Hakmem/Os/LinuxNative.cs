@@ -41,6 +41,10 @@ internal static unsafe partial class LinuxNative
 
     public static int LastError => Marshal.GetLastPInvokeError();
 
+    // Cannot fail. The framework's property of the kind takes a process's first call twice as long.
+    [LibraryImport(Library, EntryPoint = "getpagesize")]
+    public static partial int PageSize();
+
     [LibraryImport(Library, EntryPoint = "mmap", SetLastError = true)]
     public static partial byte* Map(byte* address, nuint bytes, int protection, int flags, int file, nint offset);
 

@@ -3,7 +3,7 @@ using System;
 namespace Hakmem.Spans;
 
 // A heap's options as the layers below it use them: resolved once, when the heap is made.
-internal sealed record HeapLimits
+internal sealed class HeapLimits
 {
     public const long DefaultThreadCacheBytes = 10L << 20;
     public const int DefaultCacheCount = 256;

@@ -15,7 +15,8 @@ internal sealed unsafe class CacheEntry(Thread thread, ThreadCache* cache)
     // an interlocked write.)
     public bool IsAlive()
     {
-        if (thread.IsAlive)
+        // The calling thread need not be asked, nor what asking takes be loaded, in a process that has no other.
+        if (thread == Thread.CurrentThread || thread.IsAlive)
         {
             return true;
         }
