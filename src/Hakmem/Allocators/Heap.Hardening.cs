@@ -20,10 +20,7 @@ internal sealed unsafe partial class Heap
 
     private int Stack => _limits.CaptureStacks ? StackCapture.Take(StackTable.Instance) : StackTable.None;
 
-    // Both apart from the constructor, so that what they make is not so much as loaded where nothing is hardened.
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static Random NewPlacement() => new();
-
+    // Apart from the constructor, so that what this makes is not so much as loaded where nothing is hardened.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void Harden(bool isFull)
     {

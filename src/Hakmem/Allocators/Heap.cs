@@ -33,7 +33,7 @@ internal sealed unsafe partial class Heap
     private readonly RunAllocator _runs;
     private readonly LargeBlocks _large;
     private readonly DepotBudget _depotBudget = new();
-    private readonly Depot[] _depots = new Depot[SizeClass.Count];
+    private readonly DepotSet _depots;
     private readonly CacheExchange _exchange;
     private readonly ThreadCacheRegistry _registry;
     private readonly HeapDecay _decay;
@@ -55,11 +55,7 @@ internal sealed unsafe partial class Heap
         _units = new UnitAllocator(_superSlabs);
         _runs = new RunAllocator(_superSlabs);
         _large = new LargeBlocks(arena, _units, _runs);
-        for (int index = 0; index < _depots.Length; index++)
-        {
-            _depots[index] = new Depot(arena, _units, slot, _classes[index], _depotBudget, isFull ? NewPlacement() : null);
-        }
-
+        _depots = new DepotSet(arena, _units, slot, _classes, _depotBudget, isPlacedAtRandom: isFull);
         _exchange = new CacheExchange(_depots, _classes);
         _registry = new ThreadCacheRegistry(arena, slot, _classes, _exchange, limits.ThreadCacheBytes);
         _decay = new HeapDecay(
@@ -161,9 +157,9 @@ internal sealed unsafe partial class Heap
     {
         _decay.Stop();
         _registry.Clear();
-        foreach (Depot depot in _depots)
+        for (int sizeClass = 0; sizeClass < _depots.Count; sizeClass++)
         {
-            depot.Clear();
+            _depots.Find(sizeClass)?.Clear();
         }
 
         lock (_superSlabs.SyncRoot)

@@ -22,7 +22,7 @@ namespace Hakmem.Allocators;
 //
 // Thread-safe: one lock, outermost of the heap's. Statistics take it too, since blocks on their way from a cache to a span are in no count.
 internal sealed class HeapDecay(
-    HeapLimits limits, SuperSlabCache superSlabs, UnitAllocator units, Depot[] depots, ThreadCacheRegistry registry, CacheReaper reaper, DecayTimer? timer)
+    HeapLimits limits, SuperSlabCache superSlabs, UnitAllocator units, DepotSet depots, ThreadCacheRegistry registry, CacheReaper reaper, DecayTimer? timer)
     : Decaying(timer)
 {
     // Intervals in the delay.
@@ -118,9 +118,9 @@ internal sealed class HeapDecay(
         registry.FlushDead();
         registry.Reap(reaper, isForced: true);
         nuint corruptAddress = reaper.CorruptAddress;
-        foreach (Depot depot in depots)
+        for (int sizeClass = 0; sizeClass < depots.Count; sizeClass++)
         {
-            nuint found = depot.Drain();
+            nuint found = depots.Find(sizeClass)?.Drain() ?? 0;
             corruptAddress = found != 0 ? found : corruptAddress;
         }
 
@@ -140,11 +140,14 @@ internal sealed class HeapDecay(
     private bool ReapDepots()
     {
         bool hasBlocks = false;
-        foreach (Depot depot in depots)
+        for (int sizeClass = 0; sizeClass < depots.Count; sizeClass++)
         {
-            depot.Reap(out nuint corruptAddress);
-            Report(BlockResolver.LateDoubleFree(corruptAddress));
-            hasBlocks |= depot.HasBlocks;
+            if (depots.Find(sizeClass) is { } depot)
+            {
+                depot.Reap(out nuint corruptAddress);
+                Report(BlockResolver.LateDoubleFree(corruptAddress));
+                hasBlocks |= depot.HasBlocks;
+            }
         }
 
         return hasBlocks;

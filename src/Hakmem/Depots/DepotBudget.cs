@@ -19,13 +19,13 @@ internal sealed class DepotBudget
 
     // Empties depots in turn, other than the one in use, until the sum is within the limit. Gives the address of a block found free
     // already, or 0. Under no lock.
-    public nuint Enforce(Depot[] depots, int inUse)
+    public nuint Enforce(DepotSet depots, int inUse)
     {
         nuint corruptAddress = 0;
-        for (int step = 0; step < depots.Length && IsExceeded; step++)
+        for (int step = 0; step < depots.Count && IsExceeded; step++)
         {
-            int index = (int)((uint)Interlocked.Increment(ref _hand) % (uint)depots.Length);
-            nuint found = index == inUse ? 0 : depots[index].Drain();
+            int index = (int)((uint)Interlocked.Increment(ref _hand) % (uint)depots.Count);
+            nuint found = index == inUse ? 0 : depots.Find(index)?.Drain() ?? 0;
             corruptAddress = found != 0 ? found : corruptAddress;
         }
 

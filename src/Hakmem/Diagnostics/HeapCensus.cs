@@ -17,7 +17,7 @@ internal static unsafe class HeapCensus
         Arena arena,
         SuperSlabCache superSlabs,
         RunAllocator runs,
-        Depot[] depots,
+        DepotSet depots,
         SizeClassInfo[] classes,
         long[] cachedBlocks,
         int threadCaches,
@@ -29,7 +29,7 @@ internal static unsafe class HeapCensus
         long cachedBytes = 0;
         foreach (SizeClassInfo info in classes)
         {
-            (long blocksOut, long blocksHere, int spans) = depots[info.Index].Count();
+            (long blocksOut, long blocksHere, int spans) = depots.Find(info.Index)?.Count() ?? default;
             long cached = cachedBlocks[info.Index] + blocksHere;
             long live = blocksOut - cached;
             liveBlocks += live;

@@ -26,7 +26,7 @@ internal sealed unsafe class CheckedBlocks
     private const int MaxQuarantined = 1 << 16;
 
     private readonly Arena _arena;
-    private readonly Depot[] _depots;
+    private readonly DepotSet _depots;
     private readonly SizeClassInfo[] _classes;
     private readonly long _quarantineBytes;
     private readonly HistoryTable _histories = new();
@@ -38,7 +38,7 @@ internal sealed unsafe class CheckedBlocks
     private readonly long[] _counts = new long[SizeClass.Count];
     private long _bytes;
 
-    public CheckedBlocks(Arena arena, Depot[] depots, SizeClassInfo[] classes, long quarantineBytes)
+    public CheckedBlocks(Arena arena, DepotSet depots, SizeClassInfo[] classes, long quarantineBytes)
     {
         _arena = arena;
         _depots = depots;

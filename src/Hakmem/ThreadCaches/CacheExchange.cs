@@ -15,7 +15,7 @@ namespace Hakmem.ThreadCaches;
 //
 // A cache passed in must be the calling thread's, or one whose thread has ended and that the caller holds the registry's lock for. Even so
 // each way in closes the cache's gate, since the reaper may be in it. What a fast path saw may be out of date by then: it is looked at again.
-internal sealed unsafe partial class CacheExchange(Depot[] depots, SizeClassInfo[] classes)
+internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInfo[] classes)
 {
     // How many bins the clock looks at when the budget is used up. A thread whose sizes do not fit its budget looks at every visit: with eight, calls of
     // 16 bytes to 256 KiB took 24 ns, with two 15.

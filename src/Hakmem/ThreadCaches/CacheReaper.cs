@@ -42,7 +42,7 @@ namespace Hakmem.ThreadCaches;
 //
 // A thread that waits in native code, as idle pool workers do, is not known to be at rest: one block of each class stays until it ends.
 // The nulls left at the bottom of a magazine (Holes) are closed by the owner's next slow path.
-internal sealed unsafe class CacheReaper(Depot[] depots, MetadataAllocator metadata)
+internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator metadata)
 {
     // Two for each class.
     private const int MaxCutsPerCache = 2 * SizeClass.Count;

@@ -16,10 +16,10 @@ public sealed unsafe class DepotBudgetTests : IDisposable
 
     private readonly SpanLayer _layer = new(SpanLayer.Ageless);
     private readonly DepotBudget _budget = new();
-    private readonly Depot[] _depots;
+    private readonly DepotSet _depots;
 
     public DepotBudgetTests() =>
-        _depots = [.. s_classes.Select(info => new Depot(_layer.Arena, _layer.Units, SpanLayer.HeapSlot, info, _budget))];
+        _depots = new DepotSet(_layer.Arena, _layer.Units, SpanLayer.HeapSlot, s_classes, _budget);
 
     public void Dispose() => _layer.Dispose();
 
@@ -58,7 +58,7 @@ public sealed unsafe class DepotBudgetTests : IDisposable
         }
 
         AssertSumIs(HeldBytes());
-        Array.ForEach(_depots, depot => depot.Clear());
+        Assert.All(s_classes, info => _depots[info.Index].Clear());
         Assert.Equal(0, HeldBytes());
         AssertSumIs(0);
     }

@@ -15,7 +15,7 @@ internal sealed unsafe class CacheLayer : IDisposable
     public CacheLayer(long budgetBytes)
     {
         DepotBudget depotBudget = new();
-        Depots = [.. Classes.Select(info => new Depot(Spans.Arena, Spans.Units, SpanLayer.HeapSlot, info, depotBudget))];
+        Depots = new DepotSet(Spans.Arena, Spans.Units, SpanLayer.HeapSlot, Classes, depotBudget);
         Exchange = new CacheExchange(Depots, Classes) { BudgetBytes = budgetBytes };
     }
 
@@ -25,7 +25,7 @@ internal sealed unsafe class CacheLayer : IDisposable
 
     public Arena Arena => Spans.Arena;
 
-    public Depot[] Depots { get; }
+    public DepotSet Depots { get; }
 
     public CacheExchange Exchange { get; }
 
