@@ -22,7 +22,7 @@ namespace Hakmem;
 /// went with it, and a span or memory that is still used reads what is not its own or ends the process.
 /// </para>
 /// </remarks>
-public class NativeMemoryPool<T> : MemoryPool<T>
+public sealed class NativeMemoryPool<T> : MemoryPool<T>
     where T : unmanaged
 {
     // What the pool does.
@@ -34,14 +34,13 @@ public class NativeMemoryPool<T> : MemoryPool<T>
     /// <exception cref="ArgumentNullException"><paramref name="allocator"/> is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A value in <paramref name="options"/> is out of its range.</exception>
     public NativeMemoryPool(HakmemAllocator allocator, NativeMemoryPoolOptions? options = null)
-        : this(new RentalBook<T>(allocator, options, isShared: false))
+        : this(allocator, options, isShared: false)
     {
     }
 
-    private protected NativeMemoryPool(RentalBook<T> book)
+    private NativeMemoryPool(HakmemAllocator allocator, NativeMemoryPoolOptions? options, bool isShared)
     {
-        _book = book;
-        book.Pool = this;
+        _book = new RentalBook<T>(this, allocator, options, isShared);
     }
 
     /// <summary>
@@ -87,8 +86,6 @@ public class NativeMemoryPool<T> : MemoryPool<T>
     // A class of its own, so that it is made when it is asked for.
     private static class SharedPool
     {
-        public static readonly NativeMemoryPool<T> Instance = typeof(T) == typeof(byte)
-            ? (NativeMemoryPool<T>)(object)NativeMemoryPool.Shared
-            : new NativeMemoryPool<T>(new RentalBook<T>(HakmemAllocator.Shared, null, isShared: true));
+        public static readonly NativeMemoryPool<T> Instance = new(HakmemAllocator.Shared, null, isShared: true);
     }
 }

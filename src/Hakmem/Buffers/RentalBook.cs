@@ -9,7 +9,7 @@ using Hakmem.ThreadCaches;
 
 namespace Hakmem;
 
-// What a pool does: its rentals, owners and figures. NativeMemoryPool<T> is the face of it.
+// What a pool does: its rentals, owners and figures. NativeMemoryPool and NativeMemoryPool<T> are the faces of it.
 //
 // This type and those below it have no constraint, though only a pool of an unmanaged T makes one: the compiler of native images
 // compiles no generic code for byte ahead where T has a constraint, since that names a type of the framework. With one, a process
@@ -18,6 +18,8 @@ internal sealed class RentalBook<T>
 {
     private const int FirstShards = 4;
 
+    // The pool that it is of: the sender of its event.
+    private readonly MemoryPool<T> _pool;
     private readonly HakmemAllocator _allocator;
     private readonly bool _isShared;
 
@@ -56,9 +58,10 @@ internal sealed class RentalBook<T>
     // every Rent, and no other memory depends on it. A rental that races with Dispose may still succeed.
     private volatile uint _shortEnd;
 
-    public RentalBook(HakmemAllocator allocator, NativeMemoryPoolOptions? options, bool isShared)
+    public RentalBook(MemoryPool<T> pool, HakmemAllocator allocator, NativeMemoryPoolOptions? options, bool isShared)
     {
         ArgumentNullException.ThrowIfNull(allocator);
+        _pool = pool;
         _allocator = allocator;
         _isShared = isShared;
         MaxLength = int.MaxValue;
@@ -76,9 +79,6 @@ internal sealed class RentalBook<T>
         _isPlain = _maxBytes == 0 && !_isTracked && ReferenceEquals(allocator, HakmemAllocator.Shared);
         _shortEnd = _isPlain ? (uint)MaxLength + 1 : 0;
     }
-
-    // The pool that it is of: the sender of its event. Set by that before anybody can use it.
-    public object? Pool { get; set; }
 
     // As NativeMemoryPool's event of this name.
     public event EventHandler<NativeMemoryLeak>? Leaked;
@@ -164,7 +164,7 @@ internal sealed class RentalBook<T>
         long bytes = (long)length * Unsafe.SizeOf<T>();
         Interlocked.Increment(ref _leakedCount);
         Interlocked.Add(ref _leakedBytes, bytes);
-        Leaked?.Invoke(Pool, new NativeMemoryLeak(bytes, rentalStack));
+        Leaked?.Invoke(_pool, new NativeMemoryLeak(bytes, rentalStack));
     }
 
     // Further rentals throw.
@@ -296,7 +296,7 @@ internal sealed class RentalBook<T>
     [DoesNotReturn]
     private void ThrowCannotRent(int minBufferSize)
     {
-        ObjectDisposedException.ThrowIf(_isDisposed, Pool!);
+        ObjectDisposedException.ThrowIf(_isDisposed, _pool);
         throw new ArgumentOutOfRangeException(nameof(minBufferSize), minBufferSize, $"The size must be from -1 to {MaxLength}.");
     }
 

