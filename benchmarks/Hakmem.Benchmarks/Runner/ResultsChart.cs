@@ -28,6 +28,7 @@ internal static class ResultsChart
         ["hakmem-full"] = Color.FromHex("#434343"),
         ["hakmem-sampled"] = Color.FromHex("#BFBFBF"),
         ["hakmem-huge"] = Color.FromHex("#1D39C4"),
+        ["hakmem-latency"] = Color.FromHex("#6A8AFF"),
         ["nativememory"] = Color.FromHex("#8C8C8C"),
         ["mimalloc"] = Color.FromHex("#E8684A"),
         ["jemalloc"] = Color.FromHex("#F6BD16"),

@@ -16,7 +16,8 @@ internal static class StartupCommand
     private const double MaxMs = 5;
     private const double MaxMiB = 2;
 
-    private const int DefaultPairs = 30;
+    // A process takes some 70 ms, give or take 8 that others cause: with so many pairs their median is known to half a millisecond or better.
+    private const int DefaultPairs = 150;
     private const double BytesPerMiB = 1 << 20;
 
     private static readonly string[] s_programs = [StartupOneCommand.Native, StartupOneCommand.Hakmem, StartupOneCommand.Loaded];

@@ -20,10 +20,15 @@ internal static class SubjectCatalog
             "hakmem-pool", SubjectRole.Ours, "NativeMemoryPool.Shared, an owner object a rental"),
         new BufferSubject<PooledOwnerBuffer<RecyclingMemoryPoolSource>>(
             "hakmem-pool-recycled", SubjectRole.Ours, "NativeMemoryPool with RecycleOwners, no garbage"),
-        new VariantSubject("hakmem-full", "HakmemAllocator.Shared with full hardening", "Hakmem.Hardening", "Full"),
+        new VariantSubject("hakmem-full", "HakmemAllocator.Shared with full hardening", ("Hakmem.Hardening", "Full")),
         new VariantSubject(
-            "hakmem-sampled", "HakmemAllocator.Shared with one in 5000 allocations guarded", "Hakmem.GuardedSampleInterval", "5000"),
-        new VariantSubject("hakmem-huge", "HakmemAllocator.Shared in huge pages, as mimalloc's memory is", "Hakmem.HugePages", "Always"),
+            "hakmem-sampled", "HakmemAllocator.Shared with one in 5000 allocations guarded", ("Hakmem.GuardedSampleInterval", "5000")),
+        new VariantSubject("hakmem-huge", "HakmemAllocator.Shared in huge pages, as mimalloc's memory is", ("Hakmem.HugePages", "Always")),
+        new VariantSubject(
+            "hakmem-latency",
+            "HakmemAllocator.Shared in huge pages and with caches of up to 64 MiB a thread: memory for fewer slow calls",
+            ("Hakmem.HugePages", "Always"),
+            ("Hakmem.ThreadCacheBytes", "67108864")),
         new AllocatorSubject<NativeMemorySubject>(
             "nativememory", SubjectRole.Peer, "NativeMemory: the C library's malloc"),
         new AllocatorSubject<MimallocSubject>(
