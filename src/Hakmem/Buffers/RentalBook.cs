@@ -43,7 +43,8 @@ internal sealed class RentalBook<T>
     private long _strayCount;
     private long _strayBytes;
 
-    // Rented bytes, counted only where there is a cap. Interlocked additions by every rental and return; never above the cap.
+    // Rented bytes, counted only where there is a cap. Interlocked: every return subtracts, and a rental adds if the sum is within the cap, which
+    // so is never exceeded, nor a rental refused for the sake of another that was refused.
     private long _cappedBytes;
 
     // Interlocked additions: by the finalizer thread (leaks), by whoever disposes too late.
@@ -54,8 +55,9 @@ internal sealed class RentalBook<T>
     // Written once by Dispose on any thread; read by rentals that do not go the short way.
     private volatile bool _isDisposed;
 
-    // Lengths below this go the short way: all that may be rented where the pool is plain, none otherwise and none once it is disposed. So one comparison stands for all that a rental has to ask. Written by the constructor and once by Dispose on any thread; read by
-    // every Rent, and no other memory depends on it. A rental that races with Dispose may still succeed.
+    // Lengths below this go the short way: all that may be rented where the pool is plain, none otherwise and none once it is disposed. So one
+    // comparison stands for all that a rental has to ask. Written by the constructor and once by Dispose on any thread; read by every Rent, and no
+    // other memory depends on it. A rental that races with Dispose may still succeed.
     private volatile uint _shortEnd;
 
     public RentalBook(MemoryPool<T> pool, HakmemAllocator allocator, NativeMemoryPoolOptions? options, bool isShared)
@@ -116,17 +118,17 @@ internal sealed class RentalBook<T>
         RentalShard<T>? shard = TryGetShard(cache);
         if (!_isPlain || shard is null)
         {
-            ReturnOther(FindShard(), owner, block, length);
+            ReturnOther(owner, block, length);
             return;
         }
 
+        // The block before the owner, which may need managed memory; and that may be out.
         shard.AddReturn((long)BytesOf(length));
+        HakmemAllocator.FreeShared(cache, block);
         if (_recycles)
         {
             shard.PutIdle(owner);
         }
-
-        HakmemAllocator.FreeShared(cache, block);
     }
 
     public NativeMemoryPoolStatistics GetStatistics()
@@ -167,6 +169,54 @@ internal sealed class RentalBook<T>
         Leaked?.Invoke(_pool, new NativeMemoryLeak(bytes, rentalStack));
     }
 
+    // Counts a return, and keeps the owner where it is to be used again; shard is null where there is no memory for the thread's cache. Nothing is
+    // lost then but the owner, as garbage.
+    public void CountReturn(RentalShard<T>? shard, NativeMemoryOwner<T> owner, long bytes)
+    {
+        if (_isTracked && !_recycles)
+        {
+            ((TrackedMemoryOwner<T>)owner).EndTracking();
+        }
+
+        if (shard is null)
+        {
+            Interlocked.Decrement(ref _strayCount);
+            Interlocked.Add(ref _strayBytes, -bytes);
+            return;
+        }
+
+        shard.AddReturn(bytes);
+        if (_recycles)
+        {
+            shard.PutIdle(owner);
+        }
+    }
+
+    // The calling thread's share, made if need be, and its cache; null if there is no memory for that.
+    public unsafe RentalShard<T>? FindShard()
+    {
+        ThreadCache* cache = HakmemAllocator.GetSharedCache();
+        RentalShard<T>? shard = TryGetShard(cache);
+        if (cache == null || shard is not null)
+        {
+            return shard;
+        }
+
+        lock (SpilledOwners)
+        {
+            RentalShard<T>?[] shards = _shards;
+            if (cache->Number >= shards.Length)
+            {
+                Array.Resize(ref shards, Math.Max(cache->Number + 1, shards.Length * 2));
+            }
+
+            shard = new RentalShard<T>(this);
+            Volatile.Write(ref shards[cache->Number], shard);
+            _shards = shards;
+            return shard;
+        }
+    }
+
     // Further rentals throw.
     public void End()
     {
@@ -186,31 +236,21 @@ internal sealed class RentalBook<T>
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)options.LeakTracking, (uint)LeakTracking.Stacks, nameof(options));
     }
 
-    // Takes back a block that does not go the short way; shard is null where there is no memory for the thread's cache. Nothing is lost then but
-    // the owner, as garbage.
+    private static nuint BytesOf(int length) => (nuint)length * (nuint)Unsafe.SizeOf<T>();
+
+    // The calling thread's share, given its cache of the shared heap; null if there is none yet of either.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private unsafe RentalShard<T>? TryGetShard(ThreadCache* cache)
+    {
+        RentalShard<T>?[] shards = _shards;
+        return cache != null && (uint)cache->Number < (uint)shards.Length ? shards[cache->Number] : null;
+    }
+
+    // Takes back a block that does not go the short way. The block first, as in Return.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    internal unsafe void ReturnOther(RentalShard<T>? shard, NativeMemoryOwner<T> owner, void* block, int length)
+    private unsafe void ReturnOther(NativeMemoryOwner<T> owner, void* block, int length)
     {
         long bytes = (long)BytesOf(length);
-        if (_isTracked)
-        {
-            ((TrackedMemoryOwner<T>)owner).EndTracking();
-        }
-
-        if (shard is null)
-        {
-            Interlocked.Decrement(ref _strayCount);
-            Interlocked.Add(ref _strayBytes, -bytes);
-        }
-        else
-        {
-            shard.AddReturn(bytes);
-            if (_recycles)
-            {
-                shard.PutIdle(owner);
-            }
-        }
-
         if (_maxBytes > 0)
         {
             Interlocked.Add(ref _cappedBytes, -bytes);
@@ -224,41 +264,8 @@ internal sealed class RentalBook<T>
         {
             // The heap was disposed before this rental, and took the block with it.
         }
-    }
 
-    // The calling thread's share, made if need be, and its cache; null if there is no memory for that.
-    internal unsafe RentalShard<T>? FindShard()
-    {
-        ThreadCache* cache = HakmemAllocator.GetSharedCache();
-        RentalShard<T>? shard = TryGetShard(cache);
-        if (cache == null || shard is not null)
-        {
-            return shard;
-        }
-
-        lock (SpilledOwners)
-        {
-            RentalShard<T>?[] shards = _shards;
-            if (cache->Number >= shards.Length)
-            {
-                Array.Resize(ref shards, Math.Max(cache->Number + 1, shards.Length * 2));
-            }
-
-            shard = new RentalShard<T>(this);
-            shards[cache->Number] = shard;
-            _shards = shards;
-            return shard;
-        }
-    }
-
-    private static nuint BytesOf(int length) => (nuint)length * (nuint)Unsafe.SizeOf<T>();
-
-    // The calling thread's share, given its cache of the shared heap; null if there is none yet of either.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private unsafe RentalShard<T>? TryGetShard(ThreadCache* cache)
-    {
-        RentalShard<T>?[] shards = _shards;
-        return cache != null && (uint)cache->Number < (uint)shards.Length ? shards[cache->Number] : null;
+        CountReturn(FindShard(), owner, bytes);
     }
 
     // Apart, so that the type is not so much as loaded where nothing is tracked. The frames of this class are left out of the stack.
@@ -302,13 +309,23 @@ internal sealed class RentalBook<T>
 
     private unsafe void* AllocCapped(nuint bytes)
     {
-        long rented = Interlocked.Add(ref _cappedBytes, (long)bytes);
+        long rented = Interlocked.Read(ref _cappedBytes);
+        long seen;
+        do
+        {
+            seen = rented;
+            if ((long)bytes > _maxBytes - seen)
+            {
+                throw new OutOfMemoryException($"The pool could not rent {bytes} bytes: {seen} of its limit of {_maxBytes} bytes are rented.");
+            }
+
+            rented = Interlocked.CompareExchange(ref _cappedBytes, seen + (long)bytes, seen);
+        }
+        while (rented != seen);
+
         try
         {
-            return rented <= _maxBytes
-                ? _allocator.Alloc(bytes)
-                : throw new OutOfMemoryException(
-                    $"The pool could not rent {bytes} bytes: {rented - (long)bytes} of its limit of {_maxBytes} bytes are rented.");
+            return _allocator.Alloc(bytes);
         }
         catch
         {

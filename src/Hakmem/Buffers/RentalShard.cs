@@ -52,9 +52,19 @@ internal sealed class RentalShard<T>(RentalBook<T> book)
         _rentedBytes -= bytes;
     }
 
-    // An owner that has been idle for long enough, or null.
-    public NativeMemoryOwner<T>? TakeIdle() =>
-        _put - _taken > QuarantineCount ? _ring![_taken++ % RingSize].Owner : null;
+    // An owner that has been idle for long enough, or null. The ring forgets it, so that it can be found to have been dropped.
+    public NativeMemoryOwner<T>? TakeIdle()
+    {
+        if (_put - _taken <= QuarantineCount)
+        {
+            return null;
+        }
+
+        ref Place place = ref _ring![_taken++ % RingSize];
+        NativeMemoryOwner<T>? owner = place.Owner;
+        place.Owner = null;
+        return owner;
+    }
 
     public void PutIdle(NativeMemoryOwner<T> owner)
     {
@@ -67,7 +77,8 @@ internal sealed class RentalShard<T>(RentalBook<T> book)
         ring[_put++ % RingSize].Owner = owner;
     }
 
-    // Takes an owner that some thread had too many of, and more to have at hand; null if there is none. These have been idle long enough.
+    // Takes an owner that some thread had too many of, and more to have at hand; null if there is none. These have been idle long enough, and so come
+    // before those in the ring, which have not.
     [MethodImpl(MethodImplOptions.NoInlining)]
     public NativeMemoryOwner<T>? TakeSpilled()
     {
@@ -83,7 +94,7 @@ internal sealed class RentalShard<T>(RentalBook<T> book)
             NativeMemoryOwner<T> first = spilled.RemoveAt(spilled.Count - 1);
             for (int i = 1; i < BatchSize && spilled.Count > 0; i++)
             {
-                ring[_put++ % RingSize].Owner = spilled.RemoveAt(spilled.Count - 1);
+                ring[--_taken % RingSize].Owner = spilled.RemoveAt(spilled.Count - 1);
             }
 
             return first;
@@ -98,7 +109,9 @@ internal sealed class RentalShard<T>(RentalBook<T> book)
         {
             for (int i = 0; i < BatchSize; i++)
             {
-                book.SpilledOwners.Add(ring[_taken++ % RingSize].Owner);
+                ref Place place = ref ring[_taken++ % RingSize];
+                book.SpilledOwners.Add(place.Owner!);
+                place.Owner = null;
             }
         }
     }
@@ -106,6 +119,6 @@ internal sealed class RentalShard<T>(RentalBook<T> book)
     // An array of structs is stored to without the check that an array of a class with subclasses needs.
     private struct Place
     {
-        public NativeMemoryOwner<T> Owner;
+        public NativeMemoryOwner<T>? Owner;
     }
 }

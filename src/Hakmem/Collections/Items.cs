@@ -57,7 +57,7 @@ internal sealed class Items<T>
 
     public void Clear()
     {
-        _items = new object?[FirstCapacity];
+        Array.Clear(_items, 0, Count);
         Count = 0;
     }
 }

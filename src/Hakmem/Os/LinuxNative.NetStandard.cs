@@ -6,6 +6,9 @@ namespace Hakmem.Os;
 // the runtime adds is the error number.
 internal static unsafe partial class LinuxNative
 {
+    [DllImport(Library, EntryPoint = "getpagesize")]
+    public static extern partial int PageSize();
+
     [DllImport(Library, EntryPoint = "mmap", SetLastError = true)]
     public static extern partial byte* Map(byte* address, nuint bytes, int protection, int flags, int file, nint offset);
 

@@ -180,6 +180,47 @@ public sealed unsafe class PoolAccountingTests : IDisposable
         Assert.Equal(1, _heap.GetStatistics().LiveBlocks);
     }
 
+    // Many rentals later the same object is watched as it was the first time.
+    [Theory]
+    [InlineData(LeakTracking.Count)]
+    [InlineData(LeakTracking.Stacks)]
+    public void AnOwnerThatIsUsedAgainIsCountedWhenItIsDropped(LeakTracking tracking)
+    {
+        using NativeMemoryPool pool = new(_heap, new NativeMemoryPoolOptions { LeakTracking = tracking, RecycleOwners = true });
+        for (int round = 0; round < 100; round++)
+        {
+            RentAndReturn(pool);
+        }
+
+        RentAndDrop(pool);
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        Assert.Equal(1, pool.GetStatistics().LeakedCount);
+        Assert.Equal(1_234, pool.GetStatistics().LeakedBytes);
+    }
+
+    [Fact]
+    public void ARentalThatIsRefusedTakesNoRoomFromOthers()
+    {
+        const int Cap = 100_000;
+        using NativeMemoryPool pool = new(_heap, new NativeMemoryPoolOptions { MaxBytes = Cap });
+        Workers.Run(2, worker =>
+        {
+            for (int i = 0; i < 20_000; i++)
+            {
+                if (worker == 0)
+                {
+                    Assert.Throws<OutOfMemoryException>(() => pool.Rent(Cap + 1));
+                }
+                else
+                {
+                    pool.Rent(Cap).Dispose();
+                }
+            }
+        });
+        Assert.Equal(0, pool.GetStatistics().RentedBytes);
+    }
+
     [Fact]
     public void WithoutTrackingADroppedOwnerHasNoFinalizer()
     {

@@ -66,18 +66,15 @@ public sealed unsafe class RentalShardTests
 
     // Where no memory is left for a thread's cache, it has no share either.
     [Fact]
-    public void ABlockIsReturnedAndCountedWithoutAShare()
+    public void AReturnIsCountedWithoutAShare()
     {
         RentalBook<byte> recycling = new(MemoryPool<byte>.Shared, HakmemAllocator.Shared, new NativeMemoryPoolOptions { RecycleOwners = true }, isShared: false);
         foreach (RentalBook<byte> book in new[] { _book, recycling })
         {
-            NativeMemoryOwner<byte> owner = new(book);
-            void* block = HakmemAllocator.Shared.Alloc(1_000);
             book.FindShard()!.AddRental(1_000);
-            book.ReturnOther(null, owner, block, 1_000);
+            book.CountReturn(null, new NativeMemoryOwner<byte>(book), 1_000);
             Assert.Equal(0, book.GetStatistics().RentedCount);
             Assert.Equal(0, book.GetStatistics().RentedBytes);
-            Assert.Throws<HakmemCorruptionException>(() => HakmemAllocator.Shared.Free(block));
         }
     }
 
@@ -106,6 +103,37 @@ public sealed unsafe class RentalShardTests
 
         Assert.True(wasPassedOn);
     }
+
+    // What is disposed twice by mistake must not be another renter's meanwhile: also where owners come that other threads had too many of.
+    [Fact]
+    public void AnOwnerIsNotUsedAgainBeforeSixteenOthersWereReturnedAfterIt() => Workers.RunOne(() =>
+    {
+        const int Kept = 16;
+        RentalBook<byte> book = new(MemoryPool<byte>.Shared, HakmemAllocator.Shared, new NativeMemoryPoolOptions { RecycleOwners = true }, isShared: false);
+        IMemoryOwner<byte>[] many = [.. Enumerable.Range(0, 300).Select(_ => book.Rent(10))];
+        using Barrier both = new(2);
+        Workers.Run(2, worker =>
+        {
+            // The first has too many, for a while; the second uses what it had too many of.
+            if (worker == 0)
+            {
+                Array.ForEach(many, owner => owner.Dispose());
+                both.SignalAndWait();
+                both.SignalAndWait();
+                return;
+            }
+
+            both.SignalAndWait();
+            try
+            {
+                UseWhatAnotherHadTooManyOf(book, Kept);
+            }
+            finally
+            {
+                both.SignalAndWait();
+            }
+        });
+    });
 
     // Rents here, returns there, threads come and go: no buffer is anybody else's meanwhile.
     [Fact]
@@ -151,6 +179,32 @@ public sealed unsafe class RentalShardTests
 
         Assert.Equal(0, _book.GetStatistics().RentedCount);
     });
+
+    private static void UseWhatAnotherHadTooManyOf(RentalBook<byte> book, int kept)
+    {
+        Assert.True(book.SpilledOwners.Count > 100);
+        RentalShard<byte> shard = book.FindShard()!;
+        List<IMemoryOwner<byte>> returned = [];
+        for (int i = 0; i < kept; i++)
+        {
+            NativeMemoryOwner<byte> owner = new(book);
+            shard.PutIdle(owner);
+            returned.Add(owner);
+        }
+
+        // Rented, and returned or kept: whoever comes, as many have come in behind it.
+        for (int i = 0; i < 1_000; i++)
+        {
+            IMemoryOwner<byte> rented = book.Rent(10);
+            int at = returned.LastIndexOf(rented);
+            Assert.True(at < 0 || returned.Count - 1 - at >= kept, $"Rental {i} has an owner that was returned {returned.Count - at} returns ago.");
+            if (i % 3 != 0)
+            {
+                rented.Dispose();
+                returned.Add(rented);
+            }
+        }
+    }
 
     private static void VerifyAndReturn(IMemoryOwner<byte> owner, byte fill)
     {
