@@ -88,6 +88,9 @@ internal sealed class RentalBook<T>
     // The longest rental in elements.
     public int MaxLength { get; }
 
+    // Whether owners are used again.
+    public bool IsRecycling => _recycles;
+
     // Idle owners that no thread has in its ring, last in, first out; locked while used. As many as were ever out at a time, at most.
     public Items<NativeMemoryOwner<T>> SpilledOwners { get; } = new();
 
@@ -122,13 +125,13 @@ internal sealed class RentalBook<T>
             return;
         }
 
-        // The block before the owner, which may need managed memory; and that may be out.
         shard.AddReturn((long)BytesOf(length));
-        HakmemAllocator.FreeShared(cache, block);
         if (_recycles)
         {
             shard.PutIdle(owner);
         }
+
+        HakmemAllocator.FreeShared(cache, block);
     }
 
     public NativeMemoryPoolStatistics GetStatistics()
@@ -246,7 +249,7 @@ internal sealed class RentalBook<T>
         return cache != null && (uint)cache->Number < (uint)shards.Length ? shards[cache->Number] : null;
     }
 
-    // Takes back a block that does not go the short way. The block first, as in Return.
+    // Takes back a block that does not go the short way. The block first: a share that is still to be made needs managed memory, which may be out.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private unsafe void ReturnOther(NativeMemoryOwner<T> owner, void* block, int length)
     {
@@ -270,8 +273,9 @@ internal sealed class RentalBook<T>
 
     // Apart, so that the type is not so much as loaded where nothing is tracked. The frames of this class are left out of the stack.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private TrackedMemoryOwner<T> BeginTracking(NativeMemoryOwner<T>? idle)
+    private TrackedMemoryOwner<T> BeginTracking(RentalShard<T> shard, NativeMemoryOwner<T>? idle)
     {
+        shard.ForgetTaken();
         TrackedMemoryOwner<T> owner = idle is null ? new TrackedMemoryOwner<T>(this) : (TrackedMemoryOwner<T>)idle;
         if (_capturesStacks)
         {
@@ -294,7 +298,7 @@ internal sealed class RentalBook<T>
         nuint bytes = BytesOf(length);
         RentalShard<T> shard = FindShard() ?? throw new OutOfMemoryException($"The pool could not rent {bytes} bytes: no memory is left for the thread's cache.");
         NativeMemoryOwner<T>? owner = shard.TakeIdle() ?? (_recycles ? shard.TakeSpilled() : null);
-        owner = _isTracked ? BeginTracking(owner) : owner ?? new NativeMemoryOwner<T>(this);
+        owner = _isTracked ? BeginTracking(shard, owner) : owner ?? new NativeMemoryOwner<T>(this);
         owner.Attach(_maxBytes > 0 ? AllocCapped(bytes) : _allocator.Alloc(bytes), length);
         shard.AddRental((long)bytes);
         return owner;

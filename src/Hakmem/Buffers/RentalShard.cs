@@ -29,8 +29,8 @@ internal sealed class RentalShard<T>(RentalBook<T> book)
     private long _rentedCount;
     private long _rentedBytes;
 
-    // The shard's thread only. Positions count up for ever; their low bits are the place in the ring.
-    private Place[]? _ring;
+    // The shard's thread only. Null where owners are not used again. Positions count up for ever; their low bits are the place in the ring.
+    private readonly Place[]? _ring = book.IsRecycling ? new Place[RingSize] : null;
     private uint _taken;
     private uint _put;
 
@@ -52,23 +52,23 @@ internal sealed class RentalShard<T>(RentalBook<T> book)
         _rentedBytes -= bytes;
     }
 
-    // An owner that has been idle for long enough, or null. The ring forgets it, so that it can be found to have been dropped.
-    public NativeMemoryOwner<T>? TakeIdle()
-    {
-        if (_put - _taken <= QuarantineCount)
-        {
-            return null;
-        }
+    // An owner that has been idle for long enough, or null.
+    public NativeMemoryOwner<T>? TakeIdle() =>
+        _put - _taken > QuarantineCount ? _ring![_taken++ % RingSize].Owner : null;
 
-        ref Place place = ref _ring![_taken++ % RingSize];
-        NativeMemoryOwner<T>? owner = place.Owner;
-        place.Owner = null;
-        return owner;
+    // Forgets the owner that was taken last, whom the ring would else keep alive until its place is needed, so that it is seen when it is dropped.
+    public void ForgetTaken()
+    {
+        if (_ring is { } ring)
+        {
+            ring[(_taken - 1) % RingSize].Owner = null;
+        }
     }
 
+    // Keeps an owner, in a pool that uses them again. Needs no managed memory that could not be had: the caller has a block to free.
     public void PutIdle(NativeMemoryOwner<T> owner)
     {
-        Place[] ring = _ring ??= new Place[RingSize];
+        Place[] ring = _ring!;
         if (_put - _taken == RingSize)
         {
             Spill(ring);
@@ -82,7 +82,7 @@ internal sealed class RentalShard<T>(RentalBook<T> book)
     [MethodImpl(MethodImplOptions.NoInlining)]
     public NativeMemoryOwner<T>? TakeSpilled()
     {
-        Place[] ring = _ring ??= new Place[RingSize];
+        Place[] ring = _ring!;
         Items<NativeMemoryOwner<T>> spilled = book.SpilledOwners;
         lock (spilled)
         {
@@ -107,11 +107,18 @@ internal sealed class RentalShard<T>(RentalBook<T> book)
     {
         lock (book.SpilledOwners)
         {
-            for (int i = 0; i < BatchSize; i++)
+            try
             {
-                ref Place place = ref ring[_taken++ % RingSize];
-                book.SpilledOwners.Add(place.Owner!);
-                place.Owner = null;
+                for (int i = 0; i < BatchSize; i++)
+                {
+                    NativeMemoryOwner<T> owner = ring[_taken++ % RingSize].Owner!;
+                    ForgetTaken();
+                    book.SpilledOwners.Add(owner);
+                }
+            }
+            catch (OutOfMemoryException)
+            {
+                // There is room for one by now. The owner that could not be listed is garbage, and nothing else: a rental makes another.
             }
         }
     }
