@@ -53,7 +53,10 @@ public sealed class NativeMemoryPool<T> : MemoryPool<T>
         remove => _book.Leaked -= value;
     }
 
-    /// <summary>The process-wide pool over <see cref="HakmemAllocator.Shared"/>. Disposing it does nothing, as with <see cref="MemoryPool{T}.Shared"/>.</summary>
+    /// <summary>
+    /// The process-wide pool of this element type over <see cref="HakmemAllocator.Shared"/>. Disposing it does nothing, as with
+    /// <see cref="MemoryPool{T}.Shared"/>. The one of bytes is not <see cref="NativeMemoryPool.Shared"/>: each has figures and owners of its own.
+    /// </summary>
 #pragma warning disable CA1000 // It has to hide the base class's, which would be a pool of arrays.
     public static new NativeMemoryPool<T> Shared => SharedPool.Instance;
 #pragma warning restore CA1000
