@@ -16,7 +16,8 @@ internal static class StartupCommand
     private const double MaxMs = 5;
     private const double MaxMiB = 2;
 
-    // A process takes some 70 ms, give or take 8 that others cause: with so many pairs their median is known to half a millisecond or better.
+    // Other programs disturb every process by more than is looked for. The median of so many pairs has a standard error of about half a millisecond,
+    // that of 30 one of about a millisecond.
     private const int DefaultPairs = 150;
     private const double BytesPerMiB = 1 << 20;
 

@@ -41,7 +41,7 @@ internal static unsafe partial class LinuxNative
 
     public static int LastError => Marshal.GetLastPInvokeError();
 
-    // Cannot fail. The framework's property of the kind takes a process's first call twice as long.
+    // Cannot fail. The framework's property of the kind loads types of its own first, some 0.1 ms of a process's first allocation.
     [LibraryImport(Library, EntryPoint = "getpagesize")]
     public static partial int PageSize();
 
