@@ -39,7 +39,7 @@ public sealed partial class NativeMemoryStream
         while (!buffer.IsEmpty)
         {
             Span<byte> part = _chunks.SpanAt(_position, buffer.Length);
-            buffer[..part.Length].CopyTo(part);
+            VectorCopy.Copy(buffer[..part.Length], part);
             buffer = buffer[part.Length..];
             _position += part.Length;
         }
