@@ -179,14 +179,12 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
     }
 
     /// <inheritdoc/>
-    public void* Realloc(void* ptr, nuint byteCount)
-    {
-        if (ptr == null)
-        {
-            return Alloc(byteCount);
-        }
+    public void* Realloc(void* ptr, nuint byteCount) => ptr == null ? Alloc(byteCount) : Realloc(ptr, byteCount, alignment: 1);
 
-        void* block = _heap.TryReallocate(GetCache(), ptr, byteCount);
+    // The same for a block that AlignedAlloc gave, and which is to keep its alignment.
+    internal void* Realloc(void* ptr, nuint byteCount, nuint alignment)
+    {
+        void* block = _heap.TryReallocate(GetCache(), ptr, byteCount, alignment);
         return block != null ? block : ThrowOutOfMemory(byteCount);
     }
 

@@ -103,8 +103,9 @@ internal sealed unsafe partial class Heap
         Settle();
     }
 
-    // Null if memory is out; the old block then keeps its address and contents, but may have become larger on the way.
-    public void* TryReallocate(ThreadCache* cache, void* address, nuint byteCount)
+    // A block that was allocated with an alignment keeps it if it is named again, and may else lose it. Null if memory is out; the old block then
+    // keeps its address and contents, but may have become larger on the way.
+    public void* TryReallocate(ThreadCache* cache, void* address, nuint byteCount, nuint alignment)
     {
         BlockInfo block = Resolve(cache, address, "Realloc");
         byteCount = nuint.Max(byteCount, 1);
@@ -120,16 +121,17 @@ internal sealed unsafe partial class Heap
             return address;
         }
 
-        void* moved = TryMoveByPages(address, byteCount);
+        void* moved = alignment <= Geometry.SlabBytes ? TryMoveByPages(address, byteCount) : null;
         if (moved != null)
         {
             Settle();
             return moved;
         }
 
-        bool isGrowable = _checked == null && byteCount > block.Bytes && byteCount > LargeBlocks.GrowableBytes && byteCount <= Geometry.SlabBytes;
+        bool isGrowable = _checked == null && byteCount > block.Bytes && byteCount > LargeBlocks.GrowableBytes &&
+            byteCount <= Geometry.SlabBytes && alignment <= Geometry.UnitBytes;
         void* target = isGrowable ? _large.TryAllocateGrowable(byteCount) : null;
-        target = target == null ? TryAllocate(cache, byteCount, 1, isZeroed: false) : target;
+        target = target == null ? TryAllocate(cache, byteCount, alignment, isZeroed: false) : target;
         if (target != null)
         {
             nuint kept = nuint.Min(byteCount, block.Bytes);

@@ -1,6 +1,5 @@
 using System;
 using System.Collections.Generic;
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Threading;
 
@@ -16,10 +15,6 @@ namespace Hakmem;
 // The owner's calls (Resize, Free, reading Pointer) are the owner's to order. Pin and Unpin may come from any thread, at any time.
 internal sealed unsafe class NativeBlock
 {
-    // The largest size class: beyond it Realloc deals in units of 64 KiB and SuperSlabs of 2 MiB, and so keeps alignments up to the unit.
-    private const nuint LargestClassBytes = 1 << 20;
-    private const nuint UnitBytes = 64 << 10;
-
     private readonly HakmemAllocator _allocator;
     private readonly nuint _alignment;
     private readonly object _lock = new();
@@ -64,29 +59,6 @@ internal sealed unsafe class NativeBlock
         return pointer;
     }
 
-    // Resizes a block of a heap as Realloc does, keeping an alignment. If an exception is thrown, the old block is untouched.
-    public static void* Resize(HakmemAllocator allocator, void* pointer, nuint oldBytes, nuint newBytes, nuint alignment)
-    {
-        if (alignment <= 16 || (alignment <= UnitBytes && oldBytes > LargestClassBytes && newBytes > LargestClassBytes))
-        {
-            void* resized = allocator.Realloc(pointer, newBytes);
-            Debug.Assert((nuint)resized % alignment == 0, "Realloc above the size classes moves by whole units.");
-            return resized;
-        }
-
-        nuint usable = allocator.UsableSize(pointer);
-        if (newBytes <= usable && newBytes > usable / 2)
-        {
-            return pointer;
-        }
-
-        void* moved = allocator.AlignedAlloc(newBytes, alignment);
-        nuint kept = nuint.Min(oldBytes, newBytes);
-        Buffer.MemoryCopy(pointer, moved, kept, kept);
-        allocator.Free(pointer);
-        return moved;
-    }
-
     // Frees a block whose heap may have been disposed before its owner: then the block is gone already, which is what was wanted.
     public static void Release(HakmemAllocator allocator, void* pointer)
     {
@@ -106,7 +78,7 @@ internal sealed unsafe class NativeBlock
         {
             if (_pinCount == 0)
             {
-                Pointer = (byte*)Resize(_allocator, Pointer, Bytes, bytes, _alignment);
+                Pointer = (byte*)_allocator.Realloc(Pointer, bytes, _alignment);
             }
             else
             {

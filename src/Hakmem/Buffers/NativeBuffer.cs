@@ -114,9 +114,7 @@ public unsafe ref struct NativeBuffer<T> : IDisposable
             throw new ObjectDisposedException(nameof(NativeBuffer<T>));
         }
 
-        nuint oldBytes = (nuint)_length * (nuint)sizeof(T);
-        nuint newBytes = (nuint)length * (nuint)sizeof(T);
-        _pointer = (T*)NativeBlock.Resize(_allocator, _pointer, oldBytes, newBytes, (nuint)1 << _alignmentShift);
+        _pointer = (T*)_allocator.Realloc(_pointer, (nuint)length * (nuint)sizeof(T), (nuint)1 << _alignmentShift);
         int oldLength = _length;
         _length = length;
         if (zeroed && length > oldLength)
