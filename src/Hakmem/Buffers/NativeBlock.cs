@@ -39,7 +39,7 @@ internal sealed unsafe class NativeBlock
     // How many bytes the owner asked for.
     public nuint Bytes { get; private set; }
 
-    // A view of the whole block, however large it is at the time (up to what a span can have).
+    // A view of the whole block, however large it is at the time (up to what a span can have). The owner's, as the calls are.
     public NativeBlockMemory<byte> All => _all ??= new NativeBlockMemory<byte>(this, 0, int.MaxValue);
 
     // A block of a heap, by whichever of its calls does the least.
@@ -89,6 +89,8 @@ internal sealed unsafe class NativeBlock
                 Pointer = copy;
             }
 
+            // Memories made before reach further than those made from now on: these get a view of their own.
+            _all = bytes < Bytes ? null : _all;
             Bytes = bytes;
         }
     }

@@ -9,8 +9,16 @@ namespace Hakmem;
 internal sealed unsafe class NativeBlockMemory<T>(NativeBlock block, nuint byteOffset, int maxLength) : MemoryManager<T>
     where T : unmanaged
 {
+    // How far the memories reach that were made of this view. A pin is told where it begins, not where it ends: it gets its address only
+    // where all of that is still there. Written by the owner's calls, before whoever pins has the memory: no ordering of its own.
+    private int _end;
+
     // Some of the view's elements. Whether they exist is checked at each use, since the block may shrink.
-    public Memory<T> Slice(int start, int length) => CreateMemory(start, length);
+    public Memory<T> Slice(int start, int length)
+    {
+        _end = Math.Max(_end, start + length);
+        return CreateMemory(start, length);
+    }
 
     public override Span<T> GetSpan()
     {
@@ -25,10 +33,10 @@ internal sealed unsafe class NativeBlockMemory<T>(NativeBlock block, nuint byteO
     {
         byte* pointer = block.Pin();
         ThrowIfFreed(pointer);
-        if ((uint)elementIndex > (uint)Length)
+        if (Length < _end || (uint)elementIndex > (uint)Length)
         {
             block.Unpin();
-            throw new ArgumentOutOfRangeException(nameof(elementIndex));
+            throw new ArgumentOutOfRangeException(nameof(elementIndex), "The memory is no longer all there: its owner has been cut off.");
         }
 
         return new MemoryHandle(pointer + byteOffset + ((nuint)elementIndex * (nuint)sizeof(T)), default, this);

@@ -124,6 +124,7 @@ public unsafe ref struct NativeBuffer<T> : IDisposable
     }
 
     /// <summary>Returns the memory. A second call on the same variable does nothing.</summary>
+    /// <exception cref="ObjectDisposedException">The heap was disposed before, and took the memory with it.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Dispose()
     {

@@ -128,18 +128,28 @@ public sealed partial class NativeMemoryStream
     }
 
     /// <summary>Writes the whole contents to another stream, wherever the position is, and leaves it there.</summary>
-    /// <param name="stream">The other stream.</param>
+    /// <param name="stream">The other stream, or this one, which then moves behind what was written at its position.</param>
     /// <exception cref="ArgumentNullException"><paramref name="stream"/> is null.</exception>
     /// <exception cref="ObjectDisposedException">One of the streams has been disposed.</exception>
     public void WriteTo(Stream stream)
     {
         ArgumentNullException.ThrowIfNull(stream);
         ThrowIfDisposed();
-        for (long start = 0; start < _length;)
+        if (_length == 0)
         {
-            Span<byte> part = _chunks.SpanAt(start, _length - start);
-            stream.Write(part);
-            start += part.Length;
+            // As a MemoryStream does: a stream whose position is beyond its end is lengthened by it.
+            stream.Write([]);
+        }
+        else if (ReferenceEquals(stream, this))
+        {
+            // What is written may be what is still to be read.
+            using NativeMemoryStream copy = new(_allocator);
+            WriteRange(_length, copy);
+            copy.WriteRange(copy._length, this);
+        }
+        else
+        {
+            WriteRange(_length, stream);
         }
     }
 
@@ -190,6 +200,16 @@ public sealed partial class NativeMemoryStream
         }
 
         return _chunks.SequenceOf(_length).ToArray();
+    }
+
+    private void WriteRange(long length, Stream stream)
+    {
+        for (long start = 0; start < length;)
+        {
+            Span<byte> part = _chunks.SpanAt(start, length - start);
+            stream.Write(part);
+            start += part.Length;
+        }
     }
 
     private async Task CopyRangeAsync(long start, long end, Stream destination, CancellationToken cancellationToken)

@@ -25,7 +25,7 @@ public sealed partial class NativeMemoryStream
     }
 
     /// <summary>Writes bytes at the position and moves behind them. Bytes between the end and a position beyond it become zeros.</summary>
-    /// <param name="buffer">The bytes.</param>
+    /// <param name="buffer">The bytes. They may be some of the stream's own; what is written is what they were before.</param>
     /// <exception cref="IOException">The stream would become longer than a stream can be.</exception>
     /// <exception cref="ObjectDisposedException">The stream has been disposed.</exception>
     /// <exception cref="OutOfMemoryException">There is no room; the stream is as it was.</exception>
@@ -35,13 +35,26 @@ public sealed partial class NativeMemoryStream
     public void Write(ReadOnlySpan<byte> buffer)
 #endif
     {
-        EnsureWritable(buffer.Length);
-        while (!buffer.IsEmpty)
+        ThrowIfDisposed();
+        EndHandout();
+        if (_position + buffer.Length > _chunks.Capacity || _position > _length)
+        {
+            buffer = MakeWritable(buffer);
+        }
+
+        if (!buffer.IsEmpty)
         {
             Span<byte> part = _chunks.SpanAt(_position, buffer.Length);
-            VectorCopy.Copy(buffer[..part.Length], part);
-            buffer = buffer[part.Length..];
-            _position += part.Length;
+            if (part.Length == buffer.Length)
+            {
+                VectorCopy.Copy(buffer, part);
+            }
+            else
+            {
+                WriteParts(buffer);
+            }
+
+            _position += buffer.Length;
         }
 
         _length = Math.Max(_length, _position);
@@ -156,14 +169,12 @@ public sealed partial class NativeMemoryStream
         int least = Math.Max(sizeHint, 1);
         EnsureWritable(least);
         int available = _chunks.SpanAt(_position, int.MaxValue).Length;
-        _isHandoutScratch = available < least;
-        _handoutBytes = available;
-        if (!_isHandoutScratch)
+        if (available >= least)
         {
+            _handoutBytes = available;
             return false;
         }
 
-        _handoutBytes = 0;
         if (_scratch is null)
         {
             _scratch = new NativeBlock(_allocator, (nuint)least);
@@ -174,7 +185,31 @@ public sealed partial class NativeMemoryStream
         }
 
         _handoutBytes = (int)_scratch.Bytes;
+        _isHandoutScratch = true;
         return true;
+    }
+
+    // Writes bytes that go to several chunks, at the position.
+    private void WriteParts(ReadOnlySpan<byte> buffer)
+    {
+        // If they are of these chunks themselves, the first part would change what the others are copied from.
+        NativeBlock? copy = null;
+        if (_chunks.OverlapAt(_position, buffer))
+        {
+            copy = new NativeBlock(_allocator, (nuint)buffer.Length);
+            buffer.CopyTo(copy.All.GetSpan());
+            buffer = copy.All.GetSpan();
+        }
+
+        for (long position = _position; !buffer.IsEmpty;)
+        {
+            Span<byte> part = _chunks.SpanAt(position, buffer.Length);
+            VectorCopy.Copy(buffer[..part.Length], part);
+            buffer = buffer[part.Length..];
+            position += part.Length;
+        }
+
+        copy?.Free();
     }
 
     private void EndHandout()
@@ -193,6 +228,14 @@ public sealed partial class NativeMemoryStream
         {
             MakeWritable(count);
         }
+    }
+
+    // The same for given bytes, and where those are afterwards: growing may move the first chunk, which they may be of.
+    private ReadOnlySpan<byte> MakeWritable(ReadOnlySpan<byte> buffer)
+    {
+        long ownOffset = _chunks.OffsetInFirst(buffer);
+        MakeWritable(buffer.Length);
+        return ownOffset < 0 ? buffer : _chunks.SpanAt(ownOffset, buffer.Length);
     }
 
     private void MakeWritable(int count)

@@ -1,6 +1,8 @@
 using System;
 using System.Buffers;
 using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Hakmem;
 
@@ -36,7 +38,31 @@ internal sealed unsafe class StreamChunks(HakmemAllocator allocator, int chunkBy
         return new Span<byte>((byte*)_addresses[index] + offset, (int)Math.Min(count, available));
     }
 
-    // The same as memory.
+    // Where in the first chunk bytes begin, or -1 if they are not of it.
+    public long OffsetInFirst(ReadOnlySpan<byte> bytes)
+    {
+        ulong offset = _count == 0 ? ulong.MaxValue : (nuint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(bytes)) - (nuint)_addresses[0];
+        return offset < (ulong)Math.Min(Capacity, chunkBytes) ? (long)offset : -1;
+    }
+
+    // Whether bytes are, in part, those at a position, as many of them. There must be room for them.
+    public bool OverlapAt(long position, ReadOnlySpan<byte> bytes)
+    {
+        for (int done = 0; done < bytes.Length;)
+        {
+            Span<byte> part = SpanAt(position + done, bytes.Length - done);
+            if (bytes.Overlaps(part))
+            {
+                return true;
+            }
+
+            done += part.Length;
+        }
+
+        return false;
+    }
+
+    // The bytes at a position, as SpanAt gives them, as memory.
     public Memory<byte> MemoryAt(long position, long count)
     {
         int index = (int)(position >> _shift);

@@ -103,6 +103,21 @@ public sealed unsafe class NativeArrayTests : IDisposable
         Assert.Equal([8, 8, 8], array.AsSpan().ToArray());
     }
 
+    // A pin has no length to check, and whoever has it uses the memory's: the kernel would write behind the array.
+    [Fact]
+    public void AMemoryThatIsNoLongerAllThereCannotBePinned()
+    {
+        using NativeArray<byte> array = new(_heap, 1_000_000);
+        IReadOnlyList<Memory<byte>> list = array.AsScatterList(0, 1_000_000, maxSegmentBytes: 300_000);
+        array.Resize(400_000);
+        list[0].Pin().Dispose();
+        Assert.Throws<ArgumentOutOfRangeException>(() => list[1].Pin().Dispose());
+        Assert.Throws<ArgumentOutOfRangeException>(() => list[3].Pin().Dispose());
+        array.AsMemory(0, 400_000).Pin().Dispose();
+        array.Resize(1_000_000);
+        list[1].Pin().Dispose();
+    }
+
     [Fact]
     public void ResizingKeepsElementsAlignmentAndMemories()
     {

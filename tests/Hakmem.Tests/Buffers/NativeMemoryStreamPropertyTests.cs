@@ -44,6 +44,34 @@ public sealed class NativeMemoryStreamPropertyTests
         HeapHealth.AssertWorks(heap, expectedLiveBlocks: 0);
     }
 
+    // Growing moves the first chunk, and what goes to several chunks overwrites some of what is still to be copied.
+    [Theory]
+    [InlineData(HardeningLevel.Standard)]
+    [InlineData(HardeningLevel.Full)]
+    public void WritingItsOwnBytesWritesWhatTheyWere(HardeningLevel hardening)
+    {
+        using HakmemAllocator heap = new(new HakmemOptions { Hardening = hardening });
+        Gen<int> size = Gen.Frequency((3, Gen.Int[0, 1_200]), (1, Gen.Int[0, 9_000]));
+        Gen.Select(Gen.OneOf(s_chunkBytes), size, size, size, size).Sample(
+            (chunkBytes, length, position, from, count) =>
+            {
+                byte[] contents = new byte[length];
+                new Random(length).NextBytes(contents);
+                using NativeMemoryStream stream = new(heap, chunkBytes);
+                stream.Write(contents);
+                ReadOnlySpan<byte> own = stream.GetReadOnlySequence().Slice(Math.Min(from, length)).First.Span;
+                own = own[..Math.Min(count, own.Length)];
+                byte[] expected = new byte[Math.Max(length, position + own.Length)];
+                contents.CopyTo(expected, 0);
+                own.CopyTo(expected.AsSpan(position));
+                stream.Position = position;
+                stream.Write(own);
+                return expected.AsSpan().SequenceEqual(stream.ToArray());
+            },
+            iter: 3_000);
+        HeapHealth.AssertWorks(heap, expectedLiveBlocks: 0);
+    }
+
     private static void AssertSame(StreamStep step, NativeMemoryStream stream, MemoryStream model)
     {
         long expected = 0;

@@ -207,4 +207,33 @@ public sealed class NativeMemoryStreamTests : IDisposable
             File.Delete(path);
         }
     }
+
+    [Fact]
+    public void AMemoryOfAStreamThatWasCutOffCannotBePinned()
+    {
+        using NativeMemoryStream stream = new(_heap, ChunkBytes);
+        stream.Write(new byte[ChunkBytes / 2]);
+        Assert.True(stream.TryGetContents(out ReadOnlyMemory<byte> before));
+        before.Pin().Dispose();
+        stream.SetLength(300);
+        stream.Capacity = 300;
+        Assert.Throws<ArgumentOutOfRangeException>(() => before.Pin().Dispose());
+        Assert.True(stream.TryGetContents(out ReadOnlyMemory<byte> after));
+        after.Pin().Dispose();
+    }
+
+    // The first request that no chunk has room for is refused by the heap's limit.
+    [Fact]
+    public void ARequestThatIsRefusedHandsNothingOut()
+    {
+        using HakmemAllocator small = new(new HakmemOptions { MaxBytes = 16 << 20 });
+        using NativeMemoryStream stream = new(small, ChunkBytes);
+        stream.Write("abc"u8);
+        using NativeBuffer<byte> rest = small.Rent<byte>(12 << 20);
+        Assert.Throws<OutOfMemoryException>(() => stream.GetSpan(3 << 20));
+        stream.Advance(0);
+        Assert.Throws<InvalidOperationException>(() => stream.Advance(1));
+        stream.Write("d"u8);
+        Assert.Equal("abcd"u8.ToArray(), stream.ToArray());
+    }
 }

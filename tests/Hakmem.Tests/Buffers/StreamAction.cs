@@ -19,5 +19,7 @@ public enum StreamAction
     CopyTo,
     CopyToAsync,
     WriteTo,
+    WriteToItself,
+    CopyToItself,
     TrimCapacity,
 }
