@@ -189,9 +189,22 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
 
         // Twice as much each time, so that what growing copies stays in proportion to what is written.
         long capacity = Math.Max(needed, Math.Clamp(2L * _capacity, DefaultInitialCapacity, int.MaxValue));
+        try
+        {
+            SetCapacity((int)capacity);
+        }
+        catch (OutOfMemoryException) when (capacity > needed)
+        {
+            // There is no room for twice as much, but there may be for what is needed.
+            SetCapacity((int)needed);
+        }
+    }
+
+    private void SetCapacity(int capacity)
+    {
         _block.Resize((nuint)capacity * (nuint)sizeof(T));
         _start = (T*)_block.Pointer;
-        _capacity = (int)capacity;
+        _capacity = capacity;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -1,5 +1,6 @@
 using System;
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using CsCheck;
 using Hakmem.Tests.Support;
@@ -34,6 +35,52 @@ public sealed unsafe class NativeBufferWriterTests : IDisposable
             },
             iter: 300);
         HeapHealth.AssertWorks(_heap, expectedLiveBlocks: 0);
+    }
+
+    // Up to a SuperSlab, of which nobody else has a part here; beyond it depends on what other heaps have behind it.
+    [Fact]
+    public void AWriterAloneGrowsWhereItIs()
+    {
+        using NativeBufferWriter<byte> writer = new(_heap, initialCapacity: 100_000);
+        byte[] piece = new byte[1_000];
+        while (writer.Capacity == 100_000)
+        {
+            writer.Write(piece);
+        }
+
+        int growths = 0;
+        ref byte first = ref MemoryMarshal.GetReference(writer.WrittenSpan);
+        while (writer.WrittenCount < 1_500_000)
+        {
+            int capacity = writer.Capacity;
+            writer.Write(piece);
+            growths += writer.Capacity == capacity ? 0 : 1;
+        }
+
+        Assert.Equal(3, growths);
+        Assert.True(Unsafe.AreSame(ref first, ref MemoryMarshal.GetReference(writer.WrittenSpan)));
+    }
+
+    // Blocks with guard pages are always copied, so that old and new must fit into the limit: 20 MiB and 40 do not, 20 and 21 do.
+    [Fact]
+    public void WhereThereIsNoRoomForTwiceAsMuchItGrowsByWhatIsNeeded()
+    {
+        using HakmemAllocator small = new(new HakmemOptions { MaxBytes = 50 << 20, Hardening = HardeningLevel.Full });
+        using NativeBufferWriter<byte> writer = new(small, initialCapacity: 20 << 20);
+        byte[] piece = new byte[7 << 20];
+        for (int i = 0; i < 3; i++)
+        {
+            Array.Fill(piece, (byte)i);
+            writer.Write(piece);
+        }
+
+        Assert.Equal(3 * piece.Length, writer.Capacity);
+        Assert.Throws<OutOfMemoryException>(() => writer.Write(new byte[20 << 20]));
+        Assert.Equal(3 * piece.Length, writer.WrittenCount);
+        for (int i = 0; i < 3; i++)
+        {
+            Assert.Equal(-1, writer.WrittenSpan.Slice(i * piece.Length, piece.Length).IndexOfAnyExcept((byte)i));
+        }
     }
 
     [Fact]

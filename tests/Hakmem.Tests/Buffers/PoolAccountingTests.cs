@@ -233,24 +233,38 @@ public sealed unsafe class PoolAccountingTests : IDisposable
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void OwnersPoolAndHeapMayBeDisposedInAnyOrder(bool recycles)
+    [InlineData("owner", "pool", "heap")]
+    [InlineData("owner", "heap", "pool")]
+    [InlineData("pool", "owner", "heap")]
+    [InlineData("pool", "heap", "owner")]
+    [InlineData("heap", "owner", "pool")]
+    [InlineData("heap", "pool", "owner")]
+    public void OwnersPoolAndHeapMayBeDisposedInAnyOrder(params string[] order)
     {
-        NativeMemoryPoolOptions options = new() { RecycleOwners = recycles, MaxBytes = 1 << 20 };
-        HakmemAllocator heap = new();
-        NativeMemoryPool pool = new(heap, options);
-        IMemoryOwner<byte> owner = pool.Rent(100);
-        pool.Dispose();
-        owner.Dispose();
-        Assert.Equal(0, heap.GetStatistics().LiveBlocks);
+        NativeMemoryPoolOptions[] allOptions =
+        [
+            new(),
+            new() { RecycleOwners = true },
+            new() { MaxBytes = 1 << 20 },
+            new() { RecycleOwners = true, MaxBytes = 1 << 20 },
+            new() { LeakTracking = LeakTracking.Count },
+        ];
+        foreach (NativeMemoryPoolOptions options in allOptions)
+        {
+            HakmemAllocator heap = new();
+            NativeMemoryPool pool = new(heap, options);
+            Dictionary<string, IDisposable> all = new() { ["owner"] = pool.Rent(100), ["pool"] = pool, ["heap"] = heap };
+            foreach (string one in order)
+            {
+                all[one].Dispose();
+                if (one == "owner" && Array.IndexOf(order, "owner") < Array.IndexOf(order, "heap"))
+                {
+                    Assert.Equal(0, heap.GetStatistics().LiveBlocks);
+                }
+            }
 
-        pool = new NativeMemoryPool(heap, options);
-        owner = pool.Rent(100);
-        heap.Dispose();
-        owner.Dispose();
-        Assert.Equal(0, pool.GetStatistics().RentedCount);
-        pool.Dispose();
+            Assert.Equal(0, pool.GetStatistics().RentedCount);
+        }
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System;
 using System.Buffers;
 using System.Collections.Concurrent;
 using System.Collections.Generic;
+using System.Threading;
 using Hakmem.Tests.Support;
 using Xunit;
 
@@ -15,37 +16,50 @@ public sealed unsafe class RecyclingPoolTests : IDisposable
 
     public RecyclingPoolTests()
     {
-        _pool = new NativeMemoryPool(_heap, new NativeMemoryPoolOptions { RecycleOwners = true });
+        _pool = NewPool(_heap);
     }
 
     public void Dispose() => _heap.Dispose();
 
-    [Fact]
-    public void RentingMakesNoGarbageOnceThereAreOwners()
+    // Over the shared heap the way is a shorter one.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void RentingMakesNoGarbageOnceThereAreOwners(bool isShared)
     {
+        NativeMemoryPool pool = isShared ? NewPool(HakmemAllocator.Shared) : _pool;
         IMemoryOwner<byte>[] owners = new IMemoryOwner<byte>[100];
-        RentAndReturn();
-        RentAndReturn();
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 100; i++)
+        long garbage = 0;
+        for (int i = 0; i < 102; i++)
         {
-            RentAndReturn();
+            long made = RentAll(pool, owners) + ReturnAll(owners);
+            garbage += i < 2 ? 0 : made;
         }
 
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, garbage);
+    }
 
-        void RentAndReturn()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void NeitherDoesRentingOnOneThreadAndReturningOnAnother(bool isShared)
+    {
+        NativeMemoryPool pool = isShared ? NewPool(HakmemAllocator.Shared) : _pool;
+        IMemoryOwner<byte>[] owners = new IMemoryOwner<byte>[100];
+        long garbage = 0;
+        using SemaphoreSlim rented = new(0);
+        using SemaphoreSlim returned = new(1);
+        Workers.Run(2, worker =>
         {
-            for (int i = 0; i < owners.Length; i++)
+            for (int i = 0; i < 110; i++)
             {
-                owners[i] = _pool.Rent(100 + i);
+                (worker == 0 ? returned : rented).Wait();
+                long made = worker == 0 ? RentAll(pool, owners) : ReturnAll(owners);
+                Interlocked.Add(ref garbage, i < 10 ? 0 : made);
+                (worker == 0 ? rented : returned).Release();
             }
-
-            for (int i = 0; i < owners.Length; i++)
-            {
-                owners[i].Dispose();
-            }
-        }
+        });
+        Assert.Equal(0, garbage);
     }
 
     [Fact]
@@ -167,5 +181,30 @@ public sealed unsafe class RecyclingPoolTests : IDisposable
     {
         Assert.Equal(-1, rental.Owner.Memory.Span.IndexOfAnyExcept(rental.Mark));
         rental.Owner.Dispose();
+    }
+
+    private static NativeMemoryPool NewPool(HakmemAllocator heap) => new(heap, new NativeMemoryPoolOptions { RecycleOwners = true });
+
+    // Both say how many bytes of managed memory they took.
+    private static long RentAll(NativeMemoryPool pool, IMemoryOwner<byte>[] owners)
+    {
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < owners.Length; i++)
+        {
+            owners[i] = pool.Rent(100 + i);
+        }
+
+        return GC.GetAllocatedBytesForCurrentThread() - before;
+    }
+
+    private static long ReturnAll(IMemoryOwner<byte>[] owners)
+    {
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < owners.Length; i++)
+        {
+            owners[i].Dispose();
+        }
+
+        return GC.GetAllocatedBytesForCurrentThread() - before;
     }
 }
