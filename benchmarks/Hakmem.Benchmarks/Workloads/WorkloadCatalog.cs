@@ -118,6 +118,13 @@ internal static class WorkloadCatalog
             Operation = Rental,
             Operations = 5_000_000,
         },
+        new BuffersWorkload("buffers-1m-4", bufferBytes: 1 << 20, outCount: 4)
+        {
+            Definition = "buffers of 1 MiB, 4 out at a time",
+            Exposes = "pools that keep a buffer or two of a size at hand",
+            Operation = Rental,
+            Operations = 5_000_000,
+        },
         new StreamWorkload("stream", streamBytes: 64 << 20, pieceBytes: 4 << 10)
         {
             Definition = "a stream in memory written to 64 MiB, 4 KiB at a time, and disposed",
