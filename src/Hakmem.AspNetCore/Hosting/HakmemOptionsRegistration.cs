@@ -10,15 +10,16 @@ namespace Hakmem.AspNetCore.Hosting;
 // The options' registration, shared by both extensions: bound from the section, then changed by code, then checked at the host's start.
 internal static class HakmemOptionsRegistration
 {
-    // Returns the choice that the validator sees, one for each collection of services.
+    // Returns what is settled of this collection of services, which the validator sees as well.
     public static HakmemHeapChoice Register(IServiceCollection services, IConfiguration? configuration, Action<HakmemServiceOptions>? configure)
     {
         OptionsBuilder<HakmemServiceOptions> options = services.AddOptions<HakmemServiceOptions>();
-        if (configuration is not null)
+        HakmemHeapChoice choice = ChoiceOf(services) ?? RegisterFirst(options);
+
+        // Both extensions mostly bring the same one.
+        if (configuration is not null && !choice.Configurations.Contains(configuration))
         {
-            // A key with a slip in it is an error: a limit that silently is none is found out at the worst time.
-            IConfigurationSection section = configuration.GetSection(HakmemServiceOptions.SectionName);
-            options.Configure(bound => section.Bind(bound, binder => binder.ErrorOnUnknownConfiguration = true));
+            choice.Configurations.Add(configuration);
         }
 
         if (configure is not null)
@@ -26,25 +27,37 @@ internal static class HakmemOptionsRegistration
             options.Configure(configure);
         }
 
-        options.ValidateOnStart();
-        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<HakmemServiceOptions>, HakmemServiceOptionsValidator>());
-        if (services.FirstOrDefault(service => service.ServiceType == typeof(HakmemHeapChoice))?.ImplementationInstance is HakmemHeapChoice known)
-        {
-            return known;
-        }
-
-        HakmemHeapChoice choice = new();
-        services.AddSingleton(choice);
         return choice;
     }
 
     // What the options will say, as far as can be told before the container is built. Values that cannot be understood are left to
     // the check at the start, which names them.
-    public static bool IsIsolated(IConfiguration? configuration, Action<HakmemServiceOptions>? configure)
+    public static bool IsIsolated(HakmemHeapChoice choice, Action<HakmemServiceOptions>? configure)
     {
-        string? text = configuration?[$"{HakmemServiceOptions.SectionName}:{nameof(HakmemServiceOptions.Isolated)}"];
+        string? text = choice.Configurations
+            .Select(configuration => configuration[$"{HakmemServiceOptions.SectionName}:{nameof(HakmemServiceOptions.Isolated)}"])
+            .LastOrDefault(value => value is not null);
         HakmemServiceOptions probe = new() { Isolated = bool.TryParse(text, out bool isolated) && isolated };
         configure?.Invoke(probe);
         return probe.Isolated;
     }
+
+    private static HakmemHeapChoice? ChoiceOf(IServiceCollection services) =>
+        services.FirstOrDefault(service => service.ServiceType == typeof(HakmemHeapChoice))?.ImplementationInstance as HakmemHeapChoice;
+
+    // Binding is registered here, by the first call and whether that brings a configuration or not: options are changed in the order of
+    // registration, so what a later call brings is bound before the first call's code too.
+    private static HakmemHeapChoice RegisterFirst(OptionsBuilder<HakmemServiceOptions> options)
+    {
+        HakmemHeapChoice choice = new();
+        options.Services.AddSingleton(choice);
+        options.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<HakmemServiceOptions>, HakmemServiceOptionsValidator>());
+        options.Configure(bound => choice.Configurations.ForEach(configuration => Bind(configuration, bound)));
+        options.ValidateOnStart();
+        return choice;
+    }
+
+    // A key with a slip in it is an error: a limit that silently is none is found out at the worst time.
+    private static void Bind(IConfiguration configuration, HakmemServiceOptions bound) =>
+        configuration.GetSection(HakmemServiceOptions.SectionName).Bind(bound, binder => binder.ErrorOnUnknownConfiguration = true);
 }

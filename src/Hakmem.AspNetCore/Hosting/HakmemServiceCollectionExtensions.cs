@@ -57,7 +57,7 @@ public static class HakmemServiceCollectionExtensions
         HakmemHeapChoice choice = HakmemOptionsRegistration.Register(services, configuration, configure);
         if (choice.IsIsolated is null)
         {
-            choice.IsIsolated = HakmemOptionsRegistration.IsIsolated(configuration, configure);
+            choice.IsIsolated = HakmemOptionsRegistration.IsIsolated(choice, configure);
             AddHeap(services, choice.IsIsolated.Value);
         }
 
