@@ -168,53 +168,25 @@ internal sealed class PinnedBlockStore
 
     private PinnedBlock RentFromTable(PinnedThreadCache cache)
     {
-        Span<PinnedBlock> batch = cache.Scratch.AsSpan(0, Math.Max(1, _cacheLimit / RefillDivisor));
-        int taken;
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_isClosed, typeof(PinnedMemoryPool));
-            taken = _table.Take(batch);
-            if (taken == 0)
+            if (_table.FreeBlocks == 0)
             {
                 FindMore();
-                taken = _table.Take(batch);
             }
-        }
 
-        // The last is the caller's. If a Close came in between, the cache keeps none, and the rest goes back.
-        PinnedBlock block = batch[--taken];
-        int kept = cache.Refill(batch[..taken]);
-        if (kept < taken)
-        {
-            PutBack(batch[kept..taken]);
+            return cache.Refill(_table, Math.Max(0, (_cacheLimit / RefillDivisor) - 1));
         }
-
-        batch.Clear();
-        return block;
     }
 
+    // Half of the thread's blocks as well, so that it need not come back with the next. A cache of a closed store has none.
     private void ReturnToTable(PinnedThreadCache? cache, PinnedBlock block)
     {
-        Span<PinnedBlock> batch = cache is null ? [] : cache.Scratch.AsSpan(0, cache.TakeHalf());
-        PutBack(batch);
-        PutBack([block]);
-        batch.Clear();
-    }
-
-    private void PutBack(ReadOnlySpan<PinnedBlock> blocks)
-    {
-        if (blocks.IsEmpty)
-        {
-            return;
-        }
-
         lock (_lock)
         {
-            foreach (PinnedBlock block in blocks)
-            {
-                _table.Put(block);
-            }
-
+            cache?.ReturnHalf(_table);
+            _table.Put(block);
             if (_isClosed)
             {
                 Evict(int.MaxValue);
@@ -234,7 +206,7 @@ internal sealed class PinnedBlockStore
             return;
         }
 
-        DrainCaches(onlySurplus: false);
+        DrainCachesAtOnce();
         if (_table.FreeBlocks == 0)
         {
             throw new OutOfMemoryException(
@@ -311,8 +283,29 @@ internal sealed class PinnedBlockStore
         }
     }
 
+    // Under the lock. No block can be rented from a cache or put into one while all flags are taken, and none is on the way to or from the
+    // table, as that takes the lock. So if the table is empty after this, every block was rented at this one moment. One cache after the
+    // other would not do: a block could be returned to one that was drained already, after the last of another had been rented.
+    private void DrainCachesAtOnce()
+    {
+        foreach (PinnedThreadCache cache in _caches)
+        {
+            cache.Enter();
+        }
+
+        foreach (PinnedThreadCache cache in _caches)
+        {
+            cache.DrainEntered(_table);
+        }
+
+        foreach (PinnedThreadCache cache in _caches)
+        {
+            cache.Leave();
+        }
+    }
+
     // Null once the store is closed.
-    private PinnedThreadCache? CurrentCache()
+    public PinnedThreadCache? CurrentCache()
     {
         PinnedThreadCache? cache = t_caches;
         return cache is not null && cache.Store == this && !_isClosed ? cache : FindCache();

@@ -11,6 +11,9 @@ namespace Hakmem.AspNetCore.Pooling;
 // a drain. The thread never waits for it (it goes to the store instead); a drain does, as the flag is held for some ten instructions.
 // Nobody takes the store's lock while holding the flag: a drain has the lock first, so the other order would be a deadlock.
 //
+// Blocks go between the cache and the store's table under the lock and the flag both, so that whoever has the lock and all flags sees
+// every free block: none is ever on the way.
+//
 // Rejected: an Interlocked.Exchange of the top block alone, which is as dear and caches one block; a lock-free stack, whose nodes
 // either make garbage or have the ABA problem.
 internal sealed class PinnedThreadCache
@@ -37,16 +40,12 @@ internal sealed class PinnedThreadCache
         Store = store;
         _limit = limit;
         _blocks = new PinnedBlock[limit];
-        Scratch = new PinnedBlock[Math.Max(1, limit / 2)];
     }
 
     public PinnedBlockStore Store { get; }
 
     // The next cache of the same thread, for another store. Only that thread uses it.
     public PinnedThreadCache? NextOfThread { get; set; }
-
-    // Blocks on the way between the cache and the store. Only the cache's thread uses it.
-    public PinnedBlock[] Scratch { get; }
 
     public bool IsThreadAlive => _thread.IsAlive;
 
@@ -96,30 +95,25 @@ internal sealed class PinnedThreadCache
         return fits;
     }
 
-    // For the cache's thread: moves half of what there is to Scratch. Returns how many.
-    public int TakeHalf()
-    {
-        if (!TryEnter())
-        {
-            return 0;
-        }
-
-        int moved = Math.Min((_count + 1) / 2, Scratch.Length);
-        MoveOldest(moved, Scratch);
-        Leave();
-        return moved;
-    }
-
-    // For the cache's thread, after it went to the store for one rental: counts that, and keeps what fits of these. Returns how many.
-    public int Refill(ReadOnlySpan<PinnedBlock> blocks)
+    // For the cache's thread, which has the store's lock and a free block in the table: takes that for one rental, counts it, and keeps
+    // up to so many more.
+    public PinnedBlock Refill(SlabTable table, int most)
     {
         Enter();
+        PinnedBlock block = table.Take();
+        _count += table.Take(_blocks.AsSpan(_count, Math.Min(most, _limit - _count)));
         _rents++;
-        int kept = Math.Min(blocks.Length, Math.Max(0, _limit - _count));
-        blocks[..kept].CopyTo(_blocks.AsSpan(_count));
-        _count += kept;
         Leave();
-        return kept;
+        return block;
+    }
+
+    // For the cache's thread, which has the store's lock: puts half of what there is back.
+    public void ReturnHalf(SlabTable table)
+    {
+        Enter();
+        PutBack(table, (_count + 1) / 2);
+        _low = Math.Min(_low, _count);
+        Leave();
     }
 
     // For the holder of the store's lock: puts blocks back that were not needed since the last reaping, or all.
@@ -131,6 +125,13 @@ internal sealed class PinnedThreadCache
         Leave();
     }
 
+    // For the holder of the store's lock and of the flag: puts all blocks back.
+    public void DrainEntered(SlabTable table)
+    {
+        PutBack(table, _count);
+        _low = 0;
+    }
+
     // As the drain of all, for good: from now on every use ends in the store.
     public void Close(SlabTable table)
     {
@@ -140,6 +141,18 @@ internal sealed class PinnedThreadCache
         Leave();
     }
 
+    // For the holder of the store's lock, or for the cache's thread: takes the flag.
+    public void Enter()
+    {
+        SpinWait spin = default;
+        while (!TryEnter())
+        {
+            spin.SpinOnce();
+        }
+    }
+
+    public void Leave() => Volatile.Write(ref _isBusy, 0);
+
     private void PutBack(SlabTable table, int count)
     {
         foreach (PinnedBlock block in _blocks.AsSpan(0, count))
@@ -148,13 +161,6 @@ internal sealed class PinnedThreadCache
         }
 
         DropOldest(count);
-    }
-
-    private void MoveOldest(int count, PinnedBlock[] destination)
-    {
-        Array.Copy(_blocks, destination, count);
-        DropOldest(count);
-        _low = Math.Min(_low, _count);
     }
 
     // The bottom of the stack goes, the top stays: what was used last is warm.
@@ -167,15 +173,4 @@ internal sealed class PinnedThreadCache
     }
 
     private bool TryEnter() => Interlocked.CompareExchange(ref _isBusy, 1, 0) == 0;
-
-    private void Enter()
-    {
-        SpinWait spin = default;
-        while (!TryEnter())
-        {
-            spin.SpinOnce();
-        }
-    }
-
-    private void Leave() => Volatile.Write(ref _isBusy, 0);
 }

@@ -53,6 +53,15 @@ internal sealed class SlabTable
         _withFree[slot / BitsPerWord] |= Bit(slot);
     }
 
+    // Precondition: there is a free block.
+    public PinnedBlock Take()
+    {
+        Debug.Assert(FreeBlocks > 0);
+        PinnedBlock block = null!;
+        Take(new Span<PinnedBlock>(ref block));
+        return block;
+    }
+
     // Fills as much of the destination as there are free blocks for. Returns how many.
     public int Take(Span<PinnedBlock> destination)
     {
