@@ -22,13 +22,6 @@ internal sealed class PinnedBlockStore
     private const int RefillDivisor = 4;
     private const int StepsPerIdleTimeout = 3;
 
-    // What a dropped array has to come to before a garbage collection is worth its pause.
-    private const long CollectableBytes = 1 << 20;
-
-    // A collection is short for what it brings where the managed heap is smaller than this, or this part of it was the pool's.
-    private const long SmallHeapBytes = 64 << 20;
-    private const int WorthwhilePart = 4;
-
     // This thread's caches, the one used last first. One for each store that the thread has met and that is still open.
     [ThreadStatic]
     private static PinnedThreadCache? t_caches;
@@ -36,17 +29,16 @@ internal sealed class PinnedBlockStore
     private readonly Lock _lock = new();
     private readonly long _maxBytes;
     private readonly int _cacheLimit;
-    private readonly bool? _collectsWhenIdle;
     private readonly TimeSpan _step;
     private readonly ITimer _timer;
 
     // All below: read and written under the lock.
     private readonly SlabTable _table = new();
     private readonly List<PinnedThreadCache> _caches = [];
+    private readonly IdleCollection _collection;
     private long _deadThreadsRents;
     private long _slabsAllocated;
     private long _slabsEvicted;
-    private long _bytesToCollect;
     private bool _isTicking;
 
     // Written once, under the lock; read under it, and without it by a return that finds no cache.
@@ -56,7 +48,7 @@ internal sealed class PinnedBlockStore
     {
         _maxBytes = options.MaxBytes;
         _cacheLimit = options.ThreadCacheBlocks;
-        _collectsWhenIdle = options.CollectWhenIdle;
+        _collection = new IdleCollection(options.CollectWhenIdle);
         _step = options.IdleTimeout / StepsPerIdleTimeout;
 
         // The timer's own reference must not keep the store of a pool that was dropped.
@@ -75,10 +67,6 @@ internal sealed class PinnedBlockStore
             }
         }
     }
-
-    // Whether a garbage collection's pause is short for what was given up, in a heap of so many bytes, that included.
-    public static bool IsWorthACollection(long bytesGivenUp, long heapBytes) =>
-        heapBytes < SmallHeapBytes || bytesGivenUp >= heapBytes / WorthwhilePart;
 
     public PinnedBlock Rent()
     {
@@ -247,10 +235,7 @@ internal sealed class PinnedBlockStore
             Evict(_table.WhollyFreeLowWater);
             DrainCaches(onlySurplus: true);
             _table.MarkLowWater();
-            bool collects = !_isTicking && _bytesToCollect >= CollectableBytes &&
-                (_collectsWhenIdle ?? IsWorthACollection(_bytesToCollect, GC.GetTotalMemory(forceFullCollection: false)));
-            _bytesToCollect = collects ? 0 : _bytesToCollect;
-            return collects;
+            return !_isTicking && _collection.IsDue(GC.GetTotalMemory(forceFullCollection: false));
         }
     }
 
@@ -259,7 +244,11 @@ internal sealed class PinnedBlockStore
     {
         int evicted = _table.Evict(mostSlabs);
         _slabsEvicted += evicted;
-        _bytesToCollect += (long)evicted * PinnedSlab.Bytes;
+        if (evicted > 0)
+        {
+            _collection.Add((long)evicted * PinnedSlab.Bytes, GC.CollectionCount(GC.MaxGeneration));
+        }
+
         if (_table.SlabCount == 0 && _isTicking)
         {
             _isTicking = false;

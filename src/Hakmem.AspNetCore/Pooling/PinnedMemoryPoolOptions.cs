@@ -36,9 +36,10 @@ public sealed class PinnedMemoryPoolOptions
 
     /// <summary>
     /// Whether the pool asks for a full, compacting garbage collection when it has given up its last memory and that came to a mebibyte
-    /// or more since the last one. What the pool gives up is garbage, and an idle process may not collect garbage for hours: with a
-    /// collection it is back with the operating system at once, for one pause while the service is idle. Null, the default, asks where the
-    /// pause is short for what it brings: the managed heap is below 64 MiB, or a quarter of it was the pool's.
+    /// or more since the last collection of the oldest generation, whoever asked for that. What the pool gives up is garbage, and an idle
+    /// process may not collect garbage for hours: with a collection it is back with the operating system at once, for one pause while the
+    /// service is idle. Null, the default, asks where the pause is short for what it brings: the managed heap is below 64 MiB, or a quarter
+    /// of it was the pool's.
     /// </summary>
     public bool? CollectWhenIdle { get; set; }
 }
