@@ -13,6 +13,10 @@ internal sealed class HakmemHeapChoice
     // Whether the registered heap is an isolated one. Null where only Kestrel's pool is used.
     public bool? IsIsolated { get; set; }
 
+    // Whether the service had registered an allocator before AddHakmem was called, which therefore registered none. (One that is registered
+    // afterwards replaces AddHakmem's on purpose, as tests of a service do.)
+    public bool IsOfTheService { get; set; }
+
     // The configurations that the calls brought, in their order, each once. All are read before any code changes the options.
     public List<IConfiguration> Configurations { get; } = [];
 }

@@ -1,4 +1,6 @@
 using System;
+using System.Collections.Generic;
+using System.Linq;
 
 namespace Hakmem;
 
@@ -51,11 +53,25 @@ public sealed class HakmemHeapSettings
     public bool? FaultReports { get; set; }
 
     // Whether there is anything that the shared heap would silently not do.
-    internal bool IsAnythingSet =>
-        Prefault is not null || LazyZero is not null || HugePages is not null || MaxBytes is not null || ThreadCacheBytes is not null ||
-        SuperSlabCacheCount is not null || SuperSlabCacheBytes is not null || SuperSlabCacheTtl is not null || PurgeDelay is not null ||
-        Hardening is not null || CaptureStacks is not null || QuarantineBytes is not null || GuardedSampleInterval is not null ||
-        FaultReports is not null;
+    internal bool IsAnythingSet => NamesOfWhatIsSet.Any();
+
+    internal IEnumerable<string> NamesOfWhatIsSet
+    {
+        get
+        {
+            (string Name, bool IsSet)[] all =
+            [
+                (nameof(Prefault), Prefault is not null), (nameof(LazyZero), LazyZero is not null), (nameof(HugePages), HugePages is not null),
+                (nameof(MaxBytes), MaxBytes is not null), (nameof(ThreadCacheBytes), ThreadCacheBytes is not null),
+                (nameof(SuperSlabCacheCount), SuperSlabCacheCount is not null), (nameof(SuperSlabCacheBytes), SuperSlabCacheBytes is not null),
+                (nameof(SuperSlabCacheTtl), SuperSlabCacheTtl is not null), (nameof(PurgeDelay), PurgeDelay is not null),
+                (nameof(Hardening), Hardening is not null), (nameof(CaptureStacks), CaptureStacks is not null),
+                (nameof(QuarantineBytes), QuarantineBytes is not null), (nameof(GuardedSampleInterval), GuardedSampleInterval is not null),
+                (nameof(FaultReports), FaultReports is not null),
+            ];
+            return all.Where(setting => setting.IsSet).Select(setting => setting.Name);
+        }
+    }
 
     internal HakmemOptions ToHeapOptions()
     {

@@ -1,5 +1,6 @@
 using System;
 using System.Buffers;
+using System.Linq;
 using Hakmem.AspNetCore.Hosting;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -14,7 +15,7 @@ namespace Hakmem;
 /// Registered as singletons, where the service has none of its own yet: <see cref="HakmemAllocator"/>, <see cref="IHakmemAllocator"/>,
 /// <see cref="NativeMemoryPool"/>, and <see cref="MemoryPool{T}"/> of bytes (the same object, so that code which only knows the
 /// framework's class gets it too; ASP.NET Core itself asks a container for none). The options are <see cref="HakmemServiceOptions"/>, and the
-/// host refuses to start when they are wrong.
+/// host refuses to start when they are wrong, and when they are to shape a heap while the service had registered an allocator of its own before.
 /// </remarks>
 public static class HakmemServiceCollectionExtensions
 {
@@ -58,7 +59,7 @@ public static class HakmemServiceCollectionExtensions
         if (choice.IsIsolated is null)
         {
             choice.IsIsolated = HakmemOptionsRegistration.IsIsolated(choice, configure);
-            AddHeap(services, choice.IsIsolated.Value);
+            AddHeap(services, choice);
         }
 
         services.TryAddSingleton(provider => new NativeMemoryPool(
@@ -67,18 +68,22 @@ public static class HakmemServiceCollectionExtensions
         return services;
     }
 
-    // An instance for the shared heap, which the container must not dispose, a factory for one that it must: see HakmemHeapChoice.
-    private static void AddHeap(IServiceCollection services, bool isIsolated)
+    // An instance for the shared heap, which the container must not dispose, a factory for one that it must: see HakmemHeapChoice. The
+    // interface is the service's own allocator where there is one, in the same way.
+    private static void AddHeap(IServiceCollection services, HakmemHeapChoice choice)
     {
-        if (isIsolated)
+        ServiceDescriptor? own = services.LastOrDefault(service => service.ServiceType == typeof(HakmemAllocator) && !service.IsKeyedService);
+        choice.IsOfTheService = own is not null;
+        if (own is not null ? own.ImplementationInstance is null : choice.IsIsolated == true)
         {
             services.TryAddSingleton(provider => new HakmemAllocator(OptionsOf(provider).Heap.ToHeapOptions()));
             services.TryAddSingleton<IHakmemAllocator>(provider => provider.GetRequiredService<HakmemAllocator>());
         }
         else
         {
-            services.TryAddSingleton(HakmemAllocator.Shared);
-            services.TryAddSingleton<IHakmemAllocator>(HakmemAllocator.Shared);
+            HakmemAllocator heap = (HakmemAllocator?)own?.ImplementationInstance ?? HakmemAllocator.Shared;
+            services.TryAddSingleton(heap);
+            services.TryAddSingleton<IHakmemAllocator>(heap);
         }
     }
 

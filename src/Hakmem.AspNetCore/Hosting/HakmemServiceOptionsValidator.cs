@@ -20,7 +20,16 @@ internal sealed class HakmemServiceOptionsValidator(HakmemHeapChoice choice) : I
 
     private IEnumerable<string> HeapFindings(HakmemServiceOptions options)
     {
-        if (choice.IsIsolated is { } chosen && chosen != options.Isolated)
+        if (choice.IsOfTheService)
+        {
+            string[] keys = [.. KeysOfAHeap(options)];
+            if (keys.Length > 0)
+            {
+                yield return $"{string.Join(", ", keys)} {(keys.Length == 1 ? "is" : "are")} set, which does nothing: the service had registered a " +
+                    $"{nameof(HakmemAllocator)} of its own before AddHakmem was called. Set its options where it is made, or leave it to AddHakmem to register one.";
+            }
+        }
+        else if (choice.IsIsolated is { } chosen && chosen != options.Isolated)
         {
             yield return $"{Key(nameof(options.Isolated))} is {options.Isolated}, but was {chosen} when AddHakmem was called, which settled it.";
         }
@@ -34,6 +43,11 @@ internal sealed class HakmemServiceOptionsValidator(HakmemHeapChoice choice) : I
             yield return $"{Key(nameof(options.Heap))}: {finding}";
         }
     }
+
+    // The keys of what is set for a heap that AddHakmem would make.
+    private static IEnumerable<string> KeysOfAHeap(HakmemServiceOptions options) =>
+        (options.Isolated ? new[] { Key(nameof(options.Isolated)) } : [])
+            .Concat(options.Heap.NamesOfWhatIsSet.Select(name => $"{Key(nameof(options.Heap))}:{name}"));
 
     private static IEnumerable<string> PoolFindings(HakmemPoolSettings settings)
     {

@@ -108,9 +108,26 @@ public sealed class AddHakmemTests
         using ServiceProvider services = new ServiceCollection().AddSingleton(mine).AddSingleton(MemoryPool<byte>.Shared)
             .AddHakmem().AddHakmem().BuildServiceProvider();
         Assert.Same(mine, services.GetRequiredService<HakmemAllocator>());
+        Assert.Same(mine, services.GetRequiredService<IHakmemAllocator>());
         Assert.Same(MemoryPool<byte>.Shared, services.GetRequiredService<MemoryPool<byte>>());
         using IMemoryOwner<byte> owner = services.GetRequiredService<NativeMemoryPool>().Rent(64);
         Assert.Equal(1, mine.GetStatistics().LiveBlocks);
+    }
+
+    // A container disposes what its factories make, and nothing else.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void AnAllocatorThatTheContainerDidNotMakeOutlivesIt(bool isMadeByTheContainer)
+    {
+        using HakmemAllocator mine = new();
+        ServiceCollection collection = new();
+        _ = isMadeByTheContainer ? collection.AddSingleton(_ => mine) : collection.AddSingleton(mine);
+        ServiceProvider services = collection.AddHakmem().BuildServiceProvider();
+        Assert.Same(mine, services.GetRequiredService<HakmemAllocator>());
+        Assert.Same(mine, services.GetRequiredService<IHakmemAllocator>());
+        services.Dispose();
+        Assert.Equal(isMadeByTheContainer, Record.Exception(() => mine.GetStatistics()) is ObjectDisposedException);
     }
 
     [Theory]
@@ -165,6 +182,63 @@ public sealed class AddHakmemTests
         using IHost host = builder.Build();
         OptionsValidationException refusal = await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync());
         Assert.Contains("Hakmem:Isolated", refusal.Message, StringComparison.Ordinal);
+    }
+
+    // The service's own allocator is used, so what was to shape another heap would do nothing.
+    [Theory]
+    [InlineData("Isolated", "true", "Hakmem:Isolated is set,")]
+    [InlineData("Heap:MaxBytes", "268435456", "Hakmem:Heap:MaxBytes is set,")]
+    public async Task SettingsOfAHeapAreRefusedWhereTheServiceHasAnAllocatorAlready(string key, string value, string message)
+    {
+        using HakmemAllocator mine = new();
+        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.Configuration.AddInMemoryCollection([new("Hakmem:" + key, value)]);
+        builder.Services.AddSingleton(mine);
+        builder.AddHakmem();
+        using IHost host = builder.Build();
+        OptionsValidationException refusal = await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync());
+        Assert.Contains(message, refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task EverySettingOfAHeapThatWouldDoNothingIsNamed()
+    {
+        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.Services.AddSingleton(_ => new HakmemAllocator());
+        builder.AddHakmem(options =>
+        {
+            options.Isolated = true;
+            options.Heap.PurgeDelay = TimeSpan.FromSeconds(1);
+            options.Heap.FaultReports = false;
+        });
+        using IHost host = builder.Build();
+        OptionsValidationException refusal = await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync());
+        Assert.Contains(
+            "Hakmem:Isolated, Hakmem:Heap:PurgeDelay, Hakmem:Heap:FaultReports are set,", refusal.Message, StringComparison.Ordinal);
+    }
+
+    // What shapes no heap has its effect. Another key's allocator is not the service's own, and one that is registered later replaces
+    // AddHakmem's on purpose, as tests of a service do.
+    [Fact]
+    public async Task AnAllocatorOfTheServicesOwnIsNoMistake()
+    {
+        using HakmemAllocator mine = new();
+        using HakmemAllocator replacement = new();
+        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.Services.AddSingleton(mine).AddHakmem(options => options.Pool.DefaultBufferSize = 512);
+        using IHost host = builder.Build();
+        await host.StartAsync();
+        using (IMemoryOwner<byte> owner = host.Services.GetRequiredService<NativeMemoryPool>().Rent())
+        {
+            Assert.Equal(512, owner.Memory.Length);
+            Assert.Equal(1, mine.GetStatistics().LiveBlocks);
+        }
+
+        builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.Services.AddKeyedSingleton("other", mine).AddHakmem(options => options.Isolated = true).AddSingleton(replacement);
+        using IHost replacing = builder.Build();
+        await replacing.StartAsync();
+        Assert.Same(replacement, replacing.Services.GetRequiredService<HakmemAllocator>());
     }
 
     private static unsafe void AllocAndLose(IHakmemAllocator heap, nuint bytes) => heap.Alloc(bytes);
