@@ -108,4 +108,48 @@ public sealed class ConnectionTests
 
         await server.AssertAllIsGivenBackAsync();
     }
+
+    // Of a connection with many streams, half-way in downloads and uploads, the transport goes at once.
+    [Theory]
+    [InlineData(HttpKind.Http2ClearText)]
+    [InlineData(HttpKind.Http2OverTls)]
+    public async Task AnHttp2ConnectionThatIsResetLeavesNothing(HttpKind kind)
+    {
+        await using KestrelServer server = await KestrelServer.StartAsync();
+        for (int i = 0; i < 5; i++)
+        {
+            List<Socket> sockets = [];
+            using HttpClient client = server.CreateClient(kind, sockets.Add);
+            HttpResponseMessage[] downloads = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => client.GetAsync(
+                new Uri("/download?bytes=50000000", UriKind.Relative), HttpCompletionOption.ResponseHeadersRead)));
+            using HalfContent half = new();
+            Task<HttpResponseMessage> upload = client.PostAsync(new Uri("/upload", UriKind.Relative), half);
+            await half.HalfIsSent.WaitAsync(Await.Deadlock);
+            foreach (HttpResponseMessage download in downloads)
+            {
+                System.IO.Stream body = await download.Content.ReadAsStreamAsync();
+                Assert.True(await body.ReadAsync(new byte[1_000]) > 0);
+            }
+
+            // All of it went through one connection, whose end is a reset.
+            Socket only = Assert.Single(sockets);
+            only.LingerState = new LingerOption(enable: true, seconds: 0);
+            only.Dispose();
+
+            // Which exception it is depends on whether the connection or the body is seen to fail first.
+            await Assert.ThrowsAnyAsync<Exception>(() => upload);
+            foreach (HttpResponseMessage download in downloads)
+            {
+                await Assert.ThrowsAnyAsync<Exception>(() => download.Content.CopyToAsync(System.IO.Stream.Null));
+                download.Dispose();
+            }
+        }
+
+        using (HttpClient next = server.CreateClient(kind))
+        {
+            await Exchanges.DownloadAsync(next, 1 << 20, isChunked: false);
+        }
+
+        await server.AssertAllIsGivenBackAsync();
+    }
 }

@@ -36,6 +36,10 @@ internal static class Exchanges
         using PatternContent content = new(bytes, isChunked);
         using HttpResponseMessage response = await client.PostAsync(new Uri("/upload", UriKind.Relative), content);
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        bool isHttp2 = client.DefaultRequestVersion.Major == 2;
+        string framing = TestEndpoints.Framing(
+            isHttp2 ? "HTTP/2" : "HTTP/1.1", isChunked ? null : bytes, isChunked && !isHttp2 ? "chunked" : null);
+        Assert.Equal([framing], response.Headers.GetValues(TestEndpoints.FramingHeader));
         Assert.Equal(bytes, long.Parse(await response.Content.ReadAsStringAsync(), CultureInfo.InvariantCulture));
     }
 }

@@ -2,6 +2,7 @@ using System;
 using System.Linq;
 using System.Net;
 using System.Net.Http;
+using System.Net.Sockets;
 using System.Threading.Tasks;
 using Hakmem.AspNetCore.Tests.Support;
 using Microsoft.AspNetCore.Builder;
@@ -53,11 +54,22 @@ internal sealed class KestrelServer : IAsyncDisposable
 
     public Uri AddressOf(HttpKind kind) => new(_app.Urls.ElementAt((int)kind));
 
-    public HttpClient CreateClient(HttpKind kind)
+    public HttpClient CreateClient(HttpKind kind, Action<Socket>? onConnected = null)
     {
         SocketsHttpHandler handler = new() { MaxConnectionsPerServer = int.MaxValue };
         handler.SslOptions.RemoteCertificateValidationCallback =
             (_, certificate, _, _) => certificate?.GetCertHashString() == TestCertificate.Instance.Thumbprint;
+        if (onConnected is not null)
+        {
+            handler.ConnectCallback = async (context, cancellationToken) =>
+            {
+                Socket socket = new(SocketType.Stream, ProtocolType.Tcp);
+                await socket.ConnectAsync(context.DnsEndPoint, cancellationToken);
+                onConnected(socket);
+                return new NetworkStream(socket, ownsSocket: true);
+            };
+        }
+
         return new HttpClient(handler)
         {
             BaseAddress = AddressOf(kind),

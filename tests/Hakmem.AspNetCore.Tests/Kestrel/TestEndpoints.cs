@@ -1,5 +1,6 @@
 using System;
 using System.Buffers;
+using System.Globalization;
 using System.IO.Pipelines;
 using System.Net.WebSockets;
 using System.Threading.Tasks;
@@ -13,6 +14,9 @@ namespace Hakmem.AspNetCore.Tests.Kestrel;
 // through the pool's blocks.
 internal static class TestEndpoints
 {
+    // A header of the upload's answer: the request's protocol, Content-Length and Transfer-Encoding as the server has seen them.
+    public const string FramingHeader = "Seen-Framing";
+
     private const int WriteBytes = 50_000;
 
     public static void Map(WebApplication app)
@@ -21,6 +25,9 @@ internal static class TestEndpoints
         app.MapPost("/upload", UploadAsync);
         app.Map("/echo", EchoAsync);
     }
+
+    public static string Framing(string protocol, long? contentLength, string? transferEncoding) =>
+        $"{protocol}, length {contentLength?.ToString(CultureInfo.InvariantCulture) ?? "unknown"}, {transferEncoding ?? "no"} transfer encoding";
 
     // ?bytes=N[&chunked=true]
     private static async Task DownloadAsync(HttpContext context, long bytes, bool chunked = false)
@@ -48,7 +55,9 @@ internal static class TestEndpoints
     // Answers with how many bytes came, all of which were right.
     private static async Task UploadAsync(HttpContext context)
     {
-        PipeReader reader = context.Request.BodyReader;
+        HttpRequest request = context.Request;
+        context.Response.Headers[FramingHeader] = Framing(request.Protocol, request.ContentLength, request.Headers.TransferEncoding);
+        PipeReader reader = request.BodyReader;
         long offset = 0;
         for (bool isCompleted = false; !isCompleted;)
         {
@@ -63,7 +72,7 @@ internal static class TestEndpoints
             isCompleted = read.IsCompleted;
         }
 
-        await context.Response.WriteAsync(offset.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        await context.Response.WriteAsync(offset.ToString(CultureInfo.InvariantCulture));
     }
 
     private static async Task EchoAsync(HttpContext context)

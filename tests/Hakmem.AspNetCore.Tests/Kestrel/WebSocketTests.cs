@@ -1,5 +1,6 @@
 using System;
 using System.Linq;
+using System.Net;
 using System.Net.Http;
 using System.Net.WebSockets;
 using System.Threading;
@@ -11,26 +12,36 @@ namespace Hakmem.AspNetCore.Tests.Kestrel;
 
 public sealed class WebSocketTests
 {
+    // Over HTTP/2 (RFC 8441) each is a stream, and all of a client's are in one connection.
     [Theory]
     [InlineData(HttpKind.Http1, "ws")]
     [InlineData(HttpKind.Http1OverTls, "wss")]
+    [InlineData(HttpKind.Http2ClearText, "ws")]
+    [InlineData(HttpKind.Http2OverTls, "wss")]
     public async Task MessagesComeBackWholeAndThePoolEmpties(HttpKind kind, string scheme)
     {
         await using KestrelServer server = await KestrelServer.StartAsync();
         Uri address = new UriBuilder(server.AddressOf(kind)) { Scheme = scheme, Path = "/echo" }.Uri;
-        await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => EchoAsync(address)));
+        using (HttpMessageInvoker client = server.CreateClient(kind))
+        {
+            await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => EchoAsync(client, kind, address)));
+        }
+
         await server.AssertAllIsGivenBackAsync();
     }
 
-    [Fact]
-    public async Task ASocketThatVanishesLeavesNothing()
+    [Theory]
+    [InlineData(HttpKind.Http1)]
+    [InlineData(HttpKind.Http2ClearText)]
+    public async Task ASocketThatVanishesLeavesNothing(HttpKind kind)
     {
         await using KestrelServer server = await KestrelServer.StartAsync();
-        Uri address = new UriBuilder(server.AddressOf(HttpKind.Http1)) { Scheme = "ws", Path = "/echo" }.Uri;
+        Uri address = new UriBuilder(server.AddressOf(kind)) { Scheme = "ws", Path = "/echo" }.Uri;
+        using HttpMessageInvoker client = server.CreateClient(kind);
         for (int i = 0; i < 10; i++)
         {
-            using ClientWebSocket socket = new();
-            await socket.ConnectAsync(address, CancellationToken.None);
+            using ClientWebSocket socket = Create(kind);
+            await socket.ConnectAsync(address, client, CancellationToken.None);
             await socket.SendAsync(new byte[100_000], WebSocketMessageType.Binary, endOfMessage: false, CancellationToken.None);
             socket.Abort();
         }
@@ -38,13 +49,24 @@ public sealed class WebSocketTests
         await server.AssertAllIsGivenBackAsync();
     }
 
-    private static async Task EchoAsync(Uri address)
+    private static ClientWebSocket Create(HttpKind kind)
+    {
+        ClientWebSocket socket = new();
+        socket.Options.HttpVersion = kind is HttpKind.Http2ClearText or HttpKind.Http2OverTls ? HttpVersion.Version20 : HttpVersion.Version11;
+        socket.Options.HttpVersionPolicy = HttpVersionPolicy.RequestVersionExact;
+        socket.Options.CollectHttpResponseDetails = true;
+        return socket;
+    }
+
+    private static async Task EchoAsync(HttpMessageInvoker client, HttpKind kind, Uri address)
     {
         using CancellationTokenSource deadlock = new(Await.Deadlock);
-        using ClientWebSocket socket = new();
-        socket.Options.RemoteCertificateValidationCallback =
-            (_, certificate, _, _) => certificate?.GetCertHashString() == TestCertificate.Instance.Thumbprint;
-        await socket.ConnectAsync(address, deadlock.Token);
+        using ClientWebSocket socket = Create(kind);
+        await socket.ConnectAsync(address, client, deadlock.Token);
+
+        // Over HTTP/2 there is no switch of protocols, but a stream that was accepted.
+        bool isHttp2 = socket.Options.HttpVersion.Major == 2;
+        Assert.Equal(isHttp2 ? HttpStatusCode.OK : HttpStatusCode.SwitchingProtocols, socket.HttpStatusCode);
         foreach (int bytes in (int[])[1, 4_000, 64 << 10, 1 << 20])
         {
             byte[] message = new byte[bytes];
