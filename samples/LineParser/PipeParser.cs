@@ -56,9 +56,9 @@ internal static class PipeParser
                 isWanted = !(await writer.FlushAsync()).IsCompleted;
             }
         }
-        catch (IOException unreadable)
+        catch (Exception unreadable)
         {
-            // The reader throws it on.
+            // Whatever it is: a reader that is not told waits for ever. It throws it on.
             failure = unreadable;
         }
 

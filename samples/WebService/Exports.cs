@@ -61,9 +61,9 @@ internal static class Exports
             json.WriteEndArray();
             json.Flush();
         }
-        catch (OperationCanceledException aborted)
+        catch (Exception aborted)
         {
-            // The sender throws it on.
+            // The client went away, or there is no memory for more: the sender must be told, or it waits for ever. It throws it on.
             failure = aborted;
         }
 

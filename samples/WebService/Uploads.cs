@@ -73,9 +73,9 @@ internal static class Uploads
                 isWanted = !(await writer.FlushAsync(cancelled)).IsCompleted;
             }
         }
-        catch (Exception aborted) when (aborted is IOException or OperationCanceledException)
+        catch (Exception aborted)
         {
-            // The client went away: whoever reads the pipe throws it on.
+            // The client went away, or there is no memory for more: whoever reads the pipe must be told, or it waits for ever. It throws it on.
             failure = aborted;
         }
 

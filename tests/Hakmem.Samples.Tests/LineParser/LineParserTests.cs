@@ -3,6 +3,7 @@ using System.Buffers;
 using System.IO;
 using System.Threading.Tasks;
 using Hakmem.LineParser;
+using Hakmem.Samples.Tests.Support;
 using Xunit;
 
 namespace Hakmem.Samples.Tests.LineParser;
@@ -10,6 +11,8 @@ namespace Hakmem.Samples.Tests.LineParser;
 // The two parsers agree, whatever the buffers' borders cut through, and the pipe leaves no buffer behind.
 public sealed class LineParserTests : IDisposable
 {
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(1);
+
     private readonly HakmemAllocator _heap = new();
     private readonly NativeMemoryPool _pool;
     private readonly string _path = Path.Combine(Path.GetTempPath(), $"hakmem-lines-test-{Guid.NewGuid():N}.csv");
@@ -77,4 +80,33 @@ public sealed class LineParserTests : IDisposable
         await Assert.ThrowsAsync<FileNotFoundException>(() => PipeParser.ParseAsync(_path, _pool));
         Assert.Equal(0, _heap.GetStatistics().LiveBlocks);
     }
+
+    [Fact]
+    public async Task ADirectoryIsRefused()
+    {
+        string directory = Directory.CreateTempSubdirectory("hakmem-lines-test").FullName;
+        try
+        {
+            await Assert.ThrowsAsync<UnauthorizedAccessException>(() => ParseAsync(directory, _pool));
+            Assert.Equal(0, _heap.GetStatistics().LiveBlocks);
+        }
+        finally
+        {
+            Directory.Delete(directory);
+        }
+    }
+
+    [Fact]
+    public async Task APoolThatHasNoMemoryIsSaidToHaveNone()
+    {
+        MeasurementFile.Write(_path, 100_000);
+        using FullHeap full = new();
+        using NativeMemoryPool pool = new(full.Heap);
+        await Assert.ThrowsAsync<OutOfMemoryException>(() => ParseAsync(_path, pool));
+        Assert.Equal(full.LiveBlocks, full.Heap.GetStatistics().LiveBlocks);
+    }
+
+    // One that does not end fails.
+    private static Task<Summary> ParseAsync(string path, MemoryPool<byte> pool) =>
+        PipeParser.ParseAsync(path, pool).WaitAsync(s_patience, TestContext.Current.CancellationToken);
 }

@@ -1,0 +1,42 @@
+using System;
+
+namespace Hakmem.Samples.Tests.Support;
+
+// A heap that has no memory left but for a few segments of a pipe: what samples do when a rental fails.
+internal sealed unsafe class FullHeap : IDisposable
+{
+    private const int MaxBytes = 4 << 20;
+    private const int SegmentBytes = 64 << 10;
+
+    public FullHeap(int segmentsLeft = 0)
+    {
+        void* last = null;
+        try
+        {
+            while (true)
+            {
+                void* block = Heap.Alloc(SegmentBytes);
+                *(void**)block = last;
+                last = block;
+            }
+        }
+        catch (OutOfMemoryException)
+        {
+            for (int i = 0; i < segmentsLeft; i++)
+            {
+                void* block = last;
+                last = *(void**)block;
+                Heap.Free(block);
+            }
+        }
+
+        LiveBlocks = Heap.GetStatistics().LiveBlocks;
+    }
+
+    public HakmemAllocator Heap { get; } = new(new HakmemOptions { MaxBytes = MaxBytes });
+
+    // Those that fill it. They go with the heap.
+    public long LiveBlocks { get; }
+
+    public void Dispose() => Heap.Dispose();
+}
