@@ -26,9 +26,18 @@ internal sealed unsafe class HakmemArrowMemory(HakmemAllocator heap, void* block
     protected override void Dispose(bool disposing)
     {
         nint address = disposing ? Interlocked.Exchange(ref _address, 0) : 0;
-        if (address != 0)
+        if (address == 0)
+        {
+            return;
+        }
+
+        try
         {
             heap.Free((void*)address);
+        }
+        catch (ObjectDisposedException)
+        {
+            // The heap was disposed first and took the block with it, which is what was wanted.
         }
     }
 

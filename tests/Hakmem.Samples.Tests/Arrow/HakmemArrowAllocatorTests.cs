@@ -68,6 +68,21 @@ public sealed class HakmemArrowAllocatorTests : IDisposable
     }
 
     [Fact]
+    public void ABufferThatOutlivesItsHeapIsDisposedInPeace()
+    {
+        HakmemAllocator heap = new();
+        HakmemArrowAllocator allocator = new(heap);
+        IMemoryOwner<byte> owner = allocator.Allocate(100);
+        RecordBatch batch = Orders.Generate(new Random(1), 1_000, allocator);
+        Memory<byte> memory = owner.Memory;
+        heap.Dispose();
+        batch.Dispose();
+        owner.Dispose();
+        owner.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => memory.Span.Length);
+    }
+
+    [Fact]
     public void NothingTakesNothingAndLessIsRefused()
     {
         using IMemoryOwner<byte> owner = _allocator.Allocate(0);
