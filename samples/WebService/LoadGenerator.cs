@@ -5,11 +5,14 @@ using System.Linq;
 using System.Net.Http;
 using System.Threading;
 using System.Threading.Tasks;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
 namespace Hakmem.WebService;
 
 // Requests to the service itself, over loopback as any client's, and sessions that keep buffers for a while: so that there is something to see.
-internal sealed class LoadGenerator(Rentals rentals) : IAsyncDisposable
+// A load ends when its time is over, when it is stopped, or when the service ends. What else ends a worker of it is logged: nobody waits for it.
+internal sealed partial class LoadGenerator(Rentals rentals, IHostApplicationLifetime lifetime, ILogger<LoadGenerator> logger) : IAsyncDisposable
 {
     private const int PictureSide = 700;
     private const int MaxUploadBytes = 3 << 20;
@@ -45,7 +48,8 @@ internal sealed class LoadGenerator(Rentals rentals) : IAsyncDisposable
             if (_run.IsCompleted)
             {
                 _stopping.Dispose();
-                _stopping = new CancellationTokenSource(time);
+                _stopping = CancellationTokenSource.CreateLinkedTokenSource(lifetime.ApplicationStopping);
+                _stopping.CancelAfter(time);
                 CancellationToken stop = _stopping.Token;
                 _run = Task.Run(() => Task.WhenAll(Enumerable.Range(0, workers).Select(worker => WorkAsync(service, new Random(worker), stop))), CancellationToken.None);
             }
@@ -71,7 +75,26 @@ internal sealed class LoadGenerator(Rentals rentals) : IAsyncDisposable
         _stopping.Dispose();
     }
 
+    [LoggerMessage(LogLevel.Error, "A worker of the load failed and ended.")]
+    private static partial void LogFailure(ILogger logger, Exception failure);
+
     private async Task WorkAsync(Uri service, Random random, CancellationToken stop)
+    {
+        try
+        {
+            await SendAsync(service, random, stop);
+        }
+        catch (HttpRequestException unanswered) when (unanswered.StatusCode is null && lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            // The service is ending and takes no requests any more.
+        }
+        catch (Exception failure)
+        {
+            LogFailure(logger, failure);
+        }
+    }
+
+    private async Task SendAsync(Uri service, Random random, CancellationToken stop)
     {
         using HttpClient client = new() { BaseAddress = service };
         byte[] upload = new byte[MaxUploadBytes];
