@@ -51,12 +51,12 @@ internal sealed class Contest(string title, int rounds)
     public void Print(TextWriter output)
     {
         output.WriteLine(title);
-        output.WriteLine(Text($"  {"",-34}{"time",11}{"gen 0/1/2",14}{"GC pause",12}{"managed allocation",22}"));
+        output.WriteLine(Text($"  {"",-36}{"time",11}{"gen 0/1/2",14}{"GC pause",12}{"managed allocation",22}"));
         foreach ((string name, Cost cost) in Results)
         {
             string collections = Text($"{cost.Gen0}/{cost.Gen1}/{cost.Gen2}");
             output.WriteLine(Text(
-                $"  {name,-34}{cost.Time.TotalMilliseconds,8:N0} ms{collections,14}{cost.Pause.TotalMilliseconds,9:N1} ms{cost.AllocatedBytes / 1024.0,18:N0} KiB"));
+                $"  {name,-36}{cost.Time.TotalMilliseconds,8:N0} ms{collections,14}{cost.Pause.TotalMilliseconds,9:N1} ms{cost.AllocatedBytes / 1024.0,18:N0} KiB"));
         }
 
         Cost own = Results[0].Cost;

@@ -10,37 +10,47 @@ namespace Hakmem.WebService;
 // both columns.
 internal static class Comparison
 {
+    public const int DefaultRequests = 20;
+
     private const int Rounds = 3;
-    private const int Requests = 20;
     private const int UploadBytes = 8 << 20;
     private const int PictureSide = 1_400;
     private const int Rows = 50_000;
 
-    public static async Task RunAsync(Uri service, TextWriter output)
+    public static async Task RunAsync(Uri service, int requests, TextWriter output)
     {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(requests);
         using HttpClient client = new() { BaseAddress = service };
         byte[] upload = new byte[UploadBytes];
         new Random(1).NextBytes(upload);
         byte[] picture = new byte[PpmPicture.FileBytes(PictureSide, PictureSide)];
         PpmPicture.Generate(PictureSide, PictureSide, picture);
 
-        await CompareAsync($"{Requests} uploads of {UploadBytes >> 20} MiB, hashed", "MemoryStream", way => PostAsync(client, $"/upload?way={way}", upload), output);
-        await CompareAsync($"{Requests} pictures of {PictureSide} x {PictureSide} made smaller", "new arrays", way => PostAsync(client, $"/thumbnail?way={way}", picture), output);
-        await CompareAsync($"{Requests} exports of {Rows} rows of JSON", "objects and one array", way => GetAsync(client, $"/export?rows={Rows}&way={way}"), output);
+        Contest[] contests =
+        [
+            Compare($"{requests} uploads of {UploadBytes >> 20} MiB, hashed", "MemoryStream", requests, way => PostAsync(client, $"/upload?way={way}", upload)),
+            Compare(
+                $"{requests} pictures of {PictureSide} x {PictureSide} made smaller",
+                "new arrays",
+                requests,
+                way => PostAsync(client, $"/thumbnail?way={way}", picture)),
+            Compare(
+                $"{requests} exports of {Rows} rows of JSON", "objects and one array", requests, way => GetAsync(client, $"/export?rows={Rows}&way={way}")),
+        ];
+        foreach (Contest contest in contests)
+        {
+            await contest.RunAsync();
+            contest.Print(output);
+        }
     }
 
-    private static async Task CompareAsync(string title, string managedWay, Func<string, Task> request, TextWriter output)
-    {
-        Contest contest = await new Contest(title, Rounds)
-            .Add("native buffers", () => RepeatAsync(() => request("native")))
-            .Add(managedWay, () => RepeatAsync(() => request("managed")))
-            .RunAsync();
-        contest.Print(output);
-    }
+    private static Contest Compare(string title, string managedWay, int requests, Func<string, Task> request) => new Contest(title, Rounds)
+        .Add("native buffers", () => RepeatAsync(requests, () => request("native")))
+        .Add(managedWay, () => RepeatAsync(requests, () => request("managed")));
 
-    private static async Task RepeatAsync(Func<Task> request)
+    private static async Task RepeatAsync(int requests, Func<Task> request)
     {
-        for (int i = 0; i < Requests; i++)
+        for (int i = 0; i < requests; i++)
         {
             await request();
         }

@@ -1,13 +1,18 @@
+using System;
 using System.Buffers;
+using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Threading;
 
 namespace Hakmem.WebService;
 
-// Where the handlers rent their buffers. It counts rents and requests, which the allocator itself does not: counting costs an atomic addition.
+// Where the handlers rent their buffers. It counts rents, their bytes and requests, which the allocator itself does not: counting costs atomic
+// additions.
 internal sealed class Rentals
 {
-    // Both written by any thread, interlocked; read by whoever reports.
+    // Written by any thread, interlocked; read by whoever reports.
     private long _rents;
+    private long _rentedBytes;
     private long _requests;
 
     public Rentals(HakmemAllocator heap)
@@ -29,13 +34,23 @@ internal sealed class Rentals
     public NativeBuffer<T> Rent<T>(int length)
         where T : unmanaged
     {
-        CountRent();
-        return Heap.Rent<T>(length);
+        NativeBuffer<T> buffer = Heap.Rent<T>(length);
+        CountRent((long)length * Unsafe.SizeOf<T>());
+        return buffer;
     }
 
     public void CountRequest() => Interlocked.Increment(ref _requests);
 
-    private void CountRent() => Interlocked.Increment(ref _rents);
+    // What was rented so far, beside what the managed heap had to do in the whole process.
+    public string Describe() => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{Rents:N0} buffers of {Interlocked.Read(ref _rentedBytes) / 1024:N0} KiB together came from Hakmem. The managed heap allocated {GC.GetTotalAllocatedBytes(precise: true) / 1024:N0} KiB meanwhile, for all else, and was collected {GC.CollectionCount(0)} times.");
+
+    private void CountRent(long bytes)
+    {
+        Interlocked.Increment(ref _rents);
+        Interlocked.Add(ref _rentedBytes, bytes);
+    }
 
     private sealed class CountingPool(Rentals rentals, MemoryPool<byte> inner) : MemoryPool<byte>
     {
@@ -43,8 +58,9 @@ internal sealed class Rentals
 
         public override IMemoryOwner<byte> Rent(int minBufferSize = -1)
         {
-            rentals.CountRent();
-            return inner.Rent(minBufferSize);
+            IMemoryOwner<byte> owner = inner.Rent(minBufferSize);
+            rentals.CountRent(owner.Memory.Length);
+            return owner;
         }
 
         protected override void Dispose(bool disposing)
