@@ -129,17 +129,34 @@ function show(report) {
   previous = report;
 }
 
-async function poll() {
+// Gives null where no whole report came.
+async function fetchReport() {
   try {
     const response = await fetch("api/heap");
-    show(await response.json());
-  } catch (error) {
-    const status = byId("status");
-    status.className = "lost";
-    status.textContent = "The service does not answer; trying again.";
+    return response.ok ? await response.json() : null;
+  } catch {
+    return null;
   }
+}
 
-  setTimeout(poll, POLL_MS);
+function showLost() {
+  const status = byId("status");
+  status.className = "lost";
+  status.textContent = "The service does not answer; trying again.";
+}
+
+// An error in showing a report is the page's own: it goes to the console, and the next report is tried.
+async function poll() {
+  try {
+    const report = await fetchReport();
+    if (report) {
+      show(report);
+    } else {
+      showLost();
+    }
+  } finally {
+    setTimeout(poll, POLL_MS);
+  }
 }
 
 byId("start").addEventListener("click", () => fetch(`api/load?seconds=${LOAD_SECONDS}`, { method: "POST" }));

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using System.Threading.Tasks;
 using Hakmem.Samples.Tests.WebService;
 using OpenQA.Selenium;
 using OpenQA.Selenium.Chrome;
@@ -11,7 +12,7 @@ using Xunit;
 namespace Hakmem.Samples.Tests.Browser;
 
 // The dashboard as a browser shows it: everything is there, it moves under load, and the console has no complaint.
-public sealed class DashboardTests(RunningService service, Chromium chromium) : IClassFixture<RunningService>, IClassFixture<Chromium>
+public sealed class DashboardTests(Chromium chromium) : IClassFixture<Chromium>, IAsyncLifetime
 {
     // Far longer than the page takes even on a busy machine.
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(90);
@@ -19,7 +20,18 @@ public sealed class DashboardTests(RunningService service, Chromium chromium) : 
     // Where a screenshot is put, if anywhere: see docs/dashboard.md.
     private static readonly string? s_screenshots = Environment.GetEnvironmentVariable("HAKMEM_SCREENSHOTS");
 
+    // One for each test: its heap has nothing that an earlier load left, so that a load has to move every figure.
+    private readonly RunningService _service = new();
+
     private ChromeDriver Driver => chromium.Driver;
+
+    public ValueTask InitializeAsync() => _service.InitializeAsync();
+
+    public ValueTask DisposeAsync()
+    {
+        LeavePage();
+        return _service.DisposeAsync();
+    }
 
     [Fact]
     public void EverythingIsThere()
@@ -45,7 +57,7 @@ public sealed class DashboardTests(RunningService service, Chromium chromium) : 
         Open("light");
         var addresses = (IReadOnlyCollection<object>)Run("return performance.getEntriesByType('resource').map(entry => entry.name)")!;
         Assert.NotEmpty(addresses);
-        Assert.All(addresses, address => Assert.StartsWith(service.Address.ToString(), (string)address, StringComparison.Ordinal));
+        Assert.All(addresses, address => Assert.StartsWith(_service.Address.ToString(), (string)address, StringComparison.Ordinal));
     }
 
     [Theory]
@@ -54,6 +66,8 @@ public sealed class DashboardTests(RunningService service, Chromium chromium) : 
     public void FiguresMoveUnderLoadAndComeToRest(string scheme)
     {
         Open(scheme);
+        string cachedAtRest = Text("cached");
+        double committedAtRest = Bytes("committed");
         long before = Requests();
         Driver.FindElement(By.Id("start")).Click();
         WaitFor(() => Text("status").StartsWith("under load", StringComparison.Ordinal), "the status to say so");
@@ -61,6 +75,9 @@ public sealed class DashboardTests(RunningService service, Chromium chromium) : 
         WaitFor(() => Text("rents") != "0 /s" && Bytes("live") > 1 << 20, "rents and live bytes");
         string seen = Text("live");
         WaitFor(() => Text("live") != seen, "live bytes to change");
+        WaitFor(() => Text("cached") != cachedAtRest, "cached bytes to change");
+        WaitFor(() => Bytes("committed") > committedAtRest, "committed bytes to grow");
+        WaitFor(() => CurvesThatMoved() == 4, "all four curves to move");
         WaitFor(() => Driver.FindElements(By.CssSelector("#classes tr")).Count >= 5, "size classes");
         WaitFor(() => ColoursOf("heap-map") >= 4 && ColoursOf("memory-chart") >= 4 && ColoursOf("rents-chart") >= 3, "something in the drawings");
         Assert.Matches(@"^[1-9]\d* SuperSlabs: [1-9]\d* with spans", Text("map-summary"));
@@ -72,6 +89,19 @@ public sealed class DashboardTests(RunningService service, Chromium chromium) : 
         Driver.FindElement(By.Id("trim")).Click();
         WaitFor(() => Text("live") == "0 B" && Text("rents") == "0 /s", "the figures to come to rest");
         AssertNoComplaint();
+    }
+
+    // The browser complains of the requests, and the page has no error of its own.
+    [Fact]
+    public async Task AServiceThatIsGoneIsSaidNotToAnswer()
+    {
+        Open("light");
+        await _service.StopAsync();
+        WaitFor(() => Text("status").StartsWith("The service does not answer", StringComparison.Ordinal), "the status to say so");
+        LeavePage();
+        IReadOnlyList<string> complaints = Complaints();
+        Assert.NotEmpty(complaints);
+        Assert.All(complaints, complaint => Assert.Contains("net::ERR_", complaint, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -102,10 +132,13 @@ public sealed class DashboardTests(RunningService service, Chromium chromium) : 
         {
             ["features"] = new object[] { new Dictionary<string, object?> { ["name"] = "prefers-color-scheme", ["value"] = scheme } },
         });
-        Driver.Navigate().GoToUrl(service.Address);
+        Driver.Navigate().GoToUrl(_service.Address);
         WaitFor(() => Text("live") != "–", "the first report");
         Assert.Equal(scheme == "dark", (bool)Run("return matchMedia('(prefers-color-scheme: dark)').matches")!);
     }
+
+    // A page that is left open asks a service that has ended, and the browser complains in the next test.
+    private void LeavePage() => Driver.Navigate().GoToUrl("about:blank");
 
     // Pointing at the first box's first cell says which SuperSlab that is.
     private void AssertPointingExplains()
@@ -132,8 +165,11 @@ public sealed class DashboardTests(RunningService service, Chromium chromium) : 
         }
     }
 
-    private void AssertNoComplaint() =>
-        Assert.Empty(Driver.Manage().Logs.GetLog(LogType.Browser).Where(entry => entry.Level >= LogLevel.Warning).Select(entry => entry.Message));
+    private void AssertNoComplaint() => Assert.Empty(Complaints());
+
+    // Those since it was asked last.
+    private IReadOnlyList<string> Complaints() =>
+        [.. Driver.Manage().Logs.GetLog(LogType.Browser).Where(entry => entry.Level >= LogLevel.Warning).Select(entry => entry.Message)];
 
     private long ColoursOf(string canvas) => (long)Run(
         """
@@ -144,6 +180,9 @@ public sealed class DashboardTests(RunningService service, Chromium chromium) : 
         return colours.size;
         """,
         canvas)!;
+
+    private long CurvesThatMoved() => (long)Run(
+        "return ['live', 'cached', 'committed', 'rents'].filter(key => new Set(points.map(point => point[key])).size > 1).length")!;
 
     private long Requests() => (long)Run("return latest.requests")!;
 

@@ -29,11 +29,14 @@ public sealed class RunningService : IAsyncLifetime
         Client.BaseAddress = new Uri(_app.Urls.First());
     }
 
+    // Takes no requests any more. A second call does nothing.
+    public Task StopAsync() => _app!.StopAsync();
+
     public async ValueTask DisposeAsync()
     {
         Client.Dispose();
-        await _app!.StopAsync();
-        await _app.DisposeAsync();
+        await StopAsync();
+        await _app!.DisposeAsync();
         Assert.Equal(0, Heap.GetStatistics().LiveBlocks);
         Heap.Dispose();
     }
