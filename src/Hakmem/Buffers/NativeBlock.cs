@@ -39,6 +39,9 @@ internal sealed unsafe class NativeBlock
     // How many bytes the owner asked for.
     public nuint Bytes { get; private set; }
 
+    // How many bytes the block has without growing; at least those.
+    public nuint UsableBytes => _allocator.UsableSize(Pointer);
+
     // A view of the whole block, however large it is at the time (up to what a span can have). The owner's, as the calls are.
     public NativeBlockMemory<byte> All => _all ??= new NativeBlockMemory<byte>(this, 0, int.MaxValue);
 
@@ -114,12 +117,17 @@ internal sealed unsafe class NativeBlock
         }
     }
 
-    // Holds the memory where it is until Unpin; null if it is freed already.
-    public byte* Pin()
+    // Holds the memory where it is until Unpin; null if it is freed already. Refuses if it has fewer bytes than are wanted.
+    public byte* Pin(nuint bytes)
     {
         lock (_lock)
         {
-            _pinCount += Pointer != null ? 1 : 0;
+            if (Pointer != null)
+            {
+                ArgumentOutOfRangeException.ThrowIfGreaterThan(bytes, Bytes);
+                _pinCount++;
+            }
+
             return Pointer;
         }
     }

@@ -9,8 +9,9 @@ namespace Hakmem;
 internal sealed unsafe class NativeBlockMemory<T>(NativeBlock block, nuint byteOffset, int maxLength) : MemoryManager<T>
     where T : unmanaged
 {
-    // How far the memories reach that were made of this view. A pin is told where it begins, not where it ends: it gets its address only
-    // where all of that is still there. Written by the owner's calls, before whoever pins has the memory: no ordering of its own.
+    // How far the memories reach that were made of this view. A pin is told where it begins, not where it ends: it gets its address only where all of
+    // that is still there, and is refused for a part that is, too. Written by the owner's calls, before whoever pins has the memory: no ordering
+    // of its own.
     private int _end;
 
     // Some of the view's elements. Whether they exist is checked at each use, since the block may shrink.
@@ -31,14 +32,9 @@ internal sealed unsafe class NativeBlockMemory<T>(NativeBlock block, nuint byteO
 
     public override MemoryHandle Pin(int elementIndex = 0)
     {
-        byte* pointer = block.Pin();
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)elementIndex, (uint)_end, nameof(elementIndex));
+        byte* pointer = block.Pin(byteOffset + ((nuint)_end * (nuint)sizeof(T)));
         ThrowIfFreed(pointer);
-        if (Length < _end || (uint)elementIndex > (uint)Length)
-        {
-            block.Unpin();
-            throw new ArgumentOutOfRangeException(nameof(elementIndex), "The memory is no longer all there: its owner has been cut off.");
-        }
-
         return new MemoryHandle(pointer + byteOffset + ((nuint)elementIndex * (nuint)sizeof(T)), default, this);
     }
 

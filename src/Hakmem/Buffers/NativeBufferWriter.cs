@@ -187,16 +187,26 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
             throw new OutOfMemoryException($"A writer cannot hold {needed} elements: {int.MaxValue} are the most.");
         }
 
-        // Twice as much each time, so that what growing copies stays in proportion to what is written.
-        long capacity = Math.Max(needed, Math.Clamp(2L * _capacity, DefaultInitialCapacity, int.MaxValue));
+        // Twice as much each time, so that what growing copies stays in proportion to what is written. Where there is no room for that, an
+        // eighth more; and at last what is needed, and what the block that is got for it has beyond, so that the next write need not grow again.
+        if (!TrySetCapacity(Math.Max(needed, Math.Clamp(2L * _capacity, DefaultInitialCapacity, int.MaxValue))) &&
+            !TrySetCapacity(Math.Min(needed + (needed / 8), int.MaxValue)))
+        {
+            SetCapacity((int)needed);
+            _ = TrySetCapacity((long)Math.Min(_block.UsableBytes / (nuint)sizeof(T), int.MaxValue));
+        }
+    }
+
+    private bool TrySetCapacity(long capacity)
+    {
         try
         {
             SetCapacity((int)capacity);
+            return true;
         }
-        catch (OutOfMemoryException) when (capacity > needed)
+        catch (OutOfMemoryException)
         {
-            // There is no room for twice as much, but there may be for what is needed.
-            SetCapacity((int)needed);
+            return false;
         }
     }
 

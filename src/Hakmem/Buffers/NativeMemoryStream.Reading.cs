@@ -29,6 +29,7 @@ public sealed partial class NativeMemoryStream
 #endif
     {
         ThrowIfDisposed();
+        EndHandout();
         int count = (int)Math.Min(buffer.Length, Remaining);
         for (int done = 0; done < count;)
         {
@@ -47,6 +48,7 @@ public sealed partial class NativeMemoryStream
     public override int ReadByte()
     {
         ThrowIfDisposed();
+        EndHandout();
         return _position < _length ? _chunks.SpanAt(_position++, 1)[0] : -1;
     }
 
@@ -97,6 +99,7 @@ public sealed partial class NativeMemoryStream
     {
         Stream.ValidateCopyToArguments(destination, bufferSize);
         ThrowIfDisposed();
+        EndHandout();
         long start = _position;
         long end = start + Remaining;
         _position = end;
@@ -122,6 +125,7 @@ public sealed partial class NativeMemoryStream
             return Task.FromCanceled(cancellationToken);
         }
 
+        EndHandout();
         long start = _position;
         _position += Remaining;
         return CopyRangeAsync(start, _position, destination, cancellationToken);
@@ -131,6 +135,7 @@ public sealed partial class NativeMemoryStream
     /// <param name="stream">The other stream, or this one, which then moves behind what was written at its position.</param>
     /// <exception cref="ArgumentNullException"><paramref name="stream"/> is null.</exception>
     /// <exception cref="ObjectDisposedException">One of the streams has been disposed.</exception>
+    /// <exception cref="OutOfMemoryException">It is this stream, and there is no room; a part may have been written.</exception>
     public void WriteTo(Stream stream)
     {
         ArgumentNullException.ThrowIfNull(stream);

@@ -145,11 +145,16 @@ public sealed partial class NativeMemoryStream
 
         bool isScratch = _isHandoutScratch;
         EndHandout();
+        if (count == 0)
+        {
+            return;
+        }
+
         if (isScratch)
         {
             Write(_scratch!.All.GetSpan()[..count]);
         }
-        else if (count > 0)
+        else
         {
             // The room was there when it was handed out; what is left is the gap before it.
             EnsureWritable(count);

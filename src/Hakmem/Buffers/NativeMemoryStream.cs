@@ -97,6 +97,7 @@ public sealed partial class NativeMemoryStream : Stream, IBufferWriter<byte>
         {
             ArgumentOutOfRangeException.ThrowIfNegative(value);
             ThrowIfDisposed();
+            EndHandout();
             _position = value;
         }
     }
@@ -161,6 +162,7 @@ public sealed partial class NativeMemoryStream : Stream, IBufferWriter<byte>
             throw new IOException("An attempt was made to move the position before the beginning of the stream.");
         }
 
+        EndHandout();
         _position = from + offset;
         return _position;
     }

@@ -136,9 +136,9 @@ internal sealed unsafe class StreamChunks(HakmemAllocator allocator, int chunkBy
         }
 
         int needed = (int)count;
-        if (needed > _blocks.Length)
+        if (needed > _addresses.Length)
         {
-            // Each array may be longer than the count: one that was resized before the other failed does no harm.
+            // Each array may be longer than the count. The one that is asked about is the last to become so: the other may, and this one then fail.
             int size = (int)Math.Min(Math.Max(needed, 2L * _blocks.Length), Array.MaxLength);
             Array.Resize(ref _blocks, size);
             Array.Resize(ref _addresses, size);

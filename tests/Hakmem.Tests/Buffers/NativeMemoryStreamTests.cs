@@ -222,6 +222,36 @@ public sealed class NativeMemoryStreamTests : IDisposable
         after.Pin().Dispose();
     }
 
+    [Fact]
+    public void AnyOtherCallEndsWhatWasHandedOut()
+    {
+        Action<NativeMemoryStream>[] others =
+        [
+            s => s.Position = 3, s => s.Seek(0, SeekOrigin.End), s => s.ReadByte(), s => Assert.Equal(0, s.Read(new byte[1], 0, 1)), s => s.CopyTo(Stream.Null),
+            s => s.CopyToAsync(Stream.Null).GetAwaiter().GetResult(), s => s.WriteByte(1), s => s.Write("a"u8), s => s.SetLength(1), s => s.Capacity = 3,
+        ];
+        foreach (Action<NativeMemoryStream> other in others)
+        {
+            using NativeMemoryStream stream = new(_heap);
+            stream.Write("abc"u8);
+            _ = stream.GetSpan(10);
+            other(stream);
+            Assert.Throws<InvalidOperationException>(() => stream.Advance(1));
+        }
+    }
+
+    [Theory]
+    [InlineData(10)]
+    [InlineData(ChunkBytes + 1)]
+    public void AdvancingByNothingLengthensNothing(int handedOut)
+    {
+        using NativeMemoryStream stream = new(_heap, ChunkBytes);
+        stream.Position = 1_000;
+        _ = stream.GetSpan(handedOut);
+        stream.Advance(0);
+        Assert.Equal(0, stream.Length);
+    }
+
     // The first request that no chunk has room for is refused by the heap's limit.
     [Fact]
     public void ARequestThatIsRefusedHandsNothingOut()

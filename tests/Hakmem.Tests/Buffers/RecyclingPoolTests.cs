@@ -47,36 +47,28 @@ public sealed unsafe class RecyclingPoolTests : IDisposable
         NativeMemoryPool pool = isShared ? NewPool(HakmemAllocator.Shared) : _pool;
         IMemoryOwner<byte>[] owners = new IMemoryOwner<byte>[100];
         long garbage = 0;
-        using SemaphoreSlim rented = new(0);
-        using SemaphoreSlim returned = new(1);
-        Workers.Run(2, worker =>
-        {
-            for (int i = 0; i < 110; i++)
-            {
-                (worker == 0 ? returned : rented).Wait();
-                long made = worker == 0 ? RentAll(pool, owners) : ReturnAll(owners);
-                Interlocked.Add(ref garbage, i < 10 ? 0 : made);
-                (worker == 0 ? rented : returned).Release();
-            }
-        });
+        TakeTurns(
+            rounds: 110,
+            round => Count(round, RentAll(pool, owners)),
+            round => Count(round, ReturnAll(owners)));
         Assert.Equal(0, garbage);
+
+        void Count(int round, long made) => garbage += round < 10 ? 0 : made;
     }
 
     [Fact]
     public void OwnersComeBackToTheThreadThatRentsFromTheOneThatReturns()
     {
         HashSet<IMemoryOwner<byte>> all = [];
-        for (int round = 0; round < 50; round++)
-        {
-            IMemoryOwner<byte>[] batch = new IMemoryOwner<byte>[100];
-            for (int i = 0; i < batch.Length; i++)
+        IMemoryOwner<byte>[] batch = new IMemoryOwner<byte>[100];
+        TakeTurns(
+            rounds: 50,
+            _ =>
             {
-                batch[i] = _pool.Rent(10);
-                all.Add(batch[i]);
-            }
-
-            Workers.RunOne(() => Array.ForEach(batch, owner => owner.Dispose()));
-        }
+                RentAll(_pool, batch);
+                all.UnionWith(batch);
+            },
+            _ => ReturnAll(batch));
 
         // 100 are out at a time, a ring each may lie idle; without a way back it would be 5000.
         Assert.InRange(all.Count, 100, 300);
@@ -184,6 +176,22 @@ public sealed unsafe class RecyclingPoolTests : IDisposable
     }
 
     private static NativeMemoryPool NewPool(HakmemAllocator heap) => new(heap, new NativeMemoryPoolOptions { RecycleOwners = true });
+
+    // Two threads, of which one rents and the other returns, never at the same time.
+    private static void TakeTurns(int rounds, Action<int> rent, Action<int> giveBack)
+    {
+        using SemaphoreSlim rented = new(0);
+        using SemaphoreSlim returned = new(1);
+        Workers.Run(2, worker =>
+        {
+            for (int round = 0; round < rounds; round++)
+            {
+                (worker == 0 ? returned : rented).Wait();
+                (worker == 0 ? rent : giveBack)(round);
+                (worker == 0 ? rented : returned).Release();
+            }
+        });
+    }
 
     // Both say how many bytes of managed memory they took.
     private static long RentAll(NativeMemoryPool pool, IMemoryOwner<byte>[] owners)
