@@ -15,11 +15,9 @@ await using WebApplication app = Service.Create(isComparison ? ["--urls", "http:
 await app.StartAsync();
 if (isComparison)
 {
-    string? requests = args.SkipWhile(argument => argument != "--compare").Skip(1).FirstOrDefault();
-    await Comparison.RunAsync(
-        new Uri(app.Urls.First()),
-        requests is null ? Comparison.DefaultRequests : int.Parse(requests, CultureInfo.InvariantCulture),
-        Console.Out);
+    string? next = args.SkipWhile(argument => argument != "--compare").Skip(1).FirstOrDefault();
+    bool isNumber = int.TryParse(next, NumberStyles.None, CultureInfo.InvariantCulture, out int requests);
+    await Comparison.RunAsync(new Uri(app.Urls.First()), isNumber ? requests : Comparison.DefaultRequests, Console.Out);
     await app.StopAsync();
     return;
 }

@@ -22,8 +22,8 @@ internal static class Uploads
             pauseWriterThreshold: PauseBytes,
             resumeWriterThreshold: PauseBytes / 2,
             useSynchronizationContext: false));
-        Task receiving = ReceiveAsync(body, pipe.Writer, cancelled);
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Task receiving = ReceiveAsync(body, pipe.Writer, cancelled);
         long bytes = 0;
         try
         {

@@ -64,8 +64,22 @@ public static class HakmemServiceCollectionExtensions
 
         services.TryAddSingleton(provider => new NativeMemoryPool(
             provider.GetRequiredService<HakmemAllocator>(), OptionsOf(provider).Pool.ToPoolOptions()));
-        services.TryAddSingleton<MemoryPool<byte>>(provider => provider.GetRequiredService<NativeMemoryPool>());
+        AddPoolAsMemoryPool(services);
         return services;
+    }
+
+    // As an instance where the service brought one, which is the service's to dispose.
+    private static void AddPoolAsMemoryPool(IServiceCollection services)
+    {
+        object? own = services.LastOrDefault(service => service.ServiceType == typeof(NativeMemoryPool) && !service.IsKeyedService)?.ImplementationInstance;
+        if (own is null)
+        {
+            services.TryAddSingleton<MemoryPool<byte>>(provider => provider.GetRequiredService<NativeMemoryPool>());
+        }
+        else
+        {
+            services.TryAddSingleton((MemoryPool<byte>)own);
+        }
     }
 
     // An instance for the shared heap, which the container must not dispose, a factory for one that it must: see HakmemHeapChoice. The

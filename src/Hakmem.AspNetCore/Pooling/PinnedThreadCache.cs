@@ -141,7 +141,7 @@ internal sealed class PinnedThreadCache
         Leave();
     }
 
-    // For the holder of the store's lock, or for the cache's thread: takes the flag.
+    // For the holder of the store's lock: takes the flag.
     public void Enter()
     {
         SpinWait spin = default;

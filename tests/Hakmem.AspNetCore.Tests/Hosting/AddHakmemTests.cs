@@ -241,6 +241,19 @@ public sealed class AddHakmemTests
         Assert.Same(replacement, replacing.Services.GetRequiredService<HakmemAllocator>());
     }
 
+    [Fact]
+    public void APoolOfTheServicesOwnIsTheMemoryPoolAndLeftToTheService()
+    {
+        using HakmemAllocator heap = new();
+        using NativeMemoryPool mine = new(heap);
+        using (ServiceProvider provider = new ServiceCollection().AddSingleton(mine).AddHakmem().BuildServiceProvider())
+        {
+            Assert.Same(mine, provider.GetRequiredService<MemoryPool<byte>>());
+        }
+
+        mine.Rent(100).Dispose();
+    }
+
     private static unsafe void AllocAndLose(IHakmemAllocator heap, nuint bytes) => heap.Alloc(bytes);
 
     private static IConfiguration Configuration(params (string Key, string Value)[] values) =>
