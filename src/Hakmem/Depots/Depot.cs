@@ -54,7 +54,7 @@ internal sealed unsafe partial class Depot
         _units = units;
         _metadata = arena.Metadata;
         _spans = new SpanSet(arena, units, heapSlot, info, placement);
-        _maxFullBlocks = Math.Max(MaxFullBytes / info.BlockBytes, MinFullMagazines * info.MagazineCapacity);
+        _maxFullBlocks = Math.Max(MaxFullBytes / info.BlockBytes, MinFullMagazines * info.RefillCapacity);
     }
 
     // Gives a magazine with up to wanted blocks and keeps an empty one of the caller's (null if it has none). Of a full one that has more, so many

@@ -169,13 +169,18 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
         // A thread that has come back for more uses what it gets; of the first magazine of a class it may want one block.
         bool isBack = state->Capacity > 0;
         state->IsReferenced = true;
-        Grow(cache, index, state);
+        int most = classes[index].RefillCapacity;
+        if (state->Capacity < most)
+        {
+            Grow(cache, index, state);
+        }
+
         if (bin->Taking == null && !isPaired)
         {
             bin->Taking = depots[index].TryTakeEmpty(null, PhysicalCapacity(index, state), out _);
         }
 
-        Magazine* full = depots[index].TryTakeFull(bin->Taking, state->Capacity, isBack);
+        Magazine* full = depots[index].TryTakeFull(bin->Taking, Math.Min(state->Capacity, most), isBack);
         bin->Taking = full == null ? bin->Taking : full;
         Load(cache, index);
 

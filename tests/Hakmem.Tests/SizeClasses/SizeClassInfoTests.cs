@@ -96,13 +96,14 @@ public sealed class SizeClassInfoTests
 
     [Theory]
     [MemberData(nameof(Indexes))]
-    public void MagazinesHoldFromFourBlocksUpAndStartNoLargerThanTheyEnd(int index)
+    public void MagazinesHoldFromEightBlocksUpAndStartNoLargerThanTheyEnd(int index)
     {
         SizeClassInfo info = s_classes[index];
-        Assert.InRange(info.MagazineCapacity, 4, 253);
-        Assert.InRange(info.InitialCapacity, 1, info.MagazineCapacity);
+        Assert.InRange(info.RefillCapacity, 4, 253);
+        Assert.InRange(info.InitialCapacity, 1, info.RefillCapacity);
 
-        // More than four only where they stay within 256 KiB.
-        Assert.True(info.MagazineCapacity == 4 || (long)info.MagazineCapacity * info.BlockBytes <= 256 << 10);
+        // The depot fills one with more than four only where they stay within 256 KiB, and a thread with no more than that, or eight.
+        Assert.True(info.RefillCapacity == 4 || (long)info.RefillCapacity * info.BlockBytes <= 256 << 10);
+        Assert.Equal(Math.Max(info.RefillCapacity, 8), info.MagazineCapacity);
     }
 }
