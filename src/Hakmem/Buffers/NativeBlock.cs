@@ -39,8 +39,17 @@ internal sealed unsafe class NativeBlock
     // How many bytes the owner asked for.
     public nuint Bytes { get; private set; }
 
-    // How many bytes the block has without growing; at least those.
-    public nuint UsableBytes => _allocator.UsableSize(Pointer);
+    // How many bytes the block can have where it is; at least those.
+    public nuint UsableBytes
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _pinCount == 0 ? _allocator.UsableSize(Pointer) : Bytes;
+            }
+        }
+    }
 
     // A view of the whole block, however large it is at the time (up to what a span can have). The owner's, as the calls are.
     public NativeBlockMemory<byte> All => _all ??= new NativeBlockMemory<byte>(this, 0, int.MaxValue);
@@ -124,7 +133,7 @@ internal sealed unsafe class NativeBlock
         {
             if (Pointer != null)
             {
-                ArgumentOutOfRangeException.ThrowIfGreaterThan(bytes, Bytes);
+                ArgumentOutOfRangeException.ThrowIfGreaterThan((ulong)bytes, (ulong)Bytes, nameof(bytes));
                 _pinCount++;
             }
 

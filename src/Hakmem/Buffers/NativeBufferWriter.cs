@@ -189,11 +189,18 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
 
         // Twice as much each time, so that what growing copies stays in proportion to what is written. Where there is no room for that, an
         // eighth more; and at last what is needed, and what the block that is got for it has beyond, so that the next write need not grow again.
-        if (!TrySetCapacity(Math.Max(needed, Math.Clamp(2L * _capacity, DefaultInitialCapacity, int.MaxValue))) &&
-            !TrySetCapacity(Math.Min(needed + (needed / 8), int.MaxValue)))
+        long doubled = Math.Max(needed, Math.Clamp(2L * _capacity, DefaultInitialCapacity, int.MaxValue));
+        long anEighthMore = needed + (needed / 8);
+        if ((doubled > needed && TrySetCapacity(doubled)) || (doubled > anEighthMore && TrySetCapacity(anEighthMore)))
         {
-            SetCapacity((int)needed);
-            _ = TrySetCapacity((long)Math.Min(_block.UsableBytes / (nuint)sizeof(T), int.MaxValue));
+            return;
+        }
+
+        SetCapacity((int)needed);
+        long usable = (long)(_block.UsableBytes / (nuint)sizeof(T));
+        if (usable > needed && doubled > needed)
+        {
+            _ = TrySetCapacity(Math.Min(usable, doubled));
         }
     }
 

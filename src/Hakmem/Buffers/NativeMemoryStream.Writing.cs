@@ -114,7 +114,7 @@ public sealed partial class NativeMemoryStream
 
     /// <summary>Room for at least so many bytes at the position, to be followed by <see cref="Advance"/>.</summary>
     /// <param name="sizeHint">The least length, from zero, which asks for at least one byte.</param>
-    /// <returns>The room: in the stream itself where a chunk has enough, else in a block that <see cref="Advance"/> copies from. Any other call than <see cref="Advance"/> ends it.</returns>
+    /// <returns>The room: in the stream itself where a chunk has enough, else in a block that <see cref="Advance"/> copies from. Any other call that reads, writes, moves the position, or sets length or capacity ends it.</returns>
     /// <exception cref="ArgumentException"><paramref name="sizeHint"/> is negative.</exception>
     /// <exception cref="IOException">The stream would become longer than a stream can be.</exception>
     /// <exception cref="ObjectDisposedException">The stream has been disposed.</exception>

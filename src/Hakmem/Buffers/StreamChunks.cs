@@ -139,7 +139,7 @@ internal sealed unsafe class StreamChunks(HakmemAllocator allocator, int chunkBy
         if (needed > _addresses.Length)
         {
             // Each array may be longer than the count. The one that is asked about is the last to become so: the other may, and this one then fail.
-            int size = (int)Math.Min(Math.Max(needed, 2L * _blocks.Length), Array.MaxLength);
+            int size = (int)Math.Min(Math.Max(needed, 2L * _addresses.Length), Array.MaxLength);
             Array.Resize(ref _blocks, size);
             Array.Resize(ref _addresses, size);
         }

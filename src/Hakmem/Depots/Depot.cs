@@ -32,6 +32,7 @@ internal sealed unsafe partial class Depot
     private readonly MetadataAllocator _metadata;
     private readonly DepotBudget _budget;
     private readonly int _blockBytes;
+    private readonly int _refillBlocks;
     private readonly int _maxFullBlocks;
     private readonly object _lock = new();
 
@@ -54,6 +55,7 @@ internal sealed unsafe partial class Depot
         _units = units;
         _metadata = arena.Metadata;
         _spans = new SpanSet(arena, units, heapSlot, info, placement);
+        _refillBlocks = info.RefillCapacity;
         _maxFullBlocks = Math.Max(MaxFullBytes / info.BlockBytes, MinFullMagazines * info.RefillCapacity);
     }
 
@@ -98,7 +100,7 @@ internal sealed unsafe partial class Depot
 
                 void** slots = Magazine.SlotsOf(magazine);
                 int most = Math.Min(wanted, magazine->Capacity);
-                magazine->Count = _full != null ? MoveFromFull(slots, most) : _spans.Fill(slots, most, ref fresh);
+                magazine->Count = _full != null ? MoveFromFull(slots, most) : _spans.Fill(slots, Math.Min(most, _refillBlocks), ref fresh);
             }
 
             if (magazine->Count == 0)

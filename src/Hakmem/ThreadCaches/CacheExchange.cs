@@ -10,8 +10,8 @@ namespace Hakmem.ThreadCaches;
 // The slow paths between a thread's cache and the depots: what happens when there is nothing left to take, or no room to put.
 //
 // The bin's two magazines change places first, so that a program that allocates and frees around a magazine's edge does not visit the
-// depot each time (Bonwick & Adams). Each visit doubles what the bin's magazines may hold, up to the class's capacity and
-// within the thread's byte budget; when the budget is used up, a clock takes idle bins' blocks and capacity away.
+// depot each time (Bonwick & Adams). Each visit doubles what the bin's magazines may hold, up to what the depot fills one with and, for what is
+// put, to the class's capacity, and within the thread's byte budget; when the budget is used up, a clock takes idle bins' blocks and capacity away.
 //
 // A cache passed in must be the calling thread's, or one whose thread has ended and that the caller holds the registry's lock for. Even so
 // each way in closes the cache's gate, since the reaper may be in it. What a fast path saw may be out of date by then: it is looked at again.
@@ -169,10 +169,14 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
         // A thread that has come back for more uses what it gets; of the first magazine of a class it may want one block.
         bool isBack = state->Capacity > 0;
         state->IsReferenced = true;
-        int most = classes[index].RefillCapacity;
-        if (state->Capacity < most)
+        if (state->Capacity < classes[index].RefillCapacity)
         {
             Grow(cache, index, state);
+        }
+        else if (cache->CapacityBytes > BudgetBytes)
+        {
+            // The budget has become smaller, as other threads came.
+            TurnClock(cache, index, 0);
         }
 
         if (bin->Taking == null && !isPaired)
@@ -180,7 +184,7 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
             bin->Taking = depots[index].TryTakeEmpty(null, PhysicalCapacity(index, state), out _);
         }
 
-        Magazine* full = depots[index].TryTakeFull(bin->Taking, Math.Min(state->Capacity, most), isBack);
+        Magazine* full = depots[index].TryTakeFull(bin->Taking, state->Capacity, isBack);
         bin->Taking = full == null ? bin->Taking : full;
         Load(cache, index);
 
@@ -313,10 +317,14 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
         return (long)magazines * capacity * info.BlockBytes;
     }
 
-    // Whether the thread may hold so many bytes more, once others have made room where they can.
+    // Whether the thread may hold so many bytes more of a class, once others have made room where they can. A class that has what it needs does not
+    // ask them for what would be too much for itself alone.
     private bool HasBudget(ThreadCache* cache, int index, long more)
     {
-        if (cache->CapacityBytes + more > BudgetBytes)
+        SizeClassInfo info = classes[index];
+        BinState* state = ThreadCache.StateAt(cache, index);
+        bool isVain = state->Capacity >= info.RefillCapacity && CapacityBytes(info, state->Capacity, state->HasSecond) + more > BudgetBytes;
+        if (!isVain && cache->CapacityBytes + more > BudgetBytes)
         {
             TurnClock(cache, index, more);
         }

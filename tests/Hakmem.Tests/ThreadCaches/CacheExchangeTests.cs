@@ -155,6 +155,46 @@ public sealed unsafe class CacheExchangeTests
         Assert.Equal(0, CacheLayer.CapacityOf(cache, Tiny));
     }
 
+    // As when a hundred threads come: the budget is then a part of what it was, and nothing more is put.
+    [Fact]
+    public void AThreadThatOnlyTakesGivesUpWhatASmallerBudgetDoesNotAllow()
+    {
+        using CacheLayer layer = new(Plenty);
+        ThreadCache* cache = layer.NewCache();
+        int largest = SizeClass.Count - 1;
+        for (int index = largest - 20; index < largest; index++)
+        {
+            Cycle(layer, cache, index, 6);
+        }
+
+        Cycle(layer, cache, Tiny, 3_000);
+        Assert.Equal(CacheLayer.Classes[Tiny].MagazineCapacity, CacheLayer.CapacityOf(cache, Tiny));
+        layer.Exchange.BudgetBytes = 1 << 20;
+        for (int taken = 0; taken < 200_000; taken++)
+        {
+            Assert.True(layer.Take(cache, Tiny) != null);
+        }
+
+        Assert.InRange(cache->CapacityBytes, 0, layer.Exchange.BudgetBytes);
+    }
+
+    // Two magazines of eight would be more than the budget, whoever else gave up what they have.
+    [Fact]
+    public void NobodyMakesRoomForWhatIsTooMuchForAClassAlone()
+    {
+        using CacheLayer layer = new(10 << 20);
+        ThreadCache* cache = layer.NewCache();
+        Cycle(layer, cache, Tiny, 100);
+        int count = CacheExchange.CountOf(cache, Tiny);
+        for (int round = 0; round < 2_000; round++)
+        {
+            Cycle(layer, cache, SizeClass.Count - 1, 12);
+        }
+
+        Assert.Equal(count, CacheExchange.CountOf(cache, Tiny));
+        Assert.Equal(8, CacheLayer.CapacityOf(cache, SizeClass.Count - 1));
+    }
+
     [Fact]
     public void MagazinesChangePlacesWithoutTheDepot()
     {
