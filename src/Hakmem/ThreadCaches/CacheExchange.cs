@@ -237,7 +237,7 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
     }
 
     // A stacked class: the loaded magazine may hold more as long as the budget allows; only at the class's capacity is a second one filled, if
-    // the budget allows that, which goes to the depot when both are full.
+    // the class has one and the budget allows it, which goes to the depot when both are full.
     private bool TryMakeRoomStacked(ThreadCache* cache, int index, out nuint corruptAddress)
     {
         corruptAddress = 0;
@@ -259,7 +259,7 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
         if (!state->HasSecond)
         {
             long more = (long)most * classes[index].BlockBytes;
-            if (!HasBudget(cache, index, more))
+            if (!classes[index].HasPair || !HasBudget(cache, index, more))
             {
                 return TryReplace(ref bin->Taking, bin->Taking, index, state, out corruptAddress);
             }

@@ -96,14 +96,16 @@ public sealed class SizeClassInfoTests
 
     [Theory]
     [MemberData(nameof(Indexes))]
-    public void MagazinesHoldFromEightBlocksUpAndStartNoLargerThanTheyEnd(int index)
+    public void MagazinesHoldFromFourBlocksUpAndStartNoLargerThanTheyEnd(int index)
     {
         SizeClassInfo info = s_classes[index];
         Assert.InRange(info.RefillCapacity, 4, 253);
         Assert.InRange(info.InitialCapacity, 1, info.RefillCapacity);
 
-        // The depot fills one with more than four only where they stay within 256 KiB, and a thread with no more than that, or eight.
+        // The depot fills one with more than four only where they stay within 256 KiB, and a thread with no more than that, or one of eight
+        // in place of two of four.
         Assert.True(info.RefillCapacity == 4 || (long)info.RefillCapacity * info.BlockBytes <= 256 << 10);
-        Assert.Equal(Math.Max(info.RefillCapacity, 8), info.MagazineCapacity);
+        Assert.Equal(info.RefillCapacity == 4 ? 8 : info.RefillCapacity, info.MagazineCapacity);
+        Assert.Equal(info.RefillCapacity != 4, info.HasPair);
     }
 }
