@@ -133,7 +133,11 @@ internal sealed unsafe class NativeBlock
         {
             if (Pointer != null)
             {
-                ArgumentOutOfRangeException.ThrowIfGreaterThan((ulong)bytes, (ulong)Bytes, nameof(bytes));
+                if (bytes > Bytes)
+                {
+                    throw new ArgumentOutOfRangeException(nameof(bytes), "The memory is no longer all there: its owner has been cut off.");
+                }
+
                 _pinCount++;
             }
 
