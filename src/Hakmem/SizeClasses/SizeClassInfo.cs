@@ -86,7 +86,7 @@ internal readonly struct SizeClassInfo
     public int InitialCapacity { get; }
 
     // Whether a thread's cache may have a second magazine of the class: where one does not grow beyond what the depot fills it with.
-    public bool HasPair => MagazineCapacity == RefillCapacity;
+    public bool AllowsSecond => MagazineCapacity == RefillCapacity;
 
     // Whether thread caches keep one loaded magazine for the class, last in, first out, rather than a pair (see Bin).
     public bool IsStacked { get; }

@@ -259,7 +259,7 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
         if (!state->HasSecond)
         {
             long more = (long)most * classes[index].BlockBytes;
-            if (!classes[index].HasPair || !HasBudget(cache, index, more))
+            if (!classes[index].AllowsSecond || !HasBudget(cache, index, more))
             {
                 return TryReplace(ref bin->Taking, bin->Taking, index, state, out corruptAddress);
             }

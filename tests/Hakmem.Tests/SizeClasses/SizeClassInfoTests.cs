@@ -106,6 +106,6 @@ public sealed class SizeClassInfoTests
         // in place of two of four.
         Assert.True(info.RefillCapacity == 4 || (long)info.RefillCapacity * info.BlockBytes <= 256 << 10);
         Assert.Equal(info.RefillCapacity == 4 ? 8 : info.RefillCapacity, info.MagazineCapacity);
-        Assert.Equal(info.RefillCapacity != 4, info.HasPair);
+        Assert.Equal(info.RefillCapacity != 4, info.AllowsSecond);
     }
 }
