@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Threading;
+using Hakmem.Os;
 
 namespace Hakmem.AspNetCore.Pooling;
 
@@ -26,7 +27,7 @@ internal sealed class PinnedBlockStore
     [ThreadStatic]
     private static PinnedThreadCache? t_caches;
 
-    private readonly Lock _lock = new();
+    private readonly UninterruptibleLock _lock = new();
     private readonly long _maxBytes;
     private readonly int _cacheLimit;
     private readonly TimeSpan _step;
@@ -61,7 +62,7 @@ internal sealed class PinnedBlockStore
     {
         get
         {
-            lock (_lock)
+            using (_lock.Enter())
             {
                 return _isTicking;
             }
@@ -88,7 +89,7 @@ internal sealed class PinnedBlockStore
 
     public PinnedMemoryPoolStatistics GetStatistics()
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             long pooled = _table.FreeBlocks;
             long rents = _deadThreadsRents;
@@ -114,7 +115,7 @@ internal sealed class PinnedBlockStore
     // Drops every slab that has no block out, whenever it was last used.
     public void Trim()
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             DrainCaches(onlySurplus: false);
             Evict(int.MaxValue);
@@ -124,7 +125,7 @@ internal sealed class PinnedBlockStore
     // Ends rentals. What is out stays valid; when its last block comes back, its slab is dropped.
     public void Close()
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (_isClosed)
             {
@@ -148,7 +149,7 @@ internal sealed class PinnedBlockStore
 
     public void CheckInvariants()
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             _table.CheckInvariants();
         }
@@ -156,7 +157,7 @@ internal sealed class PinnedBlockStore
 
     private PinnedBlock RentFromTable(PinnedThreadCache cache)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             ObjectDisposedException.ThrowIf(_isClosed, typeof(PinnedMemoryPool));
             if (_table.FreeBlocks == 0)
@@ -171,7 +172,7 @@ internal sealed class PinnedBlockStore
     // Half of the thread's blocks as well, so that it need not come back with the next. A cache of a closed store has none.
     private void ReturnToTable(PinnedThreadCache? cache, PinnedBlock block)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             cache?.ReturnHalf(_table);
             _table.Put(block);
@@ -225,7 +226,7 @@ internal sealed class PinnedBlockStore
     // One step. Returns whether a garbage collection is wanted.
     private bool Reap()
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (_isClosed || !_isTicking)
             {
@@ -334,7 +335,7 @@ internal sealed class PinnedBlockStore
     private PinnedThreadCache? CreateCache()
     {
         PinnedThreadCache cache = new(this, _cacheLimit);
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (_isClosed)
             {

@@ -32,8 +32,10 @@ internal sealed class PinnedThreadCache
     // Rentals by this thread. Written by it under the flag; read by statistics without, hence a little old.
     private long _rents;
 
-    // The flag: 1 while someone is in. Taken by an interlocked exchange, given by a release store.
-    private int _isBusy;
+    // The flag: 1 while someone is in. Taken by an interlocked exchange, given by a release store. A thread that waits for it yields and
+    // does not sleep, since a sleeper would have to be woken, and each rental and return would have to look for one. Neither a yield nor a
+    // spin can be interrupted, or runs code of the program's.
+    private int _flag;
 
     public PinnedThreadCache(PinnedBlockStore store, int limit)
     {
@@ -144,14 +146,14 @@ internal sealed class PinnedThreadCache
     // For the holder of the store's lock: takes the flag.
     public void Enter()
     {
-        SpinWait spin = default;
         while (!TryEnter())
         {
-            spin.SpinOnce();
+            Thread.SpinWait(1);
+            Thread.Yield();
         }
     }
 
-    public void Leave() => Volatile.Write(ref _isBusy, 0);
+    public void Leave() => Volatile.Write(ref _flag, 0);
 
     private void PutBack(SlabTable table, int count)
     {
@@ -166,11 +168,11 @@ internal sealed class PinnedThreadCache
     // The bottom of the stack goes, the top stays: what was used last is warm.
     private void DropOldest(int count)
     {
-        Debug.Assert(_isBusy == 1);
+        Debug.Assert(_flag != 0);
         Array.Copy(_blocks, count, _blocks, 0, _count - count);
         Array.Clear(_blocks, _count - count, count);
         _count -= count;
     }
 
-    private bool TryEnter() => Interlocked.CompareExchange(ref _isBusy, 1, 0) == 0;
+    private bool TryEnter() => Interlocked.CompareExchange(ref _flag, 1, 0) == 0;
 }

@@ -5,6 +5,7 @@ using Hakmem.Decay;
 using Hakmem.Depots;
 using Hakmem.Diagnostics;
 using Hakmem.Hardening;
+using Hakmem.Os;
 using Hakmem.SizeClasses;
 using Hakmem.Spans;
 using Hakmem.ThreadCaches;
@@ -164,7 +165,7 @@ internal sealed unsafe partial class Heap
             _depots.Find(sizeClass)?.Clear();
         }
 
-        lock (_superSlabs.SyncRoot)
+        using (_superSlabs.SyncRoot.Enter())
         {
             for (int slab = _superSlabs.NextOwned(0); slab >= 0; slab = _superSlabs.NextOwned(slab + 1))
             {
@@ -179,7 +180,7 @@ internal sealed unsafe partial class Heap
 
     public HakmemStatistics GetStatistics()
     {
-        lock (_decay.SyncRoot)
+        using (_decay.SyncRoot.Enter())
         {
             long[] cached = new long[SizeClass.Count];
             _registry.CountBlocks(cached);

@@ -2,6 +2,7 @@ using System;
 using System.Threading;
 using Hakmem.Decay;
 using Hakmem.Depots;
+using Hakmem.Os;
 using Hakmem.Spans;
 using Hakmem.ThreadCaches;
 
@@ -41,7 +42,7 @@ internal sealed class HeapDecay(
     // What was found where no exception may say so, until a Trim does; null for nothing. Exchanged with full fences.
     private HakmemCorruptionException? _unreported;
 
-    public object SyncRoot { get; } = new();
+    public UninterruptibleLock SyncRoot { get; } = new();
 
     public override long CommittedBytes => superSlabs.CommittedBytes;
 
@@ -57,7 +58,7 @@ internal sealed class HeapDecay(
 
         // Here, once, rather than in an allocation that would have to wait for it.
         superSlabs.Arena.LearnLimit();
-        lock (SyncRoot)
+        using (SyncRoot.Enter())
         {
             if (_isStopped)
             {
@@ -86,7 +87,7 @@ internal sealed class HeapDecay(
     // what hardening keeps from reuse. Gives what was found of a block that was free already, or null.
     public HakmemCorruptionException? GiveBack()
     {
-        lock (SyncRoot)
+        using (SyncRoot.Enter())
         {
             return GiveBackInside();
         }
@@ -105,7 +106,7 @@ internal sealed class HeapDecay(
     // No look is in progress afterwards, and none comes.
     public void Stop()
     {
-        lock (SyncRoot)
+        using (SyncRoot.Enter())
         {
             _isStopped = true;
         }
@@ -125,9 +126,9 @@ internal sealed class HeapDecay(
         }
 
         // What another thread is giving back just now is waited for.
-        lock (superSlabs.PurgeLock)
+        using (superSlabs.PurgeLock.Enter())
         {
-            lock (superSlabs.SyncRoot)
+            using (superSlabs.SyncRoot.Enter())
             {
                 units.DiscardFreeUnits();
                 superSlabs.EvictAll();
@@ -157,10 +158,10 @@ internal sealed class HeapDecay(
     private long Purge(long now)
     {
         superSlabs.Purge(now);
-        lock (superSlabs.PurgeLock)
+        using (superSlabs.PurgeLock.Enter())
         {
             long due = units.PurgeUnits(now);
-            lock (superSlabs.SyncRoot)
+            using (superSlabs.SyncRoot.Enter())
             {
                 return Math.Min(due, superSlabs.NextDue());
             }

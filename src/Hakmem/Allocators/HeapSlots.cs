@@ -1,4 +1,5 @@
 using System.Threading;
+using Hakmem.Os;
 
 namespace Hakmem.Allocators;
 
@@ -10,14 +11,14 @@ internal static class HeapSlots
 
     public const int Shared = 0;
 
-    private static readonly object s_lock = new();
+    private static readonly UninterruptibleLock s_lock = new();
     // One for each slot; guarded by s_lock.
     private static readonly bool[] s_taken = CreateTaken();
 
     // The lowest free slot, or -1 if there are too many heaps.
     public static int TryTake()
     {
-        lock (s_lock)
+        using (s_lock.Enter())
         {
             for (int slot = 1; slot < Max; slot++)
             {
@@ -34,7 +35,7 @@ internal static class HeapSlots
 
     public static void Return(int slot)
     {
-        lock (s_lock)
+        using (s_lock.Enter())
         {
             s_taken[slot] = false;
         }

@@ -46,7 +46,7 @@ internal sealed unsafe class Arena
     // The smallest arena worth having.
     private const long MinArenaBytes = 64L << 20;
 
-    private readonly object _lock = new();
+    private readonly UninterruptibleLock _lock = new();
     private readonly SlabSet _taken = new();
     private readonly int _limitPercent;
 
@@ -132,7 +132,7 @@ internal sealed unsafe class Arena
     {
         get
         {
-            lock (_lock)
+            using (_lock.Enter())
             {
                 return (long)_taken.Count << Geometry.SlabShift;
             }
@@ -191,7 +191,7 @@ internal sealed unsafe class Arena
     public int TryTake(int count, int alignmentSlabs)
     {
         int phase = PhaseOf(alignmentSlabs);
-        lock (_lock)
+        using (_lock.Enter())
         {
             int first = _taken.FindGapRun(count, alignmentSlabs, phase, SlabCount);
             return first >= 0 && TryTakeLocked(first, count) ? first : -1;
@@ -203,7 +203,7 @@ internal sealed unsafe class Arena
     public int TryTakeAround(SlabSet own, int count, int alignmentSlabs)
     {
         int phase = PhaseOf(alignmentSlabs);
-        lock (_lock)
+        using (_lock.Enter())
         {
             int first = FindRunAround(own, count, alignmentSlabs, phase);
             if (first < 0 || !IsWithinLimit(count - own.CountIn(first, count)) ||
@@ -227,7 +227,7 @@ internal sealed unsafe class Arena
     // Takes exactly these SuperSlabs if they are untaken.
     public bool TryTakeAt(int first, int count)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             int member = _taken.NextMember(first);
             return first + count <= SlabCount && (member < 0 || member >= first + count) && TryTakeLocked(first, count);
@@ -237,7 +237,7 @@ internal sealed unsafe class Arena
     // Returns SuperSlabs, which must be decommitted.
     public void Return(int first, int count)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             _taken.Remove(first, count);
         }
@@ -246,7 +246,7 @@ internal sealed unsafe class Arena
     // Asks the system for its limit ahead of the SuperSlab that would have to wait for the answer. Under no lock, on a thread that has the time.
     public void LearnLimit()
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (_isLimitKnown)
             {
@@ -255,7 +255,7 @@ internal sealed unsafe class Arena
         }
 
         int limit = ReadLimit();
-        lock (_lock)
+        using (_lock.Enter())
         {
             SetLimit(limit);
         }

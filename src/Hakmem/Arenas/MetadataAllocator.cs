@@ -17,7 +17,7 @@ internal sealed unsafe class MetadataAllocator(OsMemory os)
     // The pages of a chunk are asked of the system so many bytes at a time: one call takes as long as two of the page faults that it spares.
     private const nuint PopulateBytes = 1 << MaxShift;
 
-    private readonly object _lock = new();
+    private readonly UninterruptibleLock _lock = new();
 
     // The rest of this class is guarded by _lock. A free record's first word is the next free record of its size.
     private readonly nint[] _free = new nint[MaxShift + 1];
@@ -37,7 +37,7 @@ internal sealed unsafe class MetadataAllocator(OsMemory os)
     {
         int shift = ShiftOf(bytes);
         void* record;
-        lock (_lock)
+        using (_lock.Enter())
         {
             record = (void*)_free[shift];
             if (record != null)
@@ -58,7 +58,7 @@ internal sealed unsafe class MetadataAllocator(OsMemory os)
     public void Free(void* record, int bytes)
     {
         int shift = ShiftOf(bytes);
-        lock (_lock)
+        using (_lock.Enter())
         {
             *(nint*)record = _free[shift];
             _free[shift] = (nint)record;

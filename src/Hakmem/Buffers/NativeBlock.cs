@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Runtime.InteropServices;
 using System.Threading;
+using Hakmem.Os;
 
 namespace Hakmem;
 
@@ -17,7 +18,7 @@ internal sealed unsafe class NativeBlock
 {
     private readonly HakmemAllocator _allocator;
     private readonly nuint _alignment;
-    private readonly object _lock = new();
+    private readonly UninterruptibleLock _lock = new();
 
     // Guarded by the lock: pins outstanding, and blocks that were replaced or freed meanwhile.
     private int _pinCount;
@@ -44,7 +45,7 @@ internal sealed unsafe class NativeBlock
     {
         get
         {
-            lock (_lock)
+            using (_lock.Enter())
             {
                 return _pinCount == 0 ? _allocator.UsableSize(Pointer) : Bytes;
             }
@@ -86,7 +87,7 @@ internal sealed unsafe class NativeBlock
 
     public void Resize(nuint bytes)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (_pinCount == 0)
             {
@@ -110,7 +111,7 @@ internal sealed unsafe class NativeBlock
     // A second call does nothing.
     public void Free()
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             byte* pointer = Pointer;
             Pointer = null;
@@ -129,7 +130,7 @@ internal sealed unsafe class NativeBlock
     // Holds the memory where it is until Unpin; null if it is freed already. Refuses if it has fewer bytes than are wanted.
     public byte* Pin(nuint bytes)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (Pointer != null)
             {
@@ -147,7 +148,7 @@ internal sealed unsafe class NativeBlock
 
     public void Unpin()
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             _pinCount--;
             if (_pinCount == 0 && _leftBehind is not null)

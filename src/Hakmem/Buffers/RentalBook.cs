@@ -5,6 +5,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Threading;
 using Hakmem.Collections;
+using Hakmem.Os;
 using Hakmem.ThreadCaches;
 
 namespace Hakmem;
@@ -93,6 +94,8 @@ internal sealed class RentalBook<T>
 
     // Idle owners that no thread has in its ring, last in, first out; locked while used. As many as were ever out at a time, at most.
     public Items<NativeMemoryOwner<T>> SpilledOwners { get; } = new();
+
+    public UninterruptibleLock SpilledLock { get; } = new();
 
     // As NativeMemoryPool's method of this name. The owner comes first and the block second: an owner that gets none is only garbage.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -205,7 +208,7 @@ internal sealed class RentalBook<T>
             return shard;
         }
 
-        lock (SpilledOwners)
+        using (SpilledLock.Enter())
         {
             RentalShard<T>?[] shards = _shards;
             if (cache->Number >= shards.Length)

@@ -2,6 +2,7 @@ using System;
 using System.Runtime.CompilerServices;
 using System.Threading;
 using Hakmem.Collections;
+using Hakmem.Os;
 
 namespace Hakmem;
 
@@ -84,7 +85,7 @@ internal sealed class RentalShard<T>(RentalBook<T> book)
     {
         Place[] ring = _ring!;
         Items<NativeMemoryOwner<T>> spilled = book.SpilledOwners;
-        lock (spilled)
+        using (book.SpilledLock.Enter())
         {
             if (spilled.Count == 0)
             {
@@ -105,7 +106,7 @@ internal sealed class RentalShard<T>(RentalBook<T> book)
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void Spill(Place[] ring)
     {
-        lock (book.SpilledOwners)
+        using (book.SpilledLock.Enter())
         {
             try
             {

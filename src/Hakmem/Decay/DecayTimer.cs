@@ -1,6 +1,7 @@
 using System;
 using System.Threading;
 using Hakmem.Collections;
+using Hakmem.Os;
 
 namespace Hakmem.Decay;
 
@@ -21,7 +22,7 @@ internal sealed class DecayTimer
     private readonly TimeProvider? _time;
     private readonly Func<bool>? _isMemoryShort;
     private readonly bool _heedsCollections;
-    private readonly object _lock = new();
+    private readonly UninterruptibleLock _lock = new();
 
     // Between two looks there is at least this part of an interval, however long the first took.
     private const int RestsPerInterval = 4;
@@ -68,7 +69,7 @@ internal sealed class DecayTimer
     {
         get
         {
-            lock (_lock)
+            using (_lock.Enter())
             {
                 return _armedFor != long.MaxValue;
             }
@@ -82,7 +83,7 @@ internal sealed class DecayTimer
     // Makes a heap known, so that it is looked at once the timer has started.
     public void Join(Decaying heap)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             Know(heap);
         }
@@ -91,7 +92,7 @@ internal sealed class DecayTimer
     // Looks at something in so many milliseconds, unless it is due earlier anyway.
     public void Wake(Decaying heap, long delayMs)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             long due = NowMs + Math.Min(delayMs, MaxWaitMs);
             if (!heap.IsGone)
@@ -105,7 +106,7 @@ internal sealed class DecayTimer
     // Looks at everything that has ever been used, now: the garbage collector has had a reason to collect everything.
     public void WakeAll()
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             Prune();
             long now = NowMs;
@@ -126,7 +127,7 @@ internal sealed class DecayTimer
 
     public void Remove(Decaying heap)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             heap.IsGone = true;
             heap.IsListed = false;
@@ -248,7 +249,7 @@ internal sealed class DecayTimer
     {
         Items<Decaying> due = new();
         long begin;
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (_isLooking)
             {
@@ -275,7 +276,7 @@ internal sealed class DecayTimer
         }
 
         long earliest = long.MaxValue;
-        lock (_lock)
+        using (_lock.Enter())
         {
             _isLooking = false;
             _armedFor = long.MaxValue;
@@ -294,7 +295,7 @@ internal sealed class DecayTimer
     // What a look takes does not put off the next, up to a rest: else memory would come back later the more there is of it.
     private void Note(Decaying heap, long delayMs, long begin)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (heap.IsListed && delayMs >= 0)
             {

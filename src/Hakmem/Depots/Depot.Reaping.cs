@@ -1,3 +1,5 @@
+using Hakmem.Os;
+
 namespace Hakmem.Depots;
 
 // How a depot's magazines come back: those that nobody needed with time, all of them when asked, and with the heap.
@@ -9,7 +11,7 @@ internal sealed unsafe partial class Depot
     {
         corruptAddress = 0;
         Magazine* reaped;
-        lock (_lock)
+        using (_lock.Enter())
         {
             reaped = CutOldest(_fewestFull);
             _fewestFull = _fullCount;
@@ -26,7 +28,7 @@ internal sealed unsafe partial class Depot
         while (reaped != null)
         {
             Magazine* next = reaped->Next;
-            lock (_lock)
+            using (_lock.Enter())
             {
                 CountFull(-reaped->Count);
                 nuint found = Flush(reaped);
@@ -44,7 +46,7 @@ internal sealed unsafe partial class Depot
     // Empties all full magazines into their spans and frees the empty ones. Gives the address of a block found free already, or 0.
     public nuint Drain()
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             nuint corruptAddress = 0;
             while (_full != null)
@@ -64,7 +66,7 @@ internal sealed unsafe partial class Depot
     // Forgets all blocks, whose memory is being given back as a whole.
     public void Clear()
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             DestroyAll(ref _full);
             DestroyAll(ref _empty);

@@ -1,6 +1,7 @@
 using System;
 using System.Threading;
 using Hakmem.Arenas;
+using Hakmem.Os;
 using Hakmem.SizeClasses;
 using Hakmem.Spans;
 
@@ -34,7 +35,7 @@ internal sealed unsafe partial class Depot
     private readonly int _blockBytes;
     private readonly int _refillBlocks;
     private readonly int _maxFullBlocks;
-    private readonly object _lock = new();
+    private readonly UninterruptibleLock _lock = new();
 
     // All below is guarded by _lock.
     private readonly SpanSet _spans;
@@ -80,7 +81,7 @@ internal sealed unsafe partial class Depot
 
     private Magazine* TryTakeFull(Magazine* empty, int wanted, ref FreshRanges fresh)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             Magazine* magazine = _full;
             _isUsed = true;
@@ -128,7 +129,7 @@ internal sealed unsafe partial class Depot
     public Magazine* TryTakeEmpty(Magazine* full, int wanted, out nuint corruptAddress)
     {
         corruptAddress = 0;
-        lock (_lock)
+        using (_lock.Enter())
         {
             _isUsed = true;
             if (full == null)
@@ -153,7 +154,7 @@ internal sealed unsafe partial class Depot
     // Keeps a magazine, whatever it holds.
     public void Put(Magazine* magazine)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             CountFull(magazine->Count);
             if (magazine->Count == 0)
@@ -170,7 +171,7 @@ internal sealed unsafe partial class Depot
     // Takes one block without a magazine; isZero says whether its memory is known to be zero. Null if memory is out.
     public void* TryTakeOne(out bool isZero)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             Magazine* full = _full;
             if (full == null)
@@ -194,7 +195,7 @@ internal sealed unsafe partial class Depot
     // Returns one block straight to its span. False if it is not out.
     public bool TryReturnOne(void* block)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             return _spans.TryReturn(block);
         }
@@ -203,7 +204,7 @@ internal sealed unsafe partial class Depot
     // Returns blocks straight to their spans. Gives the address of one that was not out, or 0.
     public nuint ReturnMany(void** blocks, int count)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             return ReturnAll(blocks, count);
         }
@@ -212,7 +213,7 @@ internal sealed unsafe partial class Depot
     // Blocks outside spans, those of them in the depot's magazines, and the number of spans.
     public (long BlocksOut, long BlocksHere, int Spans) Count()
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             return (_spans.BlocksOut, _blocksInFull, _spans.Count);
         }
@@ -223,7 +224,7 @@ internal sealed unsafe partial class Depot
     {
         get
         {
-            lock (_lock)
+            using (_lock.Enter())
             {
                 return _blocksInFull > 0;
             }

@@ -2,6 +2,7 @@ using System;
 using System.Runtime.CompilerServices;
 using System.Threading;
 using Hakmem.Arenas;
+using Hakmem.Os;
 using Hakmem.SizeClasses;
 using Hakmem.Spans;
 
@@ -16,6 +17,7 @@ namespace Hakmem.Depots;
 // a depot sees all of it.
 internal sealed class DepotSet(Arena arena, UnitAllocator units, int heapSlot, SizeClassInfo[] classes, DepotBudget budget, bool isPlacedAtRandom = false)
 {
+    private readonly UninterruptibleLock _lock = new();
     private readonly Depot?[] _depots = new Depot?[classes.Length];
 
     // How many classes there are.
@@ -29,7 +31,7 @@ internal sealed class DepotSet(Arena arena, UnitAllocator units, int heapSlot, S
 
     private Depot Make(int sizeClass)
     {
-        lock (_depots)
+        using (_lock.Enter())
         {
             Depot? depot = _depots[sizeClass];
             if (depot is null)

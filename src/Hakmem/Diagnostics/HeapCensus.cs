@@ -3,6 +3,7 @@ using System.Numerics;
 using Hakmem.Arenas;
 using Hakmem.Depots;
 using Hakmem.Hardening;
+using Hakmem.Os;
 using Hakmem.SizeClasses;
 using Hakmem.Spans;
 
@@ -42,7 +43,7 @@ internal static unsafe class HeapCensus
             }
         }
 
-        lock (superSlabs.SyncRoot)
+        using (superSlabs.SyncRoot.Enter())
         {
             return new HakmemStatistics
             {

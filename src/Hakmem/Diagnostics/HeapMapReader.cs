@@ -2,6 +2,7 @@ using System;
 using System.Numerics;
 using System.Threading;
 using Hakmem.Arenas;
+using Hakmem.Os;
 using Hakmem.SizeClasses;
 using Hakmem.Spans;
 
@@ -29,7 +30,7 @@ internal static unsafe class HeapMapReader
             int capacity = owned + (owned / 8) + SpareSlabs;
             var slabs = new SuperSlabInfo[capacity];
             var units = new UnitInfo[capacity * Geometry.UnitsPerSlab];
-            lock (superSlabs.SyncRoot)
+            using (superSlabs.SyncRoot.Enter())
             {
                 // A heap that grew past the room meanwhile is measured again.
                 if (superSlabs.OwnedCount <= capacity)
@@ -43,7 +44,7 @@ internal static unsafe class HeapMapReader
 
     private static int OwnedCount(SuperSlabCache superSlabs)
     {
-        lock (superSlabs.SyncRoot)
+        using (superSlabs.SyncRoot.Enter())
         {
             return superSlabs.OwnedCount;
         }

@@ -2,6 +2,7 @@ using System.Collections.Generic;
 using System.Threading;
 using Hakmem.Arenas;
 using Hakmem.Depots;
+using Hakmem.Os;
 using Hakmem.SizeClasses;
 using Hakmem.Spans;
 
@@ -30,7 +31,7 @@ internal sealed unsafe class CheckedBlocks
     private readonly SizeClassInfo[] _classes;
     private readonly long _quarantineBytes;
     private readonly HistoryTable _histories = new();
-    private readonly object _lock = new();
+    private readonly UninterruptibleLock _lock = new();
 
     // All below is guarded by _lock. The set has the addresses that are in the queue, or between it and their span.
     private readonly Queue<(nuint Address, int SizeClass)> _quarantine = new();
@@ -72,7 +73,7 @@ internal sealed unsafe class CheckedBlocks
     // gives instead of throwing is damage that it found to another block: the free is then done.
     public HakmemCorruptionException? Free(byte* block, int firstUnit, int sizeClass, int index, int stack)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             // Under the lock a free block is in the set or in its span.
             if (_quarantined.Contains((nuint)block) || IsFreeInSpan(firstUnit, index))
@@ -93,7 +94,7 @@ internal sealed unsafe class CheckedBlocks
     // Whether a block of this heap is known to be free.
     public bool IsFree(byte* block, int firstUnit, int index)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             return _quarantined.Contains((nuint)block) || IsFreeInSpan(firstUnit, index);
         }
@@ -105,7 +106,7 @@ internal sealed unsafe class CheckedBlocks
     // Returns everything in the quarantine to its spans. Gives damage that was found on the way.
     public HakmemCorruptionException? Flush()
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             return Release(0, 0);
         }
@@ -114,7 +115,7 @@ internal sealed unsafe class CheckedBlocks
     // Adds the number of blocks in the quarantine to counts, by size class.
     public void CountBlocks(long[] counts)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             for (int index = 0; index < counts.Length; index++)
             {

@@ -1,6 +1,7 @@
 using System;
 using System.Threading;
 using Hakmem.Arenas;
+using Hakmem.Os;
 using Hakmem.SizeClasses;
 using Hakmem.Spans;
 
@@ -17,7 +18,7 @@ namespace Hakmem.Hardening;
 // Thread-safe. One lock, innermost, for states, lists and figures; system calls happen outside it, on ranges that are the calling thread's.
 internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, long quarantineBytes)
 {
-    private readonly object _lock = new();
+    private readonly UninterruptibleLock _lock = new();
 
     // All below is guarded by _lock.
     private GuardedBlock* _all;
@@ -40,7 +41,7 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
     {
         get
         {
-            lock (_lock)
+            using (_lock.Enter())
             {
                 return new GuardedFigures(_liveBlocks, _liveBytes, _quarantinedBytes, _slabRuns, _runSlabs);
             }
@@ -50,7 +51,7 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
     // Throws unless the block, whose range begins at a unit and which the resolver found to begin at the address, is live.
     public void RequireLive(int unit, nuint address, string operation)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             GuardedBlock* block = RecordOf(unit, address);
             if (block == null || block->State != GuardedState.Live)
@@ -99,7 +100,7 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
     public HakmemCorruptionException? Free(int unit, nuint address, int stack)
     {
         GuardedBlock* block;
-        lock (_lock)
+        using (_lock.Enter())
         {
             // Asked again: another thread may have freed it since, and its record may be another block's by now.
             block = RecordOf(unit, address);
@@ -125,7 +126,7 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
             Poison.Fill(block->Range + block->DataBegin, block->DataEnd - block->DataBegin);
         }
 
-        lock (_lock)
+        using (_lock.Enter())
         {
             Append(block);
         }
@@ -140,7 +141,7 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
     // Forgets all blocks, whose memory is being given back as a whole.
     public void Clear()
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             while (_all != null)
             {
@@ -167,7 +168,7 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
     // Adds a new block to the books. Whether it may have guard pages.
     private bool Enter(GuardedBlock* block)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             block->Next = _all;
             if (_all != null)
@@ -231,7 +232,7 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
             finding = CheckPoison(block) ?? finding;
             if (!ranges.TryReturn(block))
             {
-                lock (_lock)
+                using (_lock.Enter())
                 {
                     Append(block);
                 }
@@ -247,7 +248,7 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
 
     private bool TryTakeOldest(long maxBytes, out GuardedBlock* block)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             block = _freedRangeBytes > maxBytes ? _oldestFreed : null;
             if (block == null)
@@ -278,7 +279,7 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
 
     private void Forget(GuardedBlock* block)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (block->Previous != null)
             {

@@ -1,6 +1,7 @@
 using System;
 using System.Numerics;
 using System.Threading;
+using Hakmem.Os;
 
 namespace Hakmem.Hardening;
 
@@ -12,12 +13,12 @@ internal sealed class HistoryTable
 {
     private const int Places = 1 << 15;
 
-    private readonly object _lock = new();
+    private readonly UninterruptibleLock _lock = new();
     private readonly BlockHistory[] _histories = new BlockHistory[Places];
 
     public void Allocated(nuint address, nuint bytes, int stack)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             _histories[PlaceOf(address)] = new BlockHistory(address, bytes, Environment.CurrentManagedThreadId, stack, 0, StackTable.None);
         }
@@ -25,7 +26,7 @@ internal sealed class HistoryTable
 
     public void Freed(nuint address, int stack)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             ref BlockHistory history = ref _histories[PlaceOf(address)];
             BlockHistory known = history.Address == address ? history : new BlockHistory(address, 0, 0, StackTable.None, 0, 0);
@@ -36,7 +37,7 @@ internal sealed class HistoryTable
     // All zero but for the address where it is not known.
     public BlockHistory Of(nuint address)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             BlockHistory history = _histories[PlaceOf(address)];
             return history.Address == address ? history : new BlockHistory(address, 0, 0, StackTable.None, 0, StackTable.None);

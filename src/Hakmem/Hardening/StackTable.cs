@@ -26,7 +26,7 @@ internal sealed unsafe class StackTable(OsMemory os, int maxBytes)
 
     private static readonly byte[] s_fullText = "   at (not kept: the table of call stacks is full)\n"u8.ToArray();
 
-    private readonly object _lock = new();
+    private readonly UninterruptibleLock _lock = new();
 
     // All below is guarded by _lock. Memory that was handed out is never written again.
     private readonly Dictionary<ulong, int> _numbers = [];
@@ -40,7 +40,7 @@ internal sealed unsafe class StackTable(OsMemory os, int maxBytes)
     public int Add(ReadOnlySpan<byte> text)
     {
         ulong hash = HashOf(text);
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (_numbers.TryGetValue(hash, out int number))
             {
@@ -62,7 +62,7 @@ internal sealed unsafe class StackTable(OsMemory os, int maxBytes)
     // Where a text is, for good; null and zero bytes for None.
     public byte* TextOf(int number, out int bytes)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             (nint address, bytes) = _texts[number];
             return (byte*)address;

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Diagnostics.Metrics;
 using System.Threading;
+using Hakmem.Os;
 
 namespace Hakmem.Metrics;
 
@@ -17,7 +18,7 @@ internal sealed class HeapMeter : IDisposable
     private readonly HakmemAllocator _allocator;
     private readonly KeyValuePair<string, object?>[] _tags;
     private readonly Meter _meter = new(HakmemMetrics.MeterName, typeof(HeapMeter).Assembly.GetName().Version?.ToString(3));
-    private readonly object _lock = new();
+    private readonly UninterruptibleLock _lock = new();
     private int _instruments;
 
     // Guarded by _lock: the reading, when it was taken, and which instruments were answered from it, a bit for each.
@@ -53,7 +54,7 @@ internal sealed class HeapMeter : IDisposable
     // Null once the heap is disposed.
     private HakmemStatistics? Read(uint bit)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             long now = Environment.TickCount64;
             if (_reading is null || (_answered & bit) != 0 || now - _readAtMs > MaxAgeMs)

@@ -26,13 +26,13 @@ internal static unsafe class LinuxFaultReporter
     private const int CodeBytes = 0xE0;
     private const int LeadBytes = 40;
 
-    private static readonly object s_lock = new();
+    private static readonly UninterruptibleLock s_lock = new();
     private static bool s_isInstalled;
 
     // Installs the handler; once in a process. False where it cannot be.
     public static bool TryInstall(FaultMap map)
     {
-        lock (s_lock)
+        using (s_lock.Enter())
         {
             s_isInstalled = s_isInstalled || (RuntimeInformation.ProcessArchitecture == Architecture.X64 && TryInstallX64(map));
             return s_isInstalled;

@@ -1,5 +1,6 @@
 using System;
 using Hakmem.Arenas;
+using Hakmem.Os;
 using Hakmem.SizeClasses;
 
 namespace Hakmem.Spans;
@@ -27,7 +28,7 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
     // Takes a run at a multiple of alignmentSlabs (a power of two) SuperSlabs' size. Its block begins at its start.
     public bool TryAllocate(int count, int alignmentSlabs, out int head)
     {
-        lock (cache.SyncRoot)
+        using (cache.SyncRoot.Enter())
         {
             head = cache.TryTakeRun(count, alignmentSlabs);
             if (head < 0)
@@ -46,7 +47,7 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
     // Lets the block of a run that is not handed out yet begin so many bytes behind the run's start.
     public void SetOffset(int head, int offsetBytes)
     {
-        lock (cache.SyncRoot)
+        using (cache.SyncRoot.Enter())
         {
             OffsetBytes += offsetBytes - _arena.Slab(head)->RunOffsetBytes;
             _arena.Slab(head)->RunOffsetBytes = offsetBytes;
@@ -56,7 +57,7 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
     // Takes the SuperSlabs behind a run, if they are empty or untaken.
     public bool TryExtend(int head, int count, int newCount)
     {
-        lock (cache.SyncRoot)
+        using (cache.SyncRoot.Enter())
         {
             if (!cache.TryTakeAt(head + count, newCount - count))
             {
@@ -72,34 +73,16 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
     public bool TryShrink(int head, int keep)
     {
         long now = cache.NowMs;
-        lock (cache.SyncRoot)
+        using (cache.SyncRoot.Enter())
         {
-            SuperSlabHeader* header = _arena.Slab(head);
-            int count = header->RunSlabs;
-            if (header->State != SuperSlabState.RunHead || count <= keep)
-            {
-                return false;
-            }
-
-            header->RunSlabs = keep;
-            SlabCount -= count - keep;
-            RunCount -= keep == 0 ? 1 : 0;
-            OffsetBytes -= keep == 0 ? header->RunOffsetBytes : 0;
-
-            // From the end, so that the newest in the cache is the first of the run.
-            for (int slab = head + count - 1; slab >= head + keep; slab--)
-            {
-                cache.Put(slab, now);
-            }
+            return TryShrinkLocked(head, keep, now);
         }
-
-        return true;
     }
 
     // Makes a run out of a SuperSlab that one growable run of units fills.
     public void Adopt(int slab, UnitAllocator from)
     {
-        lock (cache.SyncRoot)
+        using (cache.SyncRoot.Enter())
         {
             from.Surrender(slab);
             Form(slab, slab, 1);
@@ -139,7 +122,7 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
             }
         }
 
-        lock (cache.SyncRoot)
+        using (cache.SyncRoot.Enter())
         {
             for (int slab = from; slab < from + count; slab++)
             {
@@ -163,14 +146,38 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
             isReserved = !isCommitted && _arena.Os.TryDecommit(address, Geometry.SlabBytes);
         }
 
-        lock (cache.SyncRoot)
+        long now = cache.NowMs;
+        using (cache.SyncRoot.Enter())
         {
-            TryShrink(head, 0);
+            TryShrinkLocked(head, 0, now);
             if (!isCommitted)
             {
                 cache.Forget(refused, isReserved);
             }
         }
+    }
+
+    private bool TryShrinkLocked(int head, int keep, long now)
+    {
+        SuperSlabHeader* header = _arena.Slab(head);
+        int count = header->RunSlabs;
+        if (header->State != SuperSlabState.RunHead || count <= keep)
+        {
+            return false;
+        }
+
+        header->RunSlabs = keep;
+        SlabCount -= count - keep;
+        RunCount -= keep == 0 ? 1 : 0;
+        OffsetBytes -= keep == 0 ? header->RunOffsetBytes : 0;
+
+        // From the end, so that the newest in the cache is the first of the run.
+        for (int slab = head + count - 1; slab >= head + keep; slab--)
+        {
+            cache.Put(slab, now);
+        }
+
+        return true;
     }
 
     private void MoveBack(int from, int to, int count)

@@ -1,6 +1,7 @@
 using System;
 using System.Threading;
 using Hakmem.Arenas;
+using Hakmem.Os;
 using Hakmem.SizeClasses;
 
 namespace Hakmem.Spans;
@@ -14,7 +15,7 @@ internal sealed unsafe partial class SuperSlabCache
 
     // Held while purging by age or excess. Whoever is about to fail for lack of memory takes it once, so as not to fail beside memory that
     // is just being given back. Above SyncRoot; no depot's lock is held.
-    public object PurgeLock { get; } = new();
+    public UninterruptibleLock PurgeLock { get; } = new();
 
     // Bytes and calls of discarding and decommitting, but for what a disposed heap gives back. Guarded by SyncRoot.
     public long PurgedBytes { get; private set; }
@@ -53,7 +54,7 @@ internal sealed unsafe partial class SuperSlabCache
     // Purges if something was put back that may not stay. Without a lock of this heap; where another thread is at it, left to that one.
     public void PurgeExcess()
     {
-        if (!_hasExcess || !Monitor.TryEnter(PurgeLock))
+        if (!_hasExcess || !PurgeLock.TryEnter())
         {
             return;
         }
@@ -68,14 +69,14 @@ internal sealed unsafe partial class SuperSlabCache
         }
         finally
         {
-            Monitor.Exit(PurgeLock);
+            PurgeLock.Exit();
         }
     }
 
     // Discards and gives back what has been empty for long enough, or is too much. Without a lock of this heap.
     public void Purge(long now)
     {
-        lock (PurgeLock)
+        using (PurgeLock.Enter())
         {
             PurgeInside(now);
         }
@@ -89,7 +90,7 @@ internal sealed unsafe partial class SuperSlabCache
             bool isDone = isRelease
                 ? arena.Os.TryDecommit(arena.AddressOfSlab(first), bytes)
                 : arena.Os.TryDiscard(arena.AddressOfSlab(first), bytes);
-            lock (SyncRoot)
+            using (SyncRoot.Enter())
             {
                 FinishPurge(first, count, isRelease, isDone, now);
             }
@@ -105,7 +106,7 @@ internal sealed unsafe partial class SuperSlabCache
     // Takes a run of cached SuperSlabs that are due for the same treatment out of the lists.
     private bool TryPickOverdue(long now, out int first, out int count, out bool isRelease)
     {
-        lock (SyncRoot)
+        using (SyncRoot.Enter())
         {
             bool isTooMuch = IsTooMuch;
             int clean = _empty.OldestClean;

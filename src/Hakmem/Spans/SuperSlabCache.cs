@@ -27,7 +27,7 @@ internal sealed unsafe partial class SuperSlabCache(Arena arena, int heapSlot, H
     // How often SuperSlabs came from the arena. Written under the lock (release), read without it as a hint (acquire).
     private volatile int _growthCount;
 
-    public object SyncRoot { get; } = new();
+    public UninterruptibleLock SyncRoot { get; } = new();
 
     public Arena Arena => arena;
 

@@ -1,6 +1,7 @@
 using System;
 using System.Numerics;
 using Hakmem.Arenas;
+using Hakmem.Os;
 using Hakmem.SizeClasses;
 
 namespace Hakmem.Spans;
@@ -23,7 +24,7 @@ internal sealed unsafe partial class UnitAllocator
         while (slab >= 0)
         {
             int count = 0;
-            lock (_cache.SyncRoot)
+            using (_cache.SyncRoot.Enter())
             {
                 slab = _cache.NextOwned(slab);
                 while (slab >= 0 && count + Geometry.UnitsPerSlab / 2 <= MaxBatch)
@@ -130,7 +131,7 @@ internal sealed unsafe partial class UnitAllocator
             isDone |= TryDiscard(batch[i]) ? 1UL << i : 0;
         }
 
-        lock (_cache.SyncRoot)
+        using (_cache.SyncRoot.Enter())
         {
             for (int i = 0; i < batch.Length; i++)
             {

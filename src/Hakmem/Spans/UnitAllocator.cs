@@ -1,6 +1,7 @@
 using System;
 using System.Numerics;
 using Hakmem.Arenas;
+using Hakmem.Os;
 using Hakmem.SizeClasses;
 
 namespace Hakmem.Spans;
@@ -36,7 +37,7 @@ internal sealed unsafe partial class UnitAllocator
     // Takes count units that lie together; isFresh says whether their memory is known to be zero.
     public bool TryAllocate(int count, bool isGrowable, out int unit, out bool isFresh)
     {
-        lock (_cache.SyncRoot)
+        using (_cache.SyncRoot.Enter())
         {
             int slab = FindSlab(count, isGrowable);
             if (slab < 0)
@@ -66,7 +67,7 @@ internal sealed unsafe partial class UnitAllocator
             return false;
         }
 
-        lock (_cache.SyncRoot)
+        using (_cache.SyncRoot.Enter())
         {
             uint units = UnitMask.Of(first + count, newCount - count);
             if ((_arena.Slab(slab)->FreeUnits & units) != units)
@@ -84,7 +85,7 @@ internal sealed unsafe partial class UnitAllocator
     public void Free(int unit, int count)
     {
         long now = _cache.NowMs;
-        lock (_cache.SyncRoot)
+        using (_cache.SyncRoot.Enter())
         {
             MarkFreed(unit, count, now);
             GiveBack(unit, count, now);

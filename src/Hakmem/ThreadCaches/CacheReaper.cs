@@ -119,7 +119,7 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
     private int TryCut(CacheEntry entry, int position, BinCut* cuts, bool isForced)
     {
         ThreadCache* cache = entry.Cache;
-        entry.IsHeld = CacheGate.TryClose(cache);
+        entry.IsHeld = CacheGate.TryCloseOther(cache);
         if (!entry.IsHeld)
         {
             SawUse = true;
@@ -252,7 +252,7 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
             }
 
             entry.IsHeld = false;
-            CacheGate.Open(entry.Cache);
+            CacheGate.OpenOther(entry.Cache);
         }
     }
 }

@@ -2,6 +2,7 @@ using System;
 using System.Runtime.CompilerServices;
 using System.Threading;
 using Hakmem.Arenas;
+using Hakmem.Os;
 
 namespace Hakmem.ThreadCaches;
 
@@ -14,7 +15,7 @@ internal static unsafe class CurrentThread
     private static ThreadCache* t_shared;
 
     // Guards the growth of every peer table against the clearing of entries by threads that dispose heaps.
-    private static object? s_peersLock;
+    private static UninterruptibleLock? s_peersLock;
 
     // The calling thread's cache of the shared heap, or null if it has none yet.
     public static ThreadCache* Shared
@@ -40,7 +41,7 @@ internal static unsafe class CurrentThread
             return true;
         }
 
-        lock (PeersLock)
+        using (PeersLock.Enter())
         {
             int bytes = MetadataAllocator.RoundUp((heapSlot + 1) * sizeof(ThreadCache*));
             ThreadCache** peers = (ThreadCache**)metadata.TryAllocate(bytes);
@@ -67,7 +68,7 @@ internal static unsafe class CurrentThread
     // Clears one heap's entry in a thread's table, on any thread.
     public static void ClearPeer(ThreadCache* shared, int heapSlot)
     {
-        lock (PeersLock)
+        using (PeersLock.Enter())
         {
             if (heapSlot < shared->PeerCount)
             {
@@ -79,13 +80,14 @@ internal static unsafe class CurrentThread
     // Clears the whole table of a thread that has ended.
     public static void ClearPeers(MetadataAllocator metadata, ThreadCache* shared)
     {
-        lock (PeersLock)
+        using (PeersLock.Enter())
         {
             ReleasePeers(metadata, shared);
         }
     }
 
-    private static object PeersLock => s_peersLock ?? Interlocked.CompareExchange(ref s_peersLock, new object(), null) ?? s_peersLock;
+    private static UninterruptibleLock PeersLock =>
+        s_peersLock ?? Interlocked.CompareExchange(ref s_peersLock, new UninterruptibleLock(), null) ?? s_peersLock;
 
     private static void ReleasePeers(MetadataAllocator metadata, ThreadCache* shared)
     {

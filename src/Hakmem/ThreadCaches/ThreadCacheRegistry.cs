@@ -1,6 +1,7 @@
 using System.Threading;
 using Hakmem.Arenas;
 using Hakmem.Collections;
+using Hakmem.Os;
 using Hakmem.SizeClasses;
 
 namespace Hakmem.ThreadCaches;
@@ -24,7 +25,7 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
     // ... down to this much for each.
     private const long MinBudgetBytes = 256 << 10;
 
-    private readonly object _lock = new();
+    private readonly UninterruptibleLock _lock = new();
     private readonly Items<CacheEntry> _entries = new();
 
     // Records of flushed caches. They are used for nothing but caches of this heap again: another heap may still have the address of
@@ -38,7 +39,7 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
     {
         get
         {
-            lock (_lock)
+            using (_lock.Enter())
             {
                 return _entries.Count;
             }
@@ -48,7 +49,7 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
     // A cache for the calling thread: a dead thread's if there is one, else a new one. Null if memory is out.
     public ThreadCache* TryGet()
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             for (int i = 0; i < _entries.Count; i++)
             {
@@ -81,7 +82,7 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
     // Flushes the caches of threads that have ended; whether there were any.
     public bool FlushDead()
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             int before = _entries.Count;
             for (int i = _entries.Count - 1; i >= 0; i--)
@@ -112,7 +113,7 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
         while (!isDone)
         {
             // The lock is let go in between, for threads that come and go. One that moves up in the list has its turn next time.
-            lock (_lock)
+            using (_lock.Enter())
             {
                 isDone = next >= _entries.Count;
                 next = isDone ? next : reaper.ReapSome(_entries, next, isForced);
@@ -123,7 +124,7 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
     // Frees all caches, whose blocks' memory is being given back as a whole, and takes them out of their threads' reach.
     public void Clear()
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             for (int i = 0; i < _entries.Count; i++)
             {
@@ -145,7 +146,7 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
     // Adds the number of free blocks in the caches to counts, by size class.
     public void CountBlocks(long[] counts)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             for (int i = 0; i < _entries.Count; i++)
             {

@@ -14,7 +14,7 @@ namespace Hakmem.Tests.Os;
 internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDisposable
 {
     private readonly OsMemory _real = real ?? BigPages.OverIfAsked(CreateForCurrentSystem());
-    private readonly Lock _lock = new();
+    private readonly UninterruptibleLock _lock = new();
 
     // All below is guarded by _lock.
     private readonly List<OsCallRecord> _calls = [];
@@ -32,7 +32,7 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
     {
         get
         {
-            lock (_lock)
+            using (_lock.Enter())
             {
                 return [.. _calls];
             }
@@ -50,7 +50,7 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
     {
         get
         {
-            lock (_lock)
+            using (_lock.Enter())
             {
                 return _refusals;
             }
@@ -61,7 +61,7 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
 
     public void ForgetCalls()
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             _calls.Clear();
         }
@@ -70,7 +70,7 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
     // From now on refuses the calls for which the function gives true; null for none. It is called once for each call.
     public void Refuse(Func<OsCall, bool>? refuses)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             _refuses = refuses;
         }
@@ -105,7 +105,7 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
     // How many bytes of a range are committed by this book.
     public long CommittedBytes(void* address, long bytes)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             return (long)_committed.BytesWithin((nuint)address, (nuint)bytes);
         }
@@ -113,7 +113,7 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
 
     public void AssertNoViolation()
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             Assert.True(_violations.Count == 0, string.Join("\n", _violations));
         }
@@ -121,7 +121,7 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
 
     public override byte* TryReserve(nuint bytes)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             byte* address = IsRefused(OsCall.Reserve) ? null : _real.TryReserve(bytes);
             if (address != null)
@@ -137,7 +137,7 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
 
     public override bool TryRelease(byte* address, nuint bytes)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (!_reservations.TryGetValue((nuint)address, out nuint whole) || whole != bytes)
             {
@@ -155,7 +155,7 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
 
     public override bool TryMakeReadable(byte* address, nuint bytes)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             return Do(OsCall.MakeReadable, address, bytes, () => _real.TryMakeReadable(address, bytes), null);
         }
@@ -163,7 +163,7 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
 
     public override bool TryCommit(byte* address, nuint bytes)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             return Do(OsCall.Commit, address, bytes, () => _real.TryCommit(address, bytes), () =>
             {
@@ -177,7 +177,7 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
 
     public override bool TryDecommit(byte* address, nuint bytes)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             RequireCommitted(OsCall.Decommit, address, bytes);
             return Do(OsCall.Decommit, address, bytes, () => _real.TryDecommit(address, bytes), () => _committed.Remove((nuint)address, bytes));
@@ -186,7 +186,7 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
 
     public override bool TryProtect(byte* address, nuint bytes)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             RequireCommitted(OsCall.Protect, address, bytes);
             return Do(OsCall.Protect, address, bytes, () => _real.TryProtect(address, bytes), null);
@@ -195,7 +195,7 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
 
     public override bool TryUnprotect(byte* address, nuint bytes)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             RequireCommitted(OsCall.Unprotect, address, bytes);
             return Do(OsCall.Unprotect, address, bytes, () => _real.TryUnprotect(address, bytes), null);
@@ -204,7 +204,7 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
 
     public override bool TryDiscard(byte* address, nuint bytes)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             RequireCommitted(OsCall.Discard, address, bytes);
             return Do(OsCall.Discard, address, bytes, () => _real.TryDiscard(address, bytes), null);
@@ -213,7 +213,7 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
 
     public override bool TryPopulate(byte* address, nuint bytes)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             RequireCommitted(OsCall.Prefault, address, bytes);
             return Do(OsCall.Prefault, address, bytes, () => _real.TryPopulate(address, bytes), null);
@@ -222,7 +222,7 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
 
     public override bool TryPrefault(byte* address, nuint bytes, PrefaultMode mode)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             RequireCommitted(OsCall.Prefault, address, bytes);
             return Do(OsCall.Prefault, address, bytes, () => _real.TryPrefault(address, bytes, mode), null);
@@ -231,7 +231,7 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
 
     public override bool TryAdviseHugePages(byte* address, nuint bytes, bool enable)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             return Do(OsCall.AdviseHugePages, address, bytes, () => _real.TryAdviseHugePages(address, bytes, enable), null);
         }
@@ -239,7 +239,7 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
 
     public override bool TryMove(byte* source, byte* target, nuint bytes)
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             RequireCommitted(OsCall.Move, source, bytes);
             RequireCommitted(OsCall.Move, target, bytes);
@@ -258,7 +258,7 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
 
     public void Dispose()
     {
-        lock (_lock)
+        using (_lock.Enter())
         {
             foreach ((nuint address, nuint bytes) in _reservations)
             {
