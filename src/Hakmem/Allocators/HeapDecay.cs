@@ -44,7 +44,8 @@ internal sealed class HeapDecay(
 
     public UninterruptibleLock SyncRoot { get; } = new();
 
-    public override long CommittedBytes => superSlabs.CommittedBytes;
+    // With the records of all heaps: what dead threads leave of those comes back by a look as well.
+    public override long CommittedBytes => superSlabs.CommittedBytes + superSlabs.Arena.Metadata.HeldBytes;
 
     public override long IntervalMs { get; } =
         Math.Clamp(Math.Min(limits.PurgeDelayMs, limits.CacheTtlMs) / LooksPerDelay, MinIntervalMs, MaxIntervalMs);
@@ -77,6 +78,7 @@ internal sealed class HeapDecay(
             Report(BlockResolver.LateDoubleFree(reaper.CorruptAddress));
             wasUsed |= reaper.SawUse || reaper.ReapedBlocks > reapedBefore;
             wasUsed |= ReapDepots();
+            superSlabs.Arena.Metadata.Trim();
 
             long now = limits.NowMs;
             return NextLook(wasUsed, Purge(now) - begin);
@@ -124,6 +126,8 @@ internal sealed class HeapDecay(
             nuint found = depots.Find(sizeClass)?.Drain() ?? 0;
             corruptAddress = found != 0 ? found : corruptAddress;
         }
+
+        superSlabs.Arena.Metadata.Trim();
 
         // What another thread is giving back just now is waited for.
         using (superSlabs.PurgeLock.Enter())

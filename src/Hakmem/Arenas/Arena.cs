@@ -47,7 +47,7 @@ internal sealed unsafe class Arena
     private const long MinArenaBytes = 64L << 20;
 
     private readonly UninterruptibleLock _lock = new();
-    private readonly SlabSet _taken = new();
+    private readonly SlabSet _taken;
     private readonly int _limitPercent;
 
     // SuperSlabs below this have been taken one at a time before, or lie below one that has. Guarded by _lock.
@@ -111,6 +111,8 @@ internal sealed unsafe class Arena
             os.TryRelease(start, (nuint)ReservationBytes(bytes));
             throw new OutOfMemoryException("Hakmem could not make its page map readable.");
         }
+
+        _taken = new SlabSet(Metadata);
     }
 
     public OsMemory Os { get; }
@@ -206,7 +208,7 @@ internal sealed unsafe class Arena
         using (_lock.Enter())
         {
             int first = FindRunAround(own, count, alignmentSlabs, phase);
-            if (first < 0 || !IsWithinLimit(count - own.CountIn(first, count)) ||
+            if (first < 0 || !IsWithinLimit(count - own.CountIn(first, count)) || !_taken.TryReserve(first + count) ||
                 (first + count > _tableSlabs && !TryExtendTables(first + count)))
             {
                 return -1;
@@ -326,7 +328,8 @@ internal sealed unsafe class Arena
 
     private bool TryTakeLocked(int first, int count)
     {
-        if (!IsWithinLimit(count) || (first + count > _tableSlabs && !TryExtendTables(first + count)))
+        if (!IsWithinLimit(count) || !_taken.TryReserve(first + count) ||
+            (first + count > _tableSlabs && !TryExtendTables(first + count)))
         {
             return false;
         }

@@ -1,30 +1,81 @@
 using System;
+using System.Diagnostics;
 using System.Numerics;
+using Hakmem.SizeClasses;
 
 namespace Hakmem.Arenas;
 
-// A set of SuperSlab indexes that finds runs: a bitmap that grows as indexes are added. Not thread-safe: each belongs to a lock.
-internal sealed class SlabSet
+// A set of SuperSlab indexes that finds runs: a bitmap that grows.
+//
+// It grows by TryReserve alone, before the step that adds an index, so that adding cannot fail between two parts of a step. The words are a
+// record of the allocator's own rather than an array: the lock that guards the set admits no managed allocation, which may throw.
+//
+// Not thread-safe: each belongs to a lock.
+internal sealed unsafe class SlabSet
 {
-    private ulong[] _words = new ulong[1];
+    private const int BitsPerWord = 64;
+
+    // What the largest record has bits for: as many as the largest arena has SuperSlabs.
+    private const int MaxLimit = (int)(Geometry.MaxArenaBytes >> Geometry.SlabShift);
+
+    // What the smallest record has bits for: 1 GiB of SuperSlabs.
+    private const int FirstLimit = 512;
+
+    private readonly MetadataAllocator _metadata;
+
+    // Null where there was no memory for any.
+    private ulong* _words;
+    private int _wordCount;
+
+    // Where there is memory for it, with room for a first few indexes.
+    public SlabSet(MetadataAllocator metadata)
+    {
+        _metadata = metadata;
+        TryReserve(FirstLimit);
+    }
 
     public int Count { get; private set; }
 
     // One more than the largest index that could be in the set.
-    public int Limit => _words.Length * 64;
+    public int Limit => _wordCount * BitsPerWord;
 
     public bool Contains(int index) => index < Limit && (_words[index >> 6] & (1UL << index)) != 0;
 
-    public void Add(int first, int count)
+    // Makes room for indexes below a limit, MaxLimit at most. False, and nothing has changed, if memory is out.
+    public bool TryReserve(int limit)
     {
-        int words = (first + count + 63) >> 6;
-        if (words > _words.Length)
+        if (limit <= Limit)
         {
-            var grown = new ulong[Math.Max(words, _words.Length * 2)];
-            Array.Copy(_words, grown, _words.Length);
-            _words = grown;
+            return true;
         }
 
+        if (limit > MaxLimit)
+        {
+            return false;
+        }
+
+        int bytes = MetadataAllocator.RoundUp(((limit + BitsPerWord - 1) / BitsPerWord) * sizeof(ulong));
+        ulong* grown = (ulong*)_metadata.TryAllocate(bytes);
+        if (grown == null)
+        {
+            return false;
+        }
+
+        if (_words != null)
+        {
+            new ReadOnlySpan<ulong>(_words, _wordCount).CopyTo(new Span<ulong>(grown, bytes / sizeof(ulong)));
+        }
+
+        Release();
+        _words = grown;
+        _wordCount = bytes / sizeof(ulong);
+        return true;
+    }
+
+    // Adds indexes that are not members, below a limit that was reserved.
+    public void Add(int first, int count)
+    {
+        Debug.Assert(first + count <= Limit, "The set was not grown before.");
         for (int index = first; index < first + count; index++)
         {
             _words[index >> 6] |= 1UL << index;
@@ -55,9 +106,10 @@ internal sealed class SlabSet
         return members;
     }
 
+    // Forgets all members and gives the memory back.
     public void Clear()
     {
-        Array.Clear(_words);
+        Release();
         Count = 0;
     }
 
@@ -108,6 +160,16 @@ internal sealed class SlabSet
         }
 
         return -1;
+    }
+
+    private void Release()
+    {
+        if (_words != null)
+        {
+            _metadata.Free(_words, _wordCount * sizeof(ulong));
+            _words = null;
+            _wordCount = 0;
+        }
     }
 
     private static int AlignUp(int index, int alignment, int phase) =>

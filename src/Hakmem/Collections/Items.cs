@@ -24,6 +24,25 @@ internal sealed class Items<T>
         set => _items[index] = value;
     }
 
+    // Whether one more fits without a larger array.
+    public bool HasRoom => Count < _items.Length;
+
+    // How large an array MoveTo wants next.
+    public int NextCapacity => 2 * _items.Length;
+
+    // Makes room without allocating, where a throw would do harm: by an array that the caller made before. False if it is null or no larger.
+    public bool TryMoveTo(object?[]? larger)
+    {
+        if (larger is null || larger.Length <= _items.Length)
+        {
+            return false;
+        }
+
+        Array.Copy(_items, larger, Count);
+        _items = larger;
+        return true;
+    }
+
     public void Add(T item)
     {
         if (Count == _items.Length)

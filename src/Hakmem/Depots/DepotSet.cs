@@ -2,7 +2,6 @@ using System;
 using System.Runtime.CompilerServices;
 using System.Threading;
 using Hakmem.Arenas;
-using Hakmem.Os;
 using Hakmem.SizeClasses;
 using Hakmem.Spans;
 
@@ -13,11 +12,11 @@ namespace Hakmem.Depots;
 //
 // Who has a block of a class finds its depot made: only taking makes one, so that a Free needs no managed memory for it.
 //
-// Thread-safe. The lock is taken above no other. A place is written once, under it, and read without: with release and acquire, so that who sees
-// a depot sees all of it.
+// Thread-safe without a lock: a place is written once, by compare and exchange, and read with acquire, so that a thread that sees a depot sees
+// all of it. Two threads may make one at the same time: the first is kept, and the other has touched nothing but its own memory. Making one
+// allocates managed memory, which may throw: so it is done under no lock and outside any cache's gate.
 internal sealed class DepotSet(Arena arena, UnitAllocator units, int heapSlot, SizeClassInfo[] classes, DepotBudget budget, bool isPlacedAtRandom = false)
 {
-    private readonly UninterruptibleLock _lock = new();
     private readonly Depot?[] _depots = new Depot?[classes.Length];
 
     // How many classes there are.
@@ -31,17 +30,8 @@ internal sealed class DepotSet(Arena arena, UnitAllocator units, int heapSlot, S
 
     private Depot Make(int sizeClass)
     {
-        using (_lock.Enter())
-        {
-            Depot? depot = _depots[sizeClass];
-            if (depot is null)
-            {
-                depot = new Depot(arena, units, heapSlot, classes[sizeClass], budget, isPlacedAtRandom ? NewPlacement() : null);
-                Volatile.Write(ref _depots[sizeClass], depot);
-            }
-
-            return depot;
-        }
+        Depot made = new(arena, units, heapSlot, classes[sizeClass], budget, isPlacedAtRandom ? NewPlacement() : null);
+        return Interlocked.CompareExchange(ref _depots[sizeClass], made, null) ?? made;
     }
 
     // Apart, so that the type is not so much as loaded where nothing is placed at random.

@@ -28,7 +28,10 @@ public sealed record HakmemStatistics
     /// <summary>Committed bytes that may hold physical pages: touched since they were committed or last discarded.</summary>
     public long DirtyBytes { get; init; }
 
-    /// <summary>Bytes asked of the system for the allocator's own records, such as thread caches, for all heaps. Not part of <see cref="CommittedBytes"/>.</summary>
+    /// <summary>
+    /// Bytes that the allocator's own records take, such as thread caches, for all heaps. Not part of <see cref="CommittedBytes"/>. What threads
+    /// that have ended leave behind is given back some seconds later.
+    /// </summary>
     public long RecordBytes { get; init; }
 
     /// <summary>Bytes discarded or decommitted so far, by decay, by the cache's limits and by <see cref="IHakmemAllocator.Trim"/>.</summary>

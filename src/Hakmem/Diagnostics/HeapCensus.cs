@@ -54,7 +54,7 @@ internal static unsafe class HeapCensus
                 CommittedBytes = superSlabs.CommittedBytes,
                 PeakCommittedBytes = superSlabs.PeakCommittedBytes,
                 ReservedBytes = arena.ReservedBytes,
-                RecordBytes = arena.Metadata.ReservedBytes,
+                RecordBytes = arena.Metadata.HeldBytes,
                 DirtyBytes = DirtyBytes(arena, superSlabs),
                 PurgedBytes = superSlabs.PurgedBytes,
                 PurgeCalls = superSlabs.PurgeCalls,

@@ -9,7 +9,8 @@ internal sealed unsafe class EmptySuperSlabs(Arena arena)
     private SlabList _dirty = new();
     private SlabList _clean = new();
 
-    public SlabSet Set { get; } = new();
+    // Has room for every SuperSlab of the heap: it was made before the heap got it, so that adding one cannot fail.
+    public SlabSet Set { get; } = new(arena.Metadata);
 
     // The one to reuse: the newest of the dirty ones, then of the clean ones; -1 if there is none.
     public int Warmest => !_dirty.IsEmpty ? _dirty.Head : _clean.Head;

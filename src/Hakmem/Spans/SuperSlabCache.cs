@@ -20,7 +20,7 @@ namespace Hakmem.Spans;
 internal sealed unsafe partial class SuperSlabCache(Arena arena, int heapSlot, HeapLimits limits)
 {
     // All below is guarded by SyncRoot.
-    private readonly SlabSet _owned = new();
+    private readonly SlabSet _owned = new(arena.Metadata);
     private readonly EmptySuperSlabs _empty = new(arena);
     private int _peakCount;
 
@@ -187,6 +187,7 @@ internal sealed unsafe partial class SuperSlabCache(Arena arena, int heapSlot, H
         }
 
         _empty.Clear();
+        _owned.Clear();
     }
 
     private bool IsWithinLimit(int more) =>
@@ -250,7 +251,8 @@ internal sealed unsafe partial class SuperSlabCache(Arena arena, int heapSlot, H
         byte* address = arena.AddressOfSlab(first);
         nuint bytes = (nuint)count << Geometry.SlabShift;
         OsMemory os = arena.Os;
-        if (!os.TryCommit(address, bytes))
+        int end = first + count;
+        if (!_owned.TryReserve(end) || !_empty.Set.TryReserve(end) || !os.TryCommit(address, bytes))
         {
             arena.Return(first, count);
             return false;
@@ -270,7 +272,7 @@ internal sealed unsafe partial class SuperSlabCache(Arena arena, int heapSlot, H
         _owned.Add(first, count);
         _peakCount = Math.Max(_peakCount, _owned.Count);
         _growthCount++;
-        for (int slab = first; slab < first + count; slab++)
+        for (int slab = first; slab < end; slab++)
         {
             SuperSlabHeader* header = arena.Slab(slab);
             header->HeapSlot = heapSlot;

@@ -4,9 +4,9 @@ using Hakmem.Arenas;
 namespace Hakmem.ThreadCaches;
 
 // One cache in its heap's registry, with the thread it belongs to. Guarded by the registry's lock.
-internal sealed unsafe class CacheEntry(Thread thread, ThreadCache* cache)
+internal sealed unsafe class CacheEntry(Thread thread)
 {
-    public ThreadCache* Cache { get; } = cache;
+    public ThreadCache* Cache { get; set; }
 
     // Whether the reaper holds the cache's gate now.
     public bool IsHeld { get; set; }

@@ -70,10 +70,12 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
     // Takes a block of a class whose taking magazine is empty. Null if memory is out.
     public void* TryTake(ThreadCache* cache, int index)
     {
+        // Made before the gate is closed, if it is not there yet, since that may throw.
+        Depot depot = depots[index];
         CacheGate.Close(cache);
         try
         {
-            return TryTakeInside(cache, index);
+            return TryTakeInside(cache, index, depot);
         }
         finally
         {
@@ -147,7 +149,7 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
         return *top;
     }
 
-    private void* TryTakeInside(ThreadCache* cache, int index)
+    private void* TryTakeInside(ThreadCache* cache, int index, Depot depot)
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
         BinState* state = ThreadCache.StateAt(cache, index);
@@ -181,15 +183,15 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
 
         if (bin->Taking == null && !isPaired)
         {
-            bin->Taking = depots[index].TryTakeEmpty(null, PhysicalCapacity(index, state), out _);
+            bin->Taking = depot.TryTakeEmpty(null, PhysicalCapacity(index, state), out _);
         }
 
-        Magazine* full = depots[index].TryTakeFull(bin->Taking, state->Capacity, isBack);
+        Magazine* full = depot.TryTakeFull(bin->Taking, state->Capacity, isBack);
         bin->Taking = full == null ? bin->Taking : full;
         Load(cache, index);
 
         // Even without a magazine to be had, there may be a block.
-        return full == null ? depots[index].TryTakeOne(out _) : *bin->TakeTop--;
+        return full == null ? depot.TryTakeOne(out _) : *bin->TakeTop--;
     }
 
     private nuint PutInside(ThreadCache* cache, int index, void* block)

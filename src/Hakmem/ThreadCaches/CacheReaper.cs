@@ -50,6 +50,9 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
     // How many caches one pair of barriers serves: what a record of the metadata allocator's largest size admits.
     private const int MaxCaches = 9;
 
+    // For tests: called before each step, so that a test sees their order, and can have the owner do something between two of them.
+    public Action<ReaperStep>? Probe { get; set; }
+
     // Guarded by the lock of the registry whose caches these are. Of all rounds: blocks taken.
     public long ReapedBlocks { get; private set; }
 
@@ -93,9 +96,9 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
 
             if (count > 0)
             {
-                ProcessBarrier.Run();
+                RunBarrier();
                 Look(entries, cuts, count);
-                ProcessBarrier.Run();
+                RunBarrier();
                 for (int i = 0; i < count; i++)
                 {
                     Take(entries[cuts[i].Entry].Cache, cuts + i);
@@ -119,6 +122,7 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
     private int TryCut(CacheEntry entry, int position, BinCut* cuts, bool isForced)
     {
         ThreadCache* cache = entry.Cache;
+        Probe?.Invoke(ReaperStep.CloseGate);
         entry.IsHeld = CacheGate.TryCloseOther(cache);
         if (!entry.IsHeld)
         {
@@ -126,7 +130,7 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
             return 0;
         }
 
-        bool isAtRest = entry.IsAtRest();
+        bool isAtRest = AskRest(entry);
         int count = 0;
         for (int index = 0; index < SizeClass.Count; index++)
         {
@@ -139,13 +143,16 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
             if (!isForced)
             {
                 // So that a free into an idle bin takes the slow path, which wakes the decay.
+                Probe?.Invoke(ReaperStep.CloseBin);
                 Volatile.Write(ref *(nint*)&ThreadCache.PutSideOf(cache, index)->PutEnd, (nint)0);
             }
 
+            Probe?.Invoke(ReaperStep.ReadTop);
             BinCut cut = new() { Entry = position, Index = index, Slot = ReadTop(cache, index) };
             cut.Slot -= isAtRest ? 0 : 1;
             if (bin->Taking != null && cut.Slot >= Magazine.SlotsOf(bin->Taking))
             {
+                Probe?.Invoke(ReaperStep.SetGuard);
                 cut.Guarded = (void*)Interlocked.Exchange(ref *(nint*)cut.Slot, 0);
                 cuts[count] = cut;
                 count += cut.Guarded == null ? 0 : 1;
@@ -180,7 +187,7 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
         (void**)Volatile.Read(ref *(nint*)&ThreadCache.BinAt(cache, (uint)index)->TakeTop);
 
     // Between the barriers. Who is at rest is asked before its tops are read.
-    private static void Look(Items<CacheEntry> entries, BinCut* cuts, int count)
+    private void Look(Items<CacheEntry> entries, BinCut* cuts, int count)
     {
         int entry = -1;
         bool isAtRest = false;
@@ -190,10 +197,11 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
             if (cut->Entry != entry)
             {
                 entry = cut->Entry;
-                isAtRest = entries[entry].IsAtRest();
+                isAtRest = AskRest(entries[entry]);
             }
 
             // For one not known to be at rest the guard has to lie strictly below the top: one down does as well as a flag.
+            Probe?.Invoke(ReaperStep.ReadTop);
             cut->Top = ReadTop(entries[entry].Cache, cut->Index) - (isAtRest ? 0 : 1);
         }
     }
@@ -202,17 +210,19 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)cut->Index);
         bool isTaking = cut->Guarded != null;
-        if (isTaking && (nint)Volatile.Read(ref *(nint*)cut->Slot) != 0)
+        if (isTaking && ReadGuard(cut) != 0)
         {
             return;
         }
 
         if (isTaking && cut->Top < cut->Slot)
         {
+            Probe?.Invoke(ReaperStep.PutBack);
             Interlocked.CompareExchange(ref *(nint*)cut->Slot, (nint)cut->Guarded, (nint)0);
             return;
         }
 
+        Probe?.Invoke(ReaperStep.TakeSlots);
         Magazine* magazine = isTaking ? bin->Taking : bin->Putting;
         void** taken = stackalloc void*[magazine->Capacity];
         int count = 0;
@@ -242,6 +252,24 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
         ReapedBlocks += count;
     }
 
+    private void RunBarrier()
+    {
+        Probe?.Invoke(ReaperStep.Barrier);
+        ProcessBarrier.Run();
+    }
+
+    private bool AskRest(CacheEntry entry)
+    {
+        Probe?.Invoke(ReaperStep.AskRest);
+        return entry.IsAtRest();
+    }
+
+    private nint ReadGuard(BinCut* cut)
+    {
+        Probe?.Invoke(ReaperStep.ReadGuard);
+        return Volatile.Read(ref *(nint*)cut->Slot);
+    }
+
     private void Leave(CacheEntry entry)
     {
         if (entry.IsHeld)
@@ -252,6 +280,7 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
             }
 
             entry.IsHeld = false;
+            Probe?.Invoke(ReaperStep.OpenGate);
             CacheGate.OpenOther(entry.Cache);
         }
     }

@@ -8,6 +8,9 @@ namespace Hakmem.ThreadCaches;
 
 // The way from a thread to its caches: one thread-static pointer, to its cache of the shared heap; from there the caches of other heaps
 // by slot. This class has no static constructor, so that no caller pays for a check of it.
+//
+// Invariant: where a cache has a Home, the Home's table has the cache in its heap's place, and the other way round. Both ends of such a link are
+// cleared under the peers' lock before either record goes to another thread or is freed, so that neither ever leads to freed memory.
 internal static unsafe class CurrentThread
 {
     // Read and written by its own thread only; null until the thread's first slow path.
@@ -65,23 +68,34 @@ internal static unsafe class CurrentThread
         t_shared->Peers[heapSlot] = peer;
     }
 
-    // Clears one heap's entry in a thread's table, on any thread.
-    public static void ClearPeer(ThreadCache* shared, int heapSlot)
+    // Takes a cache out of its thread's table, if it is in one, on any thread. The cache's thread has ended, or its heap is being disposed.
+    public static void Unlink(ThreadCache* peer, int heapSlot)
     {
         using (PeersLock.Enter())
         {
-            if (heapSlot < shared->PeerCount)
+            ThreadCache* home = peer->Home;
+            peer->Home = null;
+            if (home != null && heapSlot < home->PeerCount && home->Peers[heapSlot] == peer)
             {
-                shared->Peers[heapSlot] = null;
+                home->Peers[heapSlot] = null;
             }
         }
     }
 
-    // Clears the whole table of a thread that has ended.
+    // Clears the whole table of a thread that has ended, so that no cache leads back to it.
     public static void ClearPeers(MetadataAllocator metadata, ThreadCache* shared)
     {
         using (PeersLock.Enter())
         {
+            for (int slot = 0; slot < shared->PeerCount; slot++)
+            {
+                ThreadCache* peer = shared->Peers[slot];
+                if (peer != null)
+                {
+                    peer->Home = null;
+                }
+            }
+
             ReleasePeers(metadata, shared);
         }
     }

@@ -41,14 +41,15 @@ internal unsafe struct ThreadCache
     // leads Free to this head as if it were a bin, and no number is below a count of zero, whatever address was forged.
     public void* EmptySlot;
 
-    // In the cache of another heap: its thread's cache of the shared heap, whose Peers leads here.
-    // Of a spare record: the next one.
+    // In the cache of another heap: its thread's cache of the shared heap, whose Peers leads here; null once that thread has ended and one of the two
+    // has been taken over or freed. Set by the owner, cleared by others under CurrentThread's lock.
     public ThreadCache* Home;
 
     // Who may exchange magazines: see CacheGate.
     public int Gate;
 
-    // Which of its heap's caches it is, from 0 on: for tables of what else each thread has. It goes with the record from thread to thread.
+    // Which of its heap's caches it is, from 0 on: for tables of what else each thread has. It goes with the record from thread to thread, and passes
+    // to a new record once this one is freed.
     public int Number;
 
     // With guarded sampling: how many more allocations until the next is sampled. Without, never looked at.

@@ -28,12 +28,8 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
     private readonly UninterruptibleLock _lock = new();
     private readonly Items<CacheEntry> _entries = new();
 
-    // Records of flushed caches. They are used for nothing but caches of this heap again: another heap may still have the address of
-    // one as its thread's Home, and clear its own entry there when it is disposed. A list, linked through Home.
-    private ThreadCache* _spares;
-
-    // Of all records that were ever made.
-    private int _recordCount;
+    // The numbers that caches have: the lowest free one is given next, so that tables by number stay as long as the most threads at a time.
+    private readonly SlabSet _numbers = new(arena.Metadata);
 
     public int Count
     {
@@ -49,37 +45,32 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
     // A cache for the calling thread: a dead thread's if there is one, else a new one. Null if memory is out.
     public ThreadCache* TryGet()
     {
-        using (_lock.Enter())
+        // Managed memory comes before the lock: where there is none, this throws, and nothing has changed.
+        CacheEntry entry = new(Thread.CurrentThread);
+        object?[]? room = null;
+        while (true)
         {
-            for (int i = 0; i < _entries.Count; i++)
+            int wanted;
+            using (_lock.Enter())
             {
-                if (!_entries[i].IsAlive())
+                if (TryAdopt(entry))
                 {
-                    ThreadCache* adopted = _entries[i].Cache;
-                    CurrentThread.ClearPeers(arena.Metadata, adopted);
-                    _entries[i] = new CacheEntry(Thread.CurrentThread, adopted);
-                    return adopted;
+                    return entry.Cache;
                 }
+
+                if (_entries.HasRoom || _entries.TryMoveTo(room))
+                {
+                    return TryAdd(entry) ? entry.Cache : null;
+                }
+
+                wanted = _entries.NextCapacity;
             }
 
-            ThreadCache* cache = TakeSpare();
-            if (cache == null)
-            {
-                cache = ThreadCache.TryCreate(arena, heapSlot, classes, _recordCount);
-                _recordCount += cache != null ? 1 : 0;
-            }
-
-            if (cache != null)
-            {
-                _entries.Add(new CacheEntry(Thread.CurrentThread, cache));
-                SetBudget();
-            }
-
-            return cache;
+            room = new object?[wanted];
         }
     }
 
-    // Flushes the caches of threads that have ended; whether there were any.
+    // Flushes the caches of threads that have ended, and frees their records; whether there were any.
     public bool FlushDead()
     {
         using (_lock.Enter())
@@ -90,11 +81,11 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
                 if (!_entries[i].IsAlive())
                 {
                     ThreadCache* cache = _entries[i].Cache;
-                    CurrentThread.ClearPeers(arena.Metadata, cache);
+                    Unlink(cache);
                     exchange.FlushAll(cache);
-                    cache->Home = _spares;
-                    _spares = cache;
                     _entries.RemoveAt(i);
+                    _numbers.Remove(cache->Number, 1);
+                    ThreadCache.Destroy(arena, cache);
                 }
             }
 
@@ -129,17 +120,13 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
             for (int i = 0; i < _entries.Count; i++)
             {
                 ThreadCache* cache = _entries[i].Cache;
-                CurrentThread.ClearPeer(cache->Home, heapSlot);
+                Unlink(cache);
                 CacheExchange.DestroyMagazines(arena.Metadata, cache);
                 ThreadCache.Destroy(arena, cache);
             }
 
-            while (_spares != null)
-            {
-                ThreadCache.Destroy(arena, TakeSpare());
-            }
-
             _entries.Clear();
+            _numbers.Clear();
         }
     }
 
@@ -158,16 +145,45 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
         }
     }
 
-    private ThreadCache* TakeSpare()
+    // Takes over a cache whose thread has ended. Under the lock.
+    private bool TryAdopt(CacheEntry entry)
     {
-        ThreadCache* spare = _spares;
-        if (spare != null)
+        for (int i = 0; i < _entries.Count; i++)
         {
-            _spares = spare->Home;
-            spare->Home = null;
+            if (!_entries[i].IsAlive())
+            {
+                entry.Cache = _entries[i].Cache;
+                Unlink(entry.Cache);
+                _entries[i] = entry;
+                return true;
+            }
         }
 
-        return spare;
+        return false;
+    }
+
+    // Makes a new cache, where there is room for its entry. Under the lock.
+    private bool TryAdd(CacheEntry entry)
+    {
+        int number = _numbers.NextGap(0, int.MaxValue);
+        ThreadCache* cache = _numbers.TryReserve(number + 1) ? ThreadCache.TryCreate(arena, heapSlot, classes, number) : null;
+        if (cache == null)
+        {
+            return false;
+        }
+
+        _numbers.Add(number, 1);
+        entry.Cache = cache;
+        _entries.Add(entry);
+        SetBudget();
+        return true;
+    }
+
+    // Before a cache goes to another thread, or its record is freed: nothing of its thread's leads to it any more, nor it to that.
+    private void Unlink(ThreadCache* cache)
+    {
+        CurrentThread.ClearPeers(arena.Metadata, cache);
+        CurrentThread.Unlink(cache, heapSlot);
     }
 
     private void SetBudget()

@@ -1,23 +1,32 @@
+using System;
 using System.Collections.Generic;
 using System.Linq;
 using CsCheck;
 using Hakmem.Arenas;
+using Hakmem.Tests.Os;
 using Xunit;
 
 namespace Hakmem.Tests.Arenas;
 
 // The bitmap beside a HashSet that is asked the same questions the slow way.
-public sealed class SlabSetTests
+public sealed class SlabSetTests : IDisposable
 {
     // Beyond three words of the bitmap, so that runs cross their borders.
     private const int MaxIndex = 210;
 
     private static readonly Gen<(int First, int Count)[]> s_ranges = Gen.Select(Gen.Int[0, MaxIndex - 70], Gen.Int[1, 70]).Array[0, 24];
 
+    private readonly FaultyMemory _os = new();
+    private readonly MetadataAllocator _metadata;
+
+    public SlabSetTests() => _metadata = new MetadataAllocator(_os);
+
+    public void Dispose() => _os.Dispose();
+
     [Fact]
     public void AnEmptySetFindsNothing()
     {
-        SlabSet set = new();
+        SlabSet set = new(_metadata);
         Assert.Equal(-1, set.NextMember(0));
         Assert.Equal(5, set.NextGap(5, 100));
         Assert.Equal(-1, set.FindRun(1, 1, 0));
@@ -61,17 +70,48 @@ public sealed class SlabSetTests
     [Fact]
     public void ClearForgetsAllMembers()
     {
-        SlabSet set = new();
+        SlabSet set = new(_metadata);
+        Assert.True(set.TryReserve(70));
         set.Add(60, 10);
         set.Clear();
         Assert.Equal(0, set.Count);
         Assert.Equal(-1, set.NextMember(0));
     }
 
-    // Adds ranges; those that are members in part are taken out instead.
-    private static (SlabSet Set, HashSet<int> Model) Toggle((int First, int Count)[] ranges)
+    [Fact]
+    public void WithoutMemoryTheSetStaysAsItIs()
     {
-        SlabSet set = new();
+        SlabSet set = new(_metadata);
+        Assert.True(set.TryReserve(70));
+        set.Add(69, 1);
+        int limit = set.Limit;
+        _os.RefuseAll(OsCall.Reserve);
+        _os.RefuseAll(OsCall.Commit);
+        while (TryTake())
+        {
+        }
+
+        Assert.False(set.TryReserve(limit + 1));
+        Assert.Equal(limit, set.Limit);
+        Assert.True(set.Contains(69));
+    }
+
+    [Fact]
+    public void MoreThanTheLargestArenaHasIsRefused()
+    {
+        SlabSet set = new(_metadata);
+        Assert.True(set.TryReserve(524_288));
+        set.Add(524_287, 1);
+        Assert.False(set.TryReserve(524_289));
+        Assert.Equal(524_287, set.NextMember(0));
+    }
+
+    private unsafe bool TryTake() => _metadata.TryAllocate(64) != null;
+
+    // Adds ranges; those that are members in part are taken out instead.
+    private (SlabSet Set, HashSet<int> Model) Toggle((int First, int Count)[] ranges)
+    {
+        SlabSet set = new(_metadata);
         HashSet<int> model = [];
         foreach ((int first, int count) in ranges)
         {
@@ -79,6 +119,7 @@ public sealed class SlabSetTests
             int[] members = [.. indexes.Where(model.Contains)];
             if (members.Length == 0)
             {
+                Assert.True(set.TryReserve(first + count));
                 set.Add(first, count);
                 model.UnionWith(indexes);
             }

@@ -1,8 +1,15 @@
+using Hakmem.ThreadCaches;
+
 namespace Hakmem.Tests.Concurrency;
 
 // One step of a model's thread: what it does to which cell, and the line of the library that it stands for.
 internal sealed record ModelOp(ModelOpKind Kind, ModelCell? Cell, int Value, int Expected, string Text)
 {
+    // The step of the library's code that this begins, if a test holds the two against each other.
+    public ReaperStep? Step { get; private init; }
+
+    public ModelOp As(ReaperStep step) => this with { Step = step };
+
     public static ModelOp Load(ModelCell cell, string text) => new(ModelOpKind.Load, cell, 0, 0, text);
 
     public static ModelOp LoadAcquire(ModelCell cell, string text) => new(ModelOpKind.LoadAcquire, cell, 0, 0, text);

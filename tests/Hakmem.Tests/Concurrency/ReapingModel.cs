@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using Hakmem.ThreadCaches;
 
 namespace Hakmem.Tests.Concurrency;
 
@@ -179,7 +180,7 @@ internal sealed class ReapingModel : Model
     {
         for (int round = 0; round < rounds; round++)
         {
-            yield return ModelOp.Exchange(_gate, 1, "CacheGate.TryClose");
+            yield return ModelOp.Exchange(_gate, 1, "CacheGate.TryCloseOther").As(ReaperStep.CloseGate);
             if (t.Result != 0)
             {
                 continue;
@@ -190,21 +191,21 @@ internal sealed class ReapingModel : Model
                 yield return op;
             }
 
-            yield return ModelOp.StoreRelease(_gate, 0, "CacheGate.Open");
+            yield return ModelOp.StoreRelease(_gate, 0, "CacheGate.OpenOther").As(ReaperStep.OpenGate);
         }
     }
 
     private IEnumerable<ModelOp> ReapInside(ModelThread t)
     {
-        yield return ModelOp.Load(_state, "TryCut: entry.IsAtRest, the state");
+        yield return ModelOp.Load(_state, "TryCut: entry.IsAtRest, the state").As(ReaperStep.AskRest);
         bool isAtRest = t.Result != 0;
         yield return ModelOp.Fence("TryCut: entry.IsAtRest, the barrier");
         if (!_isForced)
         {
-            yield return ModelOp.StoreRelease(_end, 0, "TryCut: PutEnd = null");
+            yield return ModelOp.StoreRelease(_end, 0, "TryCut: PutEnd = null").As(ReaperStep.CloseBin);
         }
 
-        yield return ModelOp.LoadAcquire(_top, "TryCut: ReadTop");
+        yield return ModelOp.LoadAcquire(_top, "TryCut: ReadTop").As(ReaperStep.ReadTop);
         int guard = t.Result - (isAtRest ? 0 : 1);
         if (guard < 1)
         {
@@ -224,7 +225,7 @@ internal sealed class ReapingModel : Model
         }
         else
         {
-            yield return ModelOp.Exchange(_slots[guard], 0, "TryCut: cut.Guarded = exchange(*cut.Slot, null)");
+            yield return ModelOp.Exchange(_slots[guard], 0, "TryCut: cut.Guarded = exchange(*cut.Slot, null)").As(ReaperStep.SetGuard);
             guarded = t.Result;
         }
 
@@ -235,7 +236,7 @@ internal sealed class ReapingModel : Model
 
         if (_flaw is not (ReapingFlaw.NoFirstBarrier or ReapingFlaw.GuardBehindBarrier))
         {
-            yield return ModelOp.ProcessWideBarrier("ReapSome: first barrier");
+            yield return ModelOp.ProcessWideBarrier("ReapSome: first barrier").As(ReaperStep.Barrier);
         }
 
         int top = 0;
@@ -245,23 +246,23 @@ internal sealed class ReapingModel : Model
             top = t.Result;
         }
 
-        yield return ModelOp.Load(_state, "Look: IsAtRest, the state");
+        yield return ModelOp.Load(_state, "Look: IsAtRest, the state").As(ReaperStep.AskRest);
         isAtRest = t.Result != 0 || _flaw == ReapingFlaw.RestNotAsked;
         yield return ModelOp.Fence("Look: IsAtRest, the barrier");
         if (_flaw != ReapingFlaw.RestAskedLate)
         {
-            yield return ModelOp.LoadAcquire(_top, "Look: ReadTop");
+            yield return ModelOp.LoadAcquire(_top, "Look: ReadTop").As(ReaperStep.ReadTop);
             top = t.Result;
         }
 
         if (_flaw != ReapingFlaw.NoSecondBarrier)
         {
-            yield return ModelOp.ProcessWideBarrier("ReapSome: second barrier");
+            yield return ModelOp.ProcessWideBarrier("ReapSome: second barrier").As(ReaperStep.Barrier);
         }
 
         if (_flaw is not (ReapingFlaw.GuardNotReread or ReapingFlaw.NoGuard))
         {
-            yield return ModelOp.LoadAcquire(_slots[guard], "Take: is *cut->Slot still null?");
+            yield return ModelOp.LoadAcquire(_slots[guard], "Take: is *cut->Slot still null?").As(ReaperStep.ReadGuard);
             if (t.Result != 0)
             {
                 yield break;
@@ -272,14 +273,15 @@ internal sealed class ReapingModel : Model
         {
             yield return _flaw == ReapingFlaw.PlainPutBack
                 ? ModelOp.Store(_slots[guard], guarded, "Take: *cut->Slot = cut->Guarded, plainly")
-                : ModelOp.CompareExchange(_slots[guard], guarded, 0, "Take: put back, unless something was written there");
+                : ModelOp.CompareExchange(_slots[guard], guarded, 0, "Take: put back, unless something was written there").As(ReaperStep.PutBack);
             yield break;
         }
 
         TakeOne(guarded);
         for (int slot = guard - 1; slot > 0; slot--)
         {
-            yield return ModelOp.Load(_slots[slot], "Take: *slot");
+            ModelOp read = ModelOp.Load(_slots[slot], "Take: *slot");
+            yield return slot == guard - 1 ? read.As(ReaperStep.TakeSlots) : read;
             if (t.Result == 0)
             {
                 break;

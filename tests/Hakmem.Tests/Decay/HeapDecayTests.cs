@@ -191,6 +191,32 @@ public sealed unsafe class HeapDecayTests : IDisposable
     }
 
     [Fact]
+    public void RecordsOfEndedThreadsComeBack()
+    {
+        UseAndFree(BlockSizes.Tiny, BlockSizes.MiB);
+        long before = _heap.GetStatistics().RecordBytes;
+        long during = 0;
+        Workers.RunAndHold(
+            200,
+            index =>
+            {
+                for (nuint size = 16; size < 64 * BlockSizes.KiB; size *= 2)
+                {
+                    UseAndFree(size, 64 * size);
+                }
+            },
+            whileIdle: () => during = _heap.GetStatistics().RecordBytes);
+        Assert.True(during > 4L << 20, $"The threads' records take {during} bytes.");
+        _time.Advance(10 * Delay);
+        Assert.Equal(0, _heap.GetStatistics().ThreadCaches);
+        Assert.InRange(_heap.GetStatistics().RecordBytes, 0, before + (1L << 20));
+
+        // And are there again for the next threads.
+        Workers.Run(20, _ => UseAndFree(BlockSizes.Mid, BlockSizes.MiB));
+        ArenaAudit.Check(_test.Arena, _heap.GetStatistics());
+    }
+
+    [Fact]
     public void ARefusedDiscardIsTriedAgainAndLosesNothing()
     {
         Block kept = Block.Allocate(_heap, 5_000, 1);

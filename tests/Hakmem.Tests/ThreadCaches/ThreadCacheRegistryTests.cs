@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Concurrent;
 using System.Collections.Generic;
 using System.Linq;
 using Hakmem.Tests.Os;
@@ -63,29 +64,27 @@ public sealed unsafe class ThreadCacheRegistryTests : IDisposable
         Assert.Equal(6, _registry.Count);
     }
 
-    // Tables of what else a thread has are kept by the number: no two caches may have one, and a record that is used again keeps its own.
+    // Tables of what else a thread has are kept by the number: no two caches may have one at a time, and those of ended threads come again.
     [Fact]
-    public void ACachesNumberIsItsOwnForGood()
+    public void NumbersAreTheLowestThatNoCacheHas()
     {
-        Dictionary<nint, int> numbers = [];
+        ConcurrentBag<int> numbers = [];
         void TakeAll() => Workers.RunAndHold(
             5,
             _ =>
             {
-                ThreadCache* cache = _registry.TryGet();
-                lock (numbers)
-                {
-                    Assert.True(!numbers.TryGetValue((nint)cache, out int known) || known == cache->Number);
-                    numbers[(nint)cache] = cache->Number;
-                }
+                numbers.Add(_registry.TryGet()->Number);
             },
-            whileIdle: () => { });
+            whileIdle: () =>
+            {
+                Assert.Equal(Enumerable.Range(0, 5), numbers.Order());
+                numbers.Clear();
+            });
 
         TakeAll();
         TakeAll();
         Assert.True(_registry.FlushDead());
         TakeAll();
-        Assert.Equal(Enumerable.Range(0, 5), numbers.Values.Order());
     }
 
     [Fact]
@@ -95,25 +94,23 @@ public sealed unsafe class ThreadCacheRegistryTests : IDisposable
         for (int thread = 0; thread < 1_000; thread++)
         {
             Workers.RunOne(() => Assert.True(_registry.TryGet() != null));
-            before = thread == 0 ? _layer.Arena.Metadata.ReservedBytes : before;
+            before = thread == 0 ? _layer.Arena.Metadata.HeldBytes : before;
         }
 
         Assert.Equal(1, _registry.Count);
-        Assert.Equal(before, _layer.Arena.Metadata.ReservedBytes);
+        Assert.Equal(before, _layer.Arena.Metadata.HeldBytes);
     }
 
     [Fact]
-    public void FlushingTheDeadGivesTheirBlocksToTheDepotsAndKeepsTheirRecords()
+    public void FlushingTheDeadGivesTheirBlocksToTheDepotsAndFreesTheirRecords()
     {
-        HashSet<nint> caches = [];
         Workers.RunAndHold(
             4,
             _ =>
             {
-                ThreadCache* cache = _registry.TryGet();
-                lock (caches)
+                lock (_registry)
                 {
-                    caches.Add((nint)cache);
+                    ThreadCache* cache = _registry.TryGet();
                     _layer.Put(cache, Tiny, _layer.Take(cache, Tiny));
                 }
             },
@@ -125,9 +122,10 @@ public sealed unsafe class ThreadCacheRegistryTests : IDisposable
         Assert.True(here > 0);
         Assert.Equal((nuint)0, _layer.Depots[Tiny].Drain());
 
-        // New threads get the spare records, as new.
+        // New threads get records from the same memory, as new.
+        long held = _layer.Arena.Metadata.HeldBytes;
         ThreadCache* next = _registry.TryGet();
-        Assert.Contains((nint)next, caches);
+        Assert.Equal(held, _layer.Arena.Metadata.HeldBytes);
         Assert.Equal(0, next->CapacityBytes);
         Assert.Equal(0, CacheExchange.CountOf(next, Tiny));
     }
