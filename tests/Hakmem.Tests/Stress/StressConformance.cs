@@ -159,6 +159,36 @@ public abstract unsafe partial class StressConformance : IDisposable
         AssertEmpty();
     }
 
+    // From 32 KiB on a zeroed block asks what is known of its memory: all of it was written before, by any thread, and some of it discarded.
+    [Theory]
+    [MemberData(nameof(ThreadCounts))]
+    public void LargeZeroedBlocksAreZeroWhoeverUsedTheMemory(int threads)
+    {
+        ConcurrentQueue<Block>[] slots = NewQueues(threads * 2);
+        Run(threads, (random, index) =>
+        {
+            for (int step = 0; step < Math.Max(TotalSteps / 400, 400) / threads; step++)
+            {
+                ConcurrentQueue<Block> slot = slots[random.Next(slots.Length)];
+                if (slot.TryDequeue(out Block block))
+                {
+                    Release(block);
+                }
+
+                nuint size = (nuint)random.Next(32 << 10, random.Next(8) == 0 ? 5 << 20 : 300 << 10);
+                void* zeroed = _heap.AllocZeroed(size);
+                Pattern.VerifyZero(zeroed, size);
+                slot.Enqueue(Block.Filled(zeroed, size, (uint)random.Next()));
+                if (random.Next(200) == 0)
+                {
+                    _heap.Trim();
+                }
+            }
+        });
+        Drain(slots);
+        AssertEmpty();
+    }
+
     [Theory]
     [MemberData(nameof(ThreadCounts))]
     public void ResizesByThreadsThatDidNotAllocate(int threads)

@@ -87,10 +87,71 @@ public sealed unsafe class CacheReaperTests : IDisposable
         _reaper.ReapSome(_entries, 0, isForced: true);
         _reaper.Probe = null;
 
-        // Both are out, so both can be returned, once.
+        AssertAllAreOutOnce([first, second]);
+    }
+
+    // As above, but by the time that the reaper looks the owner has freed two other blocks, into the guard's slot and above it: the top tells nothing.
+    [Fact]
+    public void ABlockFreedIntoTheGuardsPlaceStopsTheReaper()
+    {
+        FillBin(StartRunningThread());
+        nint[] others = [(nint)_layer.Depots[Stacked].TryTakeOne(out _), (nint)_layer.Depots[Stacked].TryTakeOne(out _)];
+        nint[] taken = new nint[2];
+        int barriers = 0;
+        _reaper.Probe = step =>
+        {
+            if (step == ReaperStep.SetGuard)
+            {
+                taken[0] = (nint)(*StackedBin->TakeTop--);
+                taken[1] = (nint)(*StackedBin->TakeTop);
+            }
+            else if (step == ReaperStep.Barrier && ++barriers == 1)
+            {
+                StackedBin->TakeTop--;
+                *++StackedBin->TakeTop = (void*)others[0];
+                *++StackedBin->TakeTop = (void*)others[1];
+            }
+        };
+        _reaper.ReapSome(_entries, 0, isForced: true);
+        _reaper.Probe = null;
+        AssertAllAreOutOnce(taken);
+    }
+
+    // The owner frees a block into the guard's slot just before the guarded one would be put back there.
+    [Fact]
+    public void AGuardedBlockIsNotPutBackOverAnother()
+    {
+        FillBin(StartRunningThread());
+        nint other = (nint)_layer.Depots[Stacked].TryTakeOne(out _);
+        nint[] taken = new nint[2];
+        int barriers = 0;
+        _reaper.Probe = step =>
+        {
+            if (step == ReaperStep.SetGuard)
+            {
+                taken[0] = (nint)(*StackedBin->TakeTop--);
+                taken[1] = (nint)(*StackedBin->TakeTop);
+            }
+            else if (step == ReaperStep.Barrier && ++barriers == 2)
+            {
+                StackedBin->TakeTop--;
+            }
+            else if (step == ReaperStep.PutBack)
+            {
+                *++StackedBin->TakeTop = (void*)other;
+            }
+        };
+        _reaper.ReapSome(_entries, 0, isForced: true);
+        _reaper.Probe = null;
+        Assert.Equal(other, (nint)(*StackedBin->TakeTop));
+        AssertAllAreOutOnce(taken);
+    }
+
+    // Each block can be returned to its span once, and with those in the cache that is all.
+    private void AssertAllAreOutOnce(nint[] blocks)
+    {
         Depot depot = _layer.Depots[Stacked];
-        Assert.True(depot.TryReturnOne((void*)first));
-        Assert.True(depot.TryReturnOne((void*)second), "The reaper took a block that the owner was taking.");
+        Array.ForEach(blocks, block => Assert.True(depot.TryReturnOne((void*)block), "The reaper took a block that is not its own."));
         _layer.Exchange.FlushAll(_cache);
         Assert.Equal((nuint)0, depot.Drain());
         Assert.Equal(0, depot.Count().BlocksOut);
