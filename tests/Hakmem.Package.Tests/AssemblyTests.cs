@@ -1,0 +1,147 @@
+using System;
+using System.Collections.Immutable;
+using System.Linq;
+using System.Reflection.Metadata;
+using System.Reflection.PortableExecutable;
+using Xunit;
+
+namespace Hakmem.Package.Tests;
+
+// Which processor and system each assembly of the packages is for. A runtime refuses an image that was compiled for another system
+// (BadImageFormatException) rather than use the IL in it, and a compiler warns of a reference to another processor's (CS8012): so lib/ and
+// ref/ have IL for any processor, and an image is only where NuGet gives it to none but its own system.
+public sealed class AssemblyTests
+{
+    private const string Image = "runtimes/linux-x64/lib/net10.0/Hakmem.dll";
+    private const string ImageIl = "lib/net10.0/Hakmem.dll";
+
+    // What the header of an assembly compiled ahead has for Machine: the processor's number combined with the system's by exclusive or.
+    private const int LinuxX64 = (int)System.Reflection.PortableExecutable.Machine.Amd64 ^ 0x7B79;
+
+    // "RTR" in ASCII, with which the header of a ReadyToRun image begins.
+    private const uint ReadyToRunSignature = 0x00525452;
+
+    private static readonly string[] s_core =
+    [
+        ImageIl, "lib/netstandard2.0/Hakmem.dll", "ref/net10.0/Hakmem.dll", "ref/netstandard2.0/Hakmem.dll", Image,
+    ];
+
+    private static readonly string[] s_aspNetCore = ["lib/net10.0/Hakmem.AspNetCore.dll"];
+
+    public static TheoryData<string, string> IlPaths { get; } = PathsBut(Image);
+
+    public static TheoryData<string, string> ReferencePaths { get; } = PathsIn("ref/");
+
+    public static TheoryData<string, string> LibraryPaths { get; } = PathsIn("lib/");
+
+    [Fact]
+    public void AssembliesOfThePackagesAreTheseAndNoOthers()
+    {
+        Assert.Equal(s_core, PackageFile.PathsEndingWith(PackageFile.Core, ".dll"));
+        Assert.Equal(s_aspNetCore, PackageFile.PathsEndingWith(PackageFile.AspNetCore, ".dll"));
+    }
+
+    [Theory]
+    [MemberData(nameof(IlPaths))]
+    public void AssemblyInLibOrRefIsIlForAnyProcessor(string package, string path)
+    {
+        using PEReader reader = new(PackageFile.Read(package, path));
+        CorHeader header = reader.PEHeaders.CorHeader!;
+        Assert.Equal(Machine.I386, reader.PEHeaders.CoffHeader.Machine);
+        Assert.Equal(PEMagic.PE32, reader.PEHeaders.PEHeader!.Magic);
+        Assert.Equal(CorFlags.ILOnly, header.Flags & (CorFlags.ILOnly | CorFlags.Requires32Bit | CorFlags.Prefers32Bit));
+        Assert.Equal(0, header.ManagedNativeHeaderDirectory.Size);
+    }
+
+    [Fact]
+    public void AssemblyForLinuxX64IsAnImageForIt()
+    {
+        using PEReader reader = new(PackageFile.Read(PackageFile.Core, Image));
+        DirectoryEntry native = reader.PEHeaders.CorHeader!.ManagedNativeHeaderDirectory;
+        Assert.Equal(LinuxX64, (int)reader.PEHeaders.CoffHeader.Machine);
+        Assert.NotEqual(0, native.Size);
+        Assert.Equal(ReadyToRunSignature, reader.GetSectionData(native.RelativeVirtualAddress).GetReader().ReadUInt32());
+    }
+
+    // Were they of two compilations, an exception's line numbers would be wrong in one of them.
+    [Fact]
+    public void ImageAndTheIlItWasMadeOfAreOneCompilation()
+    {
+        using PEReader image = new(PackageFile.Read(PackageFile.Core, Image));
+        using PEReader il = new(PackageFile.Read(PackageFile.Core, ImageIl));
+        Assert.Equal(ModuleOf(il), ModuleOf(image));
+        Assert.Equal(SymbolsOf(il), SymbolsOf(image));
+    }
+
+    [Theory]
+    [MemberData(nameof(ReferencePaths))]
+    public void AssemblyInRefHasNoCode(string package, string path)
+    {
+        using PEReader reader = new(PackageFile.Read(package, path));
+        MetadataReader metadata = reader.GetMetadataReader();
+        Assert.Contains(metadata.GetAssemblyDefinition().GetCustomAttributes(), handle =>
+            AttributeName(metadata, metadata.GetCustomAttribute(handle)) == "ReferenceAssemblyAttribute");
+    }
+
+    // Editors look for it beside what they compile against.
+    [Theory]
+    [MemberData(nameof(ReferencePaths))]
+    [MemberData(nameof(LibraryPaths))]
+    public void AssemblyCompiledAgainstHasItsDocumentation(string package, string path) =>
+        Assert.Contains(PackageFile.PathsEndingWith(package, ".xml"), file => file == path[..^"dll".Length] + "xml");
+
+    [Theory]
+    [MemberData(nameof(LibraryPaths))]
+    public void SymbolsOfAnAssemblyAreOfItsCompilation(string package, string path)
+    {
+        ImmutableArray<byte> symbols = PackageFile.ReadSymbols(package, path[..^"dll".Length] + "pdb");
+        using MetadataReaderProvider provider = MetadataReaderProvider.FromPortablePdbImage(symbols);
+        using PEReader assembly = new(PackageFile.Read(package, path));
+        Assert.Equal(SymbolsOf(assembly), new BlobContentId(provider.GetMetadataReader().DebugMetadataHeader!.Id).Guid);
+    }
+
+    private static TheoryData<string, string> PathsBut(string left)
+    {
+        TheoryData<string, string> data = [];
+        foreach (string path in s_core.Where(path => path != left))
+        {
+            data.Add(PackageFile.Core, path);
+        }
+
+        foreach (string path in s_aspNetCore.Where(path => path != left))
+        {
+            data.Add(PackageFile.AspNetCore, path);
+        }
+
+        return data;
+    }
+
+    private static TheoryData<string, string> PathsIn(string folder)
+    {
+        TheoryData<string, string> data = [];
+        foreach (var row in PathsBut(Image).Where(row => row.Data.Item2.StartsWith(folder, StringComparison.Ordinal)))
+        {
+            data.Add(row.Data.Item1, row.Data.Item2);
+        }
+
+        return data;
+    }
+
+    private static Guid ModuleOf(PEReader reader)
+    {
+        MetadataReader metadata = reader.GetMetadataReader();
+        return metadata.GetGuid(metadata.GetModuleDefinition().Mvid);
+    }
+
+    private static Guid SymbolsOf(PEReader reader)
+    {
+        DebugDirectoryEntry entry = reader.ReadDebugDirectory().Single(candidate => candidate.Type == DebugDirectoryEntryType.CodeView);
+        return reader.ReadCodeViewDebugDirectoryData(entry).Guid;
+    }
+
+    private static string AttributeName(MetadataReader metadata, CustomAttribute attribute)
+    {
+        MemberReference constructor = metadata.GetMemberReference((MemberReferenceHandle)attribute.Constructor);
+        return metadata.GetString(metadata.GetTypeReference((TypeReferenceHandle)constructor.Parent).Name);
+    }
+}
