@@ -4,11 +4,13 @@ using System.Collections.Immutable;
 using System.IO;
 using System.IO.Compression;
 using System.Linq;
+using Hakmem.Tests.Architecture;
 using Xunit;
 
 namespace Hakmem.Package.Tests;
 
-// A package that was just made, out of the directory that the environment variable HAKMEM_TEST_FEED names. Without the variable, or
+// A package that was just made, out of the directory that the environment variable HAKMEM_TEST_FEED names (by its full path, or from the
+// repository's root). Without the variable, or
 // without the package, every test fails: none is skipped, since a package that nobody looked at must not pass for a good one.
 internal static class PackageFile
 {
@@ -44,6 +46,7 @@ internal static class PackageFile
     {
         string? feed = Environment.GetEnvironmentVariable(Variable);
         Assert.False(string.IsNullOrEmpty(feed), $"{Variable} must name the directory that `dotnet pack` wrote to.");
+        feed = Path.GetFullPath(feed, SourceTree.Root);
 
         // The version begins with a digit: Hakmem.* alone would be Hakmem.AspNetCore as well.
         string[] files = [.. Directory.GetFiles(feed, $"{package}.*{extension}")

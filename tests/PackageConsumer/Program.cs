@@ -1,5 +1,6 @@
 using System;
 using System.Buffers;
+using System.Threading;
 using Hakmem;
 
 // Allocates, rents, frees and asks for statistics through the package. What it prints at the end is what `.ci/run`
@@ -47,11 +48,50 @@ using (HakmemAllocator isolated = new(new HakmemOptions { MaxBytes = 8 << 20, Ha
     Require(isolated.GetStatistics().LiveBlocks == 1, "an isolated heap counts its own");
 }
 
+// Blocks of three threads, each freed by the main one after they have ended.
+unsafe
+{
+    const int ThreadCount = 3;
+    const int BlockCount = 1_000;
+    void** blocks = (void**)heap.Alloc<nuint>(ThreadCount * BlockCount);
+    Thread[] threads = new Thread[ThreadCount];
+    for (int thread = 0; thread < ThreadCount; thread++)
+    {
+        void** own = blocks + (thread * BlockCount);
+        threads[thread] = new Thread(() => FillWithBlocks(own, BlockCount));
+        threads[thread].Start();
+    }
+
+    foreach (Thread thread in threads)
+    {
+        thread.Join();
+    }
+
+    for (int i = 0; i < ThreadCount * BlockCount; i++)
+    {
+        Require(*(nuint*)blocks[i] == (nuint)blocks[i], "a block keeps what another thread wrote");
+        heap.Free(blocks[i]);
+    }
+
+    heap.Free(blocks);
+}
+
 heap.Trim();
 HakmemStatistics statistics = heap.GetStatistics();
 Console.WriteLine(statistics);
 Require(statistics.LiveBlocks == 0, "everything was freed");
 Console.WriteLine("The package works.");
+
+// Each block begins with its own address.
+static unsafe void FillWithBlocks(void** blocks, int count)
+{
+    for (int i = 0; i < count; i++)
+    {
+        nuint sizeBytes = (nuint)(16 + (i * 8));
+        blocks[i] = HakmemAllocator.Shared.Alloc(sizeBytes);
+        *(nuint*)blocks[i] = (nuint)blocks[i];
+    }
+}
 
 static void Require(bool isTrue, string what)
 {

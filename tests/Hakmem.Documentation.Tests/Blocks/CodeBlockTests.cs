@@ -3,6 +3,7 @@ using System.IO;
 using System.Linq;
 using System.Text.Json;
 using System.Threading.Tasks;
+using System.Xml.Linq;
 using Xunit;
 
 namespace Hakmem.Documentation.Tests.Blocks;
@@ -11,7 +12,7 @@ namespace Hakmem.Documentation.Tests.Blocks;
 public sealed class CodeBlockTests
 {
     // What a fence may say it is. No label is for commands and drawings.
-    private static readonly string[] s_languages = ["csharp", "json", ""];
+    private static readonly string[] s_languages = ["csharp", "json", "xml", ""];
 
     public static TheoryData<string> Places(string language) =>
         [.. Documents.Blocks.Where(block => block.Language == language).Select(block => block.Place)];
@@ -32,6 +33,10 @@ public sealed class CodeBlockTests
         using JsonDocument parsed = JsonDocument.Parse(BlockAt(place).Text);
         Assert.Equal(JsonValueKind.Object, parsed.RootElement.ValueKind);
     }
+
+    [Theory]
+    [MemberData(nameof(Places), "xml")]
+    public void EveryBlockOfXmlCanBeParsed(string place) => Assert.NotNull(XDocument.Parse(BlockAt(place).Text).Root);
 
     [Fact]
     public void NoFenceIsOfALanguageThatIsNotTried() =>
