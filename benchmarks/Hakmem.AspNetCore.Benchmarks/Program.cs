@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Threading.Tasks;
+using Hakmem.AspNetCore.Benchmarks.IdleConnections;
 using Hakmem.AspNetCore.Benchmarks.Kestrel;
 using Hakmem.AspNetCore.Benchmarks.Pauses;
 
@@ -16,12 +17,17 @@ internal static class Program
             return await KestrelRun.RunAsync(arguments);
         }
 
+        if (arguments is [IdleServer.Name, ..])
+        {
+            return await IdleServer.RunAsync(arguments);
+        }
+
         if (arguments is [PauseRun.Name, ..])
         {
             return PauseRun.Run(arguments);
         }
 
-        RootCommand root = new("Benchmarks of Hakmem in a web service.") { KestrelCommand.Create(), PausesCommand.Create() };
+        RootCommand root = new("Benchmarks of Hakmem in a web service.") { KestrelCommand.Create(), IdleCommand.Create(), PausesCommand.Create() };
         return await root.Parse(arguments.Length == 0 ? ["--help"] : arguments).InvokeAsync();
     }
 }

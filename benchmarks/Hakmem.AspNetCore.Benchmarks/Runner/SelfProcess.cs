@@ -19,8 +19,7 @@ internal static class SelfProcess
     /// <exception cref="MeasuringFailedException">The process failed, hung or printed something else.</exception>
     public static T Run<T>(JsonTypeInfo<T> type, params string[] arguments)
     {
-        using Process process = Process.Start(StartInfo(arguments))
-            ?? throw new MeasuringFailedException("the process did not start");
+        using Process process = Start(arguments);
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         Task<string> errors = process.StandardError.ReadToEndAsync();
         if (!process.WaitForExit(s_timeLimit))
@@ -37,11 +36,16 @@ internal static class SelfProcess
         return JsonSerializer.Deserialize(output.Result, type) ?? throw new MeasuringFailedException("the process printed null");
     }
 
+    /// <summary>Starts a process that the caller talks to, by all three of its standard streams, and ends.</summary>
+    /// <exception cref="MeasuringFailedException">The process did not start.</exception>
+    public static Process Start(params string[] arguments) => Process.Start(StartInfo(arguments))
+        ?? throw new MeasuringFailedException("the process did not start");
+
     private static ProcessStartInfo StartInfo(string[] arguments)
     {
         string program = Environment.ProcessPath
             ?? throw new MeasuringFailedException("this program's own path is unknown");
-        ProcessStartInfo start = new(program) { RedirectStandardOutput = true, RedirectStandardError = true };
+        ProcessStartInfo start = new(program) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
 
         // Started as "dotnet Program.dll", the program is the host and the assembly its first argument.
         if (Path.GetFileNameWithoutExtension(program) == "dotnet")
