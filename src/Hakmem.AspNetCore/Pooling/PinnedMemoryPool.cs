@@ -30,6 +30,12 @@ public sealed class PinnedMemoryPool : MemoryPool<byte>
     /// <param name="timeProvider">What its idle timeout is measured with; null for the system's clock.</param>
     /// <exception cref="ArgumentException">A value in <paramref name="options"/> is out of its range; the message names it.</exception>
     public PinnedMemoryPool(PinnedMemoryPoolOptions? options = null, IMeterFactory? meterFactory = null, TimeProvider? timeProvider = null)
+        : this(options, meterFactory, timeProvider, ManagedHeap.Process)
+    {
+    }
+
+    // For tests: asks a garbage collector of their own.
+    internal PinnedMemoryPool(PinnedMemoryPoolOptions? options, IMeterFactory? meterFactory, TimeProvider? timeProvider, ManagedHeap heap)
     {
         options ??= new PinnedMemoryPoolOptions();
         foreach (string finding in PinnedMemoryPoolOptionsCheck.Findings(options))
@@ -37,7 +43,7 @@ public sealed class PinnedMemoryPool : MemoryPool<byte>
             throw new ArgumentException(finding, nameof(options));
         }
 
-        _store = new PinnedBlockStore(options, timeProvider ?? TimeProvider.System);
+        _store = new PinnedBlockStore(options, timeProvider ?? TimeProvider.System, heap);
         _metrics = meterFactory is null ? null : new PinnedMemoryPoolMetrics(meterFactory, _store);
         _recyclesOwners = options.RecycleOwners;
         _ownsStore = true;

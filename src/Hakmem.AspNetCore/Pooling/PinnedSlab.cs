@@ -29,19 +29,21 @@ internal sealed class PinnedSlab
     // For each block the face that the next rental gets. Current for free blocks only.
     private readonly PinnedBlock[] _blocks = new PinnedBlock[BlockCount];
 
+    private readonly byte[] _array;
+
     // Bit i: block i is free in this slab, that is neither rented nor in a thread's cache.
     private uint _free = AllFree;
 
     public unsafe PinnedSlab(PinnedBlockStore store)
     {
-        byte[] array = GC.AllocateUninitializedArray<byte>(ArrayBytes, pinned: true);
+        _array = GC.AllocateUninitializedArray<byte>(ArrayBytes, pinned: true);
 
         // SAFETY: only a number is made of the address, and the array is pinned for its life.
-        nuint address = (nuint)(nint)Marshal.UnsafeAddrOfPinnedArrayElement(array, 0);
+        nuint address = (nuint)(nint)Marshal.UnsafeAddrOfPinnedArrayElement(_array, 0);
         int start = (int)((0 - address) & (AlignmentBytes - 1));
         for (int i = 0; i < BlockCount; i++)
         {
-            Memory<byte> memory = MemoryMarshal.CreateFromPinnedArray(array, start + (i * BlockBytes), BlockBytes);
+            Memory<byte> memory = MemoryMarshal.CreateFromPinnedArray(_array, start + (i * BlockBytes), BlockBytes);
             _blocks[i] = new PinnedBlock(store, this, i, memory);
         }
     }
@@ -49,11 +51,21 @@ internal sealed class PinnedSlab
     // Where the table keeps it; -1 while it is in none.
     public int Slot { get; set; } = -1;
 
+    // The next one of those that the table has dropped together.
+    public PinnedSlab? NextDropped { get; set; }
+
     public int FreeCount => BitOperations.PopCount(_free);
 
     public bool IsWhollyFree => _free == AllFree;
 
     public bool IsWhollyTaken => _free == 0;
+
+    // For whoever dropped it, under no lock: every block is free, and will not be taken again.
+    public void DiscardPages()
+    {
+        Debug.Assert(IsWhollyFree && Slot < 0);
+        DroppedPages.Discard(_array);
+    }
 
     // Precondition: not wholly taken.
     public PinnedBlock Take()

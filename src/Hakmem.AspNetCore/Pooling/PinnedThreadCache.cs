@@ -37,6 +37,9 @@ internal sealed class PinnedThreadCache
     // spin can be interrupted, or runs code of the program's.
     private int _flag;
 
+    // How many threads wait for it, which have the store's lock: one at most. Only tests read it.
+    private int _waiting;
+
     public PinnedThreadCache(PinnedBlockStore store, int limit)
     {
         Store = store;
@@ -48,6 +51,12 @@ internal sealed class PinnedThreadCache
 
     // The next cache of the same thread, for another store. Only that thread uses it.
     public PinnedThreadCache? NextOfThread { get; set; }
+
+    // The next cache of the same store, of another thread. Guarded by the store's lock.
+    public PinnedThreadCache? NextOfStore { get; set; }
+
+    // Whether someone waits for the flag. For tests.
+    public bool IsWaitedFor => Volatile.Read(ref _waiting) != 0;
 
     public bool IsThreadAlive => _thread.IsAlive;
 
@@ -146,14 +155,25 @@ internal sealed class PinnedThreadCache
     // For the holder of the store's lock: takes the flag.
     public void Enter()
     {
-        while (!TryEnter())
+        if (!TryEnter())
         {
-            Thread.SpinWait(1);
-            Thread.Yield();
+            WaitAndEnter();
         }
     }
 
     public void Leave() => Volatile.Write(ref _flag, 0);
+
+    private void WaitAndEnter()
+    {
+        Interlocked.Increment(ref _waiting);
+        do
+        {
+            Thread.SpinWait(1);
+            Thread.Yield();
+        }
+        while (!TryEnter());
+        Interlocked.Decrement(ref _waiting);
+    }
 
     private void PutBack(SlabTable table, int count)
     {

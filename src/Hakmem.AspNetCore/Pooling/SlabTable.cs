@@ -1,5 +1,4 @@
 using System;
-using System.Collections.Generic;
 using System.Diagnostics;
 using System.Numerics;
 
@@ -8,15 +7,14 @@ namespace Hakmem.AspNetCore.Pooling;
 // The slabs of a store, each in a slot, and which of them have free blocks.
 //
 // Blocks come from the lowest slot that has any: what is in use gathers in the low slabs, the high ones fall free and can be
-// given up. (Last-in-first-out over all slabs would keep a few blocks of each in use for ever.) Not thread-safe: the store's lock guards it.
+// given up. (Last-in-first-out over all slabs would keep a few blocks of each in use for ever.)
+//
+// Not thread-safe: the store's lock guards it. So nothing here allocates or throws: room for more slabs is made by the caller, outside the lock.
 internal sealed class SlabTable
 {
     private const int BitsPerWord = 64;
 
-    private readonly List<PinnedSlab?> _slots = [];
-
-    // Bit s of the whole: the slab in slot s has a free block.
-    private readonly List<ulong> _withFree = [];
+    private Room _room = new(BitsPerWord);
 
     public int SlabCount { get; private set; }
 
@@ -30,27 +28,38 @@ internal sealed class SlabTable
 
     public void MarkLowWater() => WhollyFreeLowWater = WhollyFreeSlabs;
 
-    // Precondition: a new slab, wholly free.
+    // How many slabs there is room for.
+    public int Capacity => _room.Slots.Length;
+
+    private PinnedSlab?[] Slots => _room.Slots;
+
+    private ulong[] WithFree => _room.WithFree;
+
+    // Twice the room there is. For a caller that does not have the lock; see Adopt.
+    public static Room MakeRoom(int capacity) => new(2 * capacity);
+
+    // Goes over to a larger room, in the place of the one there is. Does nothing if that is as large by now.
+    public void Adopt(Room room)
+    {
+        if (room.Slots.Length > Capacity)
+        {
+            Slots.CopyTo(room.Slots, 0);
+            WithFree.CopyTo(room.WithFree, 0);
+            _room = room;
+        }
+    }
+
+    // Precondition: a new slab, wholly free, and room for it.
     public void Add(PinnedSlab slab)
     {
-        Debug.Assert(slab.IsWhollyFree && slab.Slot < 0);
-        int slot = _slots.IndexOf(null);
-        if (slot < 0)
-        {
-            slot = _slots.Count;
-            _slots.Add(null);
-            if (_withFree.Count * BitsPerWord <= slot)
-            {
-                _withFree.Add(0);
-            }
-        }
-
-        _slots[slot] = slab;
+        Debug.Assert(slab.IsWhollyFree && slab.Slot < 0 && SlabCount < Capacity);
+        int slot = Array.IndexOf(Slots, null);
+        Slots[slot] = slab;
         slab.Slot = slot;
         SlabCount++;
         FreeBlocks += PinnedSlab.BlockCount;
         WhollyFreeSlabs++;
-        _withFree[slot / BitsPerWord] |= Bit(slot);
+        WithFree[slot / BitsPerWord] |= Bit(slot);
     }
 
     // Precondition: there is a free block.
@@ -66,11 +75,11 @@ internal sealed class SlabTable
     public int Take(Span<PinnedBlock> destination)
     {
         int taken = 0;
-        for (int word = 0; word < _withFree.Count && taken < destination.Length; word++)
+        for (int word = 0; word < WithFree.Length && taken < destination.Length; word++)
         {
-            while (_withFree[word] != 0 && taken < destination.Length)
+            while (WithFree[word] != 0 && taken < destination.Length)
             {
-                PinnedSlab slab = _slots[(word * BitsPerWord) + BitOperations.TrailingZeroCount(_withFree[word])]!;
+                PinnedSlab slab = Slots[(word * BitsPerWord) + BitOperations.TrailingZeroCount(WithFree[word])]!;
                 WhollyFreeSlabs -= slab.IsWhollyFree ? 1 : 0;
                 while (!slab.IsWhollyTaken && taken < destination.Length)
                 {
@@ -79,7 +88,7 @@ internal sealed class SlabTable
 
                 if (slab.IsWhollyTaken)
                 {
-                    _withFree[word] &= ~Bit(slab.Slot);
+                    WithFree[word] &= ~Bit(slab.Slot);
                 }
             }
         }
@@ -95,18 +104,20 @@ internal sealed class SlabTable
         slab.Put(block);
         FreeBlocks++;
         WhollyFreeSlabs += slab.IsWhollyFree ? 1 : 0;
-        _withFree[slab.Slot / BitsPerWord] |= Bit(slab.Slot);
+        WithFree[slab.Slot / BitsPerWord] |= Bit(slab.Slot);
     }
 
-    // Drops up to so many wholly free slabs, the highest first. Returns how many.
-    public int Evict(int most)
+    // Drops up to so many wholly free slabs, the highest first, and puts them in front of a list of such. Returns how many.
+    public int Evict(int most, ref PinnedSlab? dropped)
     {
         int evicted = 0;
-        for (int slot = _slots.Count - 1; slot >= 0 && evicted < most && WhollyFreeSlabs > 0; slot--)
+        for (int slot = Slots.Length - 1; slot >= 0 && evicted < most && WhollyFreeSlabs > 0; slot--)
         {
-            if (_slots[slot] is { IsWhollyFree: true } slab)
+            if (Slots[slot] is { IsWhollyFree: true } slab)
             {
                 Remove(slab);
+                slab.NextDropped = dropped;
+                dropped = slab;
                 evicted++;
             }
         }
@@ -115,34 +126,42 @@ internal sealed class SlabTable
         return evicted;
     }
 
-    // Counts everything again. For tests, and for the store's own checks in debug builds.
-    public void CheckInvariants()
+    // Counts everything again. Null, or the rule that does not hold: for the caller to throw, outside the lock. For tests.
+    public string? FindBrokenRule()
     {
         int slabs = 0;
         int free = 0;
         int whollyFree = 0;
-        for (int slot = 0; slot < _slots.Count; slot++)
+        for (int slot = 0; slot < Slots.Length; slot++)
         {
-            PinnedSlab? slab = _slots[slot];
-            bool isMarked = (_withFree[slot / BitsPerWord] & Bit(slot)) != 0;
-            Require(isMarked == (slab is { FreeCount: > 0 }), "a slot's mark says whether its slab has free blocks");
+            PinnedSlab? slab = Slots[slot];
+            bool isMarked = (WithFree[slot / BitsPerWord] & Bit(slot)) != 0;
+            if (isMarked != slab is { FreeCount: > 0 })
+            {
+                return "a slot's mark says whether its slab has free blocks";
+            }
+
             if (slab is not null)
             {
-                Require(slab.Slot == slot, "a slab knows its slot");
                 slabs++;
                 free += slab.FreeCount;
                 whollyFree += slab.IsWhollyFree ? 1 : 0;
+                if (slab.Slot != slot)
+                {
+                    return "a slab knows its slot";
+                }
             }
         }
 
-        Require(slabs == SlabCount && free == FreeBlocks && whollyFree == WhollyFreeSlabs, "the counts are those of the slabs");
-        Require(WhollyFreeLowWater <= WhollyFreeSlabs, "the low water is not above the level");
+        return slabs != SlabCount || free != FreeBlocks || whollyFree != WhollyFreeSlabs ? "the counts are those of the slabs"
+            : WhollyFreeLowWater > WhollyFreeSlabs ? "the low water is not above the level"
+            : null;
     }
 
     private void Remove(PinnedSlab slab)
     {
-        _slots[slab.Slot] = null;
-        _withFree[slab.Slot / BitsPerWord] &= ~Bit(slab.Slot);
+        Slots[slab.Slot] = null;
+        WithFree[slab.Slot / BitsPerWord] &= ~Bit(slab.Slot);
         slab.Slot = -1;
         SlabCount--;
         FreeBlocks -= PinnedSlab.BlockCount;
@@ -151,11 +170,12 @@ internal sealed class SlabTable
 
     private static ulong Bit(int slot) => 1UL << (slot % BitsPerWord);
 
-    private static void Require(bool holds, string rule)
+    // Slots for slabs, and a mark for each.
+    internal sealed class Room(int slots)
     {
-        if (!holds)
-        {
-            throw new InvalidOperationException($"An invariant of the slab table is broken: {rule}.");
-        }
+        public PinnedSlab?[] Slots { get; } = new PinnedSlab?[slots];
+
+        // Bit s of the whole: the slab in slot s has a free block.
+        public ulong[] WithFree { get; } = new ulong[slots / BitsPerWord];
     }
 }

@@ -46,6 +46,9 @@ internal sealed class UninterruptibleLock
         WordLock.Exit(ref _word);
     }
 
+    // Whether a thread sleeps until it gets the lock, or did so a moment ago. For tests.
+    public bool IsWaitedFor => WordLock.IsWaitedFor(ref _word);
+
     [Conditional("DEBUG")]
     public void AssertHeld()
     {

@@ -51,6 +51,9 @@ internal static class WordLock
         }
     }
 
+    // Whether a thread sleeps until it gets the lock, or did so a moment ago. For tests.
+    public static bool IsWaitedFor(ref int word) => Volatile.Read(ref word) == Contended;
+
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void EnterContended(ref int word)
     {

@@ -36,12 +36,12 @@ public sealed class LimitRaceTests
         try
         {
             renter.Start(() => rented = pool.Rent());
-            Assert.False(renter.RunsToEndOrWaits(), "The rental did not look into every cache.");
+            Assert.False(renter.RunsToEndOr(() => blocked.IsWaitedFor), "The rental did not look into every cache.");
             steppers[giver].Start(() => all[1].Dispose());
-            if (steppers[giver].RunsToEndOrWaits())
+            if (steppers[giver].RunsToEndOr(() => pool.Store.IsWaitedFor))
             {
                 steppers[taker].Start(() => taken = pool.Rent());
-                steppers[taker].RunsToEndOrWaits();
+                steppers[taker].RunsToEndOr(() => pool.Store.IsWaitedFor);
             }
         }
         finally
@@ -64,7 +64,6 @@ public sealed class LimitRaceTests
         private readonly Thread _thread;
 
         // Written by either thread, volatile: a step that is seen to have ended has left all that it wrote.
-        private volatile bool _isStarted;
         private volatile bool _isEnded = true;
         private volatile Exception? _failure;
 
@@ -77,14 +76,13 @@ public sealed class LimitRaceTests
         public void Start(Action step)
         {
             _isEnded = false;
-            _isStarted = false;
             _steps.Add(step);
         }
 
-        // Returns whether the step has ended; otherwise it waits for someone.
-        public bool RunsToEndOrWaits()
+        // Returns whether the step has ended; otherwise it waits, as the condition says.
+        public bool RunsToEndOr(Func<bool> isWaiting)
         {
-            Assert.True(SpinWait.SpinUntil(() => _isEnded || (_isStarted && IsWaiting), s_deadlock), "A step neither ended nor waited.");
+            Assert.True(SpinWait.SpinUntil(() => _isEnded || isWaiting(), s_deadlock), "A step neither ended nor waited.");
             return _isEnded;
         }
 
@@ -107,13 +105,10 @@ public sealed class LimitRaceTests
             _steps.Dispose();
         }
 
-        private bool IsWaiting => (_thread.ThreadState & ThreadState.WaitSleepJoin) != 0;
-
         private void Run()
         {
             foreach (Action step in _steps.GetConsumingEnumerable())
             {
-                _isStarted = true;
                 try
                 {
                     step();
