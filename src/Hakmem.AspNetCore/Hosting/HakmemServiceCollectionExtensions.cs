@@ -6,6 +6,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
 namespace Hakmem;
@@ -90,7 +91,9 @@ public static class HakmemServiceCollectionExtensions
         choice.IsOfTheService = own is not null;
         if (own is not null ? own.ImplementationInstance is null : choice.IsIsolated == true)
         {
-            services.TryAddSingleton(provider => new HakmemAllocator(OptionsOf(provider).Heap.ToHeapOptions()));
+            services.TryAddSingleton(provider => new ContainerHeap(
+                OptionsOf(provider).Heap.ToHeapOptions(), provider.GetService<ILoggerFactory>()));
+            services.TryAddSingleton(provider => provider.GetRequiredService<ContainerHeap>().Heap);
             services.TryAddSingleton<IHakmemAllocator>(provider => provider.GetRequiredService<HakmemAllocator>());
         }
         else

@@ -9,8 +9,8 @@ public sealed class HakmemServiceOptions
     public const string SectionName = "Hakmem";
 
     /// <summary>
-    /// Whether the service gets a heap of its own, which is disposed with the container and everything it ever handed out with it.
-    /// False by default: <see cref="HakmemAllocator.Shared"/>. Decided when <c>AddHakmem</c> is called.
+    /// Whether the service gets a heap of its own, which is disposed with the container if every block was freed by then, and otherwise
+    /// stays in place, with a warning in the log. False by default: <see cref="HakmemAllocator.Shared"/>. Decided when <c>AddHakmem</c> is called.
     /// </summary>
     public bool Isolated { get; set; }
 

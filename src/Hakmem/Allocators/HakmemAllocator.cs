@@ -32,7 +32,8 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
 
     private readonly Heap _heap;
 
-    // The heap's slot, or DisposedSlot. Written by Dispose, which by contract runs beside no other call.
+    // The heap's slot, or DisposedSlot. Written by Dispose, which by contract runs beside no other call, and by TryDispose, with a barrier
+    // that all threads take part in. Each slow path reads it once more than the fast path did; a stale reading is of the same heap.
     private int _slot;
 
     // No thread's table reaches this far, so every fast path of a disposed heap ends in its slow path.
@@ -220,23 +221,79 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
     }
 
     /// <summary>
+    /// Whether <see cref="Dispose"/> does as <see cref="TryDispose"/>: leaves the heap as it is while callers hold blocks of it. For an owner
+    /// that disposes whatever it made and cannot know whether all users are done, such as a container. False by default.
+    /// </summary>
+    public bool DisposesOnlyUnused { get; init; }
+
+    /// <summary>
     /// Gives back all memory of an isolated heap, live blocks included: pointers into it must not be used any more. No other thread may
     /// be in the heap. A second call does nothing.
     /// </summary>
     /// <exception cref="InvalidOperationException">This is <see cref="Shared"/>.</exception>
     public void Dispose()
     {
-        int slot = Interlocked.Exchange(ref _slot, _slot == HeapSlots.Shared ? HeapSlots.Shared : DisposedSlot);
-        if (slot == HeapSlots.Shared)
+        if (DisposesOnlyUnused)
         {
-            throw new InvalidOperationException("The shared heap lives as long as the process: it cannot be disposed.");
+            TryDispose();
+            return;
         }
 
+        int slot = CloseSlot();
         if (slot != DisposedSlot)
         {
             _heap.Dispose();
             ReturnSlot(slot);
         }
+    }
+
+    /// <summary>
+    /// Disposes an isolated heap of which no caller holds a block. Otherwise the heap stays as it is: blocks stay valid, and every call goes
+    /// on working.
+    /// </summary>
+    /// <remarks>
+    /// Any thread may hold blocks meanwhile, and a call that begins beside this one succeeds or throws an <see cref="ObjectDisposedException"/>.
+    /// A thread that holds no block must not be within a call. Blocks are counted: this costs what <see cref="GetStatistics"/> does.
+    /// </remarks>
+    /// <returns>Whether the heap is disposed, by this call or before it.</returns>
+    /// <exception cref="InvalidOperationException">This is <see cref="Shared"/>.</exception>
+    public bool TryDispose()
+    {
+        if (_slot != DisposedSlot && _slot != HeapSlots.Shared && _heap.GetStatistics().LiveBlocks != 0)
+        {
+            return false;
+        }
+
+        int slot = CloseSlot();
+        if (slot == DisposedSlot)
+        {
+            return true;
+        }
+
+        // Again, now that calls are refused: the count above may be wrong beside calls that move blocks, and one may have been taken since. The
+        // barrier has every thread see the refusal, and this one see what they did before.
+        if (ProcessBarrier.IsSupported)
+        {
+            ProcessBarrier.Run();
+        }
+
+        if (_heap.GetStatistics().LiveBlocks != 0)
+        {
+            Volatile.Write(ref _slot, slot);
+            return false;
+        }
+
+        _heap.Dispose();
+        ReturnSlot(slot);
+        return true;
+    }
+
+    // From here on every call is refused. The slot, or DisposedSlot if that was so already.
+    private int CloseSlot()
+    {
+        int slot = Interlocked.Exchange(ref _slot, _slot == HeapSlots.Shared ? HeapSlots.Shared : DisposedSlot);
+        return slot != HeapSlots.Shared ? slot
+            : throw new InvalidOperationException("The shared heap lives as long as the process: it cannot be disposed.");
     }
 
     // A block from a thread's cache, or null.

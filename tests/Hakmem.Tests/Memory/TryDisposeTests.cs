@@ -1,0 +1,107 @@
+using System;
+using System.Threading;
+using Hakmem.Tests.Support;
+using Xunit;
+
+namespace Hakmem.Tests.Memory;
+
+// The end of a heap whose users may not be done.
+public sealed unsafe class TryDisposeTests
+{
+    private const int HeldBytes = 3_000;
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(5_000)]
+    [InlineData(100_000)]
+    [InlineData(3 << 20)]
+    [InlineData(40 << 20)]
+    public void HeapWithALiveBlockStaysUsable(int bytes)
+    {
+        HakmemAllocator heap = new();
+        byte* block = (byte*)heap.Alloc((nuint)bytes);
+        block[bytes - 1] = 0x5A;
+        Assert.False(heap.TryDispose());
+        Assert.Equal(0x5A, block[bytes - 1]);
+        Assert.Equal(1, heap.GetStatistics().LiveBlocks);
+        heap.Free(heap.Alloc(64));
+        Workers.RunOne(() => heap.Free(block));
+        Assert.True(heap.TryDispose());
+        Assert.Throws<ObjectDisposedException>(() => heap.Free(heap.Alloc(64)));
+        Assert.True(heap.TryDispose());
+        heap.Dispose();
+    }
+
+    [Fact]
+    public void DisposeThatIsForUnusedHeapsLeavesALiveBlock()
+    {
+        HakmemAllocator heap = new() { DisposesOnlyUnused = true };
+        byte* block = (byte*)heap.Alloc(1_000);
+        heap.Dispose();
+        block[999] = 1;
+        heap.Free(block);
+        heap.Dispose();
+        Assert.Throws<ObjectDisposedException>(heap.GetStatistics);
+    }
+
+    [Fact]
+    public void SharedHeapIsNotDisposed() => Assert.Throws<InvalidOperationException>(() => HakmemAllocator.Shared.TryDispose());
+
+    // Threads that hold a block each and go on, while another one tries: none loses its block, and none a call for good.
+    [Fact]
+    public void TriesBesideCallsTakeNobodysBlock() => Seeded.Run(seed =>
+    {
+        using HakmemAllocator heap = new();
+        byte* first = AllocMarked(heap);
+        byte* second = AllocMarked(heap);
+        bool isOver = false;
+        Workers.Run(3, worker =>
+        {
+            if (worker == 0)
+            {
+                for (int i = 0; i < 2_000; i++)
+                {
+                    Assert.False(heap.TryDispose());
+                }
+
+                Volatile.Write(ref isOver, true);
+                return;
+            }
+
+            Random random = new(seed + worker);
+            byte* held = worker == 1 ? first : second;
+            while (!Volatile.Read(ref isOver))
+            {
+                AllocateAndFree(heap, random.Next(1, 20_000));
+                Assert.Equal(-1, new Span<byte>(held, HeldBytes).IndexOfAnyExcept((byte)0x5A));
+            }
+        });
+        Assert.Equal(2, heap.GetStatistics().LiveBlocks);
+    });
+
+    private static byte* AllocMarked(HakmemAllocator heap)
+    {
+        byte* block = (byte*)heap.Alloc(HeldBytes);
+        new Span<byte>(block, HeldBytes).Fill(0x5A);
+        return block;
+    }
+
+    // Refused while a count beside the calls was wrong and the heap closed for a moment. The block is then freed as soon as that is over.
+    private static void AllocateAndFree(HakmemAllocator heap, int bytes)
+    {
+        void* block = null;
+        for (bool isDone = false; !isDone;)
+        {
+            try
+            {
+                block = block == null ? heap.Alloc((nuint)bytes) : block;
+                heap.Free(block);
+                isDone = true;
+            }
+            catch (ObjectDisposedException)
+            {
+                Thread.Yield();
+            }
+        }
+    }
+}
