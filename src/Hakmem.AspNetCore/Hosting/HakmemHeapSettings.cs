@@ -55,23 +55,21 @@ public sealed class HakmemHeapSettings
     // Whether there is anything that the shared heap would silently not do.
     internal bool IsAnythingSet => NamesOfWhatIsSet.Any();
 
-    internal IEnumerable<string> NamesOfWhatIsSet
-    {
-        get
-        {
-            (string Name, bool IsSet)[] all =
-            [
-                (nameof(Prefault), Prefault is not null), (nameof(LazyZero), LazyZero is not null), (nameof(HugePages), HugePages is not null),
-                (nameof(MaxBytes), MaxBytes is not null), (nameof(ThreadCacheBytes), ThreadCacheBytes is not null),
-                (nameof(SuperSlabCacheCount), SuperSlabCacheCount is not null), (nameof(SuperSlabCacheBytes), SuperSlabCacheBytes is not null),
-                (nameof(SuperSlabCacheTtl), SuperSlabCacheTtl is not null), (nameof(PurgeDelay), PurgeDelay is not null),
-                (nameof(Hardening), Hardening is not null), (nameof(CaptureStacks), CaptureStacks is not null),
-                (nameof(QuarantineBytes), QuarantineBytes is not null), (nameof(GuardedSampleInterval), GuardedSampleInterval is not null),
-                (nameof(FaultReports), FaultReports is not null),
-            ];
-            return all.Where(setting => setting.IsSet).Select(setting => setting.Name);
-        }
-    }
+    internal IEnumerable<string> NamesOfWhatIsSet => All.Where(setting => setting.Value is not null).Select(setting => setting.Name);
+
+    private (string Name, object? Value)[] All =>
+    [
+        (nameof(Prefault), Prefault), (nameof(LazyZero), LazyZero), (nameof(HugePages), HugePages),
+        (nameof(MaxBytes), MaxBytes), (nameof(ThreadCacheBytes), ThreadCacheBytes),
+        (nameof(SuperSlabCacheCount), SuperSlabCacheCount),
+        (nameof(SuperSlabCacheBytes), SuperSlabCacheBytes), (nameof(SuperSlabCacheTtl), SuperSlabCacheTtl),
+        (nameof(PurgeDelay), PurgeDelay), (nameof(Hardening), Hardening),
+        (nameof(CaptureStacks), CaptureStacks), (nameof(QuarantineBytes), QuarantineBytes),
+        (nameof(GuardedSampleInterval), GuardedSampleInterval), (nameof(FaultReports), FaultReports),
+    ];
+
+    // The value of the property with this name; null where it is not set, or there is none such.
+    internal object? ValueOf(string? name) => All.FirstOrDefault(setting => setting.Name == name).Value;
 
     internal HakmemOptions ToHeapOptions()
     {

@@ -57,7 +57,15 @@ internal static class HakmemOptionsRegistration
         return choice;
     }
 
-    // A key with a slip in it is an error: a limit that silently is none is found out at the worst time.
-    private static void Bind(IConfiguration configuration, HakmemServiceOptions bound) =>
-        configuration.GetSection(HakmemServiceOptions.SectionName).Bind(bound, binder => binder.ErrorOnUnknownConfiguration = true);
+    private static void Bind(IConfiguration configuration, HakmemServiceOptions bound)
+    {
+        IConfigurationSection section = configuration.GetSection(HakmemServiceOptions.SectionName);
+        string[] findings = [.. ConfigurationCheck.Findings(section)];
+        if (findings.Length > 0)
+        {
+            throw new OptionsValidationException(Options.DefaultName, typeof(HakmemServiceOptions), findings);
+        }
+
+        section.Bind(bound);
+    }
 }

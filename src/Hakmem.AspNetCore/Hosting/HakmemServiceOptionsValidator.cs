@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Globalization;
 using System.Linq;
 using Hakmem.AspNetCore.Pooling;
 using Microsoft.Extensions.Options;
@@ -38,9 +39,9 @@ internal sealed class HakmemServiceOptionsValidator(HakmemHeapChoice choice) : I
             yield return $"{Key(nameof(options.Heap))} is set, which does nothing to the shared heap. Set {Key(nameof(options.Isolated))} to " +
                 "true for a heap with these settings, or the shared heap's settings in AppContext or the environment.";
         }
-        else if (options.Isolated && FindingOf(() => new HakmemAllocator(options.Heap.ToHeapOptions()).Dispose()) is { } finding)
+        else if (options.Isolated && FindingOfATrial(options.Heap) is { } finding)
         {
-            yield return $"{Key(nameof(options.Heap))}: {finding}";
+            yield return finding;
         }
     }
 
@@ -72,21 +73,35 @@ internal sealed class HakmemServiceOptionsValidator(HakmemHeapChoice choice) : I
         }
     }
 
-    private static string? FindingOf(Action trial)
+    private static string? FindingOfATrial(HakmemHeapSettings settings)
     {
         try
         {
-            trial();
+            new HakmemAllocator(settings.ToHeapOptions()).Dispose();
             return null;
         }
         catch (ArgumentOutOfRangeException finding)
         {
-            return finding.Message;
+            return HeapFinding(settings, finding);
         }
         catch (InvalidOperationException finding)
         {
-            return finding.Message;
+            return $"{Key(nameof(HakmemServiceOptions.Heap))}: {finding.Message}";
         }
+    }
+
+    // In the heap's words, with the configuration's key and value in the place of the property. Where those words come to be others, whole.
+    private static string HeapFinding(HakmemHeapSettings settings, ArgumentOutOfRangeException finding)
+    {
+        string key = Key(nameof(HakmemServiceOptions.Heap));
+        string property = $"{nameof(HakmemOptions)}.{finding.ParamName} ";
+        string message = finding.Message.Split(" (Parameter", 2)[0];
+        if (settings.ValueOf(finding.ParamName) is not { } value || !message.StartsWith(property, StringComparison.Ordinal))
+        {
+            return $"{key}: {finding.Message}";
+        }
+
+        return $"{key}:{finding.ParamName} is {Convert.ToString(value, CultureInfo.InvariantCulture)}, and {message[property.Length..]}";
     }
 
     private static string Key(string name) => $"{HakmemServiceOptions.SectionName}:{name}";

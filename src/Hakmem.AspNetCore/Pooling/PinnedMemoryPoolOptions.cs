@@ -35,11 +35,12 @@ public sealed class PinnedMemoryPoolOptions
     public bool RecycleOwners { get; set; } = true;
 
     /// <summary>
-    /// Whether the pool asks for a full, compacting garbage collection when it has given up its last memory and that came to a mebibyte
-    /// or more since the last collection of the oldest generation, whoever asked for that. What the pool gives up is garbage, and an idle
-    /// process may not collect garbage for hours: with a collection it is back with the operating system at once, for one pause while the
-    /// service is idle. Null, the default, asks where the pause is short for what it brings: the managed heap is below 64 MiB, or a quarter
-    /// of it was the pool's.
+    /// Whether the pool asks for a full, compacting garbage collection for what it has given up since the last collection of the oldest
+    /// generation, whoever asked for that: when that is a mebibyte or more, and either nothing is rented or it is as much as the pool still
+    /// holds and the pool has stopped shrinking. What the pool gives up is garbage, and an idle process may not collect garbage for hours. On
+    /// Linux most of it is back with the operating system without one; elsewhere a collection brings it there, for one pause. Null, the
+    /// default, asks where the pause is short for what it brings: the managed heap is below 64 MiB, or a quarter of it was the pool's, and
+    /// with blocks out 16 MiB or more were given up.
     /// </summary>
     public bool? CollectWhenIdle { get; set; }
 }

@@ -130,33 +130,6 @@ public sealed class AddHakmemTests
         Assert.Equal(isMadeByTheContainer, Record.Exception(() => mine.GetStatistics()) is ObjectDisposedException);
     }
 
-    [Theory]
-    [InlineData("Heap:MaxBytes", "4194304", "Hakmem:Heap is set", false)]
-    [InlineData("Heap:MaxBytes", "12", "Hakmem:Heap: HakmemOptions.MaxBytes must be at least", true)]
-    [InlineData("Heap:PurgeDelay", "-00:00:01", "PurgeDelay must be at least", true)]
-    [InlineData("Heap:MaxBytes", "lots", "Hakmem:Heap:MaxBytes", true)]
-    [InlineData("Heap:MaxByte", "4194304", "'MaxByte'", true)]
-    [InlineData("Heap:Hardening", "Utmost", "Hakmem:Heap:Hardening", true)]
-    [InlineData("Isolated", "perhaps", "Hakmem:Isolated", false)]
-    [InlineData("Pool:MaxBufferSize", "0", "Hakmem:Pool:MaxBufferSize is 0", false)]
-    [InlineData("Pool:DefaultBufferSize", "-3", "Hakmem:Pool:DefaultBufferSize is -3", false)]
-    [InlineData("Pool:MaxBytes", "-1", "Hakmem:Pool:MaxBytes is -1", false)]
-    [InlineData("Pool:LeakTracking", "7", "Hakmem:Pool:LeakTracking is 7, and must be one of Off, Count, Stacks", false)]
-    [InlineData("Pool:LeakTracking", "Always", "Hakmem:Pool:LeakTracking", false)]
-    [InlineData("Kestrel:MaxBytes", "5", "Hakmem:Kestrel:MaxBytes is 5", false)]
-    [InlineData("Kestrel:IdleTimeout", "10", "Hakmem:Kestrel:IdleTimeout is 10.00:00:00", false)]
-    [InlineData("Kestrel:ThreadCacheBlocks", "-1", "Hakmem:Kestrel:ThreadCacheBlocks is -1", false)]
-    public async Task AHostWithWrongOptionsDoesNotStart(string key, string value, string message, bool isolated)
-    {
-        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
-        builder.Configuration.AddInMemoryCollection([new("Hakmem:Isolated", isolated ? "true" : "false")]);
-        builder.Configuration.AddInMemoryCollection([new("Hakmem:" + key, value)]);
-        builder.AddHakmem();
-        using IHost host = builder.Build();
-        Exception refusal = await Assert.ThrowsAnyAsync<Exception>(() => host.StartAsync());
-        Assert.Contains(message, refusal.Message, StringComparison.Ordinal);
-    }
-
     [Fact]
     public async Task KestrelsOptionsAreCheckedWithoutAddHakmemToo()
     {

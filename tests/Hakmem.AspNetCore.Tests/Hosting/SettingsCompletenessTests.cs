@@ -1,6 +1,7 @@
 using System;
 using System.Linq;
 using System.Reflection;
+using Hakmem.AspNetCore.Hosting;
 using Xunit;
 
 namespace Hakmem.AspNetCore.Tests.Hosting;
@@ -18,6 +19,22 @@ public sealed class SettingsCompletenessTests
 
     [Fact]
     public void APoolsSettingsAreItsOptions() => Assert.Equal(Shape(typeof(NativeMemoryPoolOptions)), Shape(typeof(HakmemPoolSettings)));
+
+    // What is a mistake in a configuration is told from these lists.
+    [Fact]
+    public void EveryOptionIsAKeyOfTheConfiguration()
+    {
+        Assert.Equal(NamesAndDemandsOf(typeof(HakmemServiceOptions)), NamesAndDemandsOf(ConfigurationCheck.OwnKeys));
+        foreach ((string name, ConfigurationKey[] keys) in ConfigurationCheck.Sections)
+        {
+            PropertyInfo section = typeof(HakmemServiceOptions).GetProperty(name)!;
+            Assert.Equal(NamesAndDemandsOf(section.PropertyType), NamesAndDemandsOf(keys));
+        }
+
+        Assert.Equal(
+            typeof(HakmemServiceOptions).GetProperties().Where(property => !property.CanWrite).Select(property => property.Name).Order(),
+            ConfigurationCheck.Sections.Select(section => section.Name).Order());
+    }
 
     [Theory]
     [MemberData(nameof(HeapOptions))]
@@ -46,6 +63,20 @@ public sealed class SettingsCompletenessTests
     // Names and types, nullable ones without that.
     private static string[] Shape(Type type) => [.. type.GetProperties()
         .Select(property => $"{property.Name}: {(Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType).Name}").Order()];
+
+    private static string[] NamesAndDemandsOf(ConfigurationKey[] keys) => [.. keys.Select(key => $"{key.Name}: {key.Demand}").Order()];
+
+    private static string[] NamesAndDemandsOf(Type type) => [.. type.GetProperties().Where(property => property.CanWrite)
+        .Select(property => $"{property.Name}: {DemandOf(Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType)}").Order()];
+
+    private static string DemandOf(Type type) => type switch
+    {
+        _ when type == typeof(bool) => "true or false",
+        _ when type == typeof(int) => "a whole number up to 2147483647",
+        _ when type == typeof(long) => "a whole number up to 9223372036854775807",
+        _ when type == typeof(TimeSpan) => "a time as hh:mm:ss (a plain number is days)",
+        _ => $"one of {string.Join(", ", Enum.GetNames(type))}",
+    };
 
     private static object ValueOf(object options, string name) => options.GetType().GetProperty(name)!.GetValue(options)!;
 

@@ -1,0 +1,129 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using Microsoft.Extensions.Configuration;
+
+namespace Hakmem.AspNetCore.Hosting;
+
+// Says what is wrong with a configuration before the binder does, which names a property of a class where the reader knows a key, and only
+// the first. A key with a slip in it is an error: a limit that silently is none is found out at the worst time.
+//
+// A test compares the keys with the options' properties, so that none is forgotten.
+internal static class ConfigurationCheck
+{
+    // In the section itself, and in the sections within it.
+    public static readonly ConfigurationKey[] OwnKeys = [ConfigurationKey.Boolean(nameof(HakmemServiceOptions.Isolated))];
+
+    public static readonly (string Name, ConfigurationKey[] Keys)[] Sections =
+    [
+        (nameof(HakmemServiceOptions.Heap),
+        [
+            ConfigurationKey.OneOf<PrefaultMode>(nameof(HakmemHeapSettings.Prefault)),
+            ConfigurationKey.OneOf<LazyZeroMode>(nameof(HakmemHeapSettings.LazyZero)),
+            ConfigurationKey.OneOf<HugePageMode>(nameof(HakmemHeapSettings.HugePages)),
+            ConfigurationKey.Int64(nameof(HakmemHeapSettings.MaxBytes)),
+            ConfigurationKey.Int64(nameof(HakmemHeapSettings.ThreadCacheBytes)),
+            ConfigurationKey.Int32(nameof(HakmemHeapSettings.SuperSlabCacheCount)),
+            ConfigurationKey.Int64(nameof(HakmemHeapSettings.SuperSlabCacheBytes)),
+            ConfigurationKey.Time(nameof(HakmemHeapSettings.SuperSlabCacheTtl)),
+            ConfigurationKey.Time(nameof(HakmemHeapSettings.PurgeDelay)),
+            ConfigurationKey.OneOf<HardeningLevel>(nameof(HakmemHeapSettings.Hardening)),
+            ConfigurationKey.Boolean(nameof(HakmemHeapSettings.CaptureStacks)),
+            ConfigurationKey.Int64(nameof(HakmemHeapSettings.QuarantineBytes)),
+            ConfigurationKey.Int32(nameof(HakmemHeapSettings.GuardedSampleInterval)),
+            ConfigurationKey.Boolean(nameof(HakmemHeapSettings.FaultReports)),
+        ]),
+        (nameof(HakmemServiceOptions.Pool),
+        [
+            ConfigurationKey.Int32(nameof(HakmemPoolSettings.MaxBufferSize)),
+            ConfigurationKey.Int32(nameof(HakmemPoolSettings.DefaultBufferSize)),
+            ConfigurationKey.Int64(nameof(HakmemPoolSettings.MaxBytes)),
+            ConfigurationKey.Boolean(nameof(HakmemPoolSettings.RecycleOwners)),
+            ConfigurationKey.OneOf<LeakTracking>(nameof(HakmemPoolSettings.LeakTracking)),
+        ]),
+        (nameof(HakmemServiceOptions.Kestrel),
+        [
+            ConfigurationKey.Int64(nameof(PinnedMemoryPoolOptions.MaxBytes)),
+            ConfigurationKey.Time(nameof(PinnedMemoryPoolOptions.IdleTimeout)),
+            ConfigurationKey.Int32(nameof(PinnedMemoryPoolOptions.ThreadCacheBlocks)),
+            ConfigurationKey.Boolean(nameof(PinnedMemoryPoolOptions.RecycleOwners)),
+            ConfigurationKey.Boolean(nameof(PinnedMemoryPoolOptions.CollectWhenIdle)),
+        ]),
+    ];
+
+    // Each with the whole path of its key.
+    public static IEnumerable<string> Findings(IConfigurationSection section) =>
+        ValueFindings(section).Concat(section.GetChildren().SelectMany(child => OwnFindings(section, child)));
+
+    private static IEnumerable<string> OwnFindings(IConfigurationSection section, IConfigurationSection child)
+    {
+        foreach ((string name, ConfigurationKey[] keys) in Sections)
+        {
+            if (IsSame(name, child.Key))
+            {
+                return ValueFindings(child).Concat(child.GetChildren().SelectMany(entry => KeyFindings(child, entry, keys, [])));
+            }
+        }
+
+        return KeyFindings(section, child, OwnKeys, Sections.Select(known => known.Name));
+    }
+
+    // A section has keys, not a value of its own. (An empty text is what some providers have for it.)
+    private static IEnumerable<string> ValueFindings(IConfigurationSection section)
+    {
+        if (!string.IsNullOrEmpty(section.Value))
+        {
+            yield return $"{section.Path} is '{section.Value}', and must be a section with keys.";
+        }
+    }
+
+    private static IEnumerable<string> KeyFindings(
+        IConfigurationSection section, IConfigurationSection entry, ConfigurationKey[] keys, IEnumerable<string> sections)
+    {
+        ConfigurationKey? key = keys.FirstOrDefault(known => IsSame(known.Name, entry.Key));
+        if (key is null)
+        {
+            yield return Unknown(section.Path, entry.Key, [.. keys.Select(known => known.Name), .. sections]);
+            yield break;
+        }
+
+        foreach (IConfigurationSection child in entry.GetChildren())
+        {
+            yield return $"{child.Path} is not known: {entry.Path} is a value, not a section.";
+        }
+
+        // No value at all, and an empty one, leave the default, as the binder has it.
+        if (!string.IsNullOrEmpty(entry.Value) && !key.IsUnderstood(entry.Value))
+        {
+            yield return $"{entry.Path} is '{entry.Value}', and must be {key.Demand}.";
+        }
+    }
+
+    private static string Unknown(string path, string name, string[] known)
+    {
+        string nearest = known.MinBy(candidate => Distance(name, candidate))!;
+        string hint = Distance(name, nearest) <= Math.Max(1, nearest.Length / 3) ? $" Is {path}:{nearest} meant?" : "";
+        return $"{path}:{name} is not known.{hint} Known are {string.Join(", ", known.Select(candidate => $"{path}:{candidate}"))}.";
+    }
+
+    private static bool IsSame(string name, string other) => string.Equals(name, other, StringComparison.OrdinalIgnoreCase);
+
+    // How many letters have to be put in, left out or changed to come from one to the other (Levenshtein), whatever their case.
+    private static int Distance(string from, string to)
+    {
+        int[] row = [.. Enumerable.Range(0, to.Length + 1)];
+        for (int i = 1; i <= from.Length; i++)
+        {
+            int diagonal = row[0];
+            row[0] = i;
+            for (int j = 1; j <= to.Length; j++)
+            {
+                int changed = diagonal + (char.ToUpperInvariant(from[i - 1]) == char.ToUpperInvariant(to[j - 1]) ? 0 : 1);
+                diagonal = row[j];
+                row[j] = Math.Min(changed, Math.Min(row[j], row[j - 1]) + 1);
+            }
+        }
+
+        return row[to.Length];
+    }
+}
