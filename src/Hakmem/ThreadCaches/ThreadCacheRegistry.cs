@@ -188,7 +188,9 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
 
     private void SetBudget()
     {
-        long share = budgetBytes * TotalBudgetFactor / System.Math.Max(1, _entries.Count);
+        // A budget may be as large as a number can be.
+        long total = System.Math.Min(budgetBytes, long.MaxValue / TotalBudgetFactor) * TotalBudgetFactor;
+        long share = _entries.Count <= TotalBudgetFactor ? budgetBytes : total / _entries.Count;
         exchange.BudgetBytes = System.Math.Min(budgetBytes, System.Math.Max(share, MinBudgetBytes));
     }
 }

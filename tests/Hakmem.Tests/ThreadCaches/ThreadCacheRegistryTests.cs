@@ -154,6 +154,17 @@ public sealed unsafe class ThreadCacheRegistryTests : IDisposable
         Assert.Equal(Budget, _layer.Exchange.BudgetBytes);
     }
 
+    // Twelve times as much is no number any more, and was taken for less than the least.
+    [Theory]
+    [InlineData((long.MaxValue / 12) + 1)]
+    [InlineData(long.MaxValue)]
+    public void ABudgetThatTwelveTimesOverflowsIsKept(long budget)
+    {
+        ThreadCacheRegistry registry = new(_layer.Arena, SpanLayer.HeapSlot, CacheLayer.Classes, _layer.Exchange, budget);
+        Assert.True(registry.TryGet() != null);
+        Assert.Equal(budget, _layer.Exchange.BudgetBytes);
+    }
+
     [Fact]
     public void CountsAreThoseOfAllCaches()
     {
