@@ -88,7 +88,11 @@ internal sealed unsafe class CountingMemory : OsMemory
     // Once in a process, and nothing that its memory costs: not counted.
     public override bool TryReportFaults(FaultMap map) => _inner.TryReportFaults(map);
 
-    public override long ReadMemoryLimit() => _inner.ReadMemoryLimit();
+    public override bool TryReadMemoryLimit(out long bytes) => _inner.TryReadMemoryLimit(out bytes);
+
+    public override RangeState Reclaim(byte* target, nuint bytes) => _inner.Reclaim(target, bytes);
+
+    public override bool IsOutOfMappings(out long most) => _inner.IsOutOfMappings(out most);
 
     public override bool TryCommit(byte* address, nuint bytes)
     {

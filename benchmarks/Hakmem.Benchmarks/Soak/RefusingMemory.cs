@@ -44,7 +44,11 @@ internal sealed unsafe class RefusingMemory : OsMemory
     // For one arena of a process, which this is not.
     public override bool TryReportFaults(FaultMap map) => false;
 
-    public override long ReadMemoryLimit() => _real.ReadMemoryLimit();
+    public override bool TryReadMemoryLimit(out long bytes) => _real.TryReadMemoryLimit(out bytes);
+
+    public override RangeState Reclaim(byte* target, nuint bytes) => _real.Reclaim(target, bytes);
+
+    public override bool IsOutOfMappings(out long most) => _real.IsOutOfMappings(out most);
 
     public override bool TryMove(byte* source, byte* target, nuint bytes) => !IsRefused() && _real.TryMove(source, target, bytes);
 

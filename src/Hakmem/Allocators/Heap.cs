@@ -79,6 +79,11 @@ internal sealed unsafe partial class Heap
     public void* TryAllocate(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
     {
         void* block = TryAllocateOnce(cache, byteCount, alignment, isZeroed);
+        if (block == null && _arena.TryLearnLimit())
+        {
+            block = TryAllocateOnce(cache, byteCount, alignment, isZeroed);
+        }
+
         if (block == null && byteCount <= (nuint)(_limits.MaxBytes > 0 ? _limits.MaxBytes : _arena.LimitBytes))
         {
             _decay.Report(GiveBack(cache));
@@ -208,9 +213,16 @@ internal sealed unsafe partial class Heap
 
         long limit = _arena.LimitBytes;
         long taken = _arena.TakenBytes;
-        return new OutOfMemoryException(limit < _arena.ReservedBytes && taken + wanted > limit
-            ? $"Hakmem could not allocate {byteCount} bytes: {taken} of the {limit} bytes that the container's memory limit leaves to all heaps are committed."
-            : $"Hakmem could not allocate {byteCount} bytes: the system refused more memory, or the {_arena.ReservedBytes} bytes of the arena have no free range of that size. {committed} bytes are committed.");
+        if (limit < _arena.ReservedBytes && taken + wanted > limit)
+        {
+            return new OutOfMemoryException(
+                $"Hakmem could not allocate {byteCount} bytes: {taken} of the {limit} bytes that the container's memory limit leaves to all heaps are committed.");
+        }
+
+        string reason = _arena.Os.IsOutOfMappings(out long mappings)
+            ? $"the process has used up the {mappings} memory mappings that vm.max_map_count allows it; raise that (sysctl -w vm.max_map_count={2 * mappings})."
+            : $"the system refused more memory, or the {_arena.ReservedBytes} bytes of the arena have no free range of that size.";
+        return new OutOfMemoryException($"Hakmem could not allocate {byteCount} bytes: {reason} {committed} bytes are committed.");
     }
 
     private static void ThrowIfFound(HakmemCorruptionException? finding)

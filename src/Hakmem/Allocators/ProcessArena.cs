@@ -9,13 +9,19 @@ internal static class ProcessArena
 {
     private const string Percent = "ContainerLimitPercent";
 
-    public static Arena Instance { get; } = new(OsMemory.CreateForThisProcess(), limitPercent: ReadPercent());
+    public static Arena Instance { get; } = Create();
+
+    private static Arena Create()
+    {
+        OsMemory os = OsMemory.CreateForThisProcess();
+        return new Arena(os, limit: new MemoryLimit(os, ReadPercent()));
+    }
 
     // The one setting that is not a heap's: what a container's limit leaves to all of them. Throws InvalidOperationException, as for any setting
     // that cannot be understood.
     private static int ReadPercent()
     {
-        int percent = HakmemSettings.ReadInt32(Percent, "HAKMEM_CONTAINER_LIMIT_PERCENT") ?? Arena.DefaultLimitPercent;
+        int percent = HakmemSettings.ReadInt32(Percent, "HAKMEM_CONTAINER_LIMIT_PERCENT") ?? MemoryLimit.DefaultPercent;
         return percent is >= 0 and <= 100
             ? percent
             : throw new InvalidOperationException($"Hakmem.{Percent} (HAKMEM_CONTAINER_LIMIT_PERCENT) is {percent}, which is not from 0 to 100.");

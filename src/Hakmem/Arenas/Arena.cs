@@ -26,9 +26,6 @@ internal sealed unsafe class Arena
     public const int MaxUnits = (int)(Geometry.MaxArenaBytes >> Geometry.UnitShift);
     private const int EntryShift = 3;
 
-    // What a container's limit leaves to all heaps together. The garbage collector allows its own heap as much by default.
-    public const int DefaultLimitPercent = 75;
-
     public const int BitmapWordsPerUnit = Geometry.MaxBlocksPerSpan / 64;
 
     // Tables become writable for this many SuperSlabs at a time (128 MiB of arena, about 1.2 MiB of tables, untouched until used).
@@ -39,16 +36,12 @@ internal sealed unsafe class Arena
 
     private const nuint BatchBytes = (nuint)TableBatchSlabs << Geometry.SlabShift;
 
-    // So many SuperSlabs are handed out before an allocation asks the system for its limit, if no look has done so yet: a small program's
-    // first call does not wait for it, and no container with less can run the runtime.
-    private const int UnaskedSlabs = 16;
-
     // The smallest arena worth having.
     private const long MinArenaBytes = 64L << 20;
 
     private readonly UninterruptibleLock _lock = new();
     private readonly SlabSet _taken;
-    private readonly int _limitPercent;
+    private readonly MemoryLimit _limit;
 
     // SuperSlabs below this have been taken one at a time before, or lie below one that has. Guarded by _lock.
     private int _populatedSlabs;
@@ -61,14 +54,9 @@ internal sealed unsafe class Arena
     // is read for an address that no live block vouches for. Only grows.
     private volatile int _tableSlabs;
 
-    // How many SuperSlabs may be taken at a time, and whether that is the system's answer. Written under the lock, once; the first is read
-    // without it by allocations that fail, the second under it alone.
-    private volatile int _limitSlabs = UnaskedSlabs;
-    private bool _isLimitKnown;
-
-    // Limited to a part of the memory that the system lets the process have, or not at all: 0. Throws OutOfMemoryException if not even
-    // the smallest arena can be reserved, and PlatformNotSupportedException if a unit, which is discarded and guarded by itself, is less than a page.
-    public Arena(OsMemory os, long maxBytes = Geometry.MaxArenaBytes, int limitPercent = DefaultLimitPercent)
+    // Without a limit it has the default one of the memory's. Throws OutOfMemoryException if not even the smallest arena can be reserved, and
+    // PlatformNotSupportedException if a unit, which is discarded and guarded by itself, is less than a page.
+    public Arena(OsMemory os, long maxBytes = Geometry.MaxArenaBytes, MemoryLimit? limit = null)
     {
         if (os.PageSize > Geometry.UnitBytes)
         {
@@ -77,7 +65,7 @@ internal sealed unsafe class Arena
         }
 
         Os = os;
-        _limitPercent = limitPercent;
+        _limit = limit ?? new MemoryLimit(os);
         Metadata = new MetadataAllocator(os);
         long bytes = maxBytes;
         byte* start = TryReserve(os, bytes);
@@ -127,7 +115,7 @@ internal sealed unsafe class Arena
     public long ReservedBytes => (long)SlabCount << Geometry.SlabShift;
 
     // What can be taken at most, as far as that is known yet.
-    public long LimitBytes => _limitSlabs == UnaskedSlabs ? ReservedBytes : Math.Min(ReservedBytes, (long)_limitSlabs << Geometry.SlabShift);
+    public long LimitBytes => Math.Min(ReservedBytes, _limit.Bytes);
 
     // Of all heaps: committed, or about to be.
     public long TakenBytes
@@ -208,7 +196,7 @@ internal sealed unsafe class Arena
         using (_lock.Enter())
         {
             int first = FindRunAround(own, count, alignmentSlabs, phase);
-            if (first < 0 || !IsWithinLimit(count - own.CountIn(first, count)) || !_taken.TryReserve(first + count) ||
+            if (first < 0 || !_limit.Admits(_taken.Count + count - own.CountIn(first, count)) || !_taken.TryReserve(first + count) ||
                 (first + count > _tableSlabs && !TryExtendTables(first + count)))
             {
                 return -1;
@@ -245,23 +233,12 @@ internal sealed unsafe class Arena
         }
     }
 
-    // Asks the system for its limit ahead of the SuperSlab that would have to wait for the answer. Under no lock, on a thread that has the time.
-    public void LearnLimit()
-    {
-        using (_lock.Enter())
-        {
-            if (_isLimitKnown)
-            {
-                return;
-            }
-        }
+    // Asks the system for its limit, if it may have changed, ahead of the SuperSlab that would have to wait for the answer. Under no lock, on a
+    // thread that has the time.
+    public void LearnLimit() => _limit.Learn();
 
-        int limit = ReadLimit();
-        using (_lock.Enter())
-        {
-            SetLimit(limit);
-        }
-    }
+    // After an allocation that failed, under no lock: whether the system's limit leaves more than it did, so that another try may succeed.
+    public bool TryLearnLimit() => _limit.TryLearn();
 
     // Whole pages, whatever their size.
     private static long TableBytes(long arenaBytes)
@@ -297,38 +274,9 @@ internal sealed unsafe class Arena
         return -1;
     }
 
-    private int ReadLimit()
-    {
-        long bytes = _limitPercent == 0 ? long.MaxValue : Os.ReadMemoryLimit();
-        return bytes == long.MaxValue
-            ? int.MaxValue
-            : (int)Math.Clamp((bytes / 100 * _limitPercent) >> Geometry.SlabShift, UnaskedSlabs + 1, int.MaxValue);
-    }
-
-    // The first answer holds.
-    private void SetLimit(int limit)
-    {
-        if (!_isLimitKnown)
-        {
-            _isLimitKnown = true;
-            _limitSlabs = limit;
-        }
-    }
-
-    private bool IsWithinLimit(int more)
-    {
-        int wanted = _taken.Count + more;
-        if (wanted > _limitSlabs && !_isLimitKnown)
-        {
-            SetLimit(ReadLimit());
-        }
-
-        return wanted <= _limitSlabs;
-    }
-
     private bool TryTakeLocked(int first, int count)
     {
-        if (!IsWithinLimit(count) || !_taken.TryReserve(first + count) ||
+        if (!_limit.Admits(_taken.Count + count) || !_taken.TryReserve(first + count) ||
             (first + count > _tableSlabs && !TryExtendTables(first + count)))
         {
             return false;

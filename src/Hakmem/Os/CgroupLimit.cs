@@ -9,8 +9,11 @@ namespace Hakmem.Os;
 //                          ... ROOT MOUNTPOINT ... - cgroup ... memory   v1    MOUNTPOINT/PATH/memory.limit_in_bytes
 //   /proc/self/cgroup      0::PATH, and NUMBER:memory:PATH; what ROOT has of the path is not under the mount point
 //
-// Files come by a function, which gives null for what cannot be read, so that tests can describe any system.
-internal static class CgroupLimit
+// Files come by a function, so that tests can describe any system. A file that is not there is no limit. One that could not be read at this
+// moment is no answer: what the others say is given all the same, but as incomplete, so that whoever asked asks again.
+//
+// An object is one search.
+internal sealed class CgroupLimit
 {
     private const string Mounts = "/proc/self/mountinfo";
     private const string Groups = "/proc/self/cgroup";
@@ -18,11 +21,24 @@ internal static class CgroupLimit
     // Version 1 says "none" by the largest multiple of a page; more than this is no limit.
     private const ulong LeastNone = 1UL << 60;
 
+    private readonly FileReader _read;
+    private bool _isComplete = true;
+
+    private CgroupLimit(FileReader read) => _read = read;
+
     // In bytes; long.MaxValue for none.
-    public static long Find(Func<string, string?> read)
+    public static long Find(FileReader read, out bool isComplete)
     {
-        string? groups = read(Groups);
-        string? mounts = groups is null ? null : read(Mounts);
+        CgroupLimit search = new(read);
+        long limit = search.Find();
+        isComplete = search._isComplete;
+        return limit;
+    }
+
+    private long Find()
+    {
+        string? groups = Read(Groups);
+        string? mounts = groups is null ? null : Read(Mounts);
         long limit = long.MaxValue;
         foreach (string line in (mounts ?? "").Split('\n'))
         {
@@ -37,7 +53,7 @@ internal static class CgroupLimit
             bool isFirst = mount[separator + 1] == "cgroup" && Array.IndexOf(mount[separator + 3].Split(','), "memory") >= 0;
             if ((isSecond || isFirst) && PathOf(groups!, isSecond) is { } path)
             {
-                limit = Math.Min(limit, LeastAbove(read, mount[4], Below(path, mount[3]), isSecond ? "/memory.max" : "/memory.limit_in_bytes"));
+                limit = Math.Min(limit, LeastAbove(mount[4], Below(path, mount[3]), isSecond ? "/memory.max" : "/memory.limit_in_bytes"));
             }
         }
 
@@ -66,12 +82,18 @@ internal static class CgroupLimit
         return isBelow ? path.Substring(prefix.Length).TrimEnd('/') : "";
     }
 
-    private static long LeastAbove(Func<string, string?> read, string mountPoint, string path, string file)
+    private string? Read(string path)
+    {
+        _isComplete &= _read(path, out string? text);
+        return text;
+    }
+
+    private long LeastAbove(string mountPoint, string path, string file)
     {
         long least = long.MaxValue;
         while (true)
         {
-            least = Math.Min(least, Parse(read(mountPoint + path + file)));
+            least = Math.Min(least, Parse(Read(mountPoint + path + file)));
             if (path.Length == 0)
             {
                 return least;
@@ -82,7 +104,7 @@ internal static class CgroupLimit
     }
 
     // The framework's way to a number loads the system's cultures first, which takes 6 ms. Anything but digits is no limit: "max", or no file.
-    private static long Parse(string? text)
+    public static long Parse(string? text)
     {
         string digits = text?.Trim() ?? "";
         ulong value = digits.Length == 0 ? LeastNone : 0;

@@ -11,8 +11,55 @@ internal static unsafe class LinuxFile
 {
     private const int FirstBytes = 4096;
 
-    // Null for what is not there, or not for this process to know.
-    public static string? TryRead(string path)
+    // As FileReader says.
+    public static bool TryRead(string path, out string? text)
+    {
+        text = null;
+        int file = Open(path);
+        if (file < 0)
+        {
+            return IsAbsent(LinuxNative.LastError);
+        }
+
+        try
+        {
+            return TryReadToEnd(file, out text);
+        }
+        finally
+        {
+            // Nothing was written: that it may report an error changes nothing.
+            _ = LinuxNative.Close(file);
+        }
+    }
+
+    // How many lines a file has, without keeping it: the list of a process's mappings may have megabytes. False where it cannot be read.
+    public static bool TryCountLines(string path, out long lines)
+    {
+        byte* buffer = stackalloc byte[FirstBytes];
+        lines = 0;
+        int file = Open(path);
+        if (file < 0)
+        {
+            return false;
+        }
+
+        nint count;
+        do
+        {
+            count = Read(file, buffer, FirstBytes);
+            for (nint i = 0; i < count; i++)
+            {
+                lines += buffer[i] == (byte)'\n' ? 1 : 0;
+            }
+        }
+        while (count > 0);
+
+        _ = LinuxNative.Close(file);
+        return count == 0;
+    }
+
+    // A descriptor, or less than zero.
+    private static int Open(string path)
     {
         int file;
         byte[] bytes = new byte[path.Length + 1];
@@ -30,24 +77,28 @@ internal static unsafe class LinuxFile
             while (file < 0 && LinuxNative.LastError == LinuxNative.ErrorInterrupted);
         }
 
-        if (file < 0)
-        {
-            return null;
-        }
-
-        try
-        {
-            return ReadToEnd(file);
-        }
-        finally
-        {
-            // Nothing was written: that it may report an error changes nothing.
-            _ = LinuxNative.Close(file);
-        }
+        return file;
     }
 
+    // How many bytes came; 0 at the end, less than zero for an error.
+    private static nint Read(int file, byte* into, int bytes)
+    {
+        nint count;
+        do
+        {
+            count = LinuxNative.Read(file, into, (nuint)bytes);
+        }
+        while (count < 0 && LinuxNative.LastError == LinuxNative.ErrorInterrupted);
+
+        return count;
+    }
+
+    // Not there, or not for this process to know, which no later try changes.
+    private static bool IsAbsent(int error) => error is LinuxNative.ErrorNoEntry or LinuxNative.ErrorNotDirectory or
+        LinuxNative.ErrorIsDirectory or LinuxNative.ErrorNoAccess or LinuxNative.ErrorNotPermitted;
+
     // The kernel's files do not say how long they are.
-    private static string? ReadToEnd(int file)
+    private static bool TryReadToEnd(int file, out string? text)
     {
         byte[] buffer = new byte[FirstBytes];
         int length = 0;
@@ -56,23 +107,16 @@ internal static unsafe class LinuxFile
             nint count;
             fixed (byte* start = buffer)
             {
-                count = LinuxNative.Read(file, start + length, (nuint)(buffer.Length - length));
+                count = Read(file, start + length, buffer.Length - length);
             }
 
-            if (count == 0)
+            if (count <= 0)
             {
-                return ToText(buffer, length);
+                text = count == 0 ? ToText(buffer, length) : null;
+                return count == 0 || IsAbsent(LinuxNative.LastError);
             }
 
-            if (count > 0)
-            {
-                length += (int)count;
-            }
-            else if (LinuxNative.LastError != LinuxNative.ErrorInterrupted)
-            {
-                return null;
-            }
-
+            length += (int)count;
             if (length == buffer.Length)
             {
                 Array.Resize(ref buffer, 2 * length);

@@ -30,6 +30,12 @@ internal static unsafe partial class LinuxNative
     [DllImport(Library, EntryPoint = "close", SetLastError = true)]
     public static extern partial int Close(int file);
 
+    [DllImport(Library, EntryPoint = "getpid")]
+    public static extern partial int ProcessId();
+
+    [DllImport(Library, EntryPoint = "process_vm_readv", SetLastError = true)]
+    public static extern partial nint ReadProcess(int process, nuint* into, nuint intoCount, nuint* from, nuint fromCount, nuint flags);
+
     [DllImport(Library, EntryPoint = "sigaction", SetLastError = true)]
     public static extern partial int SignalAction(int signal, byte* action, byte* previous);
 

@@ -18,6 +18,9 @@ internal static unsafe partial class LinuxNative
     public const int MapFixed = 0x10;
     public const int MapNoReserve = 0x4000;
 
+    // Linux 4.17: as MapFixed, but refused where anything is mapped. An older kernel takes the address for a wish and maps elsewhere.
+    public const int MapFixedNoReplace = 0x100000;
+
     public const int RemapMayMove = 1;
     public const int RemapFixed = 2;
     public const int RemapDontUnmap = 4;
@@ -27,8 +30,16 @@ internal static unsafe partial class LinuxNative
     public const int AdviseHugePage = 14;
     public const int AdviseNoHugePage = 15;
     public const int AdvisePopulateWrite = 23;
+    public const int AdviseDontDump = 16;
+    public const int AdviseDoDump = 17;
 
+    public const int ErrorNotPermitted = 1;
+    public const int ErrorNoEntry = 2;
     public const int ErrorInterrupted = 4;
+    public const int ErrorNoMemory = 12;
+    public const int ErrorNoAccess = 13;
+    public const int ErrorNotDirectory = 20;
+    public const int ErrorIsDirectory = 21;
     public const int ErrorInvalid = 22;
 
     public const int OpenReadOnly = 0;
@@ -66,6 +77,13 @@ internal static unsafe partial class LinuxNative
 
     [LibraryImport(Library, EntryPoint = "close", SetLastError = true)]
     public static partial int Close(int file);
+
+    [LibraryImport(Library, EntryPoint = "getpid")]
+    public static partial int ProcessId();
+
+    // The vectors are the kernel's iovec: an address and a length each.
+    [LibraryImport(Library, EntryPoint = "process_vm_readv", SetLastError = true)]
+    public static partial nint ReadProcess(int process, nuint* into, nuint intoCount, nuint* from, nuint fromCount, nuint flags);
 
     // The actions are struct sigaction of the C library.
     [LibraryImport(Library, EntryPoint = "sigaction", SetLastError = true)]

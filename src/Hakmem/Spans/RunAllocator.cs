@@ -12,9 +12,6 @@ namespace Hakmem.Spans;
 // owner, happens outside the lock.
 internal sealed unsafe class RunAllocator(SuperSlabCache cache)
 {
-    // How often the system is asked to set right what a refused move may have left.
-    private const int MaxTries = 8;
-
     private readonly Arena _arena = cache.Arena;
 
     // Guarded by the lock: SuperSlabs in runs, and runs.
@@ -114,9 +111,10 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
         for (int moved = 0; moved < count; moved++)
         {
             byte* target = _arena.AddressOfSlab(to + moved);
+            RangeMark.Write(target);
             if (!_arena.Os.TryMove(_arena.AddressOfSlab(from + moved), target, Geometry.SlabBytes))
             {
-                MoveBack(from, to, moved);
+                CopyBack(from, to, moved);
                 GiveBackTarget(to, to + moved);
                 return false;
             }
@@ -133,26 +131,18 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
         return true;
     }
 
-    // Kernels before 6.17 may have taken a target's mapping away before they refused. Where it is still writable, nothing is to be done; else it
-    // is made anew, and goes back to the arena. Where the system refuses both, again and again, the SuperSlab is given up: nobody may have it.
+    // A refused move may have taken its target's mapping away. What is still committed goes back to the cache with the rest of the run, and what is
+    // reserved anew to the arena. A SuperSlab in which somebody else's mapping is, or may be, is given up: nobody has it ever again.
     private void GiveBackTarget(int head, int refused)
     {
-        byte* address = _arena.AddressOfSlab(refused);
-        bool isCommitted = false;
-        bool isReserved = false;
-        for (int tries = 0; tries < MaxTries && !isCommitted && !isReserved; tries++)
-        {
-            isCommitted = _arena.Os.TryCommit(address, Geometry.SlabBytes);
-            isReserved = !isCommitted && _arena.Os.TryDecommit(address, Geometry.SlabBytes);
-        }
-
+        RangeState state = _arena.Os.Reclaim(_arena.AddressOfSlab(refused), Geometry.SlabBytes);
         long now = cache.NowMs;
         using (cache.SyncRoot.Enter())
         {
             TryShrinkLocked(head, 0, now);
-            if (!isCommitted)
+            if (state != RangeState.Committed)
             {
-                cache.Forget(refused, isReserved);
+                cache.Forget(refused, isReserved: state == RangeState.Reserved);
             }
         }
     }
@@ -180,16 +170,13 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
         return true;
     }
 
-    private void MoveBack(int from, int to, int count)
+    // By bytes: a move back that is refused might leave a hole in the block's own place, and somebody else's mapping in it. What the pages came from
+    // is committed, as no refused move had it for its target.
+    private void CopyBack(int from, int to, int count)
     {
         for (int slab = 0; slab < count; slab++)
         {
-            byte* source = _arena.AddressOfSlab(to + slab);
-            byte* target = _arena.AddressOfSlab(from + slab);
-            if (!_arena.Os.TryMove(source, target, Geometry.SlabBytes))
-            {
-                Buffer.MemoryCopy(source, target, Geometry.SlabBytes, Geometry.SlabBytes);
-            }
+            Buffer.MemoryCopy(_arena.AddressOfSlab(to + slab), _arena.AddressOfSlab(from + slab), Geometry.SlabBytes, Geometry.SlabBytes);
         }
     }
 

@@ -62,7 +62,15 @@ internal sealed unsafe class BorderMemory(long bytesBelow) : OsMemory, IDisposab
 
     public override bool TryReportFaults(FaultMap map) => false;
 
-    public override long ReadMemoryLimit() => long.MaxValue;
+    public override bool TryReadMemoryLimit(out long bytes)
+    {
+        bytes = long.MaxValue;
+        return true;
+    }
+
+    public override RangeState Reclaim(byte* target, nuint bytes) => _real.Reclaim(target, bytes);
+
+    public override bool IsOutOfMappings(out long most) => _real.IsOutOfMappings(out most);
 
     public void Dispose() => _real.TryRelease(_address, _bytes);
 }

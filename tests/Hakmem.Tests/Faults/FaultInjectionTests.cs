@@ -74,6 +74,66 @@ public sealed class FaultInjectionTests
         }
     }
 
+    // A kernel before 6.17 takes the target's mapping away before it finds that it cannot move: another thread's may come into the hole, and
+    // was taken over and written to.
+    [Theory]
+    [InlineData(1, false)]
+    [InlineData(3, false)]
+    [InlineData(1, true)]
+    [InlineData(3, true)]
+    public void AForeignMappingInARefusedMovesHoleIsLeft(int nthMove, bool isForeign)
+    {
+        using FaultyHeap heap = new();
+        heap.Os.MoveFault = isForeign ? MoveFault.ForeignMapping : MoveFault.Hole;
+        heap.Allocate(7 * BlockSizes.MiB);
+        heap.Allocate(2 * BlockSizes.MiB);
+        int moves = 0;
+        heap.Os.Refuse(call => call == OsCall.Move && ++moves == nthMove);
+        heap.Resize(heap.Ledger[0].Bytes > heap.Ledger[1].Bytes ? 0 : 1, 30 * BlockSizes.MiB);
+        Assert.InRange(moves, nthMove, int.MaxValue);
+        heap.Os.RefuseNone();
+        heap.Check();
+        for (int i = 0; i < 15; i++)
+        {
+            heap.Allocate(7 * BlockSizes.MiB);
+        }
+
+        heap.Check();
+        heap.AssertRecovered(lostSlabs: isForeign ? 1 : 0);
+        AssertForeignMapping(heap.Os, isForeign);
+    }
+
+    // Neither may the way back be one that leaves a hole: the block's own place would be it.
+    [Theory]
+    [InlineData(MoveFault.Hole)]
+    [InlineData(MoveFault.ForeignMapping)]
+    public void ARefusedMoveIsTakenBackWithoutAnotherHole(MoveFault fault)
+    {
+        using FaultyHeap heap = new();
+        heap.Os.MoveFault = fault;
+        heap.Allocate(7 * BlockSizes.MiB);
+        heap.Allocate(2 * BlockSizes.MiB);
+        int moves = 0;
+        heap.Os.Refuse(call => call == OsCall.Move && ++moves >= 3);
+        heap.Resize(heap.Ledger[0].Bytes > heap.Ledger[1].Bytes ? 0 : 1, 30 * BlockSizes.MiB);
+        heap.Os.RefuseNone();
+        heap.Check();
+        heap.AssertRecovered(lostSlabs: fault == MoveFault.ForeignMapping ? 1 : 0);
+        AssertForeignMapping(heap.Os, fault == MoveFault.ForeignMapping);
+    }
+
+    private static unsafe void AssertForeignMapping(FaultyMemory os, bool isThere)
+    {
+        Assert.Equal(isThere, os.ForeignMapping != null);
+        if (isThere)
+        {
+            Assert.Equal("rw-p", Mappings.ProtectionOf(os.ForeignMapping));
+            Assert.Equal("none", Mappings.ProtectionOf(os.ForeignMapping - os.PageSize));
+            Assert.Equal("none", Mappings.ProtectionOf(os.ForeignMapping + os.PageSize));
+            Assert.Equal(FaultyMemory.ForeignContents, *(ulong*)os.ForeignMapping);
+        }
+    }
+
     [Fact]
     public void AnyOneCallMayBeRefusedWithPrefaultAndHugePages()
     {

@@ -95,7 +95,11 @@ internal sealed unsafe class BigPages : OsMemory
 
     public override bool TryReportFaults(FaultMap map) => _real.TryReportFaults(map);
 
-    public override long ReadMemoryLimit() => _real.ReadMemoryLimit();
+    public override bool TryReadMemoryLimit(out long bytes) => _real.TryReadMemoryLimit(out bytes);
+
+    public override RangeState Reclaim(byte* target, nuint bytes) => _real.Reclaim(target, bytes);
+
+    public override bool IsOutOfMappings(out long most) => _real.IsOutOfMappings(out most);
 
     private bool IsWhole(string call, byte* address, nuint bytes)
     {

@@ -47,11 +47,37 @@ public sealed class CgroupLimitTests
     [Fact]
     public void WithoutALimitThereIsNone()
     {
-        Assert.Equal(long.MaxValue, CgroupLimit.Find(_ => null));
+        Assert.Equal(long.MaxValue, CgroupLimit.Find(Missing, out bool isComplete));
+        Assert.True(isComplete);
         Assert.Equal(long.MaxValue, Find("nonsense\n\n- - - -\n", "0::/\n"));
         Assert.Equal(long.MaxValue, Find(Second, ""));
         Assert.Equal(long.MaxValue, Find(Second, "0::/\n", ("/sys/fs/cgroup/memory.max", "max\n")));
         Assert.Equal(long.MaxValue, Find(First, "4:memory:/\n", ("/sys/fs/cgroup/memory/memory.limit_in_bytes", $"{None}\n")));
+    }
+
+    // Out of files, say: whatever that one would have said may be the limit.
+    [Theory]
+    [InlineData("/proc/self/cgroup", long.MaxValue)]
+    [InlineData("/proc/self/mountinfo", long.MaxValue)]
+    [InlineData("/sys/fs/cgroup/service/memory.max", 500)]
+    [InlineData("/sys/fs/cgroup/memory.max", 300)]
+    public void AFileThatCouldNotBeReadMakesTheLimitIncomplete(string unreadable, long limit)
+    {
+        Dictionary<string, string> all = new()
+        {
+            ["/proc/self/mountinfo"] = Second,
+            ["/proc/self/cgroup"] = "0::/service\n",
+            ["/sys/fs/cgroup/service/memory.max"] = "300\n",
+            ["/sys/fs/cgroup/memory.max"] = "500\n",
+        };
+        Assert.Equal(limit, CgroupLimit.Find(Read, out bool isComplete));
+        Assert.False(isComplete);
+
+        bool Read(string path, out string? text)
+        {
+            text = path == unreadable ? null : all.GetValueOrDefault(path);
+            return path != unreadable;
+        }
     }
 
     [Theory]
@@ -86,6 +112,16 @@ public sealed class CgroupLimitTests
             all.Add(path, text);
         }
 
-        return CgroupLimit.Find(path => all.GetValueOrDefault(path));
+        long limit = CgroupLimit.Find(Read, out bool isComplete);
+        Assert.True(isComplete);
+        return limit;
+
+        bool Read(string path, out string? text) => all.TryGetValue(path, out text) || text is null;
+    }
+
+    private static bool Missing(string path, out string? text)
+    {
+        text = null;
+        return true;
     }
 }

@@ -13,6 +13,8 @@ namespace Hakmem.Tests.Os;
 // Disposing it gives back every reservation, so an arena over it lives no longer. Thread-safe: one lock, held over the system call.
 internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDisposable
 {
+    public const ulong ForeignContents = 0x5EED_0F_F0_7E_16_11;
+
     private readonly OsMemory _real = real ?? BigPages.OverIfAsked(CreateForCurrentSystem());
     private readonly UninterruptibleLock _lock = new();
 
@@ -42,6 +44,14 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
     // What the system is to say, without a record: the machine's own limit is no part of any test here.
     public long MemoryLimit { get; set; } = long.MaxValue;
 
+    // Whether not all of that can be read now.
+    public bool IsMemoryLimitUnreadable { get; set; }
+
+    public bool ThrowsFromMemoryLimit { get; set; }
+
+    // How many mappings the process is to have used up; 0 for what the system says.
+    public long MostMappings { get; set; }
+
     // How often it was asked for that. By one thread at a time, as tests are that look at it.
     public int MemoryLimitReads { get; private set; }
 
@@ -56,6 +66,12 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
             }
         }
     }
+
+    // What a move that is refused on purpose leaves of its target.
+    public MoveFault MoveFault { get; set; }
+
+    // The mapping that came into a target's place last; null for none.
+    public byte* ForeignMapping { get; private set; }
 
     public int CountOf(OsCall kind) => Calls.Count(call => call.Kind == kind && call.IsDone);
 
@@ -243,17 +259,63 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
         {
             RequireCommitted(OsCall.Move, source, bytes);
             RequireCommitted(OsCall.Move, target, bytes);
-            return Do(OsCall.Move, source, bytes, () => _real.TryMove(source, target, bytes), null);
+            bool isMoved = Do(OsCall.Move, source, bytes, () => _real.TryMove(source, target, bytes), null);
+            if (!isMoved && MoveFault != MoveFault.Nothing)
+            {
+                MakeHole(target, bytes);
+            }
+
+            return isMoved;
+        }
+    }
+
+    public override RangeState Reclaim(byte* target, nuint bytes)
+    {
+        using (_lock.Enter())
+        {
+            RangeState state = _real.Reclaim(target, bytes);
+            if (state != RangeState.Committed)
+            {
+                _committed.Remove((nuint)target, bytes);
+            }
+
+            return state;
+        }
+    }
+
+    private void MakeHole(byte* target, nuint bytes)
+    {
+        Assert.Equal(0, LinuxNative.Unmap(target, bytes));
+        _committed.Remove((nuint)target, bytes);
+        if (MoveFault == MoveFault.ForeignMapping)
+        {
+            const int Protection = LinuxNative.ProtectRead | LinuxNative.ProtectWrite;
+            byte* middle = target + (bytes / 2);
+            ForeignMapping = LinuxNative.Map(middle, PageSize, Protection, LinuxNative.MapPrivateAnonymous | LinuxNative.MapFixed, -1, 0);
+            Assert.True(ForeignMapping == middle);
+            *(ulong*)ForeignMapping = ForeignContents;
         }
     }
 
     // An arena over this does not live as long as the process.
     public override bool TryReportFaults(FaultMap map) => false;
 
-    public override long ReadMemoryLimit()
+    public override bool TryReadMemoryLimit(out long bytes)
     {
         MemoryLimitReads++;
-        return MemoryLimit;
+        if (ThrowsFromMemoryLimit)
+        {
+            throw new OutOfMemoryException("No managed memory for the text of a file.");
+        }
+
+        bytes = MemoryLimit;
+        return !IsMemoryLimitUnreadable;
+    }
+
+    public override bool IsOutOfMappings(out long most)
+    {
+        most = MostMappings;
+        return most > 0 || _real.IsOutOfMappings(out most);
     }
 
     public void Dispose()

@@ -26,7 +26,7 @@ public sealed class LinuxFileTests : IDisposable
     public void AFileOfAnyLengthIsReadToItsEnd(int length)
     {
         string text = string.Concat(Enumerable.Range(0, length).Select(i => (char)(' ' + (i % 90))));
-        Assert.Equal(text, LinuxFile.TryRead(AsBytes(Write("text", Encoding.ASCII.GetBytes(text)))));
+        Assert.Equal(text, Read(AsBytes(Write("text", Encoding.ASCII.GetBytes(text)))));
     }
 
     [Fact]
@@ -34,14 +34,42 @@ public sealed class LinuxFileTests : IDisposable
     {
         string target = Write("ä", "found"u8.ToArray());
         string pointer = Write("pointer", Encoding.UTF8.GetBytes(target));
-        Assert.Equal("found", LinuxFile.TryRead(LinuxFile.TryRead(AsBytes(pointer))!));
+        Assert.Equal("found", Read(Read(AsBytes(pointer))!));
     }
 
     [Fact]
-    public void WhatCannotBeReadIsNull()
+    public void WhatIsNotThereIsNull()
     {
-        Assert.Null(LinuxFile.TryRead(AsBytes(Path.Combine(_folder, "missing"))));
-        Assert.Null(LinuxFile.TryRead(AsBytes(_folder)));
+        Assert.Null(Read(AsBytes(Path.Combine(_folder, "missing"))));
+        Assert.Null(Read(AsBytes(Path.Combine(Write("file", [1]), "missing"))));
+        Assert.Null(Read(AsBytes(_folder)));
+    }
+
+    // It may be there, and readable another time: a process that has too many files open is told as little.
+    [Fact]
+    public void WhatCannotBeReadNowIsNoAnswer()
+    {
+        string loop = Path.Combine(_folder, "loop");
+        File.CreateSymbolicLink(loop, loop);
+        Assert.False(LinuxFile.TryRead(AsBytes(loop), out string? text));
+        Assert.Null(text);
+
+        // Of this process's own memory, nothing is at the first address.
+        Assert.False(LinuxFile.TryRead("/proc/self/mem", out text));
+        Assert.Null(text);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(5000)]
+    public void LinesAreCounted(int lines)
+    {
+        string path = Write("lines", Encoding.ASCII.GetBytes(string.Concat(Enumerable.Repeat("a line\n", lines))));
+        Assert.True(LinuxFile.TryCountLines(AsBytes(path), out long counted));
+        Assert.Equal(lines, counted);
+        Assert.False(LinuxFile.TryCountLines(AsBytes(Path.Combine(_folder, "missing")), out _));
+        Assert.False(LinuxFile.TryCountLines(AsBytes(_folder), out _));
     }
 
     [Fact]
@@ -49,7 +77,7 @@ public sealed class LinuxFileTests : IDisposable
     {
         foreach (string path in new[] { "/proc/version", "/proc/filesystems", "/proc/self/cgroup" })
         {
-            Assert.Equal(Encoding.Latin1.GetString(File.ReadAllBytes(path)), LinuxFile.TryRead(path));
+            Assert.Equal(Encoding.Latin1.GetString(File.ReadAllBytes(path)), Read(path));
         }
     }
 
@@ -59,11 +87,17 @@ public sealed class LinuxFileTests : IDisposable
         string path = Write("closed", [1]);
         for (int i = 0; i < 10; i++)
         {
-            Assert.NotNull(LinuxFile.TryRead(AsBytes(path)));
-            Assert.Null(LinuxFile.TryRead(AsBytes(_folder)));
+            Assert.NotNull(Read(AsBytes(path)));
+            Assert.Null(Read(AsBytes(_folder)));
         }
 
         Assert.DoesNotContain(Directory.EnumerateFiles("/proc/self/fd"), link => new FileInfo(link).LinkTarget?.StartsWith(_folder, StringComparison.Ordinal) == true);
+    }
+
+    private static string? Read(string path)
+    {
+        Assert.True(LinuxFile.TryRead(path, out string? text));
+        return text;
     }
 
     // As the reader gives and takes paths: a character for each byte.

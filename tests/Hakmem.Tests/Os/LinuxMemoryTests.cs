@@ -73,6 +73,29 @@ public sealed unsafe class LinuxMemoryTests : IDisposable
         Assert.True(Residency.BytesIn(_range + (5 * Page), Page) == (long)Page);
     }
 
+    // A debugger's dump has everything that is not left out by request: of the arena that would be a tebibyte.
+    [Fact]
+    public void WhatNobodyCanReadIsNotForDumps()
+    {
+        (long, long) none = (0, 0);
+        Assert.Equal(none, Mappings.DumpFaultsIn(_range, (long)_bytes));
+        Assert.True(_os.TryCommit(_range + (4 * Page), 8 * Page));
+        Assert.Equal(none, Mappings.DumpFaultsIn(_range, (long)_bytes));
+        Assert.True(_os.TryDecommit(_range + (6 * Page), 3 * Page));
+        Assert.Equal(none, Mappings.DumpFaultsIn(_range, (long)_bytes));
+        Assert.True(_os.TryCommit(_range, _bytes));
+        Assert.Equal(none, Mappings.DumpFaultsIn(_range, (long)_bytes));
+    }
+
+    [Fact]
+    public void ReadableZerosAreNotForDumps()
+    {
+        Assert.True(_os.TryMakeReadable(_range, _bytes));
+        Assert.Equal((0, (long)_bytes), Mappings.DumpFaultsIn(_range, (long)_bytes));
+        Assert.True(_os.TryCommit(_range, Page));
+        Assert.Equal((0, (long)(_bytes - Page)), Mappings.DumpFaultsIn(_range, (long)_bytes));
+    }
+
     [Fact]
     public void ProtectedPagesCannotBeTouchedAndKeepTheirContents()
     {
@@ -231,6 +254,62 @@ public sealed unsafe class LinuxMemoryTests : IDisposable
         // Overlapping ranges are refused by every kernel.
         Assert.False(_os.TryMove(_range, _range + Page, 4 * Page));
         Pattern.Verify(_range, _bytes, 7);
+    }
+
+    [Fact]
+    public void ATargetThatARefusedMoveLeftIsCommittedStill()
+    {
+        CommitFilled(7);
+        RangeMark.Write(_range + Page);
+        Assert.False(_os.TryMove(_range, _range + Page, 4 * Page));
+        Assert.Equal(RangeState.Committed, _os.Reclaim(_range + Page, 4 * Page));
+        Assert.Equal("rw-p", Mappings.ProtectionOf(_range + Page));
+    }
+
+    [Fact]
+    public void AHoleIsReservedAnew()
+    {
+        CommitFilled(7);
+        byte* target = _range + (8 * Page);
+        RangeMark.Write(target);
+        Assert.Equal(0, LinuxNative.Unmap(target, 4 * Page));
+        Assert.Equal(RangeState.Reserved, _os.Reclaim(target, 4 * Page));
+        Assert.Equal("---p", Mappings.ProtectionOf(target));
+        Assert.Equal((0, 0), Mappings.DumpFaultsIn(_range, (long)_bytes));
+        Assert.True(_os.TryCommit(target, 4 * Page));
+        Pattern.VerifyZero(target, 4 * Page);
+    }
+
+    // Wherever in the hole it lies, and whether it can be read or not.
+    [Theory]
+    [InlineData(0, LinuxNative.ProtectNone)]
+    [InlineData(0, LinuxNative.ProtectRead)]
+    [InlineData(3, LinuxNative.ProtectNone)]
+    [InlineData(3, LinuxNative.ProtectRead | LinuxNative.ProtectWrite)]
+    public void AForeignMappingInAHoleIsToldAndLeft(int page, int protection)
+    {
+        CommitFilled(7);
+        byte* target = _range + (8 * Page);
+        byte* foreign = target + ((nuint)page * Page);
+        RangeMark.Write(target);
+        Assert.Equal(0, LinuxNative.Unmap(target, 4 * Page));
+        int flags = LinuxNative.MapPrivateAnonymous | LinuxNative.MapFixedNoReplace;
+        Assert.True(LinuxNative.Map(foreign, Page, protection, flags, -1, 0) == foreign);
+        string before = Mappings.ProtectionOf(foreign);
+        Assert.Equal(RangeState.Foreign, _os.Reclaim(target, 4 * Page));
+        Assert.Equal(before, Mappings.ProtectionOf(foreign));
+        Assert.Equal("none", Mappings.ProtectionOf(target + ((nuint)(page == 0 ? 1 : 0) * Page)));
+    }
+
+    // The mark of one place says nothing at another.
+    [Fact]
+    public void AMarkIsKnownInItsPlaceOnly()
+    {
+        CommitFilled(7);
+        RangeMark.Write(_range);
+        Assert.True(RangeMark.IsAt(_range));
+        Buffer.MemoryCopy(_range, _range + Page, 64, 64);
+        Assert.False(RangeMark.IsAt(_range + Page));
     }
 
     [Fact]

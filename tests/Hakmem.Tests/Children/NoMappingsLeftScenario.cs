@@ -1,0 +1,80 @@
+using System;
+using System.Diagnostics;
+using Hakmem.Os;
+using Hakmem.Tests.Os;
+using Hakmem.Tests.Support;
+
+namespace Hakmem.Tests.Children;
+
+// Uses up all the mappings that the kernel lets a process have, then allocates: prints what the exception says.
+internal static unsafe class NoMappingsLeftScenario
+{
+    // Far more than the usual limit, 65530.
+    private const int MaxPages = 4 << 20;
+
+    public static void Run()
+    {
+        // All that runs while there are no mappings has run before: the runtime needs some for every method that it compiles.
+        FaultyMemory? memory = null;
+        OsMemory.Decorator = real => memory = new FaultyMemory(real);
+        HakmemAllocator heap = HakmemAllocator.Shared;
+        heap.Free(heap.Alloc(BlockSizes.Tiny));
+        memory!.RefuseAll(OsCall.Commit);
+        memory.MostMappings = 1;
+        _ = MessageOf(heap, 512 * BlockSizes.MiB);
+        memory.MostMappings = 0;
+        memory.RefuseNone();
+        _ = LinuxFile.TryRead("/proc/sys/vm/max_map_count", out string? text) && CgroupLimit.Parse(text) > 0 && LinuxFile.TryCountLines("/proc/self/maps", out _);
+        byte* pages = Reserve();
+        nuint bytes = MaxPages * (nuint)Environment.SystemPageSize;
+        Fill(pages, 10);
+
+        // The collector asks for no memory from here on: it has some.
+        if (!GC.TryStartNoGCRegion(16 << 20))
+        {
+            throw new UnreachableException("The collector has no memory.");
+        }
+
+        int filled = Fill(pages, MaxPages);
+        string message = MessageOf(heap, 512 * BlockSizes.MiB);
+        _ = LinuxNative.Unmap(pages, bytes);
+        Console.WriteLine($"filled={filled}");
+        Console.WriteLine(message);
+        heap.Free(heap.Alloc(512 * BlockSizes.MiB));
+    }
+
+    private static byte* Reserve()
+    {
+        byte* pages = LinuxNative.Map(
+            null, MaxPages * (nuint)Environment.SystemPageSize, LinuxNative.ProtectNone, LinuxNative.MapPrivateAnonymous | LinuxNative.MapNoReserve, -1, 0);
+        return pages == LinuxNative.MapFailed ? throw new UnreachableException("No addresses.") : pages;
+    }
+
+    // Every other page is a mapping of its own, and so is what lies between.
+    private static int Fill(byte* pages, int most)
+    {
+        nuint page = (nuint)Environment.SystemPageSize;
+        for (int i = 1; i < most; i += 2)
+        {
+            if (LinuxNative.Protect(pages + ((nuint)i * page), page, LinuxNative.ProtectRead) != 0)
+            {
+                return i;
+            }
+        }
+
+        return most;
+    }
+
+    private static string MessageOf(HakmemAllocator heap, nuint byteCount)
+    {
+        try
+        {
+            heap.Free(heap.Alloc(byteCount));
+            return "none";
+        }
+        catch (OutOfMemoryException refusal)
+        {
+            return refusal.Message;
+        }
+    }
+}
