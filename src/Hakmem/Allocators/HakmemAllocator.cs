@@ -2,6 +2,7 @@ using System;
 using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using System.Threading;
 using Hakmem.Allocators;
@@ -26,11 +27,15 @@ namespace Hakmem;
 /// <see cref="Shared"/>.
 /// </para>
 /// </remarks>
-public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
+public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposable
 {
-    private static readonly HakmemAllocator s_shared = new(SharedLimits(), ProcessArena.Instance, HeapSlots.Shared, DecayTimer.Process);
+    private static readonly HakmemAllocator s_shared = CreateShared();
 
+    // Null in the shared heap where that could not be made; every slow path of it then throws _failure first.
     private readonly Heap _heap;
+
+    // What kept the shared heap from being made; else null.
+    private readonly ExceptionDispatchInfo? _failure;
 
     // The heap's slot, or DisposedSlot. Written by Dispose, which by contract runs beside no other call, and by TryDispose, with a barrier
     // that all threads take part in. Each slow path reads it once more than the fast path did; a stale reading is of the same heap.
@@ -42,8 +47,9 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
     /// <summary>Creates an isolated heap.</summary>
     /// <param name="options">How it behaves; null for the process's settings and the defaults.</param>
     /// <exception cref="ArgumentOutOfRangeException">A value in <paramref name="options"/> is out of its range.</exception>
-    /// <exception cref="InvalidOperationException">There are 8191 isolated heaps already.</exception>
-    /// <exception cref="TypeInitializationException">The arena's address range cannot be reserved, or the system is not supported; the cause is inside.</exception>
+    /// <exception cref="InvalidOperationException">There are 8191 isolated heaps already, or a setting cannot be understood.</exception>
+    /// <exception cref="OutOfMemoryException">The address range that all heaps share could not be reserved when it was first needed.</exception>
+    /// <exception cref="PlatformNotSupportedException">The system is not supported.</exception>
     public HakmemAllocator(HakmemOptions? options = null)
         : this((options ?? new HakmemOptions()).ToLimits(), ProcessArena.Instance, TakeSlot(), DecayTimer.Process)
     {
@@ -55,23 +61,10 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
     {
     }
 
-    private HakmemAllocator(HeapLimits limits, Arena arena, int slot, DecayTimer? timer)
-    {
-        try
-        {
-            _heap = new Heap(arena, slot, limits, timer);
-            _slot = slot;
-        }
-        catch
-        {
-            ReturnSlot(slot);
-            throw;
-        }
-    }
-
     /// <summary>
-    /// The process-wide heap. It cannot be disposed. Where it cannot be made (a setting that cannot be understood, no address space, a
-    /// system that is not supported), the first use of this class throws a <see cref="TypeInitializationException"/> that holds the cause.
+    /// The process-wide heap. It cannot be disposed. Where it cannot be made, every use of it throws why:
+    /// <see cref="InvalidOperationException"/> for a setting that cannot be understood, <see cref="OutOfMemoryException"/> for too little address
+    /// space, <see cref="PlatformNotSupportedException"/> for a system that is not supported.
     /// </summary>
     public static HakmemAllocator Shared => s_shared;
 
@@ -193,7 +186,7 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
     public nuint UsableSize(void* ptr) => ptr == null ? 0 : _heap.UsableSize(GetCache(), ptr);
 
     /// <inheritdoc/>
-    public bool Owns(void* ptr) => _slot != DisposedSlot && _heap.Owns(ptr);
+    public bool Owns(void* ptr) => _slot != DisposedSlot && _failure is null && _heap.Owns(ptr);
 
     /// <inheritdoc/>
     public void Trim() => _heap.Trim(GetCache());
@@ -377,7 +370,11 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
     [DoesNotReturn]
     private void* ThrowOutOfMemory(nuint byteCount) => throw _heap.OutOfMemory(byteCount);
 
-    private void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(_slot == DisposedSlot, this);
+    private void ThrowIfDisposed()
+    {
+        _failure?.Throw();
+        ObjectDisposedException.ThrowIf(_slot == DisposedSlot, this);
+    }
 
     // The calling thread's cache, made if need be; null if memory for one is out.
     private ThreadCache* GetCache()
@@ -390,6 +387,7 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
 
         if (cache == null)
         {
+            _failure?.Throw();
             cache = _heap.TryCreateThreadCache();
             CurrentThread.SetShared(cache);
         }
@@ -422,25 +420,5 @@ public sealed unsafe class HakmemAllocator : IHakmemAllocator, IDisposable
         }
 
         return cache;
-    }
-
-    // Apart, so that the options are not so much as loaded where nothing is set.
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static HeapLimits LimitsOfSettings() => new HakmemOptions().ToLimits();
-
-    private static HeapLimits SharedLimits() => HakmemSettings.AreAny() ? LimitsOfSettings() : new HeapLimits();
-
-    private static int TakeSlot()
-    {
-        int slot = HeapSlots.TryTake();
-        return slot > 0 ? slot : throw new InvalidOperationException($"There are {HeapSlots.Max - 1} isolated heaps already.");
-    }
-
-    private static void ReturnSlot(int slot)
-    {
-        if (slot != HeapSlots.Shared)
-        {
-            HeapSlots.Return(slot);
-        }
     }
 }

@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.ExceptionServices;
 using Hakmem.Arenas;
 using Hakmem.Os;
 
@@ -9,12 +10,35 @@ internal static class ProcessArena
 {
     private const string Percent = "ContainerLimitPercent";
 
-    public static Arena Instance { get; } = Create();
+    // Why there is no arena; null if there is one. Written by the initializer below, which throws nothing itself: the runtime would put a
+    // TypeInitializationException around it, whose message does not say the cause.
+    private static ExceptionDispatchInfo? s_failure;
 
-    private static Arena Create()
+    private static readonly Arena? s_instance = TryCreate();
+
+    // Throws what kept the arena from being made: OutOfMemoryException, PlatformNotSupportedException, or InvalidOperationException for
+    // a setting.
+    public static Arena Instance
     {
-        OsMemory os = OsMemory.CreateForThisProcess();
-        return new Arena(os, limit: new MemoryLimit(os, ReadPercent()));
+        get
+        {
+            s_failure?.Throw();
+            return s_instance!;
+        }
+    }
+
+    private static Arena? TryCreate()
+    {
+        try
+        {
+            OsMemory os = OsMemory.CreateForThisProcess();
+            return new Arena(os, limit: new MemoryLimit(os, ReadPercent()));
+        }
+        catch (Exception failure)
+        {
+            s_failure = ExceptionDispatchInfo.Capture(failure);
+            return null;
+        }
     }
 
     // The one setting that is not a heap's: what a container's limit leaves to all of them. Throws InvalidOperationException, as for any setting

@@ -11,12 +11,15 @@ internal static class UnsupportedSystemScenario
     public const string OtherSystem = "other-system";
     public const string ThirtyTwoBits = "32-bit";
 
+    public const string NoAddressSpace = "no-address-space";
+
     public static void Run(string[] args)
     {
         OsMemory.Decorator = real => args[0] switch
         {
             OtherSystem => OsMemory.CreateFor(isLinux: false, pointerBytes: 8),
             ThirtyTwoBits => OsMemory.CreateFor(isLinux: true, pointerBytes: 4),
+            NoAddressSpace => RefusingReservations(real),
             _ => new BigPages(real, nuint.Parse(args[0], CultureInfo.InvariantCulture)),
         };
         Print("shared", () => HakmemAllocator.Shared.Trim());
@@ -31,10 +34,17 @@ internal static class UnsupportedSystemScenario
             body();
             Console.WriteLine($"{use}: works");
         }
-        catch (TypeInitializationException refusal)
+        catch (Exception refusal)
         {
-            Exception cause = refusal.GetBaseException();
-            Console.WriteLine($"{use}: {cause.GetType().Name}: {cause.Message}");
+            // The outermost, which is what a log shows first.
+            Console.WriteLine($"{use}: {refusal.GetType().Name}: {refusal.Message}");
         }
+    }
+
+    private static FaultyMemory RefusingReservations(OsMemory real)
+    {
+        FaultyMemory memory = new(real);
+        memory.RefuseAll(OsCall.Reserve);
+        return memory;
     }
 }

@@ -23,6 +23,19 @@ public sealed class UnsupportedSystemTests
         Assert.All(uses, use => Assert.Contains(OsMemory.Supported, use, StringComparison.Ordinal));
     }
 
+    // It was a TypeInitializationException inside another, with the cause in the innermost.
+    [Fact]
+    public void TooLittleAddressSpaceIsNamedByEveryUse()
+    {
+        ChildResult child = ChildProcess.Run(ChildScenarios.UnsupportedSystem, [UnsupportedSystemScenario.NoAddressSpace]);
+        child.AssertSucceeded();
+        string[] uses = [.. child.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)];
+        Assert.Equal(["shared", "isolated", "pool"], uses.Select(use => use.Split(':')[0]));
+        Assert.All(uses, use => Assert.Contains(": OutOfMemoryException: ", use, StringComparison.Ordinal));
+        Assert.All(uses, use => Assert.Contains("address space", use, StringComparison.Ordinal));
+        Assert.All(uses, use => Assert.Contains("ulimit -v", use, StringComparison.Ordinal));
+    }
+
     [Theory]
     [InlineData("16384")]
     [InlineData("65536")]
