@@ -45,7 +45,9 @@ public sealed unsafe partial class HakmemAllocator
     {
         try
         {
-            return new HakmemAllocator(SharedLimits(), ProcessArena.Instance, HeapSlots.Shared, DecayTimer.Process);
+            HakmemAllocator shared = new(SharedLimits(), ProcessArena.Instance, HeapSlots.Shared, DecayTimer.Process);
+            ProcessArena.Know(shared);
+            return shared;
         }
         catch (Exception failure)
         {

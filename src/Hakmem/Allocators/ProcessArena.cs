@@ -16,6 +16,9 @@ internal static class ProcessArena
 
     private static readonly Arena? s_instance = TryCreate();
 
+    // Nothing else refers to it.
+    private static readonly ArenaKeeper? s_keeper = s_instance is null ? null : new ArenaKeeper(s_instance);
+
     // Throws what kept the arena from being made: OutOfMemoryException, PlatformNotSupportedException, or InvalidOperationException for
     // a setting.
     public static Arena Instance
@@ -26,6 +29,9 @@ internal static class ProcessArena
             return s_instance!;
         }
     }
+
+    // The shared heap's records say what is live in the arena when it is given back: see ArenaKeeper.
+    public static void Know(HakmemAllocator shared) => s_keeper?.Know(shared);
 
     private static Arena? TryCreate()
     {

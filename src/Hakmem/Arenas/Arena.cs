@@ -46,6 +46,9 @@ internal sealed unsafe class Arena
     // SuperSlabs below this have been taken one at a time before, or lie below one that has. Guarded by _lock.
     private int _populatedSlabs;
 
+    // Whether a fault handler reads the tables. Only ever set; read by whoever releases, when nobody else is in the arena.
+    private volatile bool _isReported;
+
     private readonly byte* _slabHeaders;
     private readonly byte* _spanHeaders;
     private readonly byte* _bitmaps;
@@ -168,14 +171,23 @@ internal sealed unsafe class Arena
     // Whether the offset from Base lies in a SuperSlab whose headers may be read.
     public bool HasTables(nuint offset) => (offset >> Geometry.SlabShift) < (nuint)_tableSlabs;
 
-    // Has faults at guarded blocks reported, if the system can.
-    public bool TryReportFaults() => Os.TryReportFaults(new FaultMap
+    // Has faults at guarded blocks reported, if the system can. The arena is then never released.
+    public bool TryReportFaults()
     {
-        ArenaBase = Base,
-        ArenaBytes = (nuint)ReservedBytes,
-        PageMap = PageMap,
-        SpanHeaders = _spanHeaders,
-    });
+        bool isDone = Os.TryReportFaults(new FaultMap
+        {
+            ArenaBase = Base,
+            ArenaBytes = (nuint)ReservedBytes,
+            PageMap = PageMap,
+            SpanHeaders = _spanHeaders,
+        });
+        _isReported |= isDone;
+        return isDone;
+    }
+
+    // Gives the whole address range back, tables and page map included; false if it cannot be. Nothing of the arena may be used afterwards, by
+    // any thread, and no pointer into it.
+    public bool TryRelease() => !_isReported && Os.TryRelease(_slabHeaders, (nuint)ReservationBytes(ReservedBytes));
 
     // Takes the lowest run of untaken SuperSlabs whose address is a multiple of alignmentSlabs SuperSlabs; -1 if there is none.
     public int TryTake(int count, int alignmentSlabs)

@@ -42,6 +42,9 @@ internal sealed class DecayTimer
     private long _armedFor = long.MaxValue;
     private bool _isLooking;
 
+    // Whether it is never to be armed again.
+    private bool _isStopped;
+
     // How often the timer has fired.
     private long _ticks;
 
@@ -136,6 +139,20 @@ internal sealed class DecayTimer
         }
     }
 
+    // Lets go of the system's timer, which holds this one while it is armed, for good. A look in progress goes on to its end.
+    public void Stop()
+    {
+        ITimer? timer;
+        using (_lock.Enter())
+        {
+            _isStopped = true;
+            _armedFor = long.MaxValue;
+            timer = _timer;
+        }
+
+        timer?.Dispose();
+    }
+
     private void List(Decaying heap, long due)
     {
         heap.IsDueSoon = true;
@@ -184,7 +201,7 @@ internal sealed class DecayTimer
     private void Arm(long due)
     {
         // While looking, the end of it arms.
-        if (_isLooking || due >= _armedFor)
+        if (_isStopped || _isLooking || due >= _armedFor)
         {
             return;
         }
@@ -240,6 +257,7 @@ internal sealed class DecayTimer
         if (_heedsCollections)
         {
             Gen2Hook.Attach(this);
+            UnloadHook.Attach(this);
         }
 
         return timer;

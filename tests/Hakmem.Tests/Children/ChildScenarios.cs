@@ -18,6 +18,7 @@ internal static class ChildScenarios
     public const string SharedInitialisation = "shared-initialisation";
     public const string UnsupportedSystem = "unsupported-system";
     public const string LoadedOnly = "loaded-only";
+    public const string CollectibleContexts = "collectible-contexts";
     public const string NoMappingsLeft = "no-mappings-left";
 
     public static int Run(string name, string[] args)
@@ -63,6 +64,9 @@ internal static class ChildScenarios
                 return 0;
             case UnsupportedSystem:
                 UnsupportedSystemScenario.Run(args);
+                return 0;
+            case CollectibleContexts:
+                CollectibleContextsScenario.Run(args);
                 return 0;
             case NoMappingsLeft:
                 NoMappingsLeftScenario.Run();

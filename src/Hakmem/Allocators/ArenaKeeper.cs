@@ -1,0 +1,60 @@
+using System;
+using Hakmem.Arenas;
+
+namespace Hakmem.Allocators;
+
+// Gives the process's arena back where this library was loaded into an AssemblyLoadContext that is unloaded: its address range would else be
+// lost with each context that comes and goes.
+//
+// An object that nothing but a static field refers to. Its finalizer runs when nothing can reach the context any more, which the runtime says of it
+// only when no thread has a method of the context's on its stack: so no code of this library's or of its callers' in the context runs, now or later,
+// but for finalizers. These may still free blocks, and run in any order, so the first collection is waited for; all of them have run at the second.
+// What then is live was handed to somebody outside of the context, or lost: the whole range stays mapped, for good, since a pointer into it may
+// be in use. So it does where an isolated heap was not disposed, where somebody else's mapping lies in the range, and where faults at guarded
+// blocks are reported, whose handler reads the tables.
+//
+// In a context that is not unloaded the finalizer does not run; nor is it to give anything back at the end of a process, where runtimes
+// differ in whether they run finalizers.
+internal sealed class ArenaKeeper(Arena arena)
+{
+    // The finalizer's alone.
+    private bool _hasWaited;
+
+    // The shared heap, once it is made. Written by its initializer, before any heap can be used; read by the finalizer.
+    private HakmemAllocator? _shared;
+
+    ~ArenaKeeper()
+    {
+        if (Environment.HasShutdownStarted)
+        {
+            return;
+        }
+
+        if (!_hasWaited)
+        {
+            _hasWaited = true;
+            GC.ReRegisterForFinalize(this);
+        }
+        else if (IsNothingLive())
+        {
+            arena.TryRelease();
+        }
+    }
+
+    public void Know(HakmemAllocator shared) => _shared = shared;
+
+    // Exact, since no other thread is in a heap. What the threads' caches and the depots hold is free.
+    private bool IsNothingLive()
+    {
+        try
+        {
+            HakmemStatistics? statistics = _shared?.GetStatistics();
+            return arena.TakenBytes == (statistics?.CommittedBytes ?? 0) && (statistics?.LiveBlocks ?? 0) == 0;
+        }
+        catch (OutOfMemoryException)
+        {
+            // The garbage-collected memory is out, and a finalizer's exception would end the process: the range stays.
+            return false;
+        }
+    }
+}
