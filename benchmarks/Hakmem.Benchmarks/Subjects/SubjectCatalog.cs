@@ -20,6 +20,7 @@ internal static class SubjectCatalog
             "hakmem-pool", SubjectRole.Ours, "NativeMemoryPool.Shared, an owner object a rental"),
         new BufferSubject<PooledOwnerBuffer<RecyclingMemoryPoolSource>>(
             "hakmem-pool-recycled", SubjectRole.Ours, "NativeMemoryPool with RecycleOwners, no garbage"),
+        new VariantSubject("hakmem-checked", "HakmemAllocator.Shared at HardeningLevel.Checked", ("Hakmem.Hardening", "Checked")),
         new VariantSubject("hakmem-full", "HakmemAllocator.Shared with full hardening", ("Hakmem.Hardening", "Full")),
         new VariantSubject(
             "hakmem-sampled", "HakmemAllocator.Shared with one in 5000 allocations guarded", ("Hakmem.GuardedSampleInterval", "5000")),

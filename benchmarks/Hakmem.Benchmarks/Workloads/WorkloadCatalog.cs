@@ -32,6 +32,13 @@ internal static class WorkloadCatalog
     [
         s_tinyHot,
         s_batch,
+        new TinyForWorkload("tiny-for")
+        {
+            Definition = "tiny-hot in a loop that tests at its start, with a size from a variable",
+            Exposes = "what each call looks up again, and the size class",
+            Operation = Pair,
+            Operations = 10_000_000,
+        },
         new OpaqueWorkload("opaque-tiny", s_tinyHot)
         {
             Definition = "tiny-hot through calls that are never inlined",

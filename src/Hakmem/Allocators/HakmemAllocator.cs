@@ -178,18 +178,18 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     // The same for a block that AlignedAlloc gave, and which is to keep its alignment.
     internal void* Realloc(void* ptr, nuint byteCount, nuint alignment)
     {
-        void* block = _heap.TryReallocate(GetCache(), ptr, byteCount, alignment);
+        void* block = _heap.TryReallocate(GetMagazines(), ptr, byteCount, alignment);
         return block != null ? block : ThrowOutOfMemory(byteCount);
     }
 
     /// <inheritdoc/>
-    public nuint UsableSize(void* ptr) => ptr == null ? 0 : _heap.UsableSize(GetCache(), ptr);
+    public nuint UsableSize(void* ptr) => ptr == null ? 0 : _heap.UsableSize(GetMagazines(), ptr);
 
     /// <inheritdoc/>
     public bool Owns(void* ptr) => _slot != DisposedSlot && _failure is null && _heap.Owns(ptr);
 
     /// <inheritdoc/>
-    public void Trim() => _heap.Trim(GetCache());
+    public void Trim() => _heap.Trim(GetMagazines());
 
     /// <inheritdoc/>
     public HakmemStatistics GetStatistics()
@@ -320,9 +320,10 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
         PutSide* put = ThreadCache.PutSideAt(cache, PageMapEntry.PlaceOf(entry));
         if (PutSide.Admits(put, entry, ptr))
         {
-            // The second is for the block that was freed last: the commonest double free.
+            // The second is for the block that was freed last: the commonest double free. It comes before the third, since the reaper closes a
+            // bin before it takes the block.
             void** top = put->PutTop;
-            if (top < put->PutEnd && *top != ptr)
+            if (*top != ptr && top < put->PutEnd)
             {
                 top[1] = ptr;
                 put->PutTop = top + 1;
@@ -343,9 +344,15 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     private void* AllocSlow(ThreadCache* cache, nuint byteCount)
     {
         nuint lastByte = byteCount - 1;
-        void* block = cache == null || lastByte >= SizeClass.MaxBytes || ThreadCache.IsCounted(cache)
-            ? null
-            : CacheExchange.TryTakeFromPutting(cache, (int)SizeClass.IndexOf(lastByte));
+        void* block = null;
+        if (cache != null && lastByte < SizeClass.MaxBytes)
+        {
+            int index = (int)SizeClass.IndexOf(lastByte);
+            block = ThreadCache.IsFront(cache) ? _heap.TryTakeChecked(cache->Inner, index)
+                : ThreadCache.IsCounted(cache) ? null
+                : CacheExchange.TryTakeFromPutting(cache, index);
+        }
+
         block = block != null ? block : TryAllocSlow(byteCount, 1, isZeroed: false);
         return block != null ? block : ThrowOutOfMemory(byteCount);
     }
@@ -354,14 +361,14 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     private void FreeSlow(void* ptr)
     {
         ThreadCache* cache = GetCache();
-        if (ptr != null)
+        if (ptr != null && !(cache != null && ThreadCache.IsFront(cache) && _heap.TryFreeChecked(cache->Inner, ptr)))
         {
-            _heap.Free(cache, ptr);
+            _heap.Free(ThreadCache.MagazinesOf(cache), ptr);
         }
     }
 
     private void* TryAllocSlow(nuint byteCount, nuint alignment, bool isZeroed) =>
-        _heap.TryAllocate(GetCache(), byteCount, alignment, isZeroed);
+        _heap.TryAllocate(GetMagazines(), byteCount, alignment, isZeroed);
 
     // The calling thread's cache of this heap, which is not the shared one, given that of the shared heap; null if it has none yet.
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -375,6 +382,9 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
         _failure?.Throw();
         ObjectDisposedException.ThrowIf(_slot == DisposedSlot, this);
     }
+
+    // The calling thread's magazines: its cache, or what that is a front of.
+    private ThreadCache* GetMagazines() => ThreadCache.MagazinesOf(GetCache());
 
     // The calling thread's cache, made if need be; null if memory for one is out.
     private ThreadCache* GetCache()

@@ -176,7 +176,7 @@ public sealed record HakmemOptions
         RequireKnown(Prefault is >= PrefaultMode.None and <= PrefaultMode.Touch, nameof(Prefault));
         RequireKnown(LazyZero is >= LazyZeroMode.Deferred and <= LazyZeroMode.Off, nameof(LazyZero));
         RequireKnown(HugePages is >= HugePageMode.Default and <= HugePageMode.Always, nameof(HugePages));
-        RequireKnown(Hardening is >= HardeningLevel.Standard and <= HardeningLevel.Full, nameof(Hardening));
+        RequireKnown(Hardening is >= HardeningLevel.Standard and <= HardeningLevel.Checked, nameof(Hardening));
         RequireAtLeast(0, QuarantineBytes, nameof(QuarantineBytes));
         RequireAtLeast(0, GuardedSampleInterval, nameof(GuardedSampleInterval));
         RequireAtMost(MaxSampleInterval, GuardedSampleInterval, nameof(GuardedSampleInterval));

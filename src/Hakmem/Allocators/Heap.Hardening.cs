@@ -1,6 +1,8 @@
 using System;
 using System.Runtime.CompilerServices;
+using Hakmem.Arenas;
 using Hakmem.Hardening;
+using Hakmem.SizeClasses;
 using Hakmem.ThreadCaches;
 
 namespace Hakmem.Allocators;
@@ -9,23 +11,79 @@ namespace Hakmem.Allocators;
 // it is thrown by it; one that came to light on the way (another block was damaged) is thrown when the call's own work is done.
 internal sealed unsafe partial class Heap
 {
+    // Null but with HardeningLevel.Checked and Full: the origin of the table that has a 1 exactly where a live block of such a heap begins. Every block is
+    // entered when it is handed out, and claimed by whoever frees or resizes it.
+    private readonly byte* _live;
+
     // Null but with full hardening or guarded sampling. These three are set by the constructor and nobody else.
     private GuardedBlocks? _guards;
 
     // Null but with full hardening: then no block is ever in a magazine.
-    private CheckedBlocks? _checked;
+    private PoisonedBlocks? _poisoned;
 
     // Null but with guarded sampling.
     private AllocationSampler? _sampler;
 
     private int Stack => _limits.CaptureStacks ? StackCapture.Take(StackTable.Instance) : StackTable.None;
 
+    // The steady state of a heap of HardeningLevel.Checked, which HakmemAllocator's inlined paths leave to these two: what they do themselves
+    // elsewhere, and the live table. The cache is the one with the magazines.
+
+    // A block of a class from the cache; null where there is none, and the longer way is to be taken.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void* TryTakeChecked(ThreadCache* cache, int index)
+    {
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        void** top = bin->TakeTop;
+        void* block = *top;
+        if (block != null)
+        {
+            bin->TakeTop = top - 1;
+            LiveTable.Begin(_live, block);
+            return block;
+        }
+
+        return ThreadCache.IsCounted(cache) ? null : Enter(CacheExchange.TryTakeFromPutting(cache, index));
+    }
+
+    // False, and nothing is changed, where the longer way is to be taken: there is no room, or something is wrong.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryFreeChecked(ThreadCache* cache, void* ptr)
+    {
+        ulong entry = Arena.EntryOf(cache->PageMap, ptr);
+        PutSide* put = ThreadCache.PutSideAt(cache, PageMapEntry.PlaceOf(entry));
+        void** top = put->PutTop;
+        if (!PutSide.Admits(put, entry, ptr) || top >= put->PutEnd || !LiveTable.TryEnd(_live, ptr))
+        {
+            return false;
+        }
+
+        // From here on the block is this thread's alone, and its entry cannot change. If it has changed since it was read, the block is another.
+        if (Arena.EntryOf(cache->PageMap, ptr) != entry)
+        {
+            LiveTable.Begin(_live, ptr);
+            return false;
+        }
+
+        top[1] = ptr;
+        put->PutTop = top + 1;
+        return true;
+    }
+
+    private static byte* RequireLiveTable(Arena arena)
+    {
+        LiveTable? table = arena.TryMakeLiveTable();
+        return table is not null ? table.Origin : throw new OutOfMemoryException(
+            $"Hakmem could not reserve the table of live blocks, a sixteenth of the arena's {arena.ReservedBytes} bytes of address space, which " +
+            "HakmemOptions.Hardening asks for; is `ulimit -v` set very low?");
+    }
+
     // Apart from the constructor, so that what this makes is not so much as loaded where nothing is hardened.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void Harden(bool isFull)
     {
         _guards = new GuardedBlocks(_arena, new GuardedRanges(_arena, _units, _runs), _limits.QuarantineBytes);
-        _checked = isFull ? new CheckedBlocks(_arena, _depots, _classes, _limits.QuarantineBytes) : null;
+        _poisoned = isFull ? new PoisonedBlocks(_arena, _depots, _classes, _limits.QuarantineBytes) : null;
         _sampler = isFull ? null : new AllocationSampler(_guards, _limits.GuardedSampleInterval);
         if (_limits.FaultReports)
         {
@@ -34,21 +92,55 @@ internal sealed unsafe partial class Heap
         }
     }
 
+    // Enters a block that is about to be handed out, or null, where live blocks are recorded. Gives the block.
+    private void* Enter(void* block)
+    {
+        if (_live != null && block != null)
+        {
+            LiveTable.Begin(_live, block);
+        }
+
+        return block;
+    }
+
+    // Resolves an address and refuses it if it is known to be free. Where live blocks are recorded, the block is not one any more, and only the
+    // calling thread may free it now, or enter it again.
+    private BlockInfo Claim(ThreadCache* cache, void* address, string operation)
+    {
+        if (_live == null)
+        {
+            return Resolve(cache, address, operation);
+        }
+
+        ulong entry = Arena.EntryOf(_arena.PageMap, address);
+        BlockInfo block = _resolver.Resolve(address, operation);
+        bool isLive = LiveTable.TryEnd(_live, address);
+        if (isLive && Arena.EntryOf(_arena.PageMap, address) != entry)
+        {
+            // Freed by another thread meanwhile, and something else begins there now.
+            Enter(address);
+            isLive = false;
+        }
+
+        return isLive ? block : throw FreedAlready(block, address, operation);
+    }
+
     // With full hardening every block; with guarded sampling one if it is due, else null. Null also if memory is out.
     private void* TryAllocateHardened(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
     {
-        if (_checked == null)
+        if (_poisoned == null)
         {
             return _sampler!.TryAllocate(cache, byteCount, alignment, isZeroed);
         }
 
         int index = ClassFor(byteCount, alignment);
-        if (index < 0 || _classes[index].BlockBytes > CheckedBlocks.MaxBytes)
+        if (index < 0 || _classes[index].BlockBytes > PoisonedBlocks.MaxBytes)
         {
             return _guards!.TryAllocate(byteCount, alignment, isZeroed, Stack);
         }
 
-        void* block = _checked.TryAllocate(index, byteCount, Stack);
+        void* block = _poisoned.TryAllocate(index, byteCount, Stack, out HakmemCorruptionException? finding);
+        ThrowIfFound(finding);
         if (block != null && isZeroed)
         {
             new Span<byte>(block, (int)byteCount).Clear();
@@ -67,27 +159,27 @@ internal sealed unsafe partial class Heap
         }
         else
         {
-            ThrowIfFound(_checked!.Free((byte*)address, block.First, block.SizeClass, block.Index, Stack));
+            ThrowIfFound(_poisoned!.Free((byte*)address, block.SizeClass, Stack));
         }
     }
 
-    // Throws if a block, found by the resolver, is known to be free.
+    // Throws if a block, found by the resolver, is known to be free by the records of the heap's level or of guarded blocks.
     private void RequireLive(BlockInfo block, void* address, string operation)
     {
-        if (block.Kind == BlockKind.Guarded)
+        if (_live != null ? !LiveTable.IsLive(_live, address) : !_guards!.IsLive(block.First, (nuint)address))
         {
-            _guards!.RequireLive(block.First, (nuint)address, operation);
-        }
-        else if (_checked!.IsFree((byte*)address, block.First, block.Index))
-        {
-            throw _checked.DoubleFree((nuint)address, operation);
+            throw FreedAlready(block, address, operation);
         }
     }
+
+    private HakmemCorruptionException FreedAlready(BlockInfo block, void* address, string operation) => block.Kind == BlockKind.Guarded
+        ? _guards!.DoubleFree(block.First, (nuint)address, operation)
+        : _poisoned?.DoubleFree((nuint)address, operation) ?? BlockResolver.Misuse(address, operation, "it was freed already");
 
     // Gives what was found to be damaged.
     private HakmemCorruptionException? FlushQuarantines()
     {
-        HakmemCorruptionException? finding = _checked?.Flush();
+        HakmemCorruptionException? finding = _poisoned?.Flush();
         return _guards?.Flush() ?? finding;
     }
 }

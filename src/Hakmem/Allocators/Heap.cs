@@ -58,7 +58,9 @@ internal sealed unsafe partial class Heap
         _large = new LargeBlocks(arena, _units, _runs);
         _depots = new DepotSet(arena, _units, slot, _classes, _depotBudget, isPlacedAtRandom: isFull);
         _exchange = new CacheExchange(_depots, _classes);
-        _registry = new ThreadCacheRegistry(arena, slot, _classes, _exchange, limits.ThreadCacheBytes);
+        bool isChecked = limits.Hardening == HardeningLevel.Checked;
+        _live = isChecked || isFull ? RequireLiveTable(arena) : null;
+        _registry = new ThreadCacheRegistry(arena, slot, _classes, _exchange, limits.ThreadCacheBytes, isFronted: isChecked);
         _decay = new HeapDecay(
             limits, _superSlabs, _units, _depots, _registry, new CacheReaper(_depots, arena.Metadata), timer);
         _decay.Join();
@@ -91,61 +93,22 @@ internal sealed unsafe partial class Heap
         }
 
         _decay.Touch();
-        return block;
+        return Enter(block);
     }
 
     public void Free(ThreadCache* cache, void* address)
     {
-        int full = cache == null ? -1 : CacheExchange.ClassIfFull(cache, address);
+        int full = cache == null || _live != null ? -1 : CacheExchange.ClassIfFull(cache, address);
         if (full >= 0)
         {
-            FreeSmall(cache, full, address);
+            FinishFree(full, _exchange.Put(cache, full, address));
         }
         else
         {
-            FreeResolved(cache, address, Resolve(cache, address, "Free"));
+            FreeResolved(cache, address, Claim(cache, address, "Free"));
         }
 
         Settle();
-    }
-
-    // A block that was allocated with an alignment keeps it if it is named again, and may else lose it. Null if memory is out; the old block then
-    // keeps its address and contents, but may have become larger on the way.
-    public void* TryReallocate(ThreadCache* cache, void* address, nuint byteCount, nuint alignment)
-    {
-        BlockInfo block = Resolve(cache, address, "Realloc");
-        byteCount = nuint.Max(byteCount, 1);
-        bool isInPlace = block.Kind switch
-        {
-            BlockKind.Small => byteCount <= block.Bytes && byteCount > block.Bytes / 2,
-            BlockKind.Guarded => byteCount == block.Bytes,
-            _ => _large.TryResizeInPlace(block, byteCount),
-        };
-        if (isInPlace)
-        {
-            Settle();
-            return address;
-        }
-
-        void* moved = alignment <= Geometry.SlabBytes ? TryMoveByPages(address, byteCount) : null;
-        if (moved != null)
-        {
-            Settle();
-            return moved;
-        }
-
-        bool isGrowable = _checked == null && byteCount > block.Bytes && byteCount > LargeBlocks.GrowableBytes &&
-            byteCount <= Geometry.SlabBytes && alignment <= Geometry.UnitBytes;
-        void* target = isGrowable ? _large.TryAllocateGrowable(byteCount) : null;
-        target = target == null ? TryAllocate(cache, byteCount, alignment, isZeroed: false) : target;
-        if (target != null)
-        {
-            nuint kept = nuint.Min(byteCount, block.Bytes);
-            Buffer.MemoryCopy(address, target, kept, kept);
-            Free(cache, address);
-        }
-
-        return target;
     }
 
     public nuint UsableSize(ThreadCache* cache, void* address) => Resolve(cache, address, "UsableSize").Bytes;
@@ -181,6 +144,7 @@ internal sealed unsafe partial class Heap
         }
 
         _guards?.Clear();
+        _poisoned?.Clear();
     }
 
     public HakmemStatistics GetStatistics()
@@ -189,7 +153,7 @@ internal sealed unsafe partial class Heap
         {
             long[] cached = new long[SizeClass.Count];
             _registry.CountBlocks(cached);
-            _checked?.CountBlocks(cached);
+            _poisoned?.CountBlocks(cached);
             GuardedFigures guarded = _guards?.Figures ?? default;
             return HeapCensus.Take(_arena, _superSlabs, _runs, _depots, _classes, cached, _registry.Count, guarded) with
             {
@@ -256,7 +220,7 @@ internal sealed unsafe partial class Heap
     private void* TryAllocateOnce(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
     {
         void* guarded = _guards == null ? null : TryAllocateHardened(cache, byteCount, alignment, isZeroed);
-        if (guarded != null || _checked != null)
+        if (guarded != null || _poisoned != null)
         {
             return guarded;
         }
@@ -285,7 +249,7 @@ internal sealed unsafe partial class Heap
 
     private void FreeResolved(ThreadCache* cache, void* address, BlockInfo block)
     {
-        if (_guards != null && (block.Kind == BlockKind.Guarded || _checked != null))
+        if (_guards != null && (block.Kind == BlockKind.Guarded || _poisoned != null))
         {
             FreeHardened(block, address);
             return;
@@ -301,19 +265,20 @@ internal sealed unsafe partial class Heap
             return;
         }
 
-        if (cache != null)
-        {
-            FreeSmall(cache, block.SizeClass, address);
-        }
-        else if (!_depots[block.SizeClass].TryReturnOne(address))
+        nuint corruptAddress = 0;
+        if (!(cache != null
+            ? _exchange.TryPut(cache, block.SizeClass, address, isLive: _live != null, out corruptAddress)
+            : _depots[block.SizeClass].TryReturnOne(address)))
         {
             throw BlockResolver.Misuse(address, "Free", "it was freed already");
         }
+
+        FinishFree(block.SizeClass, corruptAddress);
     }
 
-    private void FreeSmall(ThreadCache* cache, int sizeClass, void* address)
+    // What is left to do after a block went to a magazine or span, given what was found corrupt on the way.
+    private void FinishFree(int sizeClass, nuint corruptAddress)
     {
-        nuint corruptAddress = _exchange.Put(cache, sizeClass, address);
         if (_depotBudget.IsExceeded)
         {
             nuint found = _depotBudget.Enforce(_depots, sizeClass);
@@ -374,7 +339,7 @@ internal sealed unsafe partial class Heap
     private BlockInfo Resolve(ThreadCache* cache, void* address, string operation)
     {
         BlockInfo block = _resolver.Resolve(address, operation);
-        if (_guards != null && (block.Kind == BlockKind.Guarded || _checked != null))
+        if (_live != null || block.Kind == BlockKind.Guarded)
         {
             RequireLive(block, address, operation);
         }
@@ -386,12 +351,5 @@ internal sealed unsafe partial class Heap
         }
 
         return block;
-    }
-
-    private void* TryMoveByPages(void* address, nuint byteCount)
-    {
-        // Resolved again: a run of units may have become a run of SuperSlabs on the way.
-        BlockInfo block = _resolver.Resolve(address, "Realloc");
-        return _large.TryMoveRun(block, byteCount);
     }
 }

@@ -20,7 +20,7 @@ namespace Hakmem.Arenas;
 // never wraps within one.
 //
 // Owned by the process (or a test). Hands out SuperSlabs by index, uncommitted; who has one is the heaps' business.
-internal sealed unsafe class Arena
+internal sealed unsafe partial class Arena
 {
     public const long PageMapBytes = (Geometry.MaxArenaBytes >> Geometry.UnitShift) * sizeof(ulong);
     public const int MaxUnits = (int)(Geometry.MaxArenaBytes >> Geometry.UnitShift);
@@ -241,6 +241,7 @@ internal sealed unsafe class Arena
     {
         using (_lock.Enter())
         {
+            _live?.Discard(first, count);
             _taken.Remove(first, count);
         }
     }
@@ -327,7 +328,8 @@ internal sealed unsafe class Arena
                 TryCommit(_slabHeaders, SuperSlabHeader.Bytes, from, end) &&
                 TryCommit(_spanHeaders, SpanHeaderBytesPerSlab, from, end) &&
                 TryCommit(_bitmaps, BitmapBytesPerSlab, from, end) &&
-                TryCommit(map, Geometry.UnitsPerSlab * sizeof(ulong), 0, end - from);
+                TryCommit(map, Geometry.UnitsPerSlab * sizeof(ulong), 0, end - from) &&
+                (_live is null || _live.TryCommit(from, end));
             if (!isDone)
             {
                 return false;

@@ -201,6 +201,15 @@ internal sealed unsafe partial class Depot
         }
     }
 
+    // Whether a block lies free in its span, or its span is there no more.
+    public bool IsFree(void* block)
+    {
+        using (_lock.Enter())
+        {
+            return !_spans.IsOut(block);
+        }
+    }
+
     // Returns blocks straight to their spans. Gives the address of one that was not out, or 0.
     public nuint ReturnMany(void** blocks, int count)
     {

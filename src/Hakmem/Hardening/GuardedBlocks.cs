@@ -48,17 +48,27 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
         }
     }
 
-    // Throws unless the block, whose range begins at a unit and which the resolver found to begin at the address, is live.
-    public void RequireLive(int unit, nuint address, string operation)
+    // Whether the block, whose range begins at a unit and which the resolver found to begin at the address, is live.
+    public bool IsLive(int unit, nuint address)
     {
         using (_lock.Enter())
         {
             GuardedBlock* block = RecordOf(unit, address);
-            if (block == null || block->State != GuardedState.Live)
-            {
-                throw DoubleFree(block, address, operation);
-            }
+            return block != null && block->State == GuardedState.Live;
         }
+    }
+
+    // The error for a block, given in the same way, that is free already: with its history as far as the record is still there. Under no lock.
+    public HakmemCorruptionException DoubleFree(int unit, nuint address, string operation)
+    {
+        BlockHistory history = default;
+        using (_lock.Enter())
+        {
+            GuardedBlock* block = RecordOf(unit, address);
+            history = block == null ? history : block->History;
+        }
+
+        return history.ToException(address, operation, "it was freed already");
     }
 
     // Null if memory is out.
@@ -95,25 +105,14 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
         return (void*)block->Address;
     }
 
-    // Frees a block, given as to RequireLive. Throws if it is free already. What it gives instead of throwing is damage that it found, of
+    // Frees a block, given as to IsLive. Throws if it is free already. What it gives instead of throwing is damage that it found, of
     // this or another block; the free is done all the same.
     public HakmemCorruptionException? Free(int unit, nuint address, int stack)
     {
-        GuardedBlock* block;
-        using (_lock.Enter())
+        GuardedBlock* block = TryTakeLive(unit, address);
+        if (block == null)
         {
-            // Asked again: another thread may have freed it since, and its record may be another block's by now.
-            block = RecordOf(unit, address);
-            if (block == null || block->State != GuardedState.Live)
-            {
-                throw DoubleFree(block, address, "Free");
-            }
-
-            block->State = GuardedState.Freed;
-            _liveBlocks--;
-            _liveBytes -= (long)block->Bytes;
-            _liveRangeBytes -= (long)block->RangeBytes;
-            _quarantinedBytes += (long)block->Bytes;
+            throw DoubleFree(unit, address, "Free");
         }
 
         HakmemCorruptionException? finding = CheckSlack(block);
@@ -159,10 +158,25 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
         return block != null && block->Address == address ? block : null;
     }
 
-    private static HakmemCorruptionException DoubleFree(GuardedBlock* block, nuint address, string operation)
+    // Makes a live block a freed one, of whose record only the calling thread and reports of faults know what to do from then on. Null if it
+    // is not live: another thread may have freed it since it was looked up, and its record may be another block's by now.
+    private GuardedBlock* TryTakeLive(int unit, nuint address)
     {
-        BlockHistory history = block == null ? default : block->History;
-        return history.ToException(address, operation, "it was freed already");
+        using (_lock.Enter())
+        {
+            GuardedBlock* block = RecordOf(unit, address);
+            if (block == null || block->State != GuardedState.Live)
+            {
+                return null;
+            }
+
+            block->State = GuardedState.Freed;
+            _liveBlocks--;
+            _liveBytes -= (long)block->Bytes;
+            _liveRangeBytes -= (long)block->RangeBytes;
+            _quarantinedBytes += (long)block->Bytes;
+            return block;
+        }
     }
 
     // Adds a new block to the books. Whether it may have guard pages.

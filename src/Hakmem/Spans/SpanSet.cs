@@ -104,29 +104,19 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
         return block;
     }
 
+    // Whether a block is out of the books of this set's spans.
+    public bool IsOut(void* block) => TryFindOut(block, out _, out _);
+
     // Puts a block back. False, and nothing changed, if it is not a block of this set's spans that is out.
     public bool TryReturn(void* block)
     {
-        // SAFETY: pointers reach a magazine only after Free has checked them against the page map, so the entry is that of a span of
-        // this class unless the span has been given back since, after a double free: then it is zero or another's, and is refused.
-        ulong entry = *arena.EntryOf(arena.UnitOf((nuint)block));
-        nuint address = PageMapEntry.AddressOf(entry);
-        if (entry != PageMapEntry.ForSpan(heapSlot, address, info.Index, info.IsStacked))
+        if (!TryFindOut(block, out int unit, out int index))
         {
             return false;
         }
 
-        int unit = arena.UnitOf(address);
-        int index = (int)Math.BigMul((nuint)block - address, info.Reciprocal, out ulong remainder);
         SpanHeader* span = arena.Span(unit);
-        ulong* word = arena.Bitmap(unit) + (index >> 6);
-        ulong bit = 1UL << index;
-        if (remainder >= info.Reciprocal || index >= span->Carved || (*word & bit) != 0)
-        {
-            return false;
-        }
-
-        *word |= bit;
+        arena.Bitmap(unit)[index >> 6] |= 1UL << index;
         span->FirstFreeWord = Math.Min(span->FirstFreeWord, index >> 6);
         BlocksOut--;
         if (span->FreeCount++ == 0)
@@ -148,6 +138,24 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
         _partialHead = -1;
         BlocksOut = 0;
         Count = 0;
+    }
+
+    private bool TryFindOut(void* block, out int unit, out int index)
+    {
+        // SAFETY: pointers reach a magazine only after Free has checked them against the page map, so the entry is that of a span of
+        // this class unless the span has been given back since, after a double free: then it is zero or another's, and is refused.
+        ulong entry = *arena.EntryOf(arena.UnitOf((nuint)block));
+        nuint address = PageMapEntry.AddressOf(entry);
+        unit = -1;
+        index = -1;
+        if (entry != PageMapEntry.ForSpan(heapSlot, address, info.Index, info.IsStacked))
+        {
+            return false;
+        }
+
+        unit = arena.UnitOf(address);
+        index = (int)Math.BigMul((nuint)block - address, info.Reciprocal, out ulong remainder);
+        return remainder < info.Reciprocal && index < arena.Span(unit)->Carved && (arena.Bitmap(unit)[index >> 6] & (1UL << index)) == 0;
     }
 
     private void TakeReturned(int unit, SpanHeader* span, void** slots, ref int position)
@@ -178,26 +186,39 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
         span->FreeCount -= taken - position;
     }
 
-    // The span has a free block, and all its blocks have been carved.
+    // The span has a free block, and all its blocks have been carved. One draw gives the word and, in it, the block.
     private void* TakeAny(Random random, int unit, SpanHeader* span)
     {
         ulong* bitmap = arena.Bitmap(unit);
         int words = (info.BlocksPerSpan + 63) >> 6;
-        int word = random.Next(words);
+        uint drawn = (uint)random.Next();
+        int word = (int)(((drawn & 0xFFFF) * (uint)words) >> 16);
         while (bitmap[word] == 0)
         {
-            word = (word + 1) % words;
+            word = word + 1 == words ? 0 : word + 1;
         }
 
+        // A bit at any place: if it is a free block's, which it mostly is while the word is full, each of them is as likely as the others.
         ulong bits = bitmap[word];
-        for (int skip = random.Next(BitOperations.PopCount(bits)); skip > 0; skip--)
+        int bit = (int)((drawn >> 16) & 63);
+        if ((bits & (1UL << bit)) == 0)
+        {
+            bit = BitOperations.TrailingZeroCount(WithoutLowest(bits, random.Next(BitOperations.PopCount(bits))));
+        }
+
+        bitmap[word] &= ~(1UL << bit);
+        span->FreeCount--;
+        return arena.AddressOfUnit(unit) + ((long)((word << 6) + bit) * info.BlockBytes);
+    }
+
+    private static ulong WithoutLowest(ulong bits, int count)
+    {
+        for (; count > 0; count--)
         {
             bits &= bits - 1;
         }
 
-        bitmap[word] &= ~(bits & (~bits + 1));
-        span->FreeCount--;
-        return arena.AddressOfUnit(unit) + ((long)((word << 6) + BitOperations.TrailingZeroCount(bits)) * info.BlockBytes);
+        return bits;
     }
 
     private void EnterAllAsReturned(int unit, SpanHeader* span)

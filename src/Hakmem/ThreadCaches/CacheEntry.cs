@@ -8,6 +8,9 @@ internal sealed unsafe class CacheEntry(Thread thread)
 {
     public ThreadCache* Cache { get; set; }
 
+    // The same, or what it is the front of.
+    public ThreadCache* Magazines => ThreadCache.MagazinesOf(Cache);
+
     // Whether the reaper holds the cache's gate now.
     public bool IsHeld { get; set; }
 

@@ -62,8 +62,10 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
         ulong entry = Arena.EntryOf(cache->PageMap, block);
         PutSide* put = ThreadCache.PutSideAt(cache, PageMapEntry.PlaceOf(entry));
         void** top = put->PutTop;
+
+        // In this order: the reaper closes a bin before it takes the block that was freed last.
+        void* last = (void*)Volatile.Read(ref *(nint*)top);
         void** end = put->PutEnd;
-        void* last = *top;
         return PutSide.Admits(put, entry, block) && end != null && top >= end && last != null && last != block ? PageMapEntry.SizeClassOf(entry) : -1;
     }
 
@@ -91,6 +93,28 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
         try
         {
             return PutInside(cache, index, block);
+        }
+        finally
+        {
+            CacheGate.Open(cache);
+        }
+    }
+
+    // Puts a block of which Free's short way could not tell that it was not freed just before. False, and nothing is put, if it is known to be
+    // free: inside the gate no block is on the reaper's way from the cache to its span. Not asked of one that isLive.
+    public bool TryPut(ThreadCache* cache, int index, void* block, bool isLive, out nuint corruptAddress)
+    {
+        CacheGate.Close(cache);
+        try
+        {
+            corruptAddress = 0;
+            if (!isLive && (Contains(cache, index, block) || depots[index].IsFree(block)))
+            {
+                return false;
+            }
+
+            corruptAddress = PutInside(cache, index, block);
+            return true;
         }
         finally
         {
@@ -332,47 +356,5 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
         }
 
         return cache->CapacityBytes + more <= BudgetBytes;
-    }
-
-    // Takes the blocks of bins that nothing has happened in since the last time round, and that are worth it.
-    private void TurnClock(ThreadCache* cache, int except, long wanted)
-    {
-        long worthwhile = Math.Max(wanted >> (int)Math.Min(WorthwhileShift + ((uint)cache->FruitlessTurns / TurnsPerRound), MaxWorthwhileShift), 1);
-        cache->FruitlessTurns++;
-        for (int step = 0; step < ClockSteps && cache->CapacityBytes + wanted > BudgetBytes; step++)
-        {
-            int index = cache->ClockHand;
-            cache->ClockHand = (byte)((index + 1) % SizeClass.Count);
-            Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-            BinState* state = ThreadCache.StateAt(cache, index);
-            if (index != except && !state->IsReferenced && state->LastTop == bin->TakeTop &&
-                CapacityBytes(classes[index], state->Capacity, state->HasSecond) >= worthwhile)
-            {
-                cache->FruitlessTurns = 0;
-                Flush(cache, index);
-            }
-
-            state->IsReferenced = false;
-            state->LastTop = bin->TakeTop;
-        }
-    }
-
-    private void Flush(ThreadCache* cache, int index)
-    {
-        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        SaveCounts(cache, index);
-        if (bin->Taking != null)
-        {
-            depots[index].Put(bin->Taking);
-        }
-
-        if (bin->Putting != null)
-        {
-            depots[index].Put(bin->Putting);
-        }
-
-        BinState* state = ThreadCache.StateAt(cache, index);
-        cache->CapacityBytes -= CapacityBytes(classes[index], state->Capacity, state->HasSecond);
-        ThreadCache.Unload(cache, index);
     }
 }

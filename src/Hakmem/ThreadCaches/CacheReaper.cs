@@ -13,15 +13,18 @@ namespace Hakmem.ThreadCaches;
 // With a cache's gate closed its slow paths stand still, so only these run beside the reaper (top and end are the bin's words):
 //
 //   Alloc:  t = top; b = *t; if (b == null) slow path; top = t - 1; return b
-//   Free:   t = top; if (t < end && *t != p) { t[1] = p; top = t + 1 }
+//   Free:   t = top; if (*t != p && t < end) { t[1] = p; top = t + 1 }
 //
 // The reaper never writes a top. It writes null into slots, which Alloc takes for an empty magazine, and null into end, which
-// Free takes for a full one. From a magazine that only Free uses it takes every block up to the top it has read: Free writes above that.
+// Free takes for a full one. The ends are closed first, and a barrier follows: who finds the block that it freed last gone from *t
+// reads end after that and takes the slow path, where the second free of a block in a row is told (see CacheExchange.TryPut). From a magazine that only Free uses it takes every block up to the top it has read: Free writes above that.
 // In one that Alloc takes from it puts a guard first:
 //
 //                    bottom                    top                    bottom                    top
 //   before   [ b0 b1 b2 b3 .. .. ]      guarded [ b0 b1 b2 -- .. .. ]      taken [ -- -- -- -- .. .. ]
 //
+//   close:    end = null
+//   barrier
 //   guard:    v = exchange(*g, null)                g is the top, or the slot below it
 //   barrier:  on every CPU that runs this process
 //   look:     isAtRest = the owner waits in the runtime;  t = top
@@ -29,15 +32,15 @@ namespace Hakmem.ThreadCaches;
 //   take:     if (*g == null && (t > g || (t == g && isAtRest)))  v and all blocks below are the reaper's
 //             else if (*g == null)  put v back, unless something has been written there
 //
-// Why nobody else gets v. Suppose the owner's Alloc read v from g. That read came before the exchange, hence before the first barrier, and
+// Why nobody else gets v. Suppose the owner's Alloc read v from g. That read came before the exchange, hence before the next barrier, and
 // its store top = g - 1 follows it. If the reaper then reads t > g, or t == g, the owner has since pushed a block into g, by a store
 // before the one that made top what the reaper read; the second barrier makes it visible, and *g is not null. If instead the store
 // top = g - 1 was late, t == g is still the old top: but then the owner was in the middle of Alloc, not at rest, since its stores from
 // before a wait are visible to whoever has seen it wait. Why nobody else gets the blocks below: below the guard comes no Alloc.
 // Why v is not lost: if the owner did take it, the slot that it is put back into lies above the top, where nothing is read before it is
-// written. A slot exchanged before its content was visible here has been written by the first barrier, so *g is not null.
+// written. A slot exchanged before its content was visible here has been written by the barrier before the look, so *g is not null.
 //
-// Without the second barrier this would be wrong where stores are seen out of order (Arm64), without the first anywhere. Exchanging tops
+// Without the barrier after the look this would be wrong where stores are seen out of order (Arm64), without the one before it anywhere. Exchanging tops
 // and ends for empty ones, an earlier plan, is wrong: Free reads both, and a new one beside an old one admits writes out of bounds.
 //
 // A thread that waits in native code, as idle pool workers do, is not known to be at rest: one block of each class stays until it ends.
@@ -97,11 +100,13 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
             if (count > 0)
             {
                 RunBarrier();
+                count = Guard(cuts, count);
+                RunBarrier();
                 Look(entries, cuts, count);
                 RunBarrier();
                 for (int i = 0; i < count; i++)
                 {
-                    Take(entries[cuts[i].Entry].Cache, cuts + i);
+                    Take(entries[cuts[i].Entry].Magazines, cuts + i);
                 }
             }
         }
@@ -118,10 +123,10 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
         return next;
     }
 
-    // Closes a cache's gate and puts guards into its bins; gives the number of cuts. The gate stays closed.
+    // Closes a cache's gate and those of its bins that are to be reaped; gives the number of cuts. The gate stays closed.
     private int TryCut(CacheEntry entry, int position, BinCut* cuts, bool isForced)
     {
-        ThreadCache* cache = entry.Cache;
+        ThreadCache* cache = entry.Magazines;
         Probe?.Invoke(ReaperStep.CloseGate);
         entry.IsHeld = CacheGate.TryCloseOther(cache);
         if (!entry.IsHeld)
@@ -140,20 +145,16 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
                 continue;
             }
 
-            if (!isForced)
-            {
-                // So that a free into an idle bin takes the slow path, which wakes the decay.
-                Probe?.Invoke(ReaperStep.CloseBin);
-                Volatile.Write(ref *(nint*)&ThreadCache.PutSideOf(cache, index)->PutEnd, (nint)0);
-            }
+            // So that the next free takes the slow path: it wakes the decay, and asks whether its block is the one that was taken.
+            Probe?.Invoke(ReaperStep.CloseBin);
+            Volatile.Write(ref *(nint*)&ThreadCache.PutSideOf(cache, index)->PutEnd, (nint)0);
 
             Probe?.Invoke(ReaperStep.ReadTop);
             BinCut cut = new() { Entry = position, Index = index, Slot = ReadTop(cache, index) };
             cut.Slot -= isAtRest ? 0 : 1;
             if (bin->Taking != null && cut.Slot >= Magazine.SlotsOf(bin->Taking))
             {
-                Probe?.Invoke(ReaperStep.SetGuard);
-                cut.Guarded = (void*)Interlocked.Exchange(ref *(nint*)cut.Slot, 0);
+                cut.Guarded = *cut.Slot;
                 cuts[count] = cut;
                 count += cut.Guarded == null ? 0 : 1;
             }
@@ -167,6 +168,27 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
         }
 
         return count;
+    }
+
+    // Puts guards into magazines that Alloc takes from; gives the number of cuts that are left.
+    private int Guard(BinCut* cuts, int count)
+    {
+        int kept = 0;
+        for (int i = 0; i < count; i++)
+        {
+            BinCut cut = cuts[i];
+            bool isTaking = cut.Guarded != null;
+            if (isTaking)
+            {
+                Probe?.Invoke(ReaperStep.SetGuard);
+                cut.Guarded = (void*)Interlocked.Exchange(ref *(nint*)cut.Slot, 0);
+            }
+
+            cuts[kept] = cut;
+            kept += isTaking && cut.Guarded == null ? 0 : 1;
+        }
+
+        return kept;
     }
 
     // Whether nothing has happened in a bin since the last round. (It may have come back to the same place: what is taken then is missed,
@@ -202,7 +224,7 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
 
             // For one not known to be at rest the guard has to lie strictly below the top: one down does as well as a flag.
             Probe?.Invoke(ReaperStep.ReadTop);
-            cut->Top = ReadTop(entries[entry].Cache, cut->Index) - (isAtRest ? 0 : 1);
+            cut->Top = ReadTop(entries[entry].Magazines, cut->Index) - (isAtRest ? 0 : 1);
         }
     }
 
@@ -276,12 +298,12 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
         {
             for (int index = 0; index < SizeClass.Count && !SawBlocks; index++)
             {
-                SawBlocks = CacheExchange.CountOf(entry.Cache, index) > 0;
+                SawBlocks = CacheExchange.CountOf(entry.Magazines, index) > 0;
             }
 
             entry.IsHeld = false;
             Probe?.Invoke(ReaperStep.OpenGate);
-            CacheGate.OpenOther(entry.Cache);
+            CacheGate.OpenOther(entry.Magazines);
         }
     }
 }

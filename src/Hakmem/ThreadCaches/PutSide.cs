@@ -21,7 +21,7 @@ internal unsafe struct PutSide
     // The newest filled slot of the magazine that Free puts into, or its sentinel when it is empty.
     public void** PutTop;
 
-    // The slot that must not be pushed past. Never before PutTop; or null, where the reaper closed an idle bin to hear of its next free, or where the
+    // The slot that must not be pushed past. Never before PutTop; or null, where the reaper closed a bin to hear of its next free, or where the
     // last free found no memory for a magazine, so that its block is not on top.
     public void** PutEnd;
 

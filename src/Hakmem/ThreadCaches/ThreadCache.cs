@@ -20,6 +20,9 @@ internal unsafe struct ThreadCache
 {
     private const int HeadBytes = 64;
 
+    // In place of FirstStacked, in a front.
+    private const byte FrontMark = byte.MaxValue;
+
     // The arena's page map.
     public ulong* PageMap;
 
@@ -61,12 +64,24 @@ internal unsafe struct ThreadCache
     private BinArray _bins;
     private StateArray _states;
 
+    // Null where the bins have magazines. A heap of HardeningLevel.Checked gives its threads a front: a record whose bins stay as before their first
+    // use, so that both fast paths end in their slow ones, and this leads to the record with the magazines. Whoever frees or allocates through
+    // a front looks the block up in the table of live blocks first.
+    public ThreadCache* Inner;
+
     // SAFETY (both): a cache is allocated with its full size, and the index is a size class.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Bin* BinAt(ThreadCache* cache, uint index) => (Bin*)((byte*)cache + HeadBytes) + index;
 
     // Whether allocations are counted, for guarded sampling: then every visit to the slow path has to come by the heap's.
     public static bool IsCounted(ThreadCache* cache) => cache->FirstStacked == SizeClass.Count;
+
+    // Whether the magazines are in another record.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool IsFront(ThreadCache* cache) => cache->FirstStacked == FrontMark;
+
+    // The record that has the magazines; null for null.
+    public static ThreadCache* MagazinesOf(ThreadCache* cache) => cache == null || cache->Inner == null ? cache : cache->Inner;
 
     // A class's bin as Free sees it, by the place that page map entries carry.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -78,7 +93,28 @@ internal unsafe struct ThreadCache
     public static BinState* StateAt(ThreadCache* cache, int index) =>
         (BinState*)((byte*)cache + HeadBytes + (SizeClass.Count * Bin.Bytes)) + index;
 
-    // A new cache, all bins unused; null if memory is out.
+    // A new cache, all bins unused, behind a front if so wanted; null if memory is out.
+    public static ThreadCache* TryCreate(Arena arena, int heapSlot, SizeClassInfo[] classes, int number, bool isFronted)
+    {
+        ThreadCache* cache = TryCreate(arena, heapSlot, classes, number);
+        if (!isFronted || cache == null)
+        {
+            return cache;
+        }
+
+        ThreadCache* front = TryCreate(arena, heapSlot, classes, number);
+        if (front == null)
+        {
+            Destroy(arena, cache);
+            return null;
+        }
+
+        front->Inner = cache;
+        front->FirstStacked = FrontMark;
+        return front;
+    }
+
+    // The same without a front.
     public static ThreadCache* TryCreate(Arena arena, int heapSlot, SizeClassInfo[] classes, int number)
     {
         ThreadCache* cache = (ThreadCache*)arena.Metadata.TryAllocate(sizeof(ThreadCache));
@@ -103,7 +139,15 @@ internal unsafe struct ThreadCache
         return cache;
     }
 
-    public static void Destroy(Arena arena, ThreadCache* cache) => arena.Metadata.Free(cache, sizeof(ThreadCache));
+    public static void Destroy(Arena arena, ThreadCache* cache)
+    {
+        if (cache->Inner != null)
+        {
+            arena.Metadata.Free(cache->Inner, sizeof(ThreadCache));
+        }
+
+        arena.Metadata.Free(cache, sizeof(ThreadCache));
+    }
 
     private static int FirstStackedOf(SizeClassInfo[] classes)
     {

@@ -17,7 +17,7 @@ namespace Hakmem.ThreadCaches;
 // runtime; a full fence after reading false makes the dead thread's last writes to its cache visible.
 //
 // Thread-safe: one lock, taken above the depots' locks.
-internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, SizeClassInfo[] classes, CacheExchange exchange, long budgetBytes)
+internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, SizeClassInfo[] classes, CacheExchange exchange, long budgetBytes, bool isFronted = false)
 {
     // The thread caches of a heap together hold at most this many times the budget of one, however many threads there are ...
     private const int TotalBudgetFactor = 12;
@@ -82,7 +82,7 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
                 {
                     ThreadCache* cache = _entries[i].Cache;
                     Unlink(cache);
-                    exchange.FlushAll(cache);
+                    exchange.FlushAll(ThreadCache.MagazinesOf(cache));
                     _entries.RemoveAt(i);
                     _numbers.Remove(cache->Number, 1);
                     ThreadCache.Destroy(arena, cache);
@@ -121,7 +121,7 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
             {
                 ThreadCache* cache = _entries[i].Cache;
                 Unlink(cache);
-                CacheExchange.DestroyMagazines(arena.Metadata, cache);
+                CacheExchange.DestroyMagazines(arena.Metadata, ThreadCache.MagazinesOf(cache));
                 ThreadCache.Destroy(arena, cache);
             }
 
@@ -139,7 +139,7 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
             {
                 for (int index = 0; index < counts.Length; index++)
                 {
-                    counts[index] += CacheExchange.CountOf(_entries[i].Cache, index);
+                    counts[index] += CacheExchange.CountOf(_entries[i].Magazines, index);
                 }
             }
         }
@@ -166,7 +166,7 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
     private bool TryAdd(CacheEntry entry)
     {
         int number = _numbers.NextGap(0, int.MaxValue);
-        ThreadCache* cache = _numbers.TryReserve(number + 1) ? ThreadCache.TryCreate(arena, heapSlot, classes, number) : null;
+        ThreadCache* cache = _numbers.TryReserve(number + 1) ? ThreadCache.TryCreate(arena, heapSlot, classes, number, isFronted) : null;
         if (cache == null)
         {
             return false;

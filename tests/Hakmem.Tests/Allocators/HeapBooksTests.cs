@@ -12,7 +12,7 @@ public sealed unsafe class HeapBooksTests
     // Room enough for guard pages of 64 KiB around every large block.
     private const long ArenaBytes = 1L << 30;
 
-    public static TheoryData<string> Modes { get; } = ["standard", "full hardening", "no cache", "immediate", "eager", "populate"];
+    public static TheoryData<string> Modes { get; } = ["standard", "checked", "full hardening", "no cache", "immediate", "eager", "populate"];
 
     [Theory]
     [MemberData(nameof(Modes))]
@@ -134,6 +134,7 @@ public sealed unsafe class HeapBooksTests
     private static HakmemOptions OptionsOf(string mode) => mode switch
     {
         "standard" => new HakmemOptions(),
+        "checked" => new HakmemOptions { Hardening = HardeningLevel.Checked },
         "full hardening" => new HakmemOptions { Hardening = HardeningLevel.Full },
         "no cache" => new HakmemOptions { ThreadCacheBytes = 0, SuperSlabCacheCount = 0 },
         "immediate" => new HakmemOptions { LazyZero = LazyZeroMode.Immediate, SuperSlabCacheCount = 3 },

@@ -18,6 +18,7 @@ public sealed unsafe class AlignedResizeTests
 
     [Theory]
     [InlineData(HardeningLevel.Standard, 60)]
+    [InlineData(HardeningLevel.Checked, 60)]
     [InlineData(HardeningLevel.Full, 20)]
     public void AnySequenceKeepsAlignmentsAndBytes(HardeningLevel hardening, int sequences) =>
         Gen.Select(Gen.Int[0, 22].Array[Arrays], s_step.Array[1, 25]).Sample(

@@ -14,6 +14,7 @@ public sealed class MisuseTests
 
     private static readonly Dictionary<string, string> s_standard = [];
     private static readonly Dictionary<string, string> s_full = new() { ["HAKMEM_HARDENING"] = "full" };
+    private static readonly Dictionary<string, string> s_checked = new() { ["HAKMEM_HARDENING"] = "Checked" };
     private static readonly Dictionary<string, string> s_fullWithStacks = new() { ["HAKMEM_HARDENING"] = "full", ["HAKMEM_CAPTURE_STACKS"] = "true" };
     private static readonly Dictionary<string, string> s_sampled = new() { ["HAKMEM_GUARDED_SAMPLE_INTERVAL"] = "1" };
 
@@ -60,9 +61,16 @@ public sealed class MisuseTests
 
     [Theory]
     [MemberData(nameof(CaughtAtTheCall))]
-    public void FullHardeningTellsAtTheCallOf(string misuse, string finding, long size)
+    public void FullHardeningTellsAtTheCallOf(string misuse, string finding, long size) => AssertToldAtTheCall(misuse, finding, size, s_full);
+
+    // The shared heap, whose paths are inlined.
+    [Theory]
+    [MemberData(nameof(CaughtAtTheCall))]
+    public void TheCheckedLevelTellsAtTheCallOf(string misuse, string finding, long size) => AssertToldAtTheCall(misuse, finding, size, s_checked);
+
+    private static void AssertToldAtTheCall(string misuse, string finding, long size, Dictionary<string, string> environment)
     {
-        ChildResult child = Run(misuse, size.ToString(CultureInfo.InvariantCulture), s_full);
+        ChildResult child = Run(misuse, size.ToString(CultureInfo.InvariantCulture), environment);
         Assert.NotEqual(0, child.ExitCode);
         Assert.Contains(Corruption, child.Error, StringComparison.Ordinal);
         Assert.Contains(finding, child.Error, StringComparison.Ordinal);

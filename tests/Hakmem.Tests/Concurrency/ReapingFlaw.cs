@@ -5,6 +5,9 @@ internal enum ReapingFlaw
 {
     None,
 
+    // The barrier between closing the bin to Free and taking anything is missing.
+    NoClosingBarrier,
+
     // The barrier between setting the guard and reading the top is missing.
     NoFirstBarrier,
 

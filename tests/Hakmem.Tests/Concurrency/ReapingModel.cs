@@ -5,11 +5,11 @@ using Hakmem.ThreadCaches;
 namespace Hakmem.Tests.Concurrency;
 
 // The reaping of one bin of a stacked class, whose one magazine both Alloc and Free use, beside its owner (CacheReaper, CacheGate). The owner
-// follows a script: 'A' allocates, 'F' frees what it has had longest, 'W' is a managed wait.
+// follows a script: 'A' allocates, 'F' frees what it has had longest, 'D' frees the block freed last a second time, 'W' is a managed wait.
 //
 // Slots have numbers from 1 up, and 0 is the null in front of them; a top is the number of the newest filled slot.
 //
-// Checked: no block is handed out while it is elsewhere, none ends in two places, and none is lost.
+// Checked: no block is handed out while it is elsewhere, none ends in two places, none is lost, and no second free in a row is taken.
 internal sealed class ReapingModel : Model
 {
     private const int Blocks = 4;
@@ -19,7 +19,6 @@ internal sealed class ReapingModel : Model
     private const int InDepot = 8;
 
     private readonly ReapingFlaw _flaw;
-    private readonly bool _isForced;
     private readonly ModelCell _gate;
     private readonly ModelCell _state;
     private readonly ModelCell _top;
@@ -27,10 +26,9 @@ internal sealed class ReapingModel : Model
     private readonly ModelCell _holes;
     private readonly ModelCell[] _slots = new ModelCell[Capacity + 1];
 
-    public ReapingModel(ReapingFlaw flaw, string script, bool isForced, int rounds)
+    public ReapingModel(ReapingFlaw flaw, string script, int rounds)
     {
         _flaw = flaw;
-        _isForced = isForced;
         _gate = NewCell("ThreadCache.Gate");
         _state = NewCell("Thread.ThreadState is WaitSleepJoin");
         _top = NewCell("bin's top", 3);
@@ -67,12 +65,20 @@ internal sealed class ReapingModel : Model
     private IEnumerable<ModelOp> Live(ModelThread t, string script)
     {
         Queue<int> held = new([4]);
+        int freedLast = 0;
         foreach (char step in script)
         {
+            freedLast = step switch
+            {
+                'A' => 0,
+                'F' => held.Count > 0 ? held.Peek() : 0,
+                _ => freedLast,
+            };
             IEnumerable<ModelOp> ops = step switch
             {
                 'A' => Alloc(t, held),
                 'F' => held.Count > 0 ? Free(t, held) : [],
+                'D' => freedLast > 0 ? FreeAgain(t, freedLast) : [],
                 'W' => Wait(),
                 _ => throw new ArgumentException($"'{step}' is no step.", nameof(script)),
             };
@@ -123,11 +129,11 @@ internal sealed class ReapingModel : Model
         int block = held.Dequeue();
         yield return ModelOp.Load(_top, "Free: top = bin->PutTop");
         int top = t.Result;
+        yield return ModelOp.Load(_slots[top], "Free: *top != ptr");
+        Require(t.Result != block, "Free took a first free of a block for a second.");
         yield return ModelOp.Load(_end, "Free: top < bin->PutEnd");
         if (top < t.Result)
         {
-            yield return ModelOp.Load(_slots[top], "Free: *top != ptr");
-            Require(t.Result != block, "Free took a first free of a block for a second.");
             Ghosts[block]--;
             yield return ModelOp.Store(_slots[top + 1], block, "Free: top[1] = ptr");
             yield return ModelOp.Store(_top, top + 1, "Free: bin->PutTop = top + 1");
@@ -168,6 +174,34 @@ internal sealed class ReapingModel : Model
         yield return ModelOp.Unlock(_gate, "Put: CacheGate.Open");
     }
 
+    // A free of a block that is free. It is the newest in the bin, or the reaper has it.
+    private IEnumerable<ModelOp> FreeAgain(ModelThread t, int block)
+    {
+        yield return ModelOp.Load(_top, "Free again: top = bin->PutTop");
+        int top = t.Result;
+        yield return ModelOp.Load(_slots[top], "Free again: *top != ptr");
+        if (t.Result == block)
+        {
+            yield break;
+        }
+
+        yield return ModelOp.Load(_end, "Free again: top < bin->PutEnd");
+        Require(top >= t.Result, "Free took a block that was freed just before.");
+
+        // CacheExchange.TryPut: inside the gate the block is in the bin or in its span.
+        yield return ModelOp.Lock(_gate, "TryPut: CacheGate.Close");
+        bool isInBin = false;
+        yield return ModelOp.Load(_top, "Contains: the top");
+        for (int slot = t.Result; slot > 0 && !isInBin; slot--)
+        {
+            yield return ModelOp.Load(_slots[slot], "Contains: a slot");
+            isInBin = t.Result == block;
+        }
+
+        Require(isInBin || Ghosts[InDepot + block] > 0, "TryPut did not find a block that is free.");
+        yield return ModelOp.Unlock(_gate, "TryPut: CacheGate.Open");
+    }
+
     private void HandOut(int block, Queue<int> held)
     {
         Require(Ghosts[block] == 0, $"Block {block} was handed out twice.");
@@ -200,16 +234,17 @@ internal sealed class ReapingModel : Model
         yield return ModelOp.Load(_state, "TryCut: entry.IsAtRest, the state").As(ReaperStep.AskRest);
         bool isAtRest = t.Result != 0;
         yield return ModelOp.Fence("TryCut: entry.IsAtRest, the barrier");
-        if (!_isForced)
-        {
-            yield return ModelOp.StoreRelease(_end, 0, "TryCut: PutEnd = null").As(ReaperStep.CloseBin);
-        }
-
+        yield return ModelOp.StoreRelease(_end, 0, "TryCut: PutEnd = null").As(ReaperStep.CloseBin);
         yield return ModelOp.LoadAcquire(_top, "TryCut: ReadTop").As(ReaperStep.ReadTop);
         int guard = t.Result - (isAtRest ? 0 : 1);
         if (guard < 1)
         {
             yield break;
+        }
+
+        if (_flaw != ReapingFlaw.NoClosingBarrier)
+        {
+            yield return ModelOp.ProcessWideBarrier("ReapSome: the barrier after closing").As(ReaperStep.Barrier);
         }
 
         if (_flaw == ReapingFlaw.GuardBehindBarrier)
@@ -225,7 +260,7 @@ internal sealed class ReapingModel : Model
         }
         else
         {
-            yield return ModelOp.Exchange(_slots[guard], 0, "TryCut: cut.Guarded = exchange(*cut.Slot, null)").As(ReaperStep.SetGuard);
+            yield return ModelOp.Exchange(_slots[guard], 0, "Guard: cut.Guarded = exchange(*cut.Slot, null)").As(ReaperStep.SetGuard);
             guarded = t.Result;
         }
 

@@ -13,7 +13,7 @@ public sealed class FaultInjectionTests
     private const int FullDraws = 4;
 
     public static MatrixTheoryData<HardeningLevel, int> EveryNth { get; } =
-        new([HardeningLevel.Standard, HardeningLevel.Full], [2, 3, 4, 5, 6, 7, 11, 13, 17, 29]);
+        new([HardeningLevel.Standard, HardeningLevel.Checked, HardeningLevel.Full], [2, 3, 4, 5, 6, 7, 11, 13, 17, 29]);
 
     [Fact]
     public void WithoutFaultsTheScriptIsRefusedNothing()
@@ -200,6 +200,7 @@ public sealed class FaultInjectionTests
 
     [Theory]
     [InlineData(HardeningLevel.Standard)]
+    [InlineData(HardeningLevel.Checked)]
     [InlineData(HardeningLevel.Full)]
     public void SeveralThreadsMayBeRefusedEveryThirdCall(HardeningLevel level) => Seeded.Run(seed =>
     {
@@ -212,7 +213,12 @@ public sealed class FaultInjectionTests
 
     private static HakmemOptions Hardened() => new() { Hardening = HardeningLevel.Full, SuperSlabCacheCount = 4, QuarantineBytes = 1 << 20 };
 
-    private static HakmemOptions? Options(HardeningLevel level) => level == HardeningLevel.Full ? Hardened() : null;
+    private static HakmemOptions? Options(HardeningLevel level) => level switch
+    {
+        HardeningLevel.Full => Hardened(),
+        HardeningLevel.Checked => new HakmemOptions { Hardening = level, SuperSlabCacheCount = 4 },
+        _ => null,
+    };
 
     private static int CallsOf(HakmemOptions? options)
     {

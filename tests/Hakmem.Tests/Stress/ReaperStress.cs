@@ -21,6 +21,11 @@ public sealed unsafe class ReaperStress
     [InlineData("mixed", true)]
     public void NoBlockIsLostOrHandedOutTwice(string sizes, bool isTrimming) => Run(sizes, isTrimming, new HakmemOptions());
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void NorInACheckedHeap(bool isTrimming) => Run("mixed", isTrimming, new HakmemOptions { Hardening = HardeningLevel.Checked });
+
     // All classes are paired there, and their magazines short.
     [Theory]
     [InlineData(false)]

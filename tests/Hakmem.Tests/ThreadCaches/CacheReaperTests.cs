@@ -79,7 +79,7 @@ public sealed unsafe class CacheReaperTests : IDisposable
                 StackedBin->TakeTop--;
                 second = (nint)(*StackedBin->TakeTop);
             }
-            else if (step == ReaperStep.Barrier && ++barriers == 2)
+            else if (step == ReaperStep.Barrier && ++barriers == 3)
             {
                 StackedBin->TakeTop--;
             }
@@ -105,7 +105,7 @@ public sealed unsafe class CacheReaperTests : IDisposable
                 taken[0] = (nint)(*StackedBin->TakeTop--);
                 taken[1] = (nint)(*StackedBin->TakeTop);
             }
-            else if (step == ReaperStep.Barrier && ++barriers == 1)
+            else if (step == ReaperStep.Barrier && ++barriers == 2)
             {
                 StackedBin->TakeTop--;
                 *++StackedBin->TakeTop = (void*)others[0];
@@ -132,7 +132,7 @@ public sealed unsafe class CacheReaperTests : IDisposable
                 taken[0] = (nint)(*StackedBin->TakeTop--);
                 taken[1] = (nint)(*StackedBin->TakeTop);
             }
-            else if (step == ReaperStep.Barrier && ++barriers == 2)
+            else if (step == ReaperStep.Barrier && ++barriers == 3)
             {
                 StackedBin->TakeTop--;
             }

@@ -1,0 +1,6 @@
+namespace Hakmem.Tests.BadInput;
+
+public sealed class CheckedHardeningTests() : BadPointerConformance(HardeningLevel.Checked)
+{
+    protected override bool ReportsEveryDoubleFreeAtTheCall => true;
+}

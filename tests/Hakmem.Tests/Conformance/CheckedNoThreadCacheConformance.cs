@@ -1,0 +1,5 @@
+namespace Hakmem.Tests.Conformance;
+
+// Every call goes through the depot.
+public sealed class CheckedNoThreadCacheConformance()
+    : AllocatorConformance(new HakmemAllocator(new HakmemOptions { Hardening = HardeningLevel.Checked, ThreadCacheBytes = 0 }));
