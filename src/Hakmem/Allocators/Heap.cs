@@ -158,6 +158,8 @@ internal sealed unsafe partial class Heap
             return HeapCensus.Take(_arena, _superSlabs, _runs, _depots, _classes, cached, _registry.Count, guarded) with
             {
                 ReapedBlocks = _decay.ReapedBlocks,
+                FailedDecayLooks = _decay.FailedLooks,
+                LastDecayFailure = _decay.LastFailure,
             };
         }
     }

@@ -39,8 +39,10 @@ internal sealed class HeapDecay(
     private int _fruitlessLooks;
     private bool _isStopped;
 
-    // What was found where no exception may say so, until a Trim does; null for nothing. Exchanged with full fences.
+    // What was found where no exception may say so, until a Trim does: the exception, or the address of a block that was free already, for
+    // which the one who asks makes it; null and zero for nothing. Exchanged with full fences.
     private HakmemCorruptionException? _unreported;
+    private long _unreportedAddress;
 
     public UninterruptibleLock SyncRoot { get; } = new();
 
@@ -56,43 +58,33 @@ internal sealed class HeapDecay(
     public override long Decay(bool isMemoryShort)
     {
         long begin = limits.NowMs;
-
-        // Here, once, rather than in an allocation that would have to wait for it.
-        superSlabs.Arena.LearnLimit();
-        using (SyncRoot.Enter())
+        nuint corruptAddress = 0;
+        long next;
+        try
         {
-            if (_isStopped)
-            {
-                return -1;
-            }
-
-            bool wasUsed = TakeTouch();
-            if (isMemoryShort)
-            {
-                Report(GiveBackInside());
-            }
-
-            long reapedBefore = reaper.ReapedBlocks;
-            wasUsed |= registry.FlushDead();
-            registry.Reap(reaper, isForced: false);
-            Report(BlockResolver.LateDoubleFree(reaper.CorruptAddress));
-            wasUsed |= reaper.SawUse || reaper.ReapedBlocks > reapedBefore;
-            wasUsed |= ReapDepots();
-            superSlabs.Arena.Metadata.Trim();
-
-            long now = limits.NowMs;
-            return NextLook(wasUsed, Purge(now) - begin);
+            next = LookInside(isMemoryShort, begin, ref corruptAddress);
         }
+        finally
+        {
+            Report(corruptAddress);
+        }
+
+        // Here, once, rather than in an allocation that would have to wait for it. Last, so that a failure leaves no memory where it is.
+        superSlabs.Arena.LearnLimit();
+        return next;
     }
 
     // Gives back all that is not in use, other threads' caches included as far as they can be had; the caller has emptied its own, and
     // what hardening keeps from reuse. Gives what was found of a block that was free already, or null.
     public HakmemCorruptionException? GiveBack()
     {
+        nuint corruptAddress;
         using (SyncRoot.Enter())
         {
-            return GiveBackInside();
+            corruptAddress = GiveBackInside();
         }
+
+        return BlockResolver.LateDoubleFree(corruptAddress);
     }
 
     public void Report(HakmemCorruptionException? finding)
@@ -103,7 +95,20 @@ internal sealed class HeapDecay(
         }
     }
 
-    public HakmemCorruptionException? TakeUnreported() => Interlocked.Exchange(ref _unreported, null);
+    // The same for a block that was found free already: no exception is made before somebody can be told.
+    public void Report(nuint corruptAddress)
+    {
+        if (corruptAddress != 0)
+        {
+            Interlocked.Exchange(ref _unreportedAddress, (long)corruptAddress);
+        }
+    }
+
+    public HakmemCorruptionException? TakeUnreported()
+    {
+        nuint address = (nuint)Interlocked.Exchange(ref _unreportedAddress, 0);
+        return Interlocked.Exchange(ref _unreported, null) ?? BlockResolver.LateDoubleFree(address);
+    }
 
     // No look is in progress afterwards, and none comes.
     public void Stop()
@@ -116,7 +121,38 @@ internal sealed class HeapDecay(
         Leave();
     }
 
-    private HakmemCorruptionException? GiveBackInside()
+    // All below is under SyncRoot, so that nothing is thrown or allocated: what is found is handed out as an address.
+
+    private long LookInside(bool isMemoryShort, long begin, ref nuint corruptAddress)
+    {
+        using (SyncRoot.Enter())
+        {
+            if (_isStopped)
+            {
+                return -1;
+            }
+
+            bool wasUsed = TakeTouch();
+            if (isMemoryShort)
+            {
+                corruptAddress = GiveBackInside();
+            }
+
+            long reapedBefore = reaper.ReapedBlocks;
+            wasUsed |= registry.FlushDead();
+            registry.Reap(reaper, isForced: false);
+            corruptAddress = reaper.CorruptAddress != 0 ? reaper.CorruptAddress : corruptAddress;
+            wasUsed |= reaper.SawUse || reaper.ReapedBlocks > reapedBefore;
+            wasUsed |= ReapDepots(ref corruptAddress);
+            superSlabs.Arena.Metadata.Trim();
+
+            long now = limits.NowMs;
+            return NextLook(wasUsed, Purge(now) - begin);
+        }
+    }
+
+    // Gives the address of a block found free already, or 0.
+    private nuint GiveBackInside()
     {
         registry.FlushDead();
         registry.Reap(reaper, isForced: true);
@@ -139,18 +175,18 @@ internal sealed class HeapDecay(
             }
         }
 
-        return BlockResolver.LateDoubleFree(corruptAddress);
+        return corruptAddress;
     }
 
-    private bool ReapDepots()
+    private bool ReapDepots(ref nuint corruptAddress)
     {
         bool hasBlocks = false;
         for (int sizeClass = 0; sizeClass < depots.Count; sizeClass++)
         {
             if (depots.Find(sizeClass) is { } depot)
             {
-                depot.Reap(out nuint corruptAddress);
-                Report(BlockResolver.LateDoubleFree(corruptAddress));
+                depot.Reap(out nuint found);
+                corruptAddress = found != 0 ? found : corruptAddress;
                 hasBlocks |= depot.HasBlocks;
             }
         }

@@ -1,6 +1,5 @@
 using System;
 using System.Threading;
-using Hakmem.Collections;
 using Hakmem.Os;
 
 namespace Hakmem.Decay;
@@ -14,36 +13,39 @@ namespace Hakmem.Decay;
 //
 // A heap that is due is held by the timer; others only weakly, so that nothing here keeps a heap alive that has come to rest. Looks come
 // one after another, on a pool thread, and hold no lock of the timer.
-internal sealed class DecayTimer
+//
+// Nothing that it does reaches the caller as an exception, be it the program's thread that touched a heap or the pool's thread that looks: there
+// an unhandled one would end the process. A look that throws is counted (see Decaying.FailedLooks), the other heaps are looked at, and
+// its heap is looked at again after an interval, or ever longer ones while all of its looks fail.
+internal sealed partial class DecayTimer
 {
     // The longest that a timer can wait at a time, in whole days.
     private const long MaxWaitMs = 24L * 3600 * 1000;
+
+    // Between two looks there is at least this part of an interval, however long the first took.
+    private const int RestsPerInterval = 4;
+
+    // A heap whose looks fail waits an interval, then two, then four, up to this power of two of them.
+    private const int MaxBackOffShift = 8;
+
+    // So many may be known before it is worth looking which are gone.
+    private const int MinKnown = 16;
 
     private readonly TimeProvider? _time;
     private readonly Func<bool>? _isMemoryShort;
     private readonly bool _heedsCollections;
     private readonly UninterruptibleLock _lock = new();
 
-    // Between two looks there is at least this part of an interval, however long the first took.
-    private const int RestsPerInterval = 4;
-
-    // Written under _lock once, read by whoever touches a heap without. Who reads false too late has touched a heap that Create lists, and the
+    // Written under _lock once, read by whoever touches a heap without. Who reads false too late has touched a heap that ListKnown lists, and the
     // look that comes of that takes the heap's own locks, which whoever touched it has released.
     private volatile bool _isStarted;
 
-    // So many may be known before it is worth looking which are gone.
-    private const int MinKnown = 16;
-
-    // All below is guarded by _lock.
-    private readonly Items<Decaying> _listed = new();
-    private readonly Items<WeakReference<Decaying>> _known = new();
+    // All below is guarded by _lock. The lists are linked through what is in them, since nothing is allocated under the lock.
+    private Decaying? _listed;
+    private WeakLink? _known;
+    private int _knownCount;
     private int _knownAfterPruning = MinKnown;
-    private ITimer? _timer;
-    private long _armedFor = long.MaxValue;
     private bool _isLooking;
-
-    // Whether it is never to be armed again.
-    private bool _isStopped;
 
     // How often the timer has fired.
     private long _ticks;
@@ -68,64 +70,64 @@ internal sealed class DecayTimer
 
     public bool IsStarted => _isStarted;
 
-    public bool IsArmed
-    {
-        get
-        {
-            using (_lock.Enter())
-            {
-                return _armedFor != long.MaxValue;
-            }
-        }
-    }
-
     public long Ticks => Interlocked.Read(ref _ticks);
 
     private long NowMs => _time is null ? Environment.TickCount64 : (long)_time.GetElapsedTime(0).TotalMilliseconds;
 
     // Makes a heap known, so that it is looked at once the timer has started.
-    public void Join(Decaying heap)
+    public void Join(WeakLink link)
     {
         using (_lock.Enter())
         {
-            Know(heap);
+            if (_knownCount >= 2 * _knownAfterPruning)
+            {
+                Prune();
+            }
+
+            link.Next = _known;
+            _known = link;
+            _knownCount++;
         }
     }
 
     // Looks at something in so many milliseconds, unless it is due earlier anyway.
     public void Wake(Decaying heap, long delayMs)
     {
+        long now = NowMs;
         using (_lock.Enter())
         {
-            long due = NowMs + Math.Min(delayMs, MaxWaitMs);
-            if (!heap.IsGone)
+            if (heap.IsGone)
             {
-                List(heap, due);
-                Arm(heap.Due);
+                return;
+            }
+
+            List(heap, now + Math.Min(delayMs, MaxWaitMs));
+            if (IsPausing(now))
+            {
+                heap.ForgetTouch();
             }
         }
+
+        Arm();
     }
 
     // Looks at everything that has ever been used, now: the garbage collector has had a reason to collect everything.
     public void WakeAll()
     {
+        long now = NowMs;
         using (_lock.Enter())
         {
             Prune();
-            long now = NowMs;
-            for (int i = 0; i < _known.Count; i++)
+            for (WeakLink? link = _known; link is not null; link = link.Next)
             {
-                if (_known[i].TryGetTarget(out Decaying? heap))
+                if (link.Heap is { } heap)
                 {
                     List(heap, now);
                 }
             }
-
-            if (_listed.Count > 0)
-            {
-                Arm(now);
-            }
         }
+
+        Arm();
     }
 
     public void Remove(Decaying heap)
@@ -133,140 +135,97 @@ internal sealed class DecayTimer
         using (_lock.Enter())
         {
             heap.IsGone = true;
-            heap.IsListed = false;
-            heap.IsDueSoon = false;
-            _listed.Remove(heap);
+            Unlist(heap);
         }
-    }
-
-    // Lets go of the system's timer, which holds this one while it is armed, for good. A look in progress goes on to its end.
-    public void Stop()
-    {
-        ITimer? timer;
-        using (_lock.Enter())
-        {
-            _isStopped = true;
-            _armedFor = long.MaxValue;
-            timer = _timer;
-        }
-
-        timer?.Dispose();
     }
 
     private void List(Decaying heap, long due)
     {
         heap.IsDueSoon = true;
+        heap.Due = heap.IsListed ? Math.Min(heap.Due, due) : due;
+        _wanted = Math.Min(_wanted, heap.Due);
         if (heap.IsListed)
         {
-            heap.Due = Math.Min(heap.Due, due);
             return;
         }
 
         heap.IsListed = true;
-        heap.Due = due;
-        _listed.Add(heap);
-        Know(heap);
+        heap.PreviousListed = null;
+        heap.NextListed = _listed;
+        if (_listed is not null)
+        {
+            _listed.PreviousListed = heap;
+        }
+
+        _listed = heap;
     }
 
-    private void Know(Decaying heap)
+    private void Unlist(Decaying heap)
     {
-        if (heap.IsKnown)
+        heap.IsDueSoon = false;
+        if (!heap.IsListed)
         {
             return;
         }
 
-        heap.IsKnown = true;
-        if (_known.Count >= 2 * _knownAfterPruning)
+        heap.IsListed = false;
+        if (heap.PreviousListed is { } previous)
         {
-            Prune();
+            previous.NextListed = heap.NextListed;
+        }
+        else
+        {
+            _listed = heap.NextListed;
         }
 
-        _known.Add(new WeakReference<Decaying>(heap));
+        if (heap.NextListed is { } next)
+        {
+            next.PreviousListed = heap.PreviousListed;
+        }
+
+        heap.NextListed = null;
+        heap.PreviousListed = null;
     }
 
     // Forgets heaps that are gone.
     private void Prune()
     {
-        for (int i = _known.Count - 1; i >= 0; i--)
+        WeakLink? kept = null;
+        _knownCount = 0;
+        WeakLink? link = _known;
+        while (link is not null)
         {
-            if (!_known[i].TryGetTarget(out Decaying? heap) || heap.IsGone)
+            WeakLink? next = link.Next;
+            if (link.Heap is not null)
             {
-                _known.RemoveAt(i);
+                link.Next = kept;
+                kept = link;
+                _knownCount++;
             }
+
+            link = next;
         }
 
-        _knownAfterPruning = Math.Max(_known.Count, MinKnown);
+        _known = kept;
+        _knownAfterPruning = Math.Max(_knownCount, MinKnown);
     }
 
-    private void Arm(long due)
+    // Lists the heaps that were touched before there was a timer, each for the time it would have been due had it been touched now.
+    private void ListKnown(long now)
     {
-        // While looking, the end of it arms.
-        if (_isStopped || _isLooking || due >= _armedFor)
+        for (WeakLink? link = _known; link is not null; link = link.Next)
         {
-            return;
-        }
-
-        try
-        {
-            if (_timer is null)
+            if (link.Heap is { } heap)
             {
-                _timer = Create();
-                _isStarted = true;
-                due = Math.Min(due, ListKnown());
-            }
-
-            // Set first: what is refused is not armed.
-            _timer.Change(TimeSpan.FromMilliseconds(Math.Clamp(due - NowMs, 0, MaxWaitMs)), Timeout.InfiniteTimeSpan);
-            _armedFor = due;
-        }
-        catch (Exception refused) when (refused is OutOfMemoryException or ThreadStartException)
-        {
-            // The system has no thread for it, or no memory. Whoever touched a heap has got or freed its block, and is not to hear of this;
-            // the next touch of any of them tries again.
-            for (int i = 0; i < _listed.Count; i++)
-            {
-                _listed[i].ForgetTouch();
+                List(heap, now + Math.Min(heap.IntervalMs, MaxWaitMs));
             }
         }
-    }
-
-    // Lists the heaps that were touched before there was a timer, each for the time it would have been due had it been touched now; gives the earliest.
-    private long ListKnown()
-    {
-        long earliest = long.MaxValue;
-        for (int i = 0; i < _known.Count; i++)
-        {
-            if (_known[i].TryGetTarget(out Decaying? heap) && !heap.IsGone)
-            {
-                List(heap, NowMs + Math.Min(heap.IntervalMs, MaxWaitMs));
-                earliest = Math.Min(earliest, heap.Due);
-            }
-        }
-
-        return earliest;
-    }
-
-    private ITimer Create()
-    {
-        // The caller's context is none of the timer's business, and is not to be kept alive by it.
-        using AsyncFlowControl? _ = ExecutionContext.IsFlowSuppressed() ? null : ExecutionContext.SuppressFlow();
-        ITimer timer = (_time ?? TimeProvider.System).CreateTimer(
-            static state => ((DecayTimer)state!).Look(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-
-        // Last, so that a refused timer, which is tried again, leaves no hook each time.
-        if (_heedsCollections)
-        {
-            Gen2Hook.Attach(this);
-            UnloadHook.Attach(this);
-        }
-
-        return timer;
     }
 
     private void Look()
     {
-        Items<Decaying> due = new();
-        long begin;
+        long begin = NowMs;
+        Decaying? next;
         using (_lock.Enter())
         {
             if (_isLooking)
@@ -275,62 +234,102 @@ internal sealed class DecayTimer
             }
 
             _isLooking = true;
-            begin = NowMs;
-            for (int i = 0; i < _listed.Count; i++)
-            {
-                if (_listed[i].Due <= begin)
-                {
-                    due.Add(_listed[i]);
-                }
-            }
+            next = ChainDue(begin);
         }
 
         Interlocked.Increment(ref _ticks);
-        bool isMemoryShort = due.Count > 0 && (_isMemoryShort is null ? MemoryPressure.IsHigh() : _isMemoryShort());
-        for (int i = 0; i < due.Count; i++)
+        bool isMemoryShort = next is not null && IsMemoryShort(next);
+        while (next is { } heap)
         {
-            Note(due[i], due[i].Decay(isMemoryShort), begin);
+            next = heap.NextInTurn;
+            heap.NextInTurn = null;
+            LookAt(heap, isMemoryShort, begin);
             begin = NowMs;
         }
 
-        long earliest = long.MaxValue;
         using (_lock.Enter())
         {
             _isLooking = false;
             _armedFor = long.MaxValue;
-            for (int i = 0; i < _listed.Count; i++)
+            _wanted = long.MaxValue;
+            for (Decaying? listed = _listed; listed is not null; listed = listed.NextListed)
             {
-                earliest = Math.Min(earliest, _listed[i].Due);
+                _wanted = Math.Min(_wanted, listed.Due);
+            }
+        }
+
+        Arm();
+    }
+
+    private Decaying? ChainDue(long now)
+    {
+        Decaying? first = null;
+        for (Decaying? heap = _listed; heap is not null; heap = heap.NextListed)
+        {
+            if (heap.Due <= now)
+            {
+                heap.NextInTurn = first;
+                first = heap;
+            }
+        }
+
+        return first;
+    }
+
+    // No answer is no shortage: by age, memory comes back all the same.
+    private bool IsMemoryShort(Decaying due)
+    {
+        try
+        {
+            return _isMemoryShort is null ? MemoryPressure.IsHigh() : _isMemoryShort();
+        }
+        catch (Exception failure)
+        {
+            for (Decaying? heap = due; heap is not null; heap = heap.NextInTurn)
+            {
+                heap.NoteFailure(failure);
             }
 
-            if (earliest != long.MaxValue)
-            {
-                Arm(earliest);
-            }
+            return false;
+        }
+    }
+
+    private void LookAt(Decaying heap, bool isMemoryShort, long begin)
+    {
+        try
+        {
+            Note(heap, heap.Decay(isMemoryShort), begin);
+        }
+        catch (Exception failure)
+        {
+            heap.NoteFailure(failure);
+            PutOff(heap);
         }
     }
 
     // What a look takes does not put off the next, up to a rest: else memory would come back later the more there is of it.
     private void Note(Decaying heap, long delayMs, long begin)
     {
+        long now = NowMs;
+        bool isDueSoon = false;
         using (_lock.Enter())
         {
+            heap.FailuresInARow = 0;
             if (heap.IsListed && delayMs >= 0)
             {
-                heap.Due = Math.Max(begin + Math.Min(delayMs, MaxWaitMs), NowMs + (heap.IntervalMs / RestsPerInterval));
-                heap.IsDueSoon = heap.Due <= NowMs + heap.IntervalMs;
+                heap.Due = Math.Max(begin + Math.Min(delayMs, MaxWaitMs), now + (heap.IntervalMs / RestsPerInterval));
+                isDueSoon = heap.Due <= now + heap.IntervalMs;
+                heap.IsDueSoon = isDueSoon;
             }
             else
             {
-                heap.IsListed = false;
-                heap.IsDueSoon = false;
-                _listed.Remove(heap);
+                Unlist(heap);
             }
+        }
 
-            if (heap.IsDueSoon)
-            {
-                return;
-            }
+        if (isDueSoon)
+        {
+            return;
         }
 
         // Touched since it was looked at, by a thread that may have seen that it was due soon still.
@@ -338,6 +337,22 @@ internal sealed class DecayTimer
         if (heap.IsTouched)
         {
             Wake(heap, heap.IntervalMs);
+        }
+    }
+
+    // After a look that failed. It stays listed, so that no touch can be lost; one that comes meanwhile has it looked at an interval later.
+    private void PutOff(Decaying heap)
+    {
+        long now = NowMs;
+        using (_lock.Enter())
+        {
+            if (heap.IsListed)
+            {
+                int shift = Math.Min(heap.FailuresInARow, MaxBackOffShift);
+                heap.FailuresInARow++;
+                heap.Due = now + Math.Min(heap.IntervalMs << shift, MaxWaitMs);
+                heap.IsDueSoon = shift == 0;
+            }
         }
     }
 }

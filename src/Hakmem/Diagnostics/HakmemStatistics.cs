@@ -1,3 +1,4 @@
+using System;
 using System.Collections.Generic;
 using System.Globalization;
 using System.Text;
@@ -43,6 +44,15 @@ public sealed record HakmemStatistics
     /// <summary>Free blocks taken out of thread caches so far because they lay unused there, or memory was short.</summary>
     public long ReapedBlocks { get; init; }
 
+    /// <summary>
+    /// Looks at this heap, by which unused memory comes back with time, that failed so far or could not be made because the system refused a
+    /// timer. Further looks are made all the same; while each fails, memory comes back late or not at all.
+    /// </summary>
+    public long FailedDecayLooks { get; init; }
+
+    /// <summary>What the last of <see cref="FailedDecayLooks"/> threw; null if none has failed.</summary>
+    public Exception? LastDecayFailure { get; init; }
+
     /// <summary>SuperSlabs that hold spans or large runs.</summary>
     public int SuperSlabsInUse { get; init; }
 
@@ -65,6 +75,11 @@ public sealed record HakmemStatistics
         Line(text, "committed", CommittedBytes, $"in {SuperSlabsInUse} SuperSlabs in use, {SuperSlabsCached} empty; peak {Size(PeakCommittedBytes)}");
         Line(text, "dirty", DirtyBytes, "may hold physical pages");
         Line(text, "purged", PurgedBytes, $"so far, in {PurgeCalls} calls; {ReapedBlocks} blocks reaped from thread caches");
+        if (FailedDecayLooks > 0)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"{FailedDecayLooks} looks of the decay failed, the last with {LastDecayFailure?.GetType()}: {LastDecayFailure?.Message}\n");
+        }
+
         Line(text, "records", RecordBytes, "of the allocator's own, for all heaps");
         Line(text, "reserved", ReservedBytes, "of address space, for all heaps");
         text.Append(CultureInfo.InvariantCulture, $"{"block",12}{"live",12}{"cached",12}{"spans",8}{"in spans",12}");

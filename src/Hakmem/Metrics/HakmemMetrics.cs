@@ -13,6 +13,7 @@ namespace Hakmem;
 /// Each measurement carries the tag <c>hakmem.heap</c>. Bytes (unit <c>By</c>): <c>hakmem.memory.live</c>, <c>hakmem.memory.cached</c>,
 /// <c>hakmem.memory.committed</c>, <c>hakmem.memory.dirty</c>. Numbers: <c>hakmem.blocks.live</c>, <c>hakmem.superslabs.in_use</c>,
 /// <c>hakmem.superslabs.cached</c>, <c>hakmem.thread_caches</c>. They mean what the properties of <see cref="HakmemStatistics"/> of the same names do.
+/// A counter, <c>hakmem.decay.failed_looks</c>, is <see cref="HakmemStatistics.FailedDecayLooks"/>.
 /// </para>
 /// </remarks>
 public static class HakmemMetrics

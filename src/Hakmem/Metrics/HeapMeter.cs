@@ -38,6 +38,7 @@ internal sealed class HeapMeter : IDisposable
         Add("hakmem.superslabs.in_use", "{superslab}", "SuperSlabs (2 MiB) that hold something.", figures => figures.SuperSlabsInUse);
         Add("hakmem.superslabs.cached", "{superslab}", "Empty SuperSlabs (2 MiB) kept for reuse.", figures => figures.SuperSlabsCached);
         Add("hakmem.thread_caches", "{cache}", "Caches of threads that use the heap.", figures => figures.ThreadCaches);
+        AddCounter("hakmem.decay.failed_looks", "{look}", "Looks of the decay that failed.", figures => figures.FailedDecayLooks);
     }
 
     public void Dispose() => _meter.Dispose();
@@ -46,6 +47,12 @@ internal sealed class HeapMeter : IDisposable
     {
         uint bit = 1u << _instruments++;
         _meter.CreateObservableUpDownCounter(name, () => Measure(bit, figure), unit, description);
+    }
+
+    private void AddCounter(string name, string unit, string description, Func<HakmemStatistics, long> figure)
+    {
+        uint bit = 1u << _instruments++;
+        _meter.CreateObservableCounter(name, () => Measure(bit, figure), unit, description);
     }
 
     private Measurement<long>[] Measure(uint bit, Func<HakmemStatistics, long> figure) =>

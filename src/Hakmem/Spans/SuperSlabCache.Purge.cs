@@ -87,12 +87,20 @@ internal sealed unsafe partial class SuperSlabCache
         while (TryPickOverdue(now, out int first, out int count, out bool isRelease))
         {
             nuint bytes = (nuint)count << Geometry.SlabShift;
-            bool isDone = isRelease
-                ? arena.Os.TryDecommit(arena.AddressOfSlab(first), bytes)
-                : arena.Os.TryDiscard(arena.AddressOfSlab(first), bytes);
-            using (SyncRoot.Enter())
+            bool isDone = false;
+            try
             {
-                FinishPurge(first, count, isRelease, isDone, now);
+                isDone = isRelease
+                    ? arena.Os.TryDecommit(arena.AddressOfSlab(first), bytes)
+                    : arena.Os.TryDiscard(arena.AddressOfSlab(first), bytes);
+            }
+            finally
+            {
+                // Also after an exception, whatever its cause: else they would be in no list for good.
+                using (SyncRoot.Enter())
+                {
+                    FinishPurge(first, count, isRelease, isDone, now);
+                }
             }
 
             // Refused once, the same would be picked again: it waits for the next time somebody looks.

@@ -126,27 +126,33 @@ internal sealed unsafe partial class UnitAllocator
     private void FinishPurge(ReadOnlySpan<UnitRange> batch, long now)
     {
         ulong isDone = 0;
-        for (int i = 0; i < batch.Length; i++)
-        {
-            isDone |= TryDiscard(batch[i]) ? 1UL << i : 0;
-        }
-
-        using (_cache.SyncRoot.Enter())
+        try
         {
             for (int i = 0; i < batch.Length; i++)
             {
-                UnitRange range = batch[i];
-                if ((isDone & (1UL << i)) != 0)
+                isDone |= TryDiscard(batch[i]) ? 1UL << i : 0;
+            }
+        }
+        finally
+        {
+            // Also after an exception, whatever its cause: else these units would stay taken for good.
+            using (_cache.SyncRoot.Enter())
+            {
+                for (int i = 0; i < batch.Length; i++)
                 {
-                    Finish(range);
-                }
-                else
-                {
-                    // The system refused: one delay from now, not at once.
-                    MarkFreed(range.Unit, range.Count, now);
-                }
+                    UnitRange range = batch[i];
+                    if ((isDone & (1UL << i)) != 0)
+                    {
+                        Finish(range);
+                    }
+                    else
+                    {
+                        // The system refused: one delay from now, not at once.
+                        MarkFreed(range.Unit, range.Count, now);
+                    }
 
-                GiveBack(range.Unit, range.Count, now);
+                    GiveBack(range.Unit, range.Count, now);
+                }
             }
         }
     }

@@ -11,6 +11,10 @@ public sealed unsafe class DecayStartTests : IDisposable
 {
     private const long MiB = 1 << 20;
     private const long StartBytes = 8 << 20;
+
+    // What a refused timer is not tried again for.
+    private const long Pause = 1_000;
+
     // Longer than any empty SuperSlab is kept.
     private const long Ages = 3L * 24 * 3_600_000;
 
@@ -62,8 +66,9 @@ public sealed unsafe class DecayStartTests : IDisposable
         UseAndFree(large, StartBytes + MiB);
         Assert.False(_timer.IsArmed);
 
-        // A heap of the listed ones, touched again, is enough.
+        // A heap of the listed ones, touched again, is enough, a pause later.
         _time.IsRefusing = false;
+        _time.Advance(Pause);
         UseAndFree(large, MiB);
         Assert.True(_timer.IsArmed);
         AssertDecay(small, large);
@@ -80,6 +85,7 @@ public sealed unsafe class DecayStartTests : IDisposable
         UseAndFree(heap, MiB);
         Assert.False(_timer.IsArmed);
         _time.IsRefusing = false;
+        _time.Advance(Pause);
         UseAndFree(heap, MiB);
         AssertDecay(heap);
     }

@@ -14,6 +14,9 @@ internal sealed class ManualTime : TimeProvider
     // Whether timers cannot be set, as where the system has no thread for them.
     public bool IsRefusing { get; set; }
 
+    // Runs where a timer is set, on the thread that sets it, as the framework's code would: it may throw, wait, or come back.
+    public Action? OnSet { get; set; }
+
     public override long TimestampFrequency => 1_000;
 
     public override long GetTimestamp() => Interlocked.Read(ref _nowMs);
@@ -79,6 +82,11 @@ internal sealed class ManualTime : TimeProvider
 
         public bool Change(TimeSpan dueTime, TimeSpan period)
         {
+            if (dueTime != Timeout.InfiniteTimeSpan)
+            {
+                time.OnSet?.Invoke();
+            }
+
             if (time.IsRefusing)
             {
                 throw new OutOfMemoryException("No thread for a timer.");
