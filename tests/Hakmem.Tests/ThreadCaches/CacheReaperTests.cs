@@ -50,7 +50,7 @@ public sealed unsafe class CacheReaperTests : IDisposable
             _reaper.ReapSome(_entries, 0, isForced: false);
         }
 
-        Assert.Equal(StepsOfModel(isForced, isAtRest: true), StepsOfReaper(isForced));
+        Assert.Equal(StepsOfModel(isAtRest: true), StepsOfReaper(isForced));
         Assert.Equal(0, CacheExchange.CountOf(_cache, Stacked));
     }
 
@@ -58,7 +58,7 @@ public sealed unsafe class CacheReaperTests : IDisposable
     public void StepsBesideARunningOwnerAreThoseOfTheModel()
     {
         FillBin(StartRunningThread());
-        Assert.Equal(StepsOfModel(isForced: true, isAtRest: false), StepsOfReaper(isForced: true));
+        Assert.Equal(StepsOfModel(isAtRest: false), StepsOfReaper(isForced: true));
         Assert.Equal(1, CacheExchange.CountOf(_cache, Stacked));
     }
 
@@ -157,10 +157,10 @@ public sealed unsafe class CacheReaperTests : IDisposable
         Assert.Equal(0, depot.Count().BlocksOut);
     }
 
-    private static List<ReaperStep> StepsOfModel(bool isForced, bool isAtRest)
+    private static List<ReaperStep> StepsOfModel(bool isAtRest)
     {
         // The owner's script is empty or one long wait, of which its first step is taken before the reaper begins.
-        ReapingModel model = new(ReapingFlaw.None, isAtRest ? "W" : "", isForced, rounds: 1);
+        ReapingModel model = new(ReapingFlaw.None, isAtRest ? "W" : "", rounds: 1);
         ModelExecution run = new(model);
         if (isAtRest)
         {
