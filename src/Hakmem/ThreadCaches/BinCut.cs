@@ -8,7 +8,11 @@ internal unsafe struct BinCut
 {
     // Whose bin: the registry's entry, and the size class.
     public int Entry;
-    public int Index;
+    public byte Index;
+
+    // Whether Alloc takes from the magazine, and whether the owner was at rest when its bins were closed.
+    public bool IsTaking;
+    public bool IsAtRest;
 
     // The newest slot to be taken.
     public void** Slot;

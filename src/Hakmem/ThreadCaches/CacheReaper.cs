@@ -100,7 +100,7 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
             if (count > 0)
             {
                 RunBarrier();
-                count = Guard(cuts, count);
+                count = Guard(entries, cuts, count);
                 RunBarrier();
                 Look(entries, cuts, count);
                 RunBarrier();
@@ -149,46 +149,55 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
             Probe?.Invoke(ReaperStep.CloseBin);
             Volatile.Write(ref *(nint*)&ThreadCache.PutSideOf(cache, index)->PutEnd, (nint)0);
 
-            Probe?.Invoke(ReaperStep.ReadTop);
-            BinCut cut = new() { Entry = position, Index = index, Slot = ReadTop(cache, index) };
-            cut.Slot -= isAtRest ? 0 : 1;
-            if (bin->Taking != null && cut.Slot >= Magazine.SlotsOf(bin->Taking))
+            if (bin->Taking != null && ReadTop(cache, index) >= Magazine.SlotsOf(bin->Taking))
             {
-                cut.Guarded = *cut.Slot;
-                cuts[count] = cut;
-                count += cut.Guarded == null ? 0 : 1;
+                cuts[count++] = new BinCut { Entry = position, Index = (byte)index, IsTaking = true, IsAtRest = isAtRest };
             }
 
-            cut.Slot = CacheExchange.PuttingTop(cache, index);
-            cut.Guarded = null;
-            if (bin->Putting != null && cut.Slot >= Magazine.SlotsOf(bin->Putting))
+            if (bin->Putting != null)
             {
-                cuts[count++] = cut;
+                cuts[count++] = new BinCut { Entry = position, Index = (byte)index };
             }
         }
 
         return count;
     }
 
-    // Puts guards into magazines that Alloc takes from; gives the number of cuts that are left.
-    private int Guard(BinCut* cuts, int count)
+    // Finds where each magazine is to be cut, and puts guards into those that Alloc takes from; gives the number of cuts that are left. After the barrier
+    // that follows the closing of the ends: a Free that has not read its end by then writes nothing any more.
+    private int Guard(Items<CacheEntry> entries, BinCut* cuts, int count)
     {
         int kept = 0;
         for (int i = 0; i < count; i++)
         {
             BinCut cut = cuts[i];
-            bool isTaking = cut.Guarded != null;
-            if (isTaking)
+            if (cut.IsTaking ? TryGuard(entries[cut.Entry].Magazines, ref cut) : TryCutPutting(entries[cut.Entry].Magazines, ref cut))
             {
-                Probe?.Invoke(ReaperStep.SetGuard);
-                cut.Guarded = (void*)Interlocked.Exchange(ref *(nint*)cut.Slot, 0);
+                cuts[kept++] = cut;
             }
-
-            cuts[kept] = cut;
-            kept += isTaking && cut.Guarded == null ? 0 : 1;
         }
 
         return kept;
+    }
+
+    private bool TryGuard(ThreadCache* cache, ref BinCut cut)
+    {
+        Probe?.Invoke(ReaperStep.ReadTop);
+        cut.Slot = ReadTop(cache, cut.Index) - (cut.IsAtRest ? 0 : 1);
+        if (cut.Slot < Magazine.SlotsOf(ThreadCache.BinAt(cache, cut.Index)->Taking))
+        {
+            return false;
+        }
+
+        Probe?.Invoke(ReaperStep.SetGuard);
+        cut.Guarded = (void*)Interlocked.Exchange(ref *(nint*)cut.Slot, 0);
+        return cut.Guarded != null;
+    }
+
+    private static bool TryCutPutting(ThreadCache* cache, ref BinCut cut)
+    {
+        cut.Slot = CacheExchange.PuttingTop(cache, cut.Index);
+        return cut.Slot >= Magazine.SlotsOf(ThreadCache.BinAt(cache, cut.Index)->Putting);
     }
 
     // Whether nothing has happened in a bin since the last round. (It may have come back to the same place: what is taken then is missed,
@@ -231,7 +240,7 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
     private void Take(ThreadCache* cache, BinCut* cut)
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)cut->Index);
-        bool isTaking = cut->Guarded != null;
+        bool isTaking = cut->IsTaking;
         if (isTaking && ReadGuard(cut) != 0)
         {
             return;

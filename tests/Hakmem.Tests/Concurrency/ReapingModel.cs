@@ -235,16 +235,16 @@ internal sealed class ReapingModel : Model
         bool isAtRest = t.Result != 0;
         yield return ModelOp.Fence("TryCut: entry.IsAtRest, the barrier");
         yield return ModelOp.StoreRelease(_end, 0, "TryCut: PutEnd = null").As(ReaperStep.CloseBin);
-        yield return ModelOp.LoadAcquire(_top, "TryCut: ReadTop").As(ReaperStep.ReadTop);
+        if (_flaw != ReapingFlaw.NoClosingBarrier)
+        {
+            yield return ModelOp.ProcessWideBarrier("ReapSome: the barrier after closing").As(ReaperStep.Barrier);
+        }
+
+        yield return ModelOp.LoadAcquire(_top, "TryGuard: ReadTop").As(ReaperStep.ReadTop);
         int guard = t.Result - (isAtRest ? 0 : 1);
         if (guard < 1)
         {
             yield break;
-        }
-
-        if (_flaw != ReapingFlaw.NoClosingBarrier)
-        {
-            yield return ModelOp.ProcessWideBarrier("ReapSome: the barrier after closing").As(ReaperStep.Barrier);
         }
 
         if (_flaw == ReapingFlaw.GuardBehindBarrier)
@@ -260,7 +260,7 @@ internal sealed class ReapingModel : Model
         }
         else
         {
-            yield return ModelOp.Exchange(_slots[guard], 0, "Guard: cut.Guarded = exchange(*cut.Slot, null)").As(ReaperStep.SetGuard);
+            yield return ModelOp.Exchange(_slots[guard], 0, "TryGuard: cut.Guarded = exchange(*cut.Slot, null)").As(ReaperStep.SetGuard);
             guarded = t.Result;
         }
 
