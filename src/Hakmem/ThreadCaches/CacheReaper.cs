@@ -15,33 +15,34 @@ namespace Hakmem.ThreadCaches;
 //   Alloc:  t = top; b = *t; if (b == null) slow path; top = t - 1; return b
 //   Free:   t = top; if (*t != p && t < end) { t[1] = p; top = t + 1 }
 //
-// The reaper never writes a top. It writes null into slots, which Alloc takes for an empty magazine, and null into end, which
-// Free takes for a full one. The ends are closed first, and a barrier follows: who finds the block that it freed last gone from *t
-// reads end after that and takes the slow path, where the second free of a block in a row is told (see CacheExchange.TryPut). From a magazine that only Free uses it takes every block up to the top it has read: Free writes above that.
-// In one that Alloc takes from it puts a guard first:
+// The reaper never writes a top. It writes null into slots, which Alloc takes for an empty magazine, and null into end, which Free takes for
+// a full one. From a magazine that only Free uses it takes every block up to the top it has read: Free writes above that. In one that Alloc
+// takes from it puts a guard first:
 //
 //                    bottom                    top                    bottom                    top
 //   before   [ b0 b1 b2 b3 .. .. ]      guarded [ b0 b1 b2 -- .. .. ]      taken [ -- -- -- -- .. .. ]
 //
 //   close:    end = null
-//   barrier
-//   guard:    v = exchange(*g, null)                g is the top, or the slot below it
 //   barrier:  on every CPU that runs this process
-//   look:     isAtRest = the owner waits in the runtime;  t = top
+//   guard:    g is the top, or the slot below it where the owner was not at rest;  v = exchange(*g, null)
 //   barrier
-//   take:     if (*g == null && (t > g || (t == g && isAtRest)))  v and all blocks below are the reaper's
-//             else if (*g == null)  put v back, unless something has been written there
+//   look:     isAtRest = the owner waits in the runtime;  t = top
+//   take:     if (t > g || (t == g && isAtRest))  v and all blocks below are the reaper's
+//             else  put v back
 //
-// Why nobody else gets v. Suppose the owner's Alloc read v from g. That read came before the exchange, hence before the next barrier, and
-// its store top = g - 1 follows it. If the reaper then reads t > g, or t == g, the owner has since pushed a block into g, by a store
-// before the one that made top what the reaper read; the second barrier makes it visible, and *g is not null. If instead the store
-// top = g - 1 was late, t == g is still the old top: but then the owner was in the middle of Alloc, not at rest, since its stores from
-// before a wait are visible to whoever has seen it wait. Why nobody else gets the blocks below: below the guard comes no Alloc.
-// Why v is not lost: if the owner did take it, the slot that it is put back into lies above the top, where nothing is read before it is
-// written. A slot exchanged before its content was visible here has been written by the barrier before the look, so *g is not null.
+// What the first barrier is for. No Free begins to write behind it: at most one, which had read its end before, is still about to write, and
+// above the top. So nothing is put into g or below it any more, and what is there was written before. And a thread that finds the block that
+// it freed last gone from *t reads end after that and takes the slow path, where the second free of a block in a row is told (see
+// CacheExchange.TryPut).
 //
-// Without the barrier after the look this would be wrong where stores are seen out of order (Arm64), without the one before it anywhere. Exchanging tops
-// and ends for empty ones, an earlier plan, is wrong: Free reads both, and a new one beside an old one admits writes out of bounds.
+// Why nobody else gets v. Suppose the owner's Alloc read v from g. That read came before the exchange, hence before the second barrier, and its
+// store top = g - 1 follows it. No block is put into g after that, so the reaper reads t < g; or the store was late and t == g is still the old
+// top, but then the owner was in the middle of Alloc and not at rest, since its stores from before a wait are visible to a thread that has seen
+// it wait. Why nobody else gets the blocks below: below the guard comes no Alloc. Why v is not lost: if the owner did take it, the slot
+// that it is put back into lies above the top, where nothing is read before it is written.
+//
+// Without the first barrier this would be wrong where a Free is under way, without the second anywhere. Exchanging tops and ends for empty
+// ones, an earlier plan, is wrong: Free reads both, and a new one beside an old one admits writes out of bounds.
 //
 // A thread that waits in native code, as idle pool workers do, is not known to be at rest: one block of each class stays until it ends.
 // The nulls left at the bottom of a magazine (Holes) are closed by the owner's next slow path.
@@ -103,7 +104,6 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
                 count = Guard(entries, cuts, count);
                 RunBarrier();
                 Look(entries, cuts, count);
-                RunBarrier();
                 for (int i = 0; i < count; i++)
                 {
                     Take(entries[cuts[i].Entry].Magazines, cuts + i);
@@ -217,7 +217,7 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
     private static void** ReadTop(ThreadCache* cache, int index) =>
         (void**)Volatile.Read(ref *(nint*)&ThreadCache.BinAt(cache, (uint)index)->TakeTop);
 
-    // Between the barriers. Who is at rest is asked before its tops are read.
+    // Behind the second barrier. Who is at rest is asked before its tops are read.
     private void Look(Items<CacheEntry> entries, BinCut* cuts, int count)
     {
         int entry = -1;
@@ -241,15 +241,10 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)cut->Index);
         bool isTaking = cut->IsTaking;
-        if (isTaking && ReadGuard(cut) != 0)
-        {
-            return;
-        }
-
         if (isTaking && cut->Top < cut->Slot)
         {
             Probe?.Invoke(ReaperStep.PutBack);
-            Interlocked.CompareExchange(ref *(nint*)cut->Slot, (nint)cut->Guarded, (nint)0);
+            Volatile.Write(ref *(nint*)cut->Slot, (nint)cut->Guarded);
             return;
         }
 
@@ -293,12 +288,6 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
     {
         Probe?.Invoke(ReaperStep.AskRest);
         return entry.IsAtRest();
-    }
-
-    private nint ReadGuard(BinCut* cut)
-    {
-        Probe?.Invoke(ReaperStep.ReadGuard);
-        return Volatile.Read(ref *(nint*)cut->Slot);
     }
 
     private void Leave(CacheEntry entry)

@@ -10,7 +10,6 @@ internal enum ReaperStep
     ReadTop,
     SetGuard,
     Barrier,
-    ReadGuard,
     PutBack,
     TakeSlots,
     OpenGate,

@@ -9,12 +9,9 @@ internal enum ReapingFlaw
     NoClosingBarrier,
 
     // The barrier between setting the guard and reading the top is missing.
-    NoFirstBarrier,
-
-    // The barrier between reading the top and looking at the guard again is missing.
     NoSecondBarrier,
 
-    // The guard is set after the first barrier.
+    // The guard is set after that barrier.
     GuardBehindBarrier,
 
     // A top at the guard counts as if the owner were at rest.
@@ -22,12 +19,6 @@ internal enum ReapingFlaw
 
     // The top is read before it is asked whether the owner is at rest.
     RestAskedLate,
-
-    // The guarded slot is not looked at again before its block is taken.
-    GuardNotReread,
-
-    // The guarded block is put back by a plain store.
-    PlainPutBack,
 
     // The blocks are taken from the top downwards, with nothing put in front of Alloc.
     NoGuard,

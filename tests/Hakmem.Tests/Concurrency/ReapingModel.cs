@@ -249,7 +249,7 @@ internal sealed class ReapingModel : Model
 
         if (_flaw == ReapingFlaw.GuardBehindBarrier)
         {
-            yield return ModelOp.ProcessWideBarrier("ReapSome: first barrier");
+            yield return ModelOp.ProcessWideBarrier("ReapSome: the barrier after the guards");
         }
 
         int guarded;
@@ -269,9 +269,9 @@ internal sealed class ReapingModel : Model
             yield break;
         }
 
-        if (_flaw is not (ReapingFlaw.NoFirstBarrier or ReapingFlaw.GuardBehindBarrier))
+        if (_flaw is not (ReapingFlaw.NoSecondBarrier or ReapingFlaw.GuardBehindBarrier))
         {
-            yield return ModelOp.ProcessWideBarrier("ReapSome: first barrier").As(ReaperStep.Barrier);
+            yield return ModelOp.ProcessWideBarrier("ReapSome: the barrier after the guards").As(ReaperStep.Barrier);
         }
 
         int top = 0;
@@ -290,25 +290,9 @@ internal sealed class ReapingModel : Model
             top = t.Result;
         }
 
-        if (_flaw != ReapingFlaw.NoSecondBarrier)
-        {
-            yield return ModelOp.ProcessWideBarrier("ReapSome: second barrier").As(ReaperStep.Barrier);
-        }
-
-        if (_flaw is not (ReapingFlaw.GuardNotReread or ReapingFlaw.NoGuard))
-        {
-            yield return ModelOp.LoadAcquire(_slots[guard], "Take: is *cut->Slot still null?").As(ReaperStep.ReadGuard);
-            if (t.Result != 0)
-            {
-                yield break;
-            }
-        }
-
         if (top - (isAtRest ? 0 : 1) < guard)
         {
-            yield return _flaw == ReapingFlaw.PlainPutBack
-                ? ModelOp.Store(_slots[guard], guarded, "Take: *cut->Slot = cut->Guarded, plainly")
-                : ModelOp.CompareExchange(_slots[guard], guarded, 0, "Take: put back, unless something was written there").As(ReaperStep.PutBack);
+            yield return ModelOp.StoreRelease(_slots[guard], guarded, "Take: *cut->Slot = cut->Guarded").As(ReaperStep.PutBack);
             yield break;
         }
 
