@@ -39,8 +39,9 @@ internal sealed class MemoryLimit
     private volatile int _slabs;
     private volatile bool _isKnown;
 
-    // How many were wanted when more than _slabs were refused last; 0 for never, or since that many are admitted. Written by whoever is refused,
-    // under the arena's lock, and by TryLearn; a hint, whose loss costs one full attempt to make room.
+    // While the limit is not known: the most that was refused. Then: how many were wanted when they were refused last, or 0 since so many are admitted; a
+    // hint, whose loss costs one full attempt to make room. Written by whoever is refused, under the arena's lock, and by TryLearn once the limit
+    // is known.
     private volatile int _refused;
 
     // Numbers the questions; interlocked.
@@ -85,35 +86,34 @@ internal sealed class MemoryLimit
             return true;
         }
 
-        _refused = slabs;
+        _refused = _isKnown ? slabs : Math.Max(_refused, slabs);
         return false;
     }
 
     // After something could not be had, under no lock: asks the system again if this limit may be why. Whether another try may have more.
     public bool TryLearn()
     {
-        int refused = _refused;
-        if (_isKnown)
-        {
-            if (refused == 0)
-            {
-                return false;
-            }
-
-            if (IsDue())
-            {
-                Ask();
-            }
-
-            if (refused > _slabs)
-            {
-                return false;
-            }
-        }
-        else
+        if (!_isKnown)
         {
             // Also where another thread is asking: its answer may come too late for this one's next try.
             Ask();
+            return true;
+        }
+
+        int refused = _refused;
+        if (refused == 0)
+        {
+            return false;
+        }
+
+        if (IsDue())
+        {
+            Ask();
+        }
+
+        if (refused > _slabs)
+        {
+            return false;
         }
 
         _refused = 0;
