@@ -35,6 +35,14 @@ public sealed unsafe partial class HakmemAllocator
         }
     }
 
+    // The shared heap's arena has been given back. On the one thread that may still come by: its cache went with the arena.
+    internal void Retire()
+    {
+        _failure = ExceptionDispatchInfo.Capture(
+            new ObjectDisposedException(nameof(HakmemAllocator), "The AssemblyLoadContext of this heap has been unloaded, and its memory given back."));
+        CurrentThread.SetShared(null);
+    }
+
     /// <summary>
     /// Whether <see cref="Dispose"/> does as <see cref="TryDispose"/>: leaves the heap as it is while callers hold blocks of it. For an owner
     /// that disposes whatever it made and cannot know whether all users are done, such as a container. False by default.

@@ -34,8 +34,8 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     // Null in the shared heap where that could not be made; every slow path of it then throws _failure first.
     private readonly Heap _heap;
 
-    // What kept the shared heap from being made; else null.
-    private readonly ExceptionDispatchInfo? _failure;
+    // What keeps the shared heap from being used; else null. Written when it is made, or by Retire, when no other thread is in it.
+    private ExceptionDispatchInfo? _failure;
 
     // The heap's slot, or DisposedSlot. Written by Dispose, which by contract runs beside no other call, and by TryDispose, with a barrier
     // that all threads take part in. Each slow path reads it once more than the fast path did; a stale reading is of the same heap.

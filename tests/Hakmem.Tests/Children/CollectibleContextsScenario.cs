@@ -15,6 +15,7 @@ internal static class CollectibleContextsScenario
 {
     public const string Freed = "freed";
     public const string StillLive = "still-live";
+    public const string FreedByFinalizer = "freed-by-finalizer";
 
     // Enough committed for the decay's timer to start, which it does in every so many contexts.
     private const int LargeBytes = 12 << 20;
@@ -72,9 +73,15 @@ internal static class CollectibleContextsScenario
             free.Invoke(heap, [alloc.Invoke(heap, [(nuint)LargeBytes])!]);
         }
 
-        if (use == Freed)
+        if (use != StillLive)
         {
             free.Invoke(heap, [small]);
+        }
+
+        if (use == FreedByFinalizer)
+        {
+            // The library that it uses is the one that was loaded into the context before.
+            Activator.CreateInstance(context.LoadFromAssemblyPath(typeof(FinalizedBlock).Assembly.Location).GetType(typeof(FinalizedBlock).FullName!)!);
         }
 
         context.Unload();

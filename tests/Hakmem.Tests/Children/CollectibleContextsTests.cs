@@ -24,6 +24,17 @@ public sealed class CollectibleContextsTests
         Assert.InRange(child.Figure("gibibytes"), 1, MaxGibibytes);
     }
 
+    // Finalizers run in any order, and the arena's may come before that of what is live in it.
+    [Fact]
+    public void BlocksThatFinalizersFreeDoNotKeepTheArena()
+    {
+        Assert.SkipUnless(IsUnloadHeeded, "The stand-in for the framework's contexts has none.");
+        ChildResult child = ChildProcess.Run(ChildScenarios.CollectibleContexts, [CollectibleContextsScenario.FreedByFinalizer, "4"]);
+        child.AssertSucceeded();
+        Assert.Equal(4, child.Figure("gone"));
+        Assert.InRange(child.Figure("gibibytes"), 1, 1 << 10);
+    }
+
     // Whoever has the block may be outside the context, and go on using it.
     [Fact]
     public void AnUnloadedContextsLiveBlockStaysReadable()
