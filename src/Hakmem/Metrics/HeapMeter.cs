@@ -58,29 +58,43 @@ internal sealed class HeapMeter : IDisposable
     private Measurement<long>[] Measure(uint bit, Func<HakmemStatistics, long> figure) =>
         Read(bit) is { } reading ? [new Measurement<long>(figure(reading), _tags)] : [];
 
-    // Null once the heap is disposed.
-    private HakmemStatistics? Read(uint bit)
+    // Null once the heap is disposed. The heap is asked under no lock: it may throw, and a handler of that may collect. Where two collect at once,
+    // either reads for itself.
+    private HakmemStatistics? Read(uint bit) => TryReuse(bit) ?? ReadAnew(bit);
+
+    private HakmemStatistics? TryReuse(uint bit)
     {
         using (_lock.Enter())
         {
-            long now = Environment.TickCount64;
-            if (_reading is null || (_answered & bit) != 0 || now - _readAtMs > MaxAgeMs)
+            if (_reading is null || (_answered & bit) != 0 || Environment.TickCount64 - _readAtMs > MaxAgeMs)
             {
-                try
-                {
-                    _reading = _allocator.GetStatistics();
-                }
-                catch (ObjectDisposedException)
-                {
-                    return _reading = null;
-                }
-
-                _readAtMs = now;
-                _answered = 0;
+                return null;
             }
 
             _answered |= bit;
             return _reading;
         }
+    }
+
+    private HakmemStatistics? ReadAnew(uint bit)
+    {
+        HakmemStatistics? reading = null;
+        try
+        {
+            reading = _allocator.GetStatistics();
+        }
+        catch (ObjectDisposedException)
+        {
+            // Nothing to measure any more.
+        }
+
+        using (_lock.Enter())
+        {
+            _reading = reading;
+            _readAtMs = Environment.TickCount64;
+            _answered = bit;
+        }
+
+        return reading;
     }
 }
