@@ -18,8 +18,14 @@ namespace Hakmem;
 /// </para>
 /// <para>
 /// A span or pointer must not be used after <see cref="Resize"/> or <see cref="Dispose"/>. A <see cref="Memory{T}"/> follows the array when
-/// it moves, and throws once the array is disposed or too short for it. Memory that is pinned (as by pending input or output) when the
-/// array moves or is disposed stays where it is until it is unpinned, and then no longer is the array's.
+/// it moves, and throws once the array or its heap is disposed or the array too short for it. Memory that is pinned (as
+/// by pending input or output) when the array moves or is disposed stays where it is until it is unpinned, and then no
+/// longer is the array's.
+/// </para>
+/// <para>
+/// Once its heap has been disposed, which takes the memory with it, whatever would reach an element throws an <see
+/// cref="ObjectDisposedException"/>, and <see cref="Dispose"/> does nothing. A span or pointer that was taken before
+/// cannot be protected so, and must not be used.
 /// </para>
 /// </remarks>
 public sealed unsafe class NativeArray<T> : IDisposable
@@ -27,6 +33,7 @@ public sealed unsafe class NativeArray<T> : IDisposable
 {
     private const int DefaultSegmentBytes = 1 << 30;
 
+    private readonly HakmemAllocator _allocator;
     private readonly NativeBlock _block;
 
     // Copies of the block's, so that an access is one load less. The length is zero once disposed, so that no index passes.
@@ -62,7 +69,8 @@ public sealed unsafe class NativeArray<T> : IDisposable
             throw new ArgumentException($"The alignment must be a power of two, not {alignment}.", nameof(alignment));
         }
 
-        _block = new NativeBlock(allocator, ByteCount(length), (nuint)alignment, zeroed);
+        _allocator = allocator;
+        _block = new NativeBlock(typeof(NativeArray<T>), allocator, ByteCount(length), (nuint)alignment, zeroed);
         _start = (T*)_block.Pointer;
         _length = length;
     }
@@ -82,7 +90,7 @@ public sealed unsafe class NativeArray<T> : IDisposable
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get
         {
-            if ((ulong)index >= (ulong)_length)
+            if ((ulong)index >= (ulong)_length || _allocator.IsDisposed)
             {
                 ThrowIndex();
             }
@@ -160,10 +168,18 @@ public sealed unsafe class NativeArray<T> : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         ThrowIfDisposed();
-        _block.Resize(ByteCount(length));
-        _start = (T*)_block.Pointer;
         long oldLength = _length;
-        _length = length;
+        try
+        {
+            _block.Resize(ByteCount(length));
+        }
+        finally
+        {
+            // Whatever came to light on the way, the block is what it says it is.
+            _start = (T*)_block.Pointer;
+            _length = (long)(_block.Bytes / (nuint)sizeof(T));
+        }
+
         if (zeroed && length > oldLength)
         {
             NativeMemory.Clear(_start + oldLength, ByteCount(length - oldLength));
@@ -225,5 +241,11 @@ public sealed unsafe class NativeArray<T> : IDisposable
         throw new IndexOutOfRangeException();
     }
 
-    private void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(_start == null, this);
+    private void ThrowIfDisposed()
+    {
+        if (_start == null || _allocator.IsDisposed)
+        {
+            throw Disposed.Error(typeof(NativeArray<T>), isHeapGone: _start != null);
+        }
+    }
 }

@@ -4,8 +4,8 @@ using System.Buffers;
 namespace Hakmem;
 
 // A view of a NativeBlock that can be a Memory<T>: the elements from a byte offset on, as many as the block has there but not more than
-// a limit. It owns nothing. Each access asks the block where it is, so a view survives a move, and after the owner's disposal throws
-// instead of reading memory that is somebody else's by now.
+// a limit. It owns nothing. Each access asks the block where it is, so a view survives a move, and after the disposal
+// of the owner or its heap throws instead of reading memory that is somebody else's by now.
 internal sealed unsafe class NativeBlockMemory<T>(NativeBlock block, nuint byteOffset, int maxLength) : MemoryManager<T>
     where T : unmanaged
 {
@@ -23,10 +23,10 @@ internal sealed unsafe class NativeBlockMemory<T>(NativeBlock block, nuint byteO
 
     public override Span<T> GetSpan()
     {
-        byte* pointer = block.Pointer;
-        ThrowIfFreed(pointer);
+        byte* pointer = block.Access();
 
-        // SAFETY: the range lies in the block by the owner's own size; the owner may not free or resize it while a span is in use.
+        // SAFETY: the range lies in the block by the owner's own size; the owner may not free or resize it while a span
+        // is in use, and nobody dispose its heap.
         return new Span<T>(pointer + byteOffset, Length);
     }
 
@@ -34,7 +34,6 @@ internal sealed unsafe class NativeBlockMemory<T>(NativeBlock block, nuint byteO
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)elementIndex, (uint)_end, nameof(elementIndex));
         byte* pointer = block.Pin(byteOffset + ((nuint)_end * (nuint)sizeof(T)));
-        ThrowIfFreed(pointer);
         return new MemoryHandle(pointer + byteOffset + ((nuint)elementIndex * (nuint)sizeof(T)), default, this);
     }
 
@@ -51,14 +50,6 @@ internal sealed unsafe class NativeBlockMemory<T>(NativeBlock block, nuint byteO
             nuint bytes = block.Bytes;
             nuint length = bytes <= byteOffset ? 0 : (bytes - byteOffset) / (nuint)sizeof(T);
             return (int)nuint.Min(length, (nuint)maxLength);
-        }
-    }
-
-    private static void ThrowIfFreed(byte* pointer)
-    {
-        if (pointer == null)
-        {
-            throw new ObjectDisposedException(nameof(IMemoryOwner<T>), "The memory was freed: its owner has been disposed.");
         }
     }
 }

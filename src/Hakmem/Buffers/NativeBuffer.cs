@@ -15,6 +15,11 @@ namespace Hakmem;
 /// afterwards.
 /// </para>
 /// <para>
+/// It is a plain pointer and length, which nothing protects: once the heap has been disposed, which takes the memory
+/// with it, the buffer must not be used any more. Where a heap may end before what was rented from it, take a <see
+/// cref="NativeMemoryPool"/>, whose owners throw then.
+/// </para>
+/// <para>
 /// It works in <c>foreach</c> (elements by reference), in <c>fixed</c> (nothing is pinned, for the memory does not move), and with
 /// ranges and indices from the end.
 /// </para>
@@ -111,7 +116,7 @@ public unsafe ref struct NativeBuffer<T> : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         if (_allocator is null)
         {
-            throw new ObjectDisposedException(nameof(NativeBuffer<T>));
+            throw Disposed.Error(typeof(NativeBuffer<T>), isHeapGone: false);
         }
 
         _pointer = (T*)_allocator.Realloc(_pointer, (nuint)length * (nuint)sizeof(T), (nuint)1 << _alignmentShift);

@@ -14,12 +14,18 @@ namespace Hakmem;
 /// Not thread-safe. A span taken from it must not be used after the writer has grown or been disposed; a <see cref="Memory{T}"/> follows
 /// the block when it moves, and throws an <see cref="ObjectDisposedException"/> after <see cref="Dispose"/>. Memory that is pinned
 /// when the writer grows or is disposed stays where it is until it is unpinned, and then no longer is the writer's.
+/// <para>
+/// Once its heap has been disposed, which takes the memory with it, whatever reads or writes throws an <see
+/// cref="ObjectDisposedException"/>, and
+/// <see cref="Dispose"/> does nothing. A span that was taken before cannot be protected so, and must not be used.
+/// </para>
 /// </remarks>
 public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
     where T : unmanaged
 {
     private const int DefaultInitialCapacity = 256;
 
+    private readonly HakmemAllocator _allocator;
     private readonly NativeBlock _block;
     private readonly NativeBlockMemory<T> _memory;
 
@@ -48,7 +54,8 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
     {
         ArgumentNullException.ThrowIfNull(allocator);
         ArgumentOutOfRangeException.ThrowIfNegative(initialCapacity);
-        _block = new NativeBlock(allocator, (nuint)initialCapacity * (nuint)sizeof(T));
+        _allocator = allocator;
+        _block = new NativeBlock(typeof(NativeBufferWriter<T>), allocator, (nuint)initialCapacity * (nuint)sizeof(T));
         _memory = new NativeBlockMemory<T>(_block, 0, int.MaxValue);
         _start = (T*)_block.Pointer;
         _capacity = initialCapacity;
@@ -85,6 +92,8 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
         }
     }
 
+    private bool IsGone => _start == null || _allocator.IsDisposed;
+
     /// <summary>Says that elements were written to what <see cref="GetSpan"/> or <see cref="GetMemory"/> gave.</summary>
     /// <param name="count">How many, from zero to <see cref="FreeCapacity"/>.</param>
     /// <exception cref="ArgumentException"><paramref name="count"/> is negative.</exception>
@@ -92,7 +101,7 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
     /// <exception cref="ObjectDisposedException">The writer has been disposed.</exception>
     public void Advance(int count)
     {
-        if ((uint)count > (uint)(_capacity - _written) || _start == null)
+        if ((uint)count > (uint)(_capacity - _written) || IsGone)
         {
             ThrowCannotAdvance(count);
         }
@@ -126,7 +135,7 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
     /// <exception cref="ObjectDisposedException">The writer has been disposed.</exception>
     public void Write(ReadOnlySpan<T> values)
     {
-        if (values.Length > _capacity - _written || _start == null)
+        if (values.Length > _capacity - _written || IsGone)
         {
             WriteGrowing(values);
             return;
@@ -166,7 +175,7 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
     private void EnsureRoom(int sizeHint)
     {
         // At least one; a negative hint becomes a huge one, which the slow path refuses.
-        if (Math.Max((uint)sizeHint, 1) > (uint)(_capacity - _written))
+        if (Math.Max((uint)sizeHint, 1) > (uint)(_capacity - _written) || _allocator.IsDisposed)
         {
             Grow(sizeHint);
         }
@@ -196,7 +205,11 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
             return;
         }
 
-        SetCapacity((int)needed);
+        if (!TrySetCapacity(needed))
+        {
+            throw _allocator.OutOfMemory((nuint)needed * (nuint)sizeof(T));
+        }
+
         long usable = (long)(_block.UsableBytes / (nuint)sizeof(T));
         if (usable > needed && doubled > needed)
         {
@@ -208,20 +221,14 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
     {
         try
         {
-            SetCapacity((int)capacity);
-            return true;
+            return _block.TryResize((nuint)capacity * (nuint)sizeof(T));
         }
-        catch (OutOfMemoryException)
+        finally
         {
-            return false;
+            // Whatever came to light on the way, the block is what it says it is.
+            _start = (T*)_block.Pointer;
+            _capacity = (int)(_block.Bytes / (nuint)sizeof(T));
         }
-    }
-
-    private void SetCapacity(int capacity)
-    {
-        _block.Resize((nuint)capacity * (nuint)sizeof(T));
-        _start = (T*)_block.Pointer;
-        _capacity = capacity;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -251,5 +258,11 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
             : new InvalidOperationException($"Cannot advance by {count} elements: there is room for {_capacity - _written}.");
     }
 
-    private void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(_start == null, this);
+    private void ThrowIfDisposed()
+    {
+        if (IsGone)
+        {
+            throw Disposed.Error(typeof(NativeBufferWriter<T>), isHeapGone: _start != null);
+        }
+    }
 }

@@ -29,19 +29,24 @@ internal class NativeMemoryOwner<T>(RentalBook<T> book) : MemoryManager<T>, IDis
     public override unsafe Span<T> GetSpan()
     {
         nint address = _address;
-        if (address == 0)
+        if (address == 0 || book.IsHeapGone)
         {
-            ThrowDisposed();
+            ThrowGone();
         }
 
-        // SAFETY: the block is this rental's until Dispose, and has room for the length.
+        // SAFETY: the block is this rental's until Dispose, and has room for the length; its heap has not been
+        // disposed.
         return new Span<T>((void*)address, _length);
     }
 
     public override unsafe MemoryHandle Pin(int elementIndex = 0)
     {
         nint address = _address;
-        ObjectDisposedException.ThrowIf(address == 0, typeof(IMemoryOwner<T>));
+        if (address == 0 || book.IsHeapGone)
+        {
+            ThrowGone();
+        }
+
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)elementIndex, (uint)_length, nameof(elementIndex));
         return new MemoryHandle((byte*)address + ((nint)elementIndex * Unsafe.SizeOf<T>()));
     }
@@ -82,5 +87,5 @@ internal class NativeMemoryOwner<T>(RentalBook<T> book) : MemoryManager<T>, IDis
         }
     }
 
-    private static void ThrowDisposed() => throw new ObjectDisposedException(nameof(IMemoryOwner<T>));
+    private void ThrowGone() => throw Disposed.Error(book.RentalName, isHeapGone: _address != 0);
 }

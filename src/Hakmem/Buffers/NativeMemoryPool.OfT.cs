@@ -19,7 +19,9 @@ namespace Hakmem;
 /// </para>
 /// <para>
 /// Owners, pool and heap may be disposed in any order. With the pool gone, owners still return their blocks; with the heap gone, the blocks
-/// went with it, and a span or memory that is still used reads what is not its own or ends the process.
+/// went with it: an owner and its <see cref="Memory{T}"/> then throw an <see cref="ObjectDisposedException"/>. A <see
+/// cref="Span{T}"/> or pointer that was taken before cannot be protected so, nor one that another thread takes at that
+/// moment: it reads what is not its own or ends the process.
 /// </para>
 /// </remarks>
 public sealed class NativeMemoryPool<T> : MemoryPool<T>

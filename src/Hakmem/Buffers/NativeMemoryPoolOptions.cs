@@ -32,4 +32,39 @@ public sealed record NativeMemoryPoolOptions
 
     /// <summary>Whether owners that were dropped undisposed are looked out for; <see cref="LeakTracking.Off"/> by default, and then it costs nothing.</summary>
     public LeakTracking LeakTracking { get; init; }
+
+    // The first of the values that is out of its range, and what that is; null if all are right.
+    internal string? Fault
+    {
+        get
+        {
+            if (MaxBufferSize < 1)
+            {
+                return Describe(nameof(MaxBufferSize), MaxBufferSize, "must be at least 1");
+            }
+
+            if (DefaultBufferSize < 1)
+            {
+                return Describe(nameof(DefaultBufferSize), DefaultBufferSize, "must be at least 1");
+            }
+
+            if (DefaultBufferSize > MaxBufferSize)
+            {
+                string most = $"must not exceed {nameof(MaxBufferSize)} ({MaxBufferSize})";
+                return Describe(nameof(DefaultBufferSize), DefaultBufferSize, most);
+            }
+
+            if (MaxBytes < 0)
+            {
+                return Describe(nameof(MaxBytes), MaxBytes, "must be at least 0");
+            }
+
+            return (uint)LeakTracking > (uint)Hakmem.LeakTracking.Stacks
+                ? Describe(nameof(LeakTracking), (int)LeakTracking, "is not one of the values of its enumeration")
+                : null;
+        }
+    }
+
+    private static string Describe(string name, long value, string fault) =>
+        $"{nameof(NativeMemoryPoolOptions)}.{name} ({value}) {fault}.";
 }

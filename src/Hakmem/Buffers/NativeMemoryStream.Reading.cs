@@ -91,6 +91,10 @@ public sealed partial class NativeMemoryStream
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="bufferSize"/> is not above zero.</exception>
     /// <exception cref="NotSupportedException"><paramref name="destination"/> cannot be written to.</exception>
     /// <exception cref="ObjectDisposedException">One of the streams has been disposed.</exception>
+    /// <remarks>
+    /// If the other stream refuses, the position is where it was; a part may have been written. If that is a <see
+    /// cref="NativeMemoryStream"/>, nothing has been.
+    /// </remarks>
 #if NET
     public override void CopyTo(Stream destination, int bufferSize)
 #else
@@ -99,15 +103,18 @@ public sealed partial class NativeMemoryStream
     {
         Stream.ValidateCopyToArguments(destination, bufferSize);
         ThrowIfDisposed();
-        EndHandout();
         long start = _position;
-        long end = start + Remaining;
-        _position = end;
-        while (start < end)
+        _position += Remaining;
+        try
         {
-            Span<byte> part = _chunks.SpanAt(start, end - start);
-            destination.Write(part);
-            start += part.Length;
+            MakeRoomIn(destination, _position - start);
+            EndHandout();
+            WriteRange(start, _position, destination);
+        }
+        catch
+        {
+            _position = start;
+            throw;
         }
     }
 
@@ -125,7 +132,6 @@ public sealed partial class NativeMemoryStream
             return Task.FromCanceled(cancellationToken);
         }
 
-        EndHandout();
         long start = _position;
         _position += Remaining;
         return CopyRangeAsync(start, _position, destination, cancellationToken);
@@ -135,7 +141,8 @@ public sealed partial class NativeMemoryStream
     /// <param name="stream">The other stream, or this one, which then moves behind what was written at its position.</param>
     /// <exception cref="ArgumentNullException"><paramref name="stream"/> is null.</exception>
     /// <exception cref="ObjectDisposedException">One of the streams has been disposed.</exception>
-    /// <exception cref="OutOfMemoryException">It is this stream, and there is no room; a part may have been written.</exception>
+    /// <exception cref="OutOfMemoryException">The other is a <see cref="NativeMemoryStream"/>, or this one, and there
+    /// is no room; nothing has been written.</exception>
     public void WriteTo(Stream stream)
     {
         ArgumentNullException.ThrowIfNull(stream);
@@ -149,12 +156,14 @@ public sealed partial class NativeMemoryStream
         {
             // What is written may be what is still to be read.
             using NativeMemoryStream copy = new(_allocator);
-            WriteRange(_length, copy);
-            copy.WriteRange(copy._length, this);
+            WriteRange(0, _length, copy);
+            MakeRoomIn(this, _length);
+            copy.WriteRange(0, copy._length, this);
         }
         else
         {
-            WriteRange(_length, stream);
+            MakeRoomIn(stream, _length);
+            WriteRange(0, _length, stream);
         }
     }
 
@@ -207,24 +216,46 @@ public sealed partial class NativeMemoryStream
         return _chunks.SequenceOf(_length).ToArray();
     }
 
-    private void WriteRange(long length, Stream stream)
+    // Lets a stream of this kind have all the room before the first byte is written, so that it takes all or nothing.
+    private static void MakeRoomIn(Stream destination, long count)
     {
-        for (long start = 0; start < length;)
+        if (count > 0 && destination is NativeMemoryStream native)
         {
-            Span<byte> part = _chunks.SpanAt(start, length - start);
-            stream.Write(part);
+            native.EnsureRoom(count);
+        }
+    }
+
+    // The stream may be written to meanwhile, if it is its own destination: the end is a value, and each part's place
+    // is asked for in its turn.
+    private void WriteRange(long start, long end, Stream destination)
+    {
+        while (start < end)
+        {
+            Span<byte> part = _chunks.SpanAt(start, end - start);
+            destination.Write(part);
             start += part.Length;
         }
     }
 
     private async Task CopyRangeAsync(long start, long end, Stream destination, CancellationToken cancellationToken)
     {
-        while (start < end)
+        long next = start;
+        try
         {
-            ThrowIfDisposed();
-            ReadOnlyMemory<byte> part = _chunks.MemoryAt(start, end - start);
-            await destination.WriteAsync(part, cancellationToken).ConfigureAwait(false);
-            start += part.Length;
+            MakeRoomIn(destination, end - start);
+            EndHandout();
+            while (next < end)
+            {
+                ThrowIfDisposed();
+                ReadOnlyMemory<byte> part = _chunks.MemoryAt(next, end - next);
+                await destination.WriteAsync(part, cancellationToken).ConfigureAwait(false);
+                next += part.Length;
+            }
+        }
+        catch
+        {
+            _position = start;
+            throw;
         }
     }
 }

@@ -36,12 +36,12 @@ public sealed partial class NativeMemoryStream
 #endif
     {
         ThrowIfDisposed();
-        EndHandout();
         if (_position + buffer.Length > _chunks.Capacity || _position > _length)
         {
             buffer = MakeWritable(buffer);
         }
 
+        EndHandout();
         if (!buffer.IsEmpty)
         {
             Span<byte> part = _chunks.SpanAt(_position, buffer.Length);
@@ -119,7 +119,8 @@ public sealed partial class NativeMemoryStream
     /// <exception cref="IOException">The stream would become longer than a stream can be.</exception>
     /// <exception cref="ObjectDisposedException">The stream has been disposed.</exception>
     /// <exception cref="OutOfMemoryException">There is no room; the stream is as it was.</exception>
-    public Span<byte> GetSpan(int sizeHint = 0) => HandOut(sizeHint) ? _scratch!.All.GetSpan() : _chunks.SpanAt(_position, int.MaxValue);
+    public Span<byte> GetSpan(int sizeHint = 0) =>
+        HandOut(sizeHint) ? _scratch!.All.GetSpan()[.._handoutBytes] : _chunks.SpanAt(_position, int.MaxValue);
 
     /// <inheritdoc cref="GetSpan"/>
     public Memory<byte> GetMemory(int sizeHint = 0) =>
@@ -172,49 +173,71 @@ public sealed partial class NativeMemoryStream
         }
 
         int least = Math.Max(sizeHint, 1);
-        EnsureWritable(least);
-        int available = _chunks.SpanAt(_position, int.MaxValue).Length;
-        if (available >= least)
+        ThrowIfDisposed();
+        if (_chunks.BytesInChunkFrom(_position) >= least)
         {
-            _handoutBytes = available;
+            EnsureWritable(least);
+            _handoutBytes = _chunks.SpanAt(_position, int.MaxValue).Length;
             return false;
         }
 
-        if (_scratch is null)
-        {
-            _scratch = new NativeBlock(_allocator, (nuint)least);
-        }
-        else if (_scratch.Bytes < (nuint)least)
-        {
-            _scratch.Resize((nuint)least);
-        }
-
-        _handoutBytes = (int)_scratch.Bytes;
+        EnsureScratch(least);
+        _handoutBytes = least;
         _isHandoutScratch = true;
         return true;
     }
 
-    // Writes bytes that go to several chunks, at the position.
+    // Makes a scratch block of at least so many bytes, and room for as many in the stream, so that Advance finds it. A
+    // larger block takes the place of the one before when nothing can be refused any more: that may be handed out.
+    private void EnsureScratch(int bytes)
+    {
+        RequireLength(bytes);
+        NativeBlock? larger = _scratch?.Bytes >= (nuint)bytes
+            ? null
+            : new NativeBlock(typeof(NativeMemoryStream), _allocator, (nuint)bytes);
+        try
+        {
+            EnsureWritable(bytes);
+        }
+        catch
+        {
+            _ = larger?.TryFree();
+            throw;
+        }
+
+        if (larger is not null)
+        {
+            NativeBlock? old = _scratch;
+            _scratch = larger;
+            old?.Free();
+        }
+    }
+
+    // Writes bytes that go to several chunks, at the position. If they are of this stream themselves, and so of one
+    // chunk, the part that goes to this one comes last: it would change what the others are copied from.
     private void WriteParts(ReadOnlySpan<byte> buffer)
     {
-        // If they are of these chunks themselves, the first part would change what the others are copied from.
-        NativeBlock? copy = null;
-        if (_chunks.OverlapAt(_position, buffer))
+        int last = -1;
+        for (int done = 0; done < buffer.Length;)
         {
-            copy = new NativeBlock(_allocator, (nuint)buffer.Length);
-            buffer.CopyTo(copy.All.GetSpan());
-            buffer = copy.All.GetSpan();
+            Span<byte> part = _chunks.SpanAt(_position + done, buffer.Length - done);
+            if (buffer.Overlaps(part))
+            {
+                last = done;
+            }
+            else
+            {
+                VectorCopy.Copy(buffer.Slice(done, part.Length), part);
+            }
+
+            done += part.Length;
         }
 
-        for (long position = _position; !buffer.IsEmpty;)
+        if (last >= 0)
         {
-            Span<byte> part = _chunks.SpanAt(position, buffer.Length);
-            VectorCopy.Copy(buffer[..part.Length], part);
-            buffer = buffer[part.Length..];
-            position += part.Length;
+            Span<byte> part = _chunks.SpanAt(_position + last, buffer.Length - last);
+            VectorCopy.Copy(buffer.Slice(last, part.Length), part);
         }
-
-        copy?.Free();
     }
 
     private void EndHandout()
@@ -223,13 +246,19 @@ public sealed partial class NativeMemoryStream
         _isHandoutScratch = false;
     }
 
-    // Makes room for bytes at the position, and zeros of what lies between the end and the position.
+    // Makes room for bytes at the position, and zeros of what lies between the end and the position. What was handed
+    // out ends with it, unless it is refused.
     private void EnsureWritable(int count)
     {
-        ThrowIfDisposed();
+        EnsureRoom(count);
         EndHandout();
-        long end = _position + count;
-        if (end > _chunks.Capacity || _position > _length)
+    }
+
+    // The same for any number of bytes, which leaves alone what was handed out.
+    private void EnsureRoom(long count)
+    {
+        ThrowIfDisposed();
+        if (_position + count > _chunks.Capacity || _position > _length)
         {
             MakeWritable(count);
         }
@@ -243,13 +272,17 @@ public sealed partial class NativeMemoryStream
         return ownOffset < 0 ? buffer : _chunks.SpanAt(ownOffset, buffer.Length);
     }
 
-    private void MakeWritable(int count)
+    private void MakeWritable(long count)
+    {
+        RequireLength(count);
+        _chunks.EnsureCapacity(_position + count, _length, _position);
+    }
+
+    private void RequireLength(long count)
     {
         if (_position > MaxLength - count)
         {
             throw new IOException("The stream was too long.");
         }
-
-        _chunks.EnsureCapacity(_position + count, _length, _position);
     }
 }

@@ -21,6 +21,14 @@ namespace Hakmem;
 /// throws an <see cref="ObjectDisposedException"/> if it is used after the stream was disposed; memory that is pinned then, as by a pending
 /// write to a socket, stays until it is unpinned.
 /// </para>
+/// <para>
+/// Once its heap has been disposed, which takes the memory with it, the stream is as after its own disposal, and <see
+/// cref="Stream.Dispose()"/> does nothing. A span that was taken before cannot be protected so, and must not be used.
+/// </para>
+/// <para>
+/// A call that is refused changes nothing: not the length, the position, the capacity or the contents, and what was
+/// handed out before it stays valid.
+/// </para>
 /// </remarks>
 public sealed partial class NativeMemoryStream : Stream, IBufferWriter<byte>
 {
@@ -62,14 +70,14 @@ public sealed partial class NativeMemoryStream : Stream, IBufferWriter<byte>
         _chunks = new StreamChunks(allocator, chunkBytes);
     }
 
-    /// <summary>True until the stream is disposed.</summary>
-    public override bool CanRead => !_isDisposed;
+    /// <summary>True until the stream or its heap is disposed.</summary>
+    public override bool CanRead => !IsGone;
 
-    /// <summary>True until the stream is disposed.</summary>
-    public override bool CanSeek => !_isDisposed;
+    /// <summary>True until the stream or its heap is disposed.</summary>
+    public override bool CanSeek => !IsGone;
 
-    /// <summary>True until the stream is disposed.</summary>
-    public override bool CanWrite => !_isDisposed;
+    /// <summary>True until the stream or its heap is disposed.</summary>
+    public override bool CanWrite => !IsGone;
 
     /// <summary>The length in bytes.</summary>
     /// <exception cref="ObjectDisposedException">The stream has been disposed.</exception>
@@ -122,13 +130,14 @@ public sealed partial class NativeMemoryStream : Stream, IBufferWriter<byte>
             ThrowIfDisposed();
             ArgumentOutOfRangeException.ThrowIfLessThan(value, _length);
             ArgumentOutOfRangeException.ThrowIfGreaterThan(value, MaxLength);
-            EndHandout();
             if (value > _chunks.Capacity)
             {
                 _chunks.EnsureCapacity(value, _length, _length);
+                EndHandout();
             }
             else
             {
+                EndHandout();
                 _chunks.TrimTo(value);
             }
         }
@@ -177,12 +186,12 @@ public sealed partial class NativeMemoryStream : Stream, IBufferWriter<byte>
         ArgumentOutOfRangeException.ThrowIfNegative(value);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(value, MaxLength);
         ThrowIfDisposed();
-        EndHandout();
         if (value > _length)
         {
             _chunks.EnsureCapacity(value, _length, value);
         }
 
+        EndHandout();
         _length = value;
         _position = Math.Min(_position, value);
     }
@@ -200,12 +209,20 @@ public sealed partial class NativeMemoryStream : Stream, IBufferWriter<byte>
         {
             _isDisposed = true;
             EndHandout();
-            _scratch?.Free();
-            _chunks.Dispose();
+            HakmemCorruptionException? finding = _scratch?.TryFree();
+            NativeBlock.ThrowIfFound(_chunks.TryFreeAll() ?? finding);
         }
 
         base.Dispose(disposing);
     }
 
-    private void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(_isDisposed, this);
+    private bool IsGone => _isDisposed || _allocator.IsDisposed;
+
+    private void ThrowIfDisposed()
+    {
+        if (IsGone)
+        {
+            throw Disposed.Error(nameof(NativeMemoryStream), isHeapGone: !_isDisposed);
+        }
+    }
 }

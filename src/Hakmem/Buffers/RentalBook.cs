@@ -4,7 +4,6 @@ using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Threading;
-using Hakmem.Collections;
 using Hakmem.Os;
 using Hakmem.ThreadCaches;
 
@@ -36,9 +35,11 @@ internal sealed class RentalBook<T>
     private readonly bool _isPlain;
 
     // Every thread's share, by the number of its cache of the shared heap; null where that thread has not used this pool. A thread reads its own
-    // place without a lock. Places are written, and the array replaced by a longer one, under the lock of SpilledOwners, so that no place is
-    // lost; the array is published with release and read with acquire.
+    // place without a lock. Places are written, and the array replaced by a longer one, under the lock, so that no
+    // place is lost; the array is published with release and read with acquire. Both are made before the lock is
+    // entered.
     private volatile RentalShard<T>?[] _shards = new RentalShard<T>?[FirstShards];
+    private readonly UninterruptibleLock _shardsLock = new();
 
     // What was returned by threads that could have no share, as there was no memory for a cache. Interlocked additions.
     private long _strayCount;
@@ -70,7 +71,11 @@ internal sealed class RentalBook<T>
         MaxLength = int.MaxValue;
         if (options is not null)
         {
-            Require(options);
+            if (options.Fault is { } fault)
+            {
+                throw new ArgumentOutOfRangeException(nameof(options), fault);
+            }
+
             MaxLength = options.MaxBufferSize;
             _defaultLength = options.DefaultBufferSize;
             _maxBytes = options.MaxBytes;
@@ -92,10 +97,16 @@ internal sealed class RentalBook<T>
     // Whether owners are used again.
     public bool IsRecycling => _recycles;
 
-    // Idle owners that no thread has in its ring, last in, first out; locked while used. As many as were ever out at a time, at most.
-    public Items<NativeMemoryOwner<T>> SpilledOwners { get; } = new();
+    // Idle owners that no thread has in its ring.
+    public SpilledOwners<T> SpilledOwners { get; } = new();
 
-    public UninterruptibleLock SpilledLock { get; } = new();
+    // Whether the rentals' memory is gone.
+    public bool IsHeapGone => _allocator.IsDisposed;
+
+    // What the caller knows a rental as.
+    public string RentalName => typeof(T) == typeof(byte) && _pool is NativeMemoryPool
+        ? "IMemoryOwner<byte> rented from NativeMemoryPool"
+        : $"IMemoryOwner<{Disposed.NameOf(typeof(T))}> rented from {Disposed.NameOf(_pool.GetType())}";
 
     // As NativeMemoryPool's method of this name. The owner comes first and the block second: an owner that gets none is only garbage.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -208,18 +219,29 @@ internal sealed class RentalBook<T>
             return shard;
         }
 
-        using (SpilledLock.Enter())
+        shard = new RentalShard<T>(this);
+        for (RentalShard<T>?[]? longer = null; ;)
         {
-            RentalShard<T>?[] shards = _shards;
-            if (cache->Number >= shards.Length)
+            int length;
+            using (_shardsLock.Enter())
             {
-                Array.Resize(ref shards, Math.Max(cache->Number + 1, shards.Length * 2));
+                RentalShard<T>?[] shards = _shards;
+                length = shards.Length;
+                if (cache->Number >= length && longer?.Length > length)
+                {
+                    shards.AsSpan().CopyTo(longer);
+                    shards = longer;
+                }
+
+                if (cache->Number < shards.Length)
+                {
+                    Volatile.Write(ref shards[cache->Number], shard);
+                    _shards = shards;
+                    return shard;
+                }
             }
 
-            shard = new RentalShard<T>(this);
-            Volatile.Write(ref shards[cache->Number], shard);
-            _shards = shards;
-            return shard;
+            longer = new RentalShard<T>?[Math.Max(cache->Number + 1, length * 2)];
         }
     }
 
@@ -233,15 +255,6 @@ internal sealed class RentalBook<T>
         }
     }
 
-    private static void Require(NativeMemoryPoolOptions options)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxBufferSize, 1, nameof(options));
-        ArgumentOutOfRangeException.ThrowIfLessThan(options.DefaultBufferSize, 1, nameof(options));
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.DefaultBufferSize, options.MaxBufferSize, nameof(options));
-        ArgumentOutOfRangeException.ThrowIfNegative(options.MaxBytes, nameof(options));
-        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)options.LeakTracking, (uint)LeakTracking.Stacks, nameof(options));
-    }
-
     private static nuint BytesOf(int length) => (nuint)length * (nuint)Unsafe.SizeOf<T>();
 
     // The calling thread's share, given its cache of the shared heap; null if there is none yet of either.
@@ -252,7 +265,8 @@ internal sealed class RentalBook<T>
         return cache != null && (uint)cache->Number < (uint)shards.Length ? shards[cache->Number] : null;
     }
 
-    // Takes back a block that does not go the short way. The block first: a share that is still to be made needs managed memory, which may be out.
+    // Takes back a block that does not go the short way. The block comes last, as only it may throw, if something else
+    // comes to light.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private unsafe void ReturnOther(NativeMemoryOwner<T> owner, void* block, int length)
     {
@@ -262,16 +276,33 @@ internal sealed class RentalBook<T>
             Interlocked.Add(ref _cappedBytes, -bytes);
         }
 
+        CountReturn(TryGetShard(CurrentThread.Shared) ?? TryFindShard(), owner, bytes);
+        if (_allocator.IsDisposed)
+        {
+            return;
+        }
+
         try
         {
             _allocator.Free(block);
         }
         catch (ObjectDisposedException)
         {
-            // The heap was disposed before this rental, and took the block with it.
+            // The heap was disposed just now, and took the block with it.
         }
+    }
 
-        CountReturn(FindShard(), owner, bytes);
+    // As FindShard; null also where there is no managed memory for a share.
+    private RentalShard<T>? TryFindShard()
+    {
+        try
+        {
+            return FindShard();
+        }
+        catch (OutOfMemoryException)
+        {
+            return null;
+        }
     }
 
     // Apart, so that the type is not so much as loaded where nothing is tracked. The frames of this class are left out of the stack.
@@ -300,17 +331,43 @@ internal sealed class RentalBook<T>
 
         nuint bytes = BytesOf(length);
         RentalShard<T> shard = FindShard() ?? throw new OutOfMemoryException($"The pool could not rent {bytes} bytes: no memory is left for the thread's cache.");
-        NativeMemoryOwner<T>? owner = shard.TakeIdle() ?? (_recycles ? shard.TakeSpilled() : null);
-        owner = _isTracked ? BeginTracking(shard, owner) : owner ?? new NativeMemoryOwner<T>(this);
+        NativeMemoryOwner<T>? idle = shard.TakeIdle() ?? (_recycles ? shard.TakeSpilled() : null);
+        return idle is null ? Begin(shard, null, bytes, length) : BeginAgain(shard, idle, bytes, length);
+    }
+
+    // The rest of it, with an owner that was used before or a new one. The owner comes first and the block second, as
+    // in Rent.
+    private unsafe NativeMemoryOwner<T> Begin(RentalShard<T> shard, NativeMemoryOwner<T>? idle, nuint bytes, int length)
+    {
+        NativeMemoryOwner<T> owner = _isTracked ? BeginTracking(shard, idle) : idle ?? new NativeMemoryOwner<T>(this);
         owner.Attach(_maxBytes > 0 ? AllocCapped(bytes) : _allocator.Alloc(bytes), length);
         shard.AddRental((long)bytes);
         return owner;
     }
 
+    // The same with an owner that was used before, which is kept if the rental is refused. There is room in the ring,
+    // where one was taken.
+    private NativeMemoryOwner<T> BeginAgain(RentalShard<T> shard, NativeMemoryOwner<T> idle, nuint bytes, int length)
+    {
+        try
+        {
+            return Begin(shard, idle, bytes, length);
+        }
+        catch
+        {
+            shard.PutIdle(idle);
+            throw;
+        }
+    }
+
     [DoesNotReturn]
     private void ThrowCannotRent(int minBufferSize)
     {
-        ObjectDisposedException.ThrowIf(_isDisposed, _pool);
+        if (_isDisposed)
+        {
+            throw Disposed.Error(_pool.GetType(), isHeapGone: false);
+        }
+
         throw new ArgumentOutOfRangeException(nameof(minBufferSize), minBufferSize, $"The size must be from -1 to {MaxLength}.");
     }
 

@@ -1,8 +1,5 @@
-using System;
 using System.Runtime.CompilerServices;
 using System.Threading;
-using Hakmem.Collections;
-using Hakmem.Os;
 
 namespace Hakmem;
 
@@ -83,49 +80,30 @@ internal sealed class RentalShard<T>(RentalBook<T> book)
     [MethodImpl(MethodImplOptions.NoInlining)]
     public NativeMemoryOwner<T>? TakeSpilled()
     {
-        Place[] ring = _ring!;
-        Items<NativeMemoryOwner<T>> spilled = book.SpilledOwners;
-        using (book.SpilledLock.Enter())
-        {
-            if (spilled.Count == 0)
-            {
-                return null;
-            }
-
-            NativeMemoryOwner<T> first = spilled.RemoveAt(spilled.Count - 1);
-            for (int i = 1; i < BatchSize && spilled.Count > 0; i++)
-            {
-                ring[--_taken % RingSize].Owner = spilled.RemoveAt(spilled.Count - 1);
-            }
-
-            return first;
-        }
+        NativeMemoryOwner<T>? first = book.SpilledOwners.TryTake(_ring!, _taken, BatchSize - 1, out int more);
+        _taken -= (uint)more;
+        return first;
     }
 
-    // Makes room in a full ring by giving the oldest to whichever thread needs them.
+    // Makes room in a full ring by giving the oldest to whichever thread needs them. Without memory for that the oldest
+    // is dropped, as garbage and nothing else: a rental makes another.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void Spill(Place[] ring)
     {
-        using (book.SpilledLock.Enter())
+        if (book.SpilledOwners.TryPut(ring, _taken, BatchSize))
         {
-            try
-            {
-                for (int i = 0; i < BatchSize; i++)
-                {
-                    NativeMemoryOwner<T> owner = ring[_taken++ % RingSize].Owner!;
-                    ForgetTaken();
-                    book.SpilledOwners.Add(owner);
-                }
-            }
-            catch (OutOfMemoryException)
-            {
-                // There is room for one by now. The owner that could not be listed is garbage, and nothing else: a rental makes another.
-            }
+            _taken += BatchSize;
+        }
+        else
+        {
+            _taken++;
+            ForgetTaken();
         }
     }
 
-    // An array of structs is stored to without the check that an array of a class with subclasses needs.
-    private struct Place
+    // A place in a ring. An array of structs is stored to without the check that an array of a class with subclasses
+    // needs.
+    internal struct Place
     {
         public NativeMemoryOwner<T>? Owner;
     }

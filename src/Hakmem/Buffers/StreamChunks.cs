@@ -12,7 +12,7 @@ namespace Hakmem;
 //
 // Bytes between the stream's length and the capacity are undefined; whoever raises the length over bytes that were never written has
 // them cleared first (see EnsureCapacity).
-internal sealed unsafe class StreamChunks(HakmemAllocator allocator, int chunkBytes) : IDisposable
+internal sealed unsafe class StreamChunks(HakmemAllocator allocator, int chunkBytes)
 {
     private const int SmallestBytes = 256;
 
@@ -23,6 +23,9 @@ internal sealed unsafe class StreamChunks(HakmemAllocator allocator, int chunkBy
     private nint[] _addresses = [];
 
     private int _count;
+
+    // How many bytes a chunk has from a position on, whether there is such a chunk or not.
+    public int BytesInChunkFrom(long position) => chunkBytes - ((int)position & (chunkBytes - 1));
 
     // How many bytes there is room for.
     public long Capacity { get; private set; }
@@ -43,23 +46,6 @@ internal sealed unsafe class StreamChunks(HakmemAllocator allocator, int chunkBy
     {
         ulong offset = _count == 0 ? ulong.MaxValue : (nuint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(bytes)) - (nuint)_addresses[0];
         return offset < (ulong)Math.Min(Capacity, chunkBytes) ? (long)offset : -1;
-    }
-
-    // Whether bytes are, in part, those at a position, as many of them. There must be room for them.
-    public bool OverlapAt(long position, ReadOnlySpan<byte> bytes)
-    {
-        for (int done = 0; done < bytes.Length;)
-        {
-            Span<byte> part = SpanAt(position + done, bytes.Length - done);
-            if (bytes.Overlaps(part))
-            {
-                return true;
-            }
-
-            done += part.Length;
-        }
-
-        return false;
     }
 
     // The bytes at a position, as SpanAt gives them, as memory.
@@ -89,8 +75,8 @@ internal sealed unsafe class StreamChunks(HakmemAllocator allocator, int chunkBy
         return new ReadOnlySequence<byte>(first, 0, last, last.Memory.Length);
     }
 
-    // Makes room for a capacity. The bytes from length to clearTo become zeros. If an exception is thrown, no chunk
-    // was added, though the first may have grown.
+    // Makes room for a capacity. The bytes from length to clearTo become zeros. If an exception says that there is no
+    // room, nothing has changed.
     public void EnsureCapacity(long capacity, long length, long clearTo)
     {
         long oldCapacity = Capacity;
@@ -104,18 +90,22 @@ internal sealed unsafe class StreamChunks(HakmemAllocator allocator, int chunkBy
         Clear(length, dirtyEnd);
     }
 
-    // Gives back the chunks that lie wholly behind a length.
+    // Gives back the chunks that lie wholly behind a length, and makes the first one smaller if it is the last. That
+    // takes a new block: where there is no room for that it stays as it is.
     public void TrimTo(long length)
     {
         int kept = (int)((length + chunkBytes - 1) >> _shift);
-        FreeFrom(kept);
+        HakmemCorruptionException? finding = FreeFrom(kept);
         if (kept == 1 && length < Capacity)
         {
-            SetFirst(_blocks[0], (nuint)Math.Max(length, SmallestBytes));
+            _ = TryResizeFirst(Math.Max(length, SmallestBytes));
         }
+
+        NativeBlock.ThrowIfFound(finding);
     }
 
-    public void Dispose() => FreeFrom(0);
+    // Gives back all. The result is what came to light on the way.
+    public HakmemCorruptionException? TryFreeAll() => FreeFrom(0);
 
     private void Clear(long from, long to)
     {
@@ -144,63 +134,91 @@ internal sealed unsafe class StreamChunks(HakmemAllocator allocator, int chunkBy
             Array.Resize(ref _addresses, size);
         }
 
-        if (_count == 0)
-        {
-            Add(new NativeBlock(allocator, (nuint)(needed > 1 ? chunkBytes : RoundUp(capacity))));
-        }
-        else if (Capacity < chunkBytes)
-        {
-            SetFirst(_blocks[0], (nuint)(needed > 1 ? chunkBytes : RoundUp(capacity)));
-        }
-
-        AddWhole(needed, clearTo);
-    }
-
-    // Adds chunks until there are so many.
-    private void AddWhole(int needed, long clearTo)
-    {
-        int oldCount = _count;
+        int made = Math.Max(_count, 1);
         try
         {
-            while (_count < needed)
+            // Nobody looks behind the count, and nothing is lost there: see the end.
+            for (; made < needed; made++)
             {
-                Add(new NativeBlock(allocator, (nuint)chunkBytes, zeroed: (long)_count << _shift < clearTo));
+                _blocks[made] = NewBlock(chunkBytes, zeroed: (long)made << _shift < clearTo);
             }
+
+            // The first comes last: once it has grown, it could not be made as it was.
+            GrowFirst(needed > 1 ? chunkBytes : RoundUp(capacity));
         }
         catch
         {
-            FreeFrom(oldCount);
+            while (--made >= Math.Max(_count, 1))
+            {
+                // What else came to light is less than what is on its way.
+                _ = _blocks[made].TryFree();
+                _blocks[made] = null!;
+            }
+
             throw;
         }
+
+        while (_count < needed)
+        {
+            Count(_blocks[_count]);
+        }
     }
+
+    private void GrowFirst(long bytes)
+    {
+        if (_count == 0)
+        {
+            _blocks[0] = NewBlock(bytes, zeroed: false);
+        }
+        else if (Capacity < chunkBytes && !TryResizeFirst(bytes))
+        {
+            throw allocator.OutOfMemory((nuint)bytes);
+        }
+    }
+
+    private NativeBlock NewBlock(long bytes, bool zeroed) =>
+        new(typeof(NativeMemoryStream), allocator, (nuint)bytes, zeroed: zeroed);
 
     private long RoundUp(long bytes) =>
         Math.Min(chunkBytes, Math.Max(SmallestBytes, (long)BitOperations.RoundUpToPowerOf2((ulong)bytes)));
 
-    private void Add(NativeBlock block)
+    // Takes in the block behind the last.
+    private void Count(NativeBlock block)
     {
-        _blocks[_count] = block;
         _addresses[_count] = (nint)block.Pointer;
         _count++;
         Capacity += (long)block.Bytes;
     }
 
-    private void SetFirst(NativeBlock block, nuint bytes)
+    // The first of the chunks, when there is no other. False if there is no room.
+    private bool TryResizeFirst(long bytes)
     {
-        block.Resize(bytes);
-        _addresses[0] = (nint)block.Pointer;
-        Capacity = (long)bytes;
+        NativeBlock first = _blocks[0];
+        try
+        {
+            return first.TryResize((nuint)bytes);
+        }
+        finally
+        {
+            // Whatever came to light on the way, the block is what it says it is.
+            _addresses[0] = (nint)first.Pointer;
+            Capacity = (long)first.Bytes;
+        }
     }
 
-    private void FreeFrom(int kept)
+    private HakmemCorruptionException? FreeFrom(int kept)
     {
+        HakmemCorruptionException? finding = null;
         while (_count > kept)
         {
             _count--;
-            Capacity -= (long)_blocks[_count].Bytes;
-            _blocks[_count].Free();
+            NativeBlock block = _blocks[_count];
+            Capacity -= (long)block.Bytes;
             _blocks[_count] = null!;
             _addresses[_count] = 0;
+            finding = block.TryFree() ?? finding;
         }
+
+        return finding;
     }
 }

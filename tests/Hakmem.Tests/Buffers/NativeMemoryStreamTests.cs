@@ -266,4 +266,19 @@ public sealed class NativeMemoryStreamTests : IDisposable
         stream.Write("d"u8);
         Assert.Equal("abcd"u8.ToArray(), stream.ToArray());
     }
+
+    // A chunk that the program has freed itself comes to light when the stream is disposed, which goes on.
+    [Fact]
+    public unsafe void StreamWithAFreedChunkGivesBackAllOthers()
+    {
+        NativeMemoryStream stream = new(_heap, chunkBytes: 4_096);
+        stream.Write(new byte[5 * 4_096]);
+        using (MemoryHandle handle = stream.GetReadOnlySequence().Slice(4 * 4_096).First.Pin())
+        {
+            _heap.Free(handle.Pointer);
+        }
+
+        Assert.Throws<HakmemCorruptionException>(stream.Dispose);
+        HeapHealth.AssertWorks(_heap, expectedLiveBlocks: 0);
+    }
 }

@@ -215,6 +215,26 @@ public sealed unsafe class PoolAccountingTests : IDisposable
         Assert.Equal(0, pool.GetStatistics().RentedBytes);
     }
 
+    // The return of a block that the program has freed itself is an error, and a return.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void RentalOfFreedBlockIsReturnedAllTheSame(bool recycles)
+    {
+        NativeMemoryPoolOptions options = new() { MaxBytes = 100, RecycleOwners = recycles };
+        using NativeMemoryPool pool = new(_heap, options);
+        IMemoryOwner<byte> owner = pool.Rent(100);
+        using (MemoryHandle handle = owner.Memory.Pin())
+        {
+            _heap.Free(handle.Pointer);
+        }
+
+        Assert.Throws<HakmemCorruptionException>(owner.Dispose);
+        Assert.Equal(0, pool.GetStatistics().RentedCount);
+        Assert.Equal(0, pool.GetStatistics().RentedBytes);
+        pool.Rent(100).Dispose();
+    }
+
     [Fact]
     public void WithoutTrackingADroppedOwnerHasNoFinalizer()
     {

@@ -118,6 +118,34 @@ public sealed unsafe class RecyclingPoolTests : IDisposable
     }
 
     [Fact]
+    public void RefusedRentalsKeepTheIdleOwners()
+    {
+        NativeMemoryPoolOptions options = new() { RecycleOwners = true, MaxBytes = 1_000 };
+        using NativeMemoryPool pool = new(_heap, options);
+        IMemoryOwner<byte>[] owners = new IMemoryOwner<byte>[40];
+        for (int i = 0; i < owners.Length; i++)
+        {
+            owners[i] = pool.Rent(1);
+        }
+
+        HashSet<IMemoryOwner<byte>> known = [.. owners];
+        ReturnAll(owners);
+        for (int i = 0; i < 100; i++)
+        {
+            Assert.Throws<OutOfMemoryException>(() => pool.Rent(1_001));
+        }
+
+        // All but those that were returned last are used again.
+        for (int i = 0; i < owners.Length - 16; i++)
+        {
+            owners[i] = pool.Rent(1);
+            Assert.True(known.Remove(owners[i]), $"Rental {i} has a new owner, or one that another rental has.");
+        }
+
+        Assert.Equal(owners.Length - 16, pool.GetStatistics().RentedCount);
+    }
+
+    [Fact]
     public void ManyThreadsNeverShareABuffer()
     {
         ConcurrentQueue<(IMemoryOwner<byte> Owner, byte Mark)> handedOn = new();

@@ -83,7 +83,7 @@ public sealed record StreamStep(StreamAction Action, int Size, byte Mark)
         return SumOf(target.ToArray(), (int)target.Length);
     }
 
-    private static void WriteTo(Stream stream, Stream target)
+    public static void WriteTo(Stream stream, Stream target)
     {
         if (stream is NativeMemoryStream native)
         {
