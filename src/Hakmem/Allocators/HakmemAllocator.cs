@@ -258,39 +258,6 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
         return false;
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void* AllocSharedSlow(nuint byteCount) => s_shared.AllocSlow(CurrentThread.Shared, byteCount);
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void FreeSharedSlow(void* ptr) => s_shared.FreeSlow(ptr);
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void* AllocSlow(ThreadCache* cache, nuint byteCount)
-    {
-        nuint lastByte = byteCount - 1;
-        void* block = null;
-        if (cache != null && lastByte < SizeClass.MaxBytes)
-        {
-            int index = (int)SizeClass.IndexOf(lastByte);
-            block = ThreadCache.IsFront(cache) ? _heap.TryTakeChecked(cache->Inner, index)
-                : ThreadCache.IsCounted(cache) ? null
-                : CacheExchange.TryTakeFromPutting(cache, index);
-        }
-
-        block = block != null ? block : TryAllocSlow(byteCount, 1, isZeroed: false);
-        return block != null ? block : ThrowOutOfMemory(byteCount);
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void FreeSlow(void* ptr)
-    {
-        ThreadCache* cache = GetCache();
-        if (ptr != null && !(cache != null && ThreadCache.IsFront(cache) && _heap.TryFreeChecked(cache->Inner, ptr)))
-        {
-            _heap.Free(ThreadCache.MagazinesOf(cache), ptr);
-        }
-    }
-
     private void* TryAllocSlow(nuint byteCount, nuint alignment, bool isZeroed) =>
         _heap.TryAllocate(GetMagazines(), byteCount, alignment, isZeroed);
 

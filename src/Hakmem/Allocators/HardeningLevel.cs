@@ -5,8 +5,9 @@ public enum HardeningLevel
 {
     /// <summary>
     /// The checks that cost the fast path next to nothing (the default): foreign, cross-heap, interior and misaligned frees at
-    /// the call, and a double free at the call if nothing of its size class was freed between. Another double free is reported when the block
-    /// comes back to its span a second time; until then it may be handed out twice.
+    /// the call, and a double free at the call if its thread freed nothing of the size class between and no other thread has taken the block since. A block
+    /// of up to 256 bytes that is freed again after one or two others is reported by the allocation that comes upon it, before either copy is handed out.
+    /// Another double free is reported when the block comes back to its span a second time; until then it may be handed out twice.
     /// </summary>
     Standard = 0,
 

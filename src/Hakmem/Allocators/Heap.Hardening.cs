@@ -1,5 +1,6 @@
 using System;
 using System.Runtime.CompilerServices;
+using System.Threading;
 using Hakmem.Arenas;
 using Hakmem.Hardening;
 using Hakmem.SizeClasses;
@@ -53,21 +54,60 @@ internal sealed unsafe partial class Heap
         ulong entry = Arena.EntryOf(cache->PageMap, ptr);
         PutSide* put = ThreadCache.PutSideAt(cache, PageMapEntry.PlaceOf(entry));
         void** top = put->PutTop;
-        if (!PutSide.Admits(put, entry, ptr) || top >= put->PutEnd || !LiveTable.TryEnd(_live, ptr))
+        if (!PutSide.Admits(put, entry, ptr) || top >= put->PutEnd)
         {
             return false;
         }
 
+        // An atomic exchange takes longer than all the rest of this, and while the heap has one cache nobody races with its thread. Who makes it two
+        // waits until IsClaiming is 0: see ThreadCacheRegistry.
+        Volatile.Write(ref cache->IsClaiming, 1);
+        bool isLive = Volatile.Read(ref cache->IsAlone) != 0 ? LiveTable.TryEndAlone(_live, ptr) : LiveTable.TryEnd(_live, ptr);
+        Volatile.Write(ref cache->IsClaiming, 0);
+
         // From here on the block is this thread's alone, and its entry cannot change. If it has changed since it was read, the block is another.
-        if (Arena.EntryOf(cache->PageMap, ptr) != entry)
+        if (!isLive || !IsStillOf(entry, ptr))
         {
-            LiveTable.Begin(_live, ptr);
             return false;
         }
 
         top[1] = ptr;
         put->PutTop = top + 1;
         return true;
+    }
+
+    // The same of a heap with full hardening, for blocks that do not lie between guard pages.
+    public bool TryFreePoisoned(ThreadCache* cache, void* ptr)
+    {
+        if (_poisoned == null)
+        {
+            return false;
+        }
+
+        ulong entry = Arena.EntryOf(cache->PageMap, ptr);
+        PutSide* put = ThreadCache.PutSideAt(cache, PageMapEntry.PlaceOf(entry));
+        if (!PutSide.Admits(put, entry, ptr) || !LiveTable.TryEnd(_live, ptr) || !IsStillOf(entry, ptr))
+        {
+            return false;
+        }
+
+        HakmemCorruptionException? finding = _poisoned.Free((byte*)ptr, PageMapEntry.SizeClassOf(entry), Stack);
+        Settle();
+        ThrowIfFound(finding);
+        return true;
+    }
+
+    // Whether a block that has just been claimed has the page map's entry that it had before. If not, another thread freed it meanwhile, and what
+    // begins there now is entered again.
+    private bool IsStillOf(ulong entry, void* block)
+    {
+        if (Arena.EntryOf(_arena.PageMap, block) == entry)
+        {
+            return true;
+        }
+
+        Enter(block);
+        return false;
     }
 
     private static byte* RequireLiveTable(Arena arena)
@@ -112,17 +152,15 @@ internal sealed unsafe partial class Heap
             return Resolve(cache, address, operation);
         }
 
-        ulong entry = Arena.EntryOf(_arena.PageMap, address);
-        BlockInfo block = _resolver.Resolve(address, operation);
-        bool isLive = LiveTable.TryEnd(_live, address);
-        if (isLive && Arena.EntryOf(_arena.PageMap, address) != entry)
+        if (cache == null)
         {
-            // Freed by another thread meanwhile, and something else begins there now.
-            Enter(address);
-            isLive = false;
+            // A thread for whose cache there is no memory: the thread with the only cache is not alone.
+            _registry.EndAlone();
         }
 
-        return isLive ? block : throw FreedAlready(block, address, operation);
+        ulong entry = Arena.EntryOf(_arena.PageMap, address);
+        BlockInfo block = _resolver.Resolve(address, operation);
+        return LiveTable.TryEnd(_live, address) && IsStillOf(entry, address) ? block : throw FreedAlready(block, address, operation);
     }
 
     // With full hardening every block; with guarded sampling one if it is due, else null. Null also if memory is out.

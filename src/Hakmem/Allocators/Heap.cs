@@ -301,7 +301,12 @@ internal sealed unsafe partial class Heap
             return block;
         }
 
-        block = _exchange.TryTake(cache, index);
+        block = _exchange.TryTake(cache, index, out nuint corruptAddress);
+        if (corruptAddress != 0)
+        {
+            throw BlockResolver.Misuse((void*)corruptAddress, "Alloc", "an earlier double free: the block was about to be handed out twice");
+        }
+
         if (_sampler != null)
         {
             AllocationSampler.Count(cache, 1 + CacheExchange.VisibleOf(cache, index));
@@ -329,7 +334,7 @@ internal sealed unsafe partial class Heap
         // A span begins at a unit, so a block is aligned as its size class is.
         nuint size = (nuint.Max(byteCount, 1) + alignment - 1) & ~(alignment - 1);
         int index = (int)SizeClass.IndexOf(size - 1);
-        while ((nuint)s_classes[index].BlockBytes % alignment != 0)
+        while (alignment > Geometry.MinAlignment && (nuint)s_classes[index].BlockBytes % alignment != 0)
         {
             index++;
         }

@@ -14,6 +14,9 @@ public unsafe interface IHakmemAllocator
     /// <param name="byteCount">The size in bytes. Zero gives a unique pointer that may be freed but not read.</param>
     /// <returns>The block; never null.</returns>
     /// <exception cref="System.OutOfMemoryException">The system, the address range or the heap's limit has no room for it.</exception>
+    /// <exception cref="HakmemCorruptionException">
+    /// An earlier double free, or a write to a freed block, came to light; nothing was allocated. Each member that allocates may throw it.
+    /// </exception>
     /// <exception cref="System.ObjectDisposedException">The heap has been disposed.</exception>
     void* Alloc(nuint byteCount);
 

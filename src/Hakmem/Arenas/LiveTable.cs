@@ -48,7 +48,7 @@ internal sealed unsafe class LiveTable
         return bytes == null ? null : new LiveTable(os, bytes, size, arenaBase);
     }
 
-    // SAFETY (all four): the address is inside an arena's SuperSlab whose tables are writable, and the origin is that of the arena's table.
+    // SAFETY (these): the address is inside an arena's SuperSlab whose tables are writable, and the origin is that of the arena's table.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool IsLive(byte* origin, void* address) => Volatile.Read(ref *ByteOf(origin, address)) != 0;
 
@@ -59,6 +59,16 @@ internal sealed unsafe class LiveTable
     // Whether a live block began here. It does no more.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool TryEnd(byte* origin, void* block) => Interlocked.Exchange(ref *ByteOf(origin, block), 0) != 0;
+
+    // The same for a thread with which no other can race.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool TryEndAlone(byte* origin, void* block)
+    {
+        byte* live = ByteOf(origin, block);
+        bool isLive = *live != 0;
+        *live = 0;
+        return isLive;
+    }
 
     // Makes the part for some SuperSlabs writable.
     public bool TryCommit(int fromSlab, int endSlab) =>

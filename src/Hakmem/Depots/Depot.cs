@@ -137,10 +137,11 @@ internal sealed unsafe partial class Depot
                 return TryTakeEmpty(wanted);
             }
 
-            Magazine* empty = _blocksInFull + full->Count > _maxFullBlocks ? null : TryTakeEmpty(wanted);
+            bool isKept = _blocksInFull + full->Count <= _maxFullBlocks && !Magazine.HasRepeated(Magazine.SlotsOf(full) + full->Count - 1, full->Count);
+            Magazine* empty = isKept ? TryTakeEmpty(wanted) : null;
             if (empty == null)
             {
-                // Too many full ones, or no memory for an empty one: this one's blocks go to their spans.
+                // Too many full ones, no memory for an empty one, or a block that was freed twice: this one's blocks go to their spans.
                 corruptAddress = Flush(full);
                 return full;
             }

@@ -33,6 +33,23 @@ internal unsafe struct Magazine
     // SAFETY: a magazine is always allocated with room for Capacity slots behind its header.
     public static void** SlotsOf(Magazine* magazine) => (void**)((byte*)magazine + HeaderBytes);
 
+    // Whether one of the newest blocks, from a slot downwards, is a second time two or three slots below: what is left where a block is freed, then
+    // one or two others, then the first again. Looks at so many slots, or down to a null: the one in front of the slots, or a hole.
+    public static bool HasRepeated(void** newest, int most)
+    {
+        // SAFETY: below a block is at least the null in front of the slots.
+        void** slot = newest;
+        for (int i = 0; i < most && slot[0] != null && slot[-1] != null && slot[-2] != null; i++, slot--)
+        {
+            if (slot[0] == slot[-2] || slot[0] == slot[-3])
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     // A new magazine of at least the given capacity, empty; null if memory is out.
     public static Magazine* TryCreate(MetadataAllocator metadata, int capacity)
     {

@@ -71,6 +71,32 @@ internal sealed unsafe partial class CacheExchange
         ? 0
         : (int)Math.Clamp(top - Magazine.SlotsOf(magazine) + 1 - magazine->Holes, 0, magazine->Capacity);
 
+    // If the magazines of a paired class are about to change places: takes the second copies of blocks that were freed twice out of those freed
+    // last. Gives the address of one, or 0.
+    private static nuint TakeOutRepeated(ThreadCache* cache, int index)
+    {
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        nuint corruptAddress = 0;
+        while (index < cache->FirstStacked && bin->Putting != null && *bin->TakeTop == null &&
+            Magazine.HasRepeated(ThreadCache.PutSideOf(cache, index)->PutTop, RepeatReach))
+        {
+            SaveCounts(cache, index);
+            void** slots = Magazine.SlotsOf(bin->Putting);
+            int newer = bin->Putting->Count - 1;
+            while (slots[newer] != slots[newer - 2] && slots[newer] != slots[newer - 3])
+            {
+                newer--;
+            }
+
+            corruptAddress = (nuint)slots[newer];
+            bin->Putting->Count--;
+            new Span<nint>(slots + newer + 1, bin->Putting->Count - newer).CopyTo(new Span<nint>(slots + newer, bin->Putting->Count - newer));
+            Load(cache, index);
+        }
+
+        return corruptAddress;
+    }
+
     private static void Swap(Bin* bin)
     {
         Magazine* taking = bin->Taking;

@@ -69,6 +69,14 @@ internal unsafe struct ThreadCache
     // a front looks the block up in the table of live blocks first.
     public ThreadCache* Inner;
 
+    // In a record behind a front: 1 while it is its heap's only cache, so that no other thread frees blocks. Written by the registry, under its lock.
+    public int IsAlone;
+
+    // In the same: 1 while its thread is between asking IsAlone and having cleared a block's byte in the table of live blocks. Written by that
+    // thread, before it reads IsAlone; read by whoever has cleared IsAlone, after a process-wide barrier. So either the thread sees that it
+    // is alone no more, or it is waited for.
+    public int IsClaiming;
+
     // SAFETY (both): a cache is allocated with its full size, and the index is a size class.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Bin* BinAt(ThreadCache* cache, uint index) => (Bin*)((byte*)cache + HeadBytes) + index;

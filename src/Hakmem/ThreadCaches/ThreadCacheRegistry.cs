@@ -31,6 +31,9 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
     // The numbers that caches have: the lowest free one is given next, so that tables by number stay as long as the most threads at a time.
     private readonly SlabSet _numbers = new(arena.Metadata);
 
+    // Whether a thread without a cache has freed blocks of a heap with fronts. Never taken back.
+    private bool _hasOthers;
+
     public int Count
     {
         get
@@ -90,7 +93,18 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
             }
 
             SetBudget();
+            SetAlone();
             return _entries.Count < before;
+        }
+    }
+
+    // From now on no cache passes for the only one that frees blocks: a thread without a cache is about to.
+    public void EndAlone()
+    {
+        using (_lock.Enter())
+        {
+            _hasOthers = true;
+            SetAlone();
         }
     }
 
@@ -155,6 +169,7 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
                 entry.Cache = _entries[i].Cache;
                 Unlink(entry.Cache);
                 _entries[i] = entry;
+                SetAlone();
                 return true;
             }
         }
@@ -176,6 +191,7 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
         entry.Cache = cache;
         _entries.Add(entry);
         SetBudget();
+        SetAlone();
         return true;
     }
 
@@ -192,5 +208,34 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
         long total = System.Math.Min(budgetBytes, long.MaxValue / TotalBudgetFactor) * TotalBudgetFactor;
         long share = _entries.Count <= TotalBudgetFactor ? budgetBytes : total / _entries.Count;
         exchange.BudgetBytes = System.Math.Min(budgetBytes, System.Math.Max(share, MinBudgetBytes));
+    }
+
+    // Tells the caches behind fronts whether there is one only. Whoever is told that it is alone no more may be in the middle of a free that it began
+    // alone: it is waited for, which is a few instructions without a lock. Under the lock.
+    private void SetAlone()
+    {
+        bool isAlone = isFronted && !_hasOthers && _entries.Count == 1 && ProcessBarrier.IsSupported;
+        bool isNews = false;
+        for (int i = 0; i < _entries.Count && isFronted; i++)
+        {
+            ThreadCache* cache = _entries[i].Magazines;
+            isNews |= cache->IsAlone != 0 && !isAlone;
+            Volatile.Write(ref cache->IsAlone, isAlone ? 1 : 0);
+        }
+
+        if (!isNews)
+        {
+            return;
+        }
+
+        ProcessBarrier.Run();
+        for (int i = 0; i < _entries.Count; i++)
+        {
+            while (Volatile.Read(ref _entries[i].Magazines->IsClaiming) != 0)
+            {
+                // It may have been stopped there: yielding is no wait that can be interrupted.
+                Thread.Yield();
+            }
+        }
     }
 }

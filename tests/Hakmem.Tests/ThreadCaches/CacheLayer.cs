@@ -39,7 +39,7 @@ internal sealed unsafe class CacheLayer : IDisposable
     public void* Take(ThreadCache* cache, int index)
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        return *bin->TakeTop != null ? *bin->TakeTop-- : Exchange.TryTake(cache, index);
+        return *bin->TakeTop != null ? *bin->TakeTop-- : Exchange.TryTake(cache, index, out _);
     }
 
     public void Put(ThreadCache* cache, int index, void* block)

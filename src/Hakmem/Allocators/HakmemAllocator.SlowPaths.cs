@@ -1,0 +1,66 @@
+using System.Runtime.CompilerServices;
+using Hakmem.SizeClasses;
+using Hakmem.ThreadCaches;
+
+namespace Hakmem;
+
+// Where the two fast paths end that find no block, no room or something wrong; and where every call of a heap with a front begins (see
+// ThreadCache.Inner), whose steady state is tried first.
+public sealed unsafe partial class HakmemAllocator
+{
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void* AllocSharedSlow(nuint byteCount)
+    {
+        ThreadCache* cache = CurrentThread.Shared;
+        if (cache != null && ThreadCache.IsFront(cache) && byteCount - 1 < SizeClass.MaxBytes)
+        {
+            void* block = s_shared._heap.TryTakeChecked(cache->Inner, (int)SizeClass.IndexOf(byteCount - 1));
+            if (block != null)
+            {
+                return block;
+            }
+        }
+
+        return s_shared.AllocSlow(cache, byteCount);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void FreeSharedSlow(void* ptr)
+    {
+        ThreadCache* cache = CurrentThread.Shared;
+        if (cache == null || !ThreadCache.IsFront(cache) || !s_shared._heap.TryFreeChecked(cache->Inner, ptr))
+        {
+            s_shared.FreeSlow(ptr);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void* AllocSlow(ThreadCache* cache, nuint byteCount)
+    {
+        nuint lastByte = byteCount - 1;
+        void* block = null;
+        if (cache != null && lastByte < SizeClass.MaxBytes)
+        {
+            int index = (int)SizeClass.IndexOf(lastByte);
+            block = ThreadCache.IsFront(cache) ? _heap.TryTakeChecked(cache->Inner, index)
+                : ThreadCache.IsCounted(cache) ? null
+                : CacheExchange.TryTakeFromPutting(cache, index);
+        }
+
+        block = block != null ? block : TryAllocSlow(byteCount, 1, isZeroed: false);
+        return block != null ? block : ThrowOutOfMemory(byteCount);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void FreeSlow(void* ptr)
+    {
+        ThreadCache* cache = GetCache();
+        if (ptr == null ||
+            (cache != null && (ThreadCache.IsFront(cache) ? _heap.TryFreeChecked(cache->Inner, ptr) : _heap.TryFreePoisoned(cache, ptr))))
+        {
+            return;
+        }
+
+        _heap.Free(ThreadCache.MagazinesOf(cache), ptr);
+    }
+}
