@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Hakmem.Benchmarks.Failures;
 using Hakmem.Benchmarks.Latency;
 using Hakmem.Benchmarks.Micro;
 using Hakmem.Benchmarks.Runner;
@@ -40,7 +41,7 @@ internal static class Program
 
         RootCommand root = new("Benchmarks of the Hakmem allocator.")
         {
-            WorkloadsCommand.Create(), SeedCommand.Create(), LatencyCommand.Create(), SoakCommand.Create(), StartupCommand.Create(), ListCommand.Create(), MicroCommand.Create(),
+            WorkloadsCommand.Create(), SeedCommand.Create(), LatencyCommand.Create(), SoakCommand.Create(), StartupCommand.Create(), FailuresCommand.Create(), ListCommand.Create(), MicroCommand.Create(),
         };
         return root.Parse(arguments.Length == 0 ? ["--help"] : arguments).Invoke();
     }

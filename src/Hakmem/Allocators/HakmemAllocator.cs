@@ -191,6 +191,9 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     /// <inheritdoc/>
     public void Trim() => _heap.Trim(GetMagazines());
 
+    // How often everything unused was given back for an allocation that had failed; for tests.
+    internal long ReclaimRounds => _heap.ReclaimRounds;
+
     /// <inheritdoc/>
     public HakmemStatistics GetStatistics()
     {

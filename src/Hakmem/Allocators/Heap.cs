@@ -17,7 +17,7 @@ namespace Hakmem.Allocators;
 // Everything a heap has can be given back at once, because SuperSlabs belong to heaps: see Dispose.
 //
 // Thread-safe, except that Dispose must not run beside other calls (that is the caller's contract).
-// Locks, outermost first: decay, registry of thread caches, a cache's gate, depot, SuperSlabs, arena; then the peer tables', then the
+// Locks, outermost first: reclaimer, decay, registry of thread caches, a cache's gate, depot, SuperSlabs, arena; then the peer tables', then the
 // metadata's. The purge lock stands above the SuperSlabs', with no depot's lock held; those of hardening are in docs/concurrency.md.
 internal sealed unsafe partial class Heap
 {
@@ -64,6 +64,7 @@ internal sealed unsafe partial class Heap
         _decay = new HeapDecay(
             limits, _superSlabs, _units, _depots, _registry, new CacheReaper(_depots, arena.Metadata), timer);
         _decay.Join();
+        _reclaimer = new Reclaimer(_decay, _depots, _registry, _exchange, _classes);
         _resolver = new BlockResolver(arena, slot, _classes);
         if (isFull || limits.GuardedSampleInterval > 0)
         {
@@ -77,7 +78,7 @@ internal sealed unsafe partial class Heap
     public ThreadCache* TryCreateThreadCache() => _registry.TryGet();
 
     // Any size and alignment (a power of two). Null if memory or the limit is out, even with everything unused given
-    // up; that is not tried for a size that can never be had.
+    // up; that is not tried for a size that can never be had, nor again where it was in vain and nothing was freed since.
     public void* TryAllocate(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
     {
         void* block = TryAllocateOnce(cache, byteCount, alignment, isZeroed);
@@ -88,8 +89,7 @@ internal sealed unsafe partial class Heap
 
         if (block == null && byteCount <= (nuint)(_limits.MaxBytes > 0 ? _limits.MaxBytes : _arena.LimitBytes))
         {
-            _decay.Report(GiveBack(cache));
-            block = TryAllocateOnce(cache, byteCount, alignment, isZeroed);
+            block = TryAllocateReclaiming(cache, byteCount, alignment, isZeroed);
         }
 
         _decay.Touch();

@@ -87,6 +87,19 @@ internal sealed class HeapDecay(
         return BlockResolver.LateDoubleFree(corruptAddress);
     }
 
+    // The same for an allocation that failed. Empty SuperSlabs stay where they are, since that allocation takes them or has them given back as it
+    // needs, and so do the pages of free units, which count as committed either way; the threads that go on would have to get both anew. Gives the
+    // address of a block found free already, or 0. See that PurgeExcess is called with no lock held.
+    public nuint Reclaim()
+    {
+        using (SyncRoot.Enter())
+        {
+            nuint corruptAddress = EmptyCaches();
+            superSlabs.AwaitPurge();
+            return corruptAddress;
+        }
+    }
+
     public void Report(HakmemCorruptionException? finding)
     {
         if (finding is not null)
@@ -154,14 +167,7 @@ internal sealed class HeapDecay(
     // Gives the address of a block found free already, or 0.
     private nuint GiveBackInside()
     {
-        registry.FlushDead();
-        registry.Reap(reaper, isForced: true);
-        nuint corruptAddress = reaper.CorruptAddress;
-        for (int sizeClass = 0; sizeClass < depots.Count; sizeClass++)
-        {
-            nuint found = depots.Find(sizeClass)?.Drain() ?? 0;
-            corruptAddress = found != 0 ? found : corruptAddress;
-        }
+        nuint corruptAddress = EmptyCaches();
 
         superSlabs.Arena.Metadata.Trim();
 
@@ -173,6 +179,21 @@ internal sealed class HeapDecay(
                 units.DiscardFreeUnits();
                 superSlabs.EvictAll();
             }
+        }
+
+        return corruptAddress;
+    }
+
+    // Brings all blocks in caches and depots back to their spans, as far as they can be had. Gives as above.
+    private nuint EmptyCaches()
+    {
+        registry.FlushDead();
+        registry.Reap(reaper, isForced: true);
+        nuint corruptAddress = reaper.CorruptAddress;
+        for (int sizeClass = 0; sizeClass < depots.Count; sizeClass++)
+        {
+            nuint found = depots.Find(sizeClass)?.Drain() ?? 0;
+            corruptAddress = found != 0 ? found : corruptAddress;
         }
 
         return corruptAddress;

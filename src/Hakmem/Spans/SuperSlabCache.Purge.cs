@@ -73,6 +73,13 @@ internal sealed unsafe partial class SuperSlabCache
         }
     }
 
+    // Waits until what another thread is giving back just now is there to be had. Without a lock of this heap.
+    public void AwaitPurge()
+    {
+        PurgeLock.Enter();
+        PurgeLock.Exit();
+    }
+
     // Discards and gives back what has been empty for long enough, or is too much. Without a lock of this heap.
     public void Purge(long now)
     {

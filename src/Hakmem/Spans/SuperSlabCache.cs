@@ -85,7 +85,11 @@ internal sealed unsafe partial class SuperSlabCache(Arena arena, int heapSlot, H
 
         if (first < 0)
         {
-            EvictAll();
+            if (IsEvictingOfUse(count))
+            {
+                EvictAll();
+            }
+
             return TryGrow(count, alignmentSlabs);
         }
 
@@ -193,11 +197,22 @@ internal sealed unsafe partial class SuperSlabCache(Arena arena, int heapSlot, H
     private bool IsWithinLimit(int more) =>
         limits.MaxBytes == 0 || (long)(_owned.Count + more) << Geometry.SlabShift <= limits.MaxBytes;
 
+    // Whether a request that the limits refuse could be served if every cached SuperSlab were given back. If not, they stay: a thread whose requests
+    // fail would else take them from those that are about to use them again.
+    private bool IsEvictingOfUse(int count) =>
+        IsWithinLimit(count - _empty.Set.Count) &&
+        arena.TakenBytes + ((long)(count - _empty.Set.Count) << Geometry.SlabShift) <= arena.LimitBytes;
+
     // New SuperSlabs from the arena, committed and in no list; -1 if memory or the limit is out, even with the cache given up.
     private int TryGrow(int count, int alignmentSlabs)
     {
         if (!IsWithinLimit(count))
         {
+            if (!IsEvictingOfUse(count))
+            {
+                return -1;
+            }
+
             EvictAll();
             if (!IsWithinLimit(count))
             {

@@ -13,6 +13,8 @@ public sealed class ProtocolModelTests
 
     public static TheoryData<string> AdoptionFlaws => Flaws<AdoptionFlaw>();
 
+    public static TheoryData<string> TouchFlaws => Flaws<TouchFlaw>();
+
     [Fact]
     public void TheDepotExchangeLosesAndDoublesNothing() => AssertHolds(() => new DepotModel(DepotFlaw.None));
 
@@ -26,6 +28,15 @@ public sealed class ProtocolModelTests
     [Theory]
     [MemberData(nameof(AdoptionFlaws))]
     public void ASlipAtAThreadsEndIsFound(string flaw) => AssertFound(() => new AdoptionModel(Enum.Parse<AdoptionFlaw>(flaw)));
+
+    [Theory]
+    [InlineData(1, 3)]
+    [InlineData(2, 2)]
+    public void WhatWasFreedIsLookedAtOrWillBe(int threads, int looks) => AssertHolds(() => new TouchModel(TouchFlaw.None, threads, looks));
+
+    [Theory]
+    [MemberData(nameof(TouchFlaws))]
+    public void ASlipInTouchingIsFound(string flaw) => AssertFound(() => new TouchModel(Enum.Parse<TouchFlaw>(flaw), threads: 1, looks: 2));
 
     internal static TheoryData<string> Flaws<T>()
         where T : struct, Enum => [.. Enum.GetNames<T>().Skip(1)];
