@@ -162,7 +162,7 @@ public sealed unsafe class FailedRequestTests
     public void WhatAnotherHeapGaveBackServesTheNextRequest()
     {
         using FaultyMemory os = new() { MemoryLimit = Limit + (40 << 20) };
-        Arena arena = new(os, TestArena.DefaultBytes, 100);
+        Arena arena = new(os, TestArena.DefaultBytes, new MemoryLimit(os, 100));
         using HakmemAllocator other = new(new HakmemOptions(), arena);
         void* taken = other.Alloc(40 << 20);
         using HakmemAllocator heap = new(new HakmemOptions(), arena);
@@ -257,7 +257,7 @@ public sealed unsafe class FailedRequestTests
         public FullHeap(string kind)
         {
             _os.MemoryLimit = kind == "container" ? Limit + (12 << 20) : long.MaxValue;
-            Arena arena = new(_os, TestArena.DefaultBytes, 100);
+            Arena arena = new(_os, TestArena.DefaultBytes, new MemoryLimit(_os, 100));
             Heap = new HakmemAllocator(new HakmemOptions { MaxBytes = kind == "MaxBytes" ? Limit : 0 }, arena);
             if (kind == "refused commits")
             {
