@@ -65,6 +65,7 @@ public sealed unsafe partial class HakmemAllocator
         int slot = CloseSlot();
         if (slot != DisposedSlot)
         {
+            _isGone = true;
             _heap.Dispose();
             ReturnSlot(slot);
         }
@@ -106,6 +107,7 @@ public sealed unsafe partial class HakmemAllocator
             return false;
         }
 
+        _isGone = true;
         _heap.Dispose();
         ReturnSlot(slot);
         return true;

@@ -2,6 +2,7 @@ using System;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
+using System.Threading;
 using Hakmem.Os;
 
 namespace Hakmem;
@@ -22,6 +23,9 @@ namespace Hakmem;
 // from a program that is none of those; what is recorded here then stands as it was.
 internal sealed unsafe class NativeBlock
 {
+    // About a microsecond: what is waited for takes many.
+    private const int TurnsBetweenTries = 32;
+
     // The class whose memory this is, as messages name it.
     private readonly Type _owner;
     private readonly HakmemAllocator _allocator;
@@ -92,15 +96,18 @@ internal sealed unsafe class NativeBlock
     // nothing.
     public static HakmemCorruptionException? TryRelease(HakmemAllocator allocator, void* pointer)
     {
-        if (pointer != null && !allocator.IsDisposed)
+        while (pointer != null && !allocator.IsDisposed)
         {
             try
             {
                 allocator.Free(pointer);
+                return null;
             }
             catch (ObjectDisposedException)
             {
-                // The heap was disposed just now, and took the block with it.
+                // The heap is disposed just now, and takes the block with it; or TryDispose is about to find that it may
+                // not be, and then the block is still to be freed.
+                Thread.SpinWait(TurnsBetweenTries);
             }
             catch (HakmemCorruptionException finding)
             {

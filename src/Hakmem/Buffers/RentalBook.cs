@@ -288,7 +288,7 @@ internal sealed class RentalBook<T>
         }
         catch (ObjectDisposedException)
         {
-            // The heap was disposed just now, and took the block with it.
+            NativeBlock.ThrowIfFound(NativeBlock.TryRelease(_allocator, block));
         }
     }
 
