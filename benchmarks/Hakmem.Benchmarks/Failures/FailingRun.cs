@@ -14,7 +14,7 @@ namespace Hakmem.Benchmarks.Failures;
 /// neighbour's speed leaves out the time that its thread waited for a processor, so that what else the machine does is not in it; what it waits for
 /// locks is.
 /// </summary>
-internal sealed unsafe partial class FailingRun(int threads, nuint failingBytes, int samples)
+internal sealed unsafe partial class FailingRun(int threads, nuint failingBytes, int samples) : IDisposable
 {
     private const long MaxBytes = 64L << 20;
     private const int SampleMs = 200;
@@ -68,7 +68,6 @@ internal sealed unsafe partial class FailingRun(int threads, nuint failingBytes,
         isOver.Set();
         all.ForEach(thread => thread.Join());
         failing.Join();
-        _heap.Dispose();
         speeds.Sort();
         double perMicrosecond = Stopwatch.Frequency / 1e6;
         return (speeds[speeds.Count / 2], _failingTicks / perMicrosecond / Math.Max(1, _failures), _worstTicks / perMicrosecond);
@@ -76,6 +75,9 @@ internal sealed unsafe partial class FailingRun(int threads, nuint failingBytes,
 
     [LibraryImport("libc")]
     private static partial int gettid();
+
+    /// <summary>Gives the heap's memory back.</summary>
+    public void Dispose() => _heap.Dispose();
 
     private static Thread Start(ThreadStart body)
     {

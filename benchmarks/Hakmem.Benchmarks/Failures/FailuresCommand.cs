@@ -33,7 +33,8 @@ internal static class FailuresCommand
         {
             foreach (int bytes in s_sizes)
             {
-                (double speed, double mean, double worst) = new FailingRun(threads, (nuint)bytes, parsed.GetValue(s_samples)).Run();
+                using FailingRun run = new(threads, (nuint)bytes, parsed.GetValue(s_samples));
+                (double speed, double mean, double worst) = run.Run();
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{threads,7} {bytes,8} {speed,18:P0} {mean,14:F1} {worst,7:F0}"));
             }
         }
