@@ -8,13 +8,14 @@ const BOX_HEIGHT = ROWS * (CELL + GAP) + 5;
 const TINY_BYTES = 1024;
 
 // As the service numbers them.
-const KIND = { clean: 0, dirty: 1, span: 2, grown: 3, large: 4, changing: 5 };
+const KIND = { clean: 0, dirty: 1, span: 2, grown: 3, large: 4, changing: 5, guarded: 6 };
 
 const MAP_LEGEND = [
   { color: "--tiny", text: "span of blocks up to 1 KiB" },
   { color: "--mid", text: "span of blocks up to 1 MiB" },
   { color: "--grown", text: "block grown in place" },
   { color: "--large", text: "block above 1 MiB" },
+  { color: "--guarded", text: "guarded block and its guard pages" },
   { color: "--dirty", text: "free, may hold pages" },
   { color: "--clean", text: "free, known to be zero" },
   { color: "--changing", text: "just changing" },
@@ -27,6 +28,7 @@ function cellColor(colors, slab, unit) {
     case KIND.span: return isTiny(slab.blockBytes[unit]) ? colors.tiny : colors.mid;
     case KIND.grown: return colors.grown;
     case KIND.large: return colors.large;
+    case KIND.guarded: return colors.guarded;
     case KIND.dirty: return colors.dirty;
     case KIND.changing: return colors.changing;
     default: return colors.clean;
@@ -40,7 +42,7 @@ function drawMap(canvas, slabs) {
   canvas.style.height = `${height}px`;
   const context = prepareCanvas(canvas, width, height);
   const colors = Object.fromEntries(
-    ["tiny", "mid", "grown", "large", "dirty", "clean", "changing", "line", "quiet"].map(name => [name, css(`--${name}`)]));
+    ["tiny", "mid", "grown", "large", "guarded", "dirty", "clean", "changing", "line", "quiet"].map(name => [name, css(`--${name}`)]));
   const boxes = slabs.map((slab, index) => ({
     slab,
     x: (index % perRow) * (BOX_WIDTH + BOX_GAP),
@@ -96,6 +98,7 @@ function describe(slab, unit) {
     }
     case KIND.grown: return `${where}part of a block that grew in place.`;
     case KIND.large: return `${where}part of a block of whole SuperSlabs${slab.runLength > 0 ? `, ${slab.runLength} from here on` : ""}.`;
+    case KIND.guarded: return `${where}part of the range of a guarded block, live or in quarantine.`;
     case KIND.dirty: return `${where}free; its pages may be in memory.`;
     case KIND.changing: return `${where}just being taken or given back.`;
     default: return `${where}free and known to be zero.`;

@@ -8,8 +8,11 @@ using Hakmem.SizeClasses;
 namespace Hakmem.Allocators;
 
 // Finds out what an arbitrary address is, with every check that the records allow, and says it in words where it is not a block.
-// Reads no memory that a caller could have written. Slow paths only; thread-safe.
-internal sealed unsafe class BlockResolver(Arena arena, int heapSlot, SizeClassInfo[] classes)
+// Reads no memory that a caller could have written. Slow paths only; thread-safe. guards is null for a heap without guarded blocks.
+//
+// Of a block that a caller has the answer cannot change meanwhile. Of any other address it is of one moment, and whoever acts on it asks again in the
+// step in which it acts: see LargeBlocks and GuardedBlocks. (Small blocks are decided by their magazines and spans.)
+internal sealed unsafe class BlockResolver(Arena arena, int heapSlot, SizeClassInfo[] classes, LargeBlocks large, GuardedBlocks? guards)
 {
     // Throws HakmemCorruptionException unless the address is that of a block of this heap (live or free).
     public BlockInfo Resolve(void* address, string operation)
@@ -20,39 +23,13 @@ internal sealed unsafe class BlockResolver(Arena arena, int heapSlot, SizeClassI
             throw Misuse(address, operation, "it is not Hakmem memory");
         }
 
-        ulong entry = *arena.EntryOf(arena.UnitOf((nuint)address));
-        if (entry == 0)
+        DecodedEntry entry = PageMapEntry.Decode(Volatile.Read(ref *arena.EntryOf(arena.UnitOf((nuint)address))));
+        return entry.Kind switch
         {
-            return ResolveSlabRun(address, operation, offset);
-        }
-
-        if (PageMapEntry.IsGuarded(entry))
-        {
-            return ResolveGuarded(address, operation, entry);
-        }
-
-        int unit = arena.UnitOf(PageMapEntry.AddressOf(entry));
-        nuint inSpan = (nuint)address - PageMapEntry.AddressOf(entry);
-        if (HeapOf(entry, unit) != heapSlot)
-        {
-            throw Misuse(address, operation, "it belongs to another heap");
-        }
-
-        if (PageMapEntry.IsUnitRun(entry))
-        {
-            RequireStart(address, operation, inSpan, (nuint)arena.Span(unit)->UnitCount << Geometry.UnitShift);
-            return new BlockInfo(BlockKind.UnitRun, unit, 0, 0, (nuint)arena.Span(unit)->UnitCount << Geometry.UnitShift);
-        }
-
-        SizeClassInfo info = classes[PageMapEntry.SizeClassOf(entry)];
-        if (inSpan >= (nuint)info.SpanBlockBytes)
-        {
-            throw Misuse(address, operation, "it lies behind the last block of a span");
-        }
-
-        int index = (int)(inSpan / (nuint)info.BlockBytes);
-        RequireStart(address, operation, inSpan % (nuint)info.BlockBytes, (nuint)info.BlockBytes);
-        return new BlockInfo(BlockKind.Small, unit, info.Index, index, (nuint)info.BlockBytes);
+            EntryKind.None or EntryKind.UnitRun => ResolveLarge(address, operation),
+            EntryKind.Span => ResolveSmall(address, operation, entry),
+            EntryKind.Guarded => ResolveGuarded(address, operation, arena.UnitOf(entry.Address)),
+        };
     }
 
     // Whether a small block lies free in its span, rather than with a caller or in a magazine. Read without the depot's lock: for a block
@@ -74,7 +51,8 @@ internal sealed unsafe class BlockResolver(Arena arena, int heapSlot, SizeClassI
 
         SuperSlabHeader* header = arena.Slab((int)(offset >> Geometry.SlabShift));
         bool isRun = header->State is SuperSlabState.RunHead or SuperSlabState.RunBody;
-        bool isInUnits = header->State == SuperSlabState.Spans && *arena.EntryOf(arena.UnitOf((nuint)address)) != 0;
+        DecodedEntry entry = PageMapEntry.Decode(*arena.EntryOf(arena.UnitOf((nuint)address)));
+        bool isInUnits = header->State == SuperSlabState.Spans && entry.Kind != EntryKind.None;
         return header->HeapSlot == heapSlot && (isRun || isInUnits);
     }
 
@@ -86,61 +64,67 @@ internal sealed unsafe class BlockResolver(Arena arena, int heapSlot, SizeClassI
         ? null
         : Misuse((void*)address, "Free", "an earlier double free: the block came back to its span a second time");
 
-    private BlockInfo ResolveGuarded(void* address, string operation, ulong entry)
+    private BlockInfo ResolveSmall(void* address, string operation, DecodedEntry entry)
     {
-        int unit = arena.UnitOf(PageMapEntry.AddressOf(entry));
-        GuardedBlock* block = (GuardedBlock*)arena.Span(unit)->Guard;
-        if (arena.Slab(unit >> Geometry.UnitsPerSlabShift)->HeapSlot != heapSlot)
+        if (entry.HeapSlot != heapSlot)
         {
             throw Misuse(address, operation, "it belongs to another heap");
         }
 
-        if (block == null)
+        nuint inSpan = (nuint)address - entry.Address;
+        SizeClassInfo info = classes[entry.SizeClass];
+        if (inSpan >= (nuint)info.SpanBlockBytes)
         {
-            throw Misuse(address, operation, "no block is there: it was freed already, or never handed out");
+            throw Misuse(address, operation, "it lies behind the last block of a span");
         }
 
-        if ((nuint)address - block->Address < Math.Max(block->Bytes, 1))
+        int index = (int)(inSpan / (nuint)info.BlockBytes);
+        RequireStart(address, operation, inSpan % (nuint)info.BlockBytes, (nuint)info.BlockBytes);
+        return new BlockInfo(BlockKind.Small, arena.UnitOf(entry.Address), info.Index, index, (nuint)info.BlockBytes);
+    }
+
+    private BlockInfo ResolveGuarded(void* address, string operation, int unit)
+    {
+        nuint begin = 0;
+        nuint bytes = 0;
+        if (guards == null || !guards.TryFind(unit, out begin, out bytes))
         {
-            RequireStart(address, operation, (nuint)address - block->Address, block->Bytes);
-            return new BlockInfo(BlockKind.Guarded, unit, 0, 0, block->Bytes);
+            // Advice only, for the text.
+            bool isOwn = arena.Slab(unit >> Geometry.UnitsPerSlabShift)->HeapSlot == heapSlot;
+            throw Misuse(
+                address, operation, isOwn ? "no block is there: it was freed already, or never handed out" : "it belongs to another heap");
+        }
+
+        if ((nuint)address - begin < Math.Max(bytes, 1))
+        {
+            RequireStart(address, operation, (nuint)address - begin, bytes);
+            return new BlockInfo(BlockKind.Guarded, unit, 0, 0, bytes);
         }
 
         throw Misuse(address, operation, string.Create(
-            CultureInfo.InvariantCulture, $"it lies out of the bounds of the guarded block of {block->Bytes} at 0x{block->Address:x}"));
+            CultureInfo.InvariantCulture, $"it lies out of the bounds of the guarded block of {bytes} at 0x{begin:x}"));
     }
 
-    private BlockInfo ResolveSlabRun(void* address, string operation, nuint offset)
+    // A run of units or of SuperSlabs.
+    private BlockInfo ResolveLarge(void* address, string operation)
     {
-        int slab = (int)(offset >> Geometry.SlabShift);
-        SuperSlabHeader* header = arena.Slab(slab);
-        if (header->State is not (SuperSlabState.RunHead or SuperSlabState.RunBody))
+        BlockPlace place = large.Find(address);
+        nuint bytes = place.Block.Bytes;
+        switch (place.Kind)
         {
-            throw Misuse(address, operation, "no block is there: it was freed already, or never handed out");
+            case PlaceKind.NotThere:
+                throw Misuse(address, operation, "no block is there: it was freed already, or never handed out");
+            case PlaceKind.OtherHeap:
+                throw Misuse(address, operation, "it belongs to another heap");
+            case PlaceKind.Found when (nuint)address < place.Begin:
+                throw Misuse(address, operation, string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"it lies {place.Begin - (nuint)address} bytes before the block of {bytes} at 0x{place.Begin:x}"));
+            default:
+                RequireStart(address, operation, (nuint)address - place.Begin, bytes);
+                return place.Block;
         }
-
-        if (header->HeapSlot != heapSlot)
-        {
-            throw Misuse(address, operation, "it belongs to another heap");
-        }
-
-        int head = header->RunHead;
-        nuint before = (nuint)arena.Slab(head)->RunOffsetBytes;
-        nuint bytes = ((nuint)arena.Slab(head)->RunSlabs << Geometry.SlabShift) - before;
-        nuint inRun = offset - ((nuint)head << Geometry.SlabShift);
-        if (inRun < before)
-        {
-            throw Misuse(address, operation, string.Create(
-                CultureInfo.InvariantCulture, $"it lies {before - inRun} bytes before the block of {bytes} at 0x{(nuint)address + before - inRun:x}"));
-        }
-
-        RequireStart(address, operation, inRun - before, bytes);
-        return new BlockInfo(BlockKind.SlabRun, head, 0, 0, bytes);
     }
-
-    private int HeapOf(ulong entry, int unit) => PageMapEntry.IsUnitRun(entry)
-        ? arena.Slab(unit >> Geometry.UnitsPerSlabShift)->HeapSlot
-        : PageMapEntry.HeapSlotOf(entry);
 
     private static void RequireStart(void* address, string operation, nuint inBlock, nuint blockBytes)
     {

@@ -147,7 +147,7 @@ public sealed unsafe partial class HakmemAllocator
     {
         // Every heap needs a thread's cache of the shared one, which is the way to its others.
         s_shared._failure?.Throw();
-        int slot = HeapSlots.TryTake();
+        int slot = HeapSlots.Process.TryTake();
         return slot > 0 ? slot : throw new InvalidOperationException($"There are {HeapSlots.Max - 1} isolated heaps already.");
     }
 
@@ -155,7 +155,7 @@ public sealed unsafe partial class HakmemAllocator
     {
         if (slot != HeapSlots.Shared)
         {
-            HeapSlots.Return(slot);
+            HeapSlots.Process.Return(slot);
         }
     }
 }

@@ -191,14 +191,19 @@ internal sealed unsafe partial class Heap
     {
         if (block.Kind == BlockKind.Guarded)
         {
-            // Sampled blocks have their stacks kept, asked for or not.
-            int stack = _sampler != null ? StackCapture.Take(StackTable.Instance) : Stack;
-            ThrowIfFound(_guards!.Free(block.First, (nuint)address, stack));
+            FreeGuarded(block, address, isHeld: false);
         }
         else
         {
             ThrowIfFound(_poisoned!.Free((byte*)address, block.SizeClass, Stack));
         }
+    }
+
+    private void FreeGuarded(BlockInfo block, void* address, bool isHeld)
+    {
+        // Sampled blocks have their stacks kept, asked for or not.
+        int stack = _sampler != null ? StackCapture.Take(StackTable.Instance) : Stack;
+        ThrowIfFound(_guards!.Free(block.First, (nuint)address, stack, isHeld));
     }
 
     // Throws if a block, found by the resolver, is known to be free by the records of the heap's level or of guarded blocks.

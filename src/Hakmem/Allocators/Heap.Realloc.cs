@@ -1,10 +1,13 @@
 using System;
 using Hakmem.SizeClasses;
+using Hakmem.Spans;
 using Hakmem.ThreadCaches;
 
 namespace Hakmem.Allocators;
 
-// The heap's part in resizing a block: in place, by moving pages, or by a copy.
+// Resizing: in place where that is possible, by moving pages, or by a copy. Of two threads that resize or free one and the same block, which is
+// a bug of the program's, one is refused, as far as the block is no size class's: what is done to such a block beside a lock is done with a
+// hold of it. Where live blocks are recorded, that holds for every block.
 internal sealed unsafe partial class Heap
 {
     // A block that was allocated with an alignment keeps it if it is named again, and may else lose it. Null if memory is out; the old block then
@@ -29,30 +32,18 @@ internal sealed unsafe partial class Heap
     // Resizes a block that Claim has resolved. isGone is set once it is not the caller's any more.
     private void* TryReallocate(ThreadCache* cache, void* address, BlockInfo block, nuint byteCount, nuint alignment, ref bool isGone)
     {
-        bool isInPlace = block.Kind switch
-        {
-            BlockKind.Small => byteCount <= block.Bytes && byteCount > block.Bytes / 2,
-            BlockKind.Guarded => byteCount == block.Bytes,
-            _ => _large.TryResizeInPlace(block, byteCount),
-        };
-        if (isInPlace)
+        if (TryResizeInPlace(block, address, byteCount))
         {
             Settle();
             return address;
         }
 
-        void* moved = alignment <= Geometry.SlabBytes ? TryMoveByPages(address, byteCount) : null;
-        if (moved != null)
+        if (block.Kind != BlockKind.Small)
         {
-            isGone = true;
-            Settle();
-            return Enter(moved);
+            return TryMoveHeld(cache, address, byteCount, alignment, ref isGone);
         }
 
-        bool isGrowable = _poisoned == null && byteCount > block.Bytes && byteCount > LargeBlocks.GrowableBytes &&
-            byteCount <= Geometry.SlabBytes && alignment <= Geometry.UnitBytes;
-        void* target = isGrowable ? Enter(_large.TryAllocateGrowable(byteCount)) : null;
-        target = target == null ? TryAllocate(cache, byteCount, alignment, isZeroed: false) : target;
+        void* target = TryAllocateToMove(cache, block, byteCount, alignment);
         if (target != null)
         {
             nuint kept = nuint.Min(byteCount, block.Bytes);
@@ -72,10 +63,95 @@ internal sealed unsafe partial class Heap
         return target;
     }
 
-    private void* TryMoveByPages(void* address, nuint byteCount)
+    private bool TryResizeInPlace(BlockInfo block, void* address, nuint byteCount)
     {
-        // Resolved again: a run of units may have become a run of SuperSlabs on the way.
+        switch (block.Kind)
+        {
+            case BlockKind.Small:
+                return byteCount <= block.Bytes && byteCount > block.Bytes / 2;
+            case BlockKind.Guarded:
+                return byteCount == block.Bytes;
+            default:
+                ResizeResult result = _large.TryResizeInPlace(block, address, byteCount);
+                return result == ResizeResult.NotThere ? throw LateMisuse(address, "Realloc") : result == ResizeResult.Done;
+        }
+    }
+
+    // Moves a block that is no size class's, which nobody else can free or resize meanwhile. Null if memory is out, and it is where it was.
+    private void* TryMoveHeld(ThreadCache* cache, void* address, nuint byteCount, nuint alignment, ref bool isGone)
+    {
+        // It may be another kind of block by now: a run of units may have become a run of SuperSlabs on the way.
+        BlockInfo block = Hold(address);
+        try
+        {
+            void* target = alignment <= Geometry.SlabBytes ? _large.TryMoveRun(block, byteCount) : null;
+            isGone = target != null;
+            target = isGone ? Enter(target) : TryAllocateToMove(cache, block, byteCount, alignment);
+            if (target != null && !isGone)
+            {
+                nuint kept = nuint.Min(byteCount, block.Bytes);
+                Buffer.MemoryCopy(address, target, kept, kept);
+                isGone = true;
+                FreeHeld(block, address);
+            }
+
+            Settle();
+            return target;
+        }
+        finally
+        {
+            if (!isGone)
+            {
+                LetGo(block, address);
+            }
+        }
+    }
+
+    // What a block is moved to by a copy: growable room, if it is likely to grow again.
+    private void* TryAllocateToMove(ThreadCache* cache, BlockInfo block, nuint byteCount, nuint alignment)
+    {
+        bool isGrowable = _poisoned == null && byteCount > block.Bytes && byteCount > LargeBlocks.GrowableBytes &&
+            byteCount <= Geometry.SlabBytes && alignment <= Geometry.UnitBytes;
+        void* target = isGrowable ? Enter(_large.TryAllocateGrowable(byteCount)) : null;
+        return target == null ? TryAllocate(cache, byteCount, alignment, isZeroed: false) : target;
+    }
+
+    private BlockInfo Hold(void* address)
+    {
         BlockInfo block = _resolver.Resolve(address, "Realloc");
-        return _large.TryMoveRun(block, byteCount);
+        if (block.Kind == BlockKind.Guarded)
+        {
+            _guards!.Hold(block.First, (nuint)address, "Realloc");
+        }
+        else if (!_large.TryHold(address, out block))
+        {
+            throw LateMisuse(address, "Realloc");
+        }
+
+        return block;
+    }
+
+    private void LetGo(BlockInfo block, void* address)
+    {
+        if (block.Kind == BlockKind.Guarded)
+        {
+            _guards!.LetGo(block.First, (nuint)address);
+        }
+        else
+        {
+            _large.LetGo(block);
+        }
+    }
+
+    private void FreeHeld(BlockInfo block, void* address)
+    {
+        if (block.Kind == BlockKind.Guarded)
+        {
+            FreeGuarded(block, address, isHeld: true);
+        }
+        else
+        {
+            _large.FreeHeld(block);
+        }
     }
 }

@@ -55,7 +55,7 @@ internal sealed unsafe partial class Heap
         _superSlabs = new SuperSlabCache(arena, slot, limits);
         _units = new UnitAllocator(_superSlabs);
         _runs = new RunAllocator(_superSlabs);
-        _large = new LargeBlocks(arena, _units, _runs);
+        _large = new LargeBlocks(arena, _superSlabs, _units, _runs);
         _depots = new DepotSet(arena, _units, slot, _classes, _depotBudget, isPlacedAtRandom: isFull);
         _exchange = new CacheExchange(_depots, _classes);
         bool isChecked = limits.Hardening == HardeningLevel.Checked;
@@ -65,11 +65,12 @@ internal sealed unsafe partial class Heap
             limits, _superSlabs, _units, _depots, _registry, new CacheReaper(_depots, arena.Metadata), timer);
         _decay.Join();
         _reclaimer = new Reclaimer(_decay, _depots, _registry, _exchange, _classes);
-        _resolver = new BlockResolver(arena, slot, _classes);
         if (isFull || limits.GuardedSampleInterval > 0)
         {
             Harden(isFull);
         }
+
+        _resolver = new BlockResolver(arena, slot, _classes, _large, _guards);
     }
 
     public MetadataAllocator Metadata => _arena.Metadata;
@@ -149,19 +150,23 @@ internal sealed unsafe partial class Heap
 
     public HakmemStatistics GetStatistics()
     {
+        HeapCensus census = new(_arena, _superSlabs, _runs, _depots, _classes);
+        int threadCaches;
+        long reapedBlocks;
         using (_decay.SyncRoot.Enter())
         {
-            long[] cached = new long[SizeClass.Count];
-            _registry.CountBlocks(cached);
-            _poisoned?.CountBlocks(cached);
-            GuardedFigures guarded = _guards?.Figures ?? default;
-            return HeapCensus.Take(_arena, _superSlabs, _runs, _depots, _classes, cached, _registry.Count, guarded) with
-            {
-                ReapedBlocks = _decay.ReapedBlocks,
-                FailedDecayLooks = _decay.FailedLooks,
-                LastDecayFailure = _decay.LastFailure,
-            };
+            _registry.CountBlocks(census.CachedBlocks);
+            _poisoned?.CountBlocks(census.CachedBlocks);
+            census.Read(_guards?.Figures ?? default);
+            threadCaches = _registry.Count;
+            reapedBlocks = _decay.ReapedBlocks;
         }
+
+        return census.ToStatistics(threadCaches, reapedBlocks) with
+        {
+            FailedDecayLooks = _decay.FailedLooks,
+            LastDecayFailure = _decay.LastFailure,
+        };
     }
 
     public HakmemHeapMap GetHeapMap() => HeapMapReader.Take(_arena, _superSlabs, _classes);
@@ -259,9 +264,9 @@ internal sealed unsafe partial class Heap
 
         if (block.Kind != BlockKind.Small)
         {
-            if (!_large.TryFree(block))
+            if (!_large.TryFree(block, address))
             {
-                throw BlockResolver.Misuse(address, "Free", "it was freed already");
+                throw LateMisuse(address, "Free");
             }
 
             return;
@@ -359,4 +364,8 @@ internal sealed unsafe partial class Heap
 
         return block;
     }
+
+    // Of a block that was there when it was looked for, and is no longer.
+    private static HakmemCorruptionException LateMisuse(void* address, string operation) =>
+        BlockResolver.Misuse(address, operation, "it was freed already, or another thread is resizing it");
 }

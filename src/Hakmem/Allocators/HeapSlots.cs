@@ -1,50 +1,78 @@
-using System.Threading;
+using Hakmem.Arenas;
 using Hakmem.Os;
 
 namespace Hakmem.Allocators;
 
-// The numbers by which thread caches and page map entries name heaps. Slot 0 is the shared heap's. Thread-safe.
-internal static class HeapSlots
+// The numbers by which thread caches and page map entries name heaps. Slot 0 is the shared heap's.
+//
+// A heap's slot is returned after everything of it is gone: its page map entries, and its caches from all threads' tables. Even so the slot that has been
+// free longest is handed out, and only when Rested others are free as well, so that what a program has kept of a disposed heap by mistake does not soon
+// pass for another's. Slots that were never used come first until then, the lowest first: threads' tables reach as far as the highest one.
+//
+// Thread-safe.
+internal sealed class HeapSlots
 {
     // What a table of one pointer for each slot may take in a thread's records: 64 KiB.
-    public const int Max = 8192;
+    public const int Max = PageMapEntry.MaxHeapSlots;
 
     public const int Shared = 0;
 
-    private static readonly UninterruptibleLock s_lock = new();
-    // One for each slot; guarded by s_lock.
-    private static readonly bool[] s_taken = CreateTaken();
+    // How many slots are free before one of them is used again, as long as there are others: 2 KiB of a thread's table.
+    public const int Rested = 256;
 
-    // The lowest free slot, or -1 if there are too many heaps.
-    public static int TryTake()
+    private readonly UninterruptibleLock _lock = new();
+
+    // All below is guarded by _lock. The free slots that have been used before, the one free longest first, in a ring; and which slots are taken.
+    private readonly ushort[] _free = new ushort[Max];
+    private readonly bool[] _isTaken = new bool[Max];
+    private int _first;
+    private int _count;
+
+    // The lowest slot that was never used.
+    private int _unused = Shared + 1;
+
+    public static HeapSlots Process { get; } = new();
+
+    // A free slot, or -1 if there are too many heaps.
+    public int TryTake()
     {
-        using (s_lock.Enter())
+        using (_lock.Enter())
         {
-            for (int slot = 1; slot < Max; slot++)
+            int slot = -1;
+            if (_unused < Max && _count < Rested)
             {
-                if (!s_taken[slot])
-                {
-                    s_taken[slot] = true;
-                    return slot;
-                }
+                slot = _unused++;
+            }
+            else if (_count > 0)
+            {
+                slot = _free[_first];
+                _first = (_first + 1) % Max;
+                _count--;
             }
 
-            return -1;
+            if (slot >= 0)
+            {
+                _isTaken[slot] = true;
+            }
+
+            return slot;
         }
     }
 
-    public static void Return(int slot)
+    public void Return(int slot)
     {
-        using (s_lock.Enter())
+        using (_lock.Enter())
         {
-            s_taken[slot] = false;
+            _isTaken[slot] = false;
+            _free[(_first + _count++) % Max] = (ushort)slot;
         }
     }
 
-    private static bool[] CreateTaken()
+    public bool IsTaken(int slot)
     {
-        bool[] taken = new bool[Max];
-        taken[Shared] = true;
-        return taken;
+        using (_lock.Enter())
+        {
+            return _isTaken[slot];
+        }
     }
 }

@@ -14,8 +14,10 @@ namespace Hakmem.Allocators;
 //   ... with something in the way:               a new run, to which the pages are moved (or bytes copied)
 //
 // So a buffer that grows by steps is copied while it is small, and then seldom. Room that is not used costs address space, not memory.
-// Thread-safe, but for one block: that is its holder's.
-internal sealed unsafe class LargeBlocks(Arena arena, UnitAllocator units, RunAllocator runs)
+// Thread-safe, for one and the same block as well, where two threads that free or resize it are a bug of the program's: each member asks under the
+// SuperSlab lock whether the block is there, in the step in which it changes it. What takes longer than a lock may be held, copying the block's bytes or
+// moving its pages, is done by a thread that has a hold of it (IsHeld in the records). Others find the block there, but can neither free nor resize it.
+internal sealed unsafe class LargeBlocks(Arena arena, SuperSlabCache superSlabs, UnitAllocator units, RunAllocator runs)
 {
     // Below this a copy is cheaper than a unit run's bookkeeping and rounding.
     public const nuint GrowableBytes = 64 << 10;
@@ -34,63 +36,108 @@ internal sealed unsafe class LargeBlocks(Arena arena, UnitAllocator units, RunAl
         }
 
         // Who asks for an alignment beyond a block's usual one gets the start, which has any alignment up to the run's.
-        if (alignment <= Geometry.MinAlignment)
-        {
-            runs.SetOffset(head, RunColor.OffsetFor(head, (nuint)SlabsFor(byteCount) << Geometry.SlabShift, byteCount));
-        }
-
-        int offset = arena.Slab(head)->RunOffsetBytes;
+        int offset = alignment > Geometry.MinAlignment
+            ? 0
+            : RunColor.OffsetFor(head, (nuint)SlabsFor(byteCount) << Geometry.SlabShift, byteCount);
         if (isZeroed)
         {
             runs.Clear(head, byteCount + (nuint)offset);
         }
 
+        runs.HandOut(head, offset);
         return arena.AddressOfSlab(head) + offset;
     }
 
     // A run of units with room to grow, for GrowableBytes to a SuperSlab; null if memory is out.
     public void* TryAllocateGrowable(nuint byteCount)
     {
-        int count = UnitsFor(byteCount);
-        if (!units.TryAllocate(count, isGrowable: true, out int unit, out _))
-        {
-            return null;
-        }
-
-        arena.Span(unit)->UnitCount = count;
-        Enter(unit, 0, count);
-        return arena.AddressOfUnit(unit);
+        return units.TryAllocateRun(UnitsFor(byteCount), out int unit) ? arena.AddressOfUnit(unit) : null;
     }
 
-    // False if the block was freed already.
-    public bool TryFree(BlockInfo block)
+    // What is at an address inside the arena: the run around it, if it is one of this heap's. Nothing of a block that was found must be believed
+    // later but by way of the members below, which ask again.
+    public BlockPlace Find(void* address)
+    {
+        using (superSlabs.SyncRoot.Enter())
+        {
+            return FindLocked(address);
+        }
+    }
+
+    // False if the block that begins at an address is not there any more, or another thread has a hold of it.
+    public bool TryFree(BlockInfo block, void* address) => block.Kind == BlockKind.SlabRun
+        ? runs.TryFree(block.First, (byte*)address)
+        : units.TryFreeRun(block.First);
+
+    // Resizes the block that begins at an address without moving it, growing or shrinking, as far as neighbours allow. Without room, a run of units may
+    // have become a run of SuperSlabs.
+    public ResizeResult TryResizeInPlace(BlockInfo block, void* address, nuint byteCount)
+    {
+        nuint least = block.Kind == BlockKind.SlabRun ? SizeClass.MaxBytes : GrowableBytes;
+        if (byteCount <= least || byteCount > (nuint)arena.ReservedBytes)
+        {
+            return ResizeResult.NoRoom;
+        }
+
+        if (block.Kind == BlockKind.SlabRun)
+        {
+            nuint offset = (nuint)address - (nuint)arena.AddressOfSlab(block.First);
+            return runs.TryResize(block.First, (byte*)address, SlabsFor(byteCount + offset));
+        }
+
+        if (byteCount <= Geometry.SlabBytes)
+        {
+            return units.TryResizeRun(block.First, UnitsFor(byteCount));
+        }
+
+        return block.First % Geometry.UnitsPerSlab == 0
+            ? runs.TryAdopt(block.First >> Geometry.UnitsPerSlabShift, units, SlabsFor(byteCount))
+            : ResizeResult.NoRoom;
+    }
+
+    // Takes hold of the block that begins at an address, which is given as it is then. False if it is not there any more, or another thread has.
+    public bool TryHold(void* address, out BlockInfo block)
+    {
+        using (superSlabs.SyncRoot.Enter())
+        {
+            BlockPlace place = FindLocked(address);
+            block = place.Block;
+            if (place.Kind != PlaceKind.Found || place.Begin != (nuint)address)
+            {
+                return false;
+            }
+
+            ref bool isHeld = ref HoldOf(block);
+            bool isFree = !isHeld;
+            isHeld = true;
+            return isFree;
+        }
+    }
+
+    // Ends a hold; the block is the program's again.
+    public void LetGo(BlockInfo block)
+    {
+        using (superSlabs.SyncRoot.Enter())
+        {
+            HoldOf(block) = false;
+        }
+    }
+
+    // Frees a block that the caller has a hold of.
+    public void FreeHeld(BlockInfo block)
     {
         if (block.Kind == BlockKind.SlabRun)
         {
-            return runs.TryShrink(block.First, 0);
+            runs.Free(block.First);
         }
-
-        int count = arena.Span(block.First)->UnitCount;
-        arena.SetEntries(block.First, count, 0);
-        units.Free(block.First, count);
-        return true;
-    }
-
-    // Resizes a block without moving it, growing or shrinking, as far as neighbours allow.
-    public bool TryResizeInPlace(BlockInfo block, nuint byteCount)
-    {
-        if (block.Kind == BlockKind.SlabRun)
+        else
         {
-            int have = arena.Slab(block.First)->RunSlabs;
-            int want = SlabsFor(byteCount + (nuint)arena.Slab(block.First)->RunOffsetBytes);
-            return byteCount > SizeClass.MaxBytes && byteCount <= (nuint)arena.ReservedBytes &&
-                (want <= have ? want == have || runs.TryShrink(block.First, want) : runs.TryExtend(block.First, have, want));
+            units.FreeRun(block.First);
         }
-
-        return byteCount > GrowableBytes && byteCount <= (nuint)arena.ReservedBytes && TryResizeUnits(block, byteCount);
     }
 
-    // Takes over the contents of a run that cannot grow in place, by moving its pages into a new one; null if that does not work here.
+    // Takes over the contents of a run that the caller has a hold of, by moving its pages into a new one, and frees it; null, and the caller still has
+    // it, if that does not work here.
     public void* TryMoveRun(BlockInfo block, nuint byteCount)
     {
         int count = block.Kind == BlockKind.SlabRun ? arena.Slab(block.First)->RunSlabs : 0;
@@ -101,71 +148,61 @@ internal sealed unsafe class LargeBlocks(Arena arena, UnitAllocator units, RunAl
 
         // Pages are moved whole, so the block begins where it began.
         int offset = arena.Slab(block.First)->RunOffsetBytes;
-        byte* target = (byte*)TryAllocateRun(byteCount + (nuint)offset, Geometry.SlabBytes, isZeroed: false);
-        if (target == null)
+        if (!runs.TryAllocate(SlabsFor(byteCount + (nuint)offset), alignmentSlabs: 1, out int to) || !runs.TryMovePages(block.First, to, count))
         {
+            // No memory; or not one kernel mapping, or an old kernel: the caller copies.
             return null;
         }
 
-        int to = (int)((target - arena.Base) >> Geometry.SlabShift);
-        if (runs.TryMovePages(block.First, to, count))
-        {
-            runs.TryShrink(block.First, 0);
-            runs.SetOffset(to, offset);
-            return target + offset;
-        }
-
-        // Not one kernel mapping, or an old kernel: the caller copies.
-        return null;
+        runs.Free(block.First);
+        runs.HandOut(to, offset);
+        return arena.AddressOfSlab(to) + offset;
     }
 
     private static int SlabsFor(nuint byteCount) => (int)((Math.Max(byteCount, 1) + Geometry.SlabBytes - 1) >> Geometry.SlabShift);
 
     private static int UnitsFor(nuint byteCount) => (int)((byteCount + Geometry.UnitBytes - 1) >> Geometry.UnitShift);
 
-    private bool TryResizeUnits(BlockInfo block, nuint byteCount)
+    private BlockPlace FindLocked(void* address)
     {
-        int have = arena.Span(block.First)->UnitCount;
-        int want = UnitsFor(byteCount);
-        if (want > Geometry.UnitsPerSlab)
-        {
-            return TryBecomeRun(block.First, have, byteCount);
-        }
-
-        if (want > have)
-        {
-            if (!units.TryExtend(block.First, have, want))
-            {
-                return false;
-            }
-
-            Enter(block.First, have, want);
-        }
-
-        arena.Span(block.First)->UnitCount = want;
-        if (want < have)
-        {
-            arena.SetEntries(block.First + want, have - want, 0);
-            units.Free(block.First + want, have - want);
-        }
-
-        return true;
-    }
-
-    private bool TryBecomeRun(int unit, int have, nuint byteCount)
-    {
+        int unit = arena.UnitOf((nuint)address);
         int slab = unit >> Geometry.UnitsPerSlabShift;
-        if (unit % Geometry.UnitsPerSlab != 0 ||
-            (have < Geometry.UnitsPerSlab && !units.TryExtend(unit, have, Geometry.UnitsPerSlab)))
+        DecodedEntry entry = PageMapEntry.Decode(*arena.EntryOf(unit));
+        if (!superSlabs.IsOwned(slab))
         {
-            return false;
+            // Advice only: it is another heap's, if anyone's, and so are its records.
+            bool isTaken = entry.Kind != EntryKind.None || arena.Slab(slab)->State is SuperSlabState.RunHead or SuperSlabState.RunBody;
+            return new BlockPlace(isTaken ? PlaceKind.OtherHeap : PlaceKind.NotThere, default, 0);
         }
 
-        arena.SetEntries(unit, have, 0);
-        runs.Adopt(slab, units);
-        return runs.TryExtend(slab, 1, SlabsFor(byteCount));
+        // A span or a guarded range has come there since the caller looked.
+        return entry.Kind switch
+        {
+            EntryKind.None => FindSlabRun(slab),
+            EntryKind.UnitRun => FindUnitRun(arena.UnitOf(entry.Address)),
+            EntryKind.Span or EntryKind.Guarded => default,
+        };
     }
 
-    private void Enter(int unit, int from, int to) =>
-        arena.SetEntries(unit + from, to - from, PageMapEntry.ForUnitRun((nuint)arena.AddressOfUnit(unit)));
+    private BlockPlace FindUnitRun(int unit)
+    {
+        nuint bytes = (nuint)arena.Span(unit)->UnitCount << Geometry.UnitShift;
+        return new BlockPlace(PlaceKind.Found, new BlockInfo(BlockKind.UnitRun, unit, 0, 0, bytes), (nuint)arena.AddressOfUnit(unit));
+    }
+
+    private BlockPlace FindSlabRun(int slab)
+    {
+        if (arena.Slab(slab)->State is not (SuperSlabState.RunHead or SuperSlabState.RunBody))
+        {
+            return default;
+        }
+
+        int head = arena.Slab(slab)->RunHead;
+        nuint offset = (nuint)arena.Slab(head)->RunOffsetBytes;
+        nuint bytes = ((nuint)arena.Slab(head)->RunSlabs << Geometry.SlabShift) - offset;
+        return new BlockPlace(PlaceKind.Found, new BlockInfo(BlockKind.SlabRun, head, 0, 0, bytes), (nuint)arena.AddressOfSlab(head) + offset);
+    }
+
+    private ref bool HoldOf(BlockInfo block) =>
+        ref block.Kind == BlockKind.SlabRun ? ref arena.Slab(block.First)->IsHeld : ref arena.Span(block.First)->IsHeld;
 }

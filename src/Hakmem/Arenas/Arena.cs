@@ -19,7 +19,8 @@ namespace Hakmem.Arenas;
 // accessible at all, in batches as SuperSlabs are taken for the first time. Base is aligned to a batch, so that the circular page map
 // never wraps within one.
 //
-// Owned by the process (or a test). Hands out SuperSlabs by index, uncommitted; who has one is the heaps' business.
+// Owned by the process (or a test). Hands out SuperSlabs by index, uncommitted; who has one is the heaps' business. Those given back last are handed
+// out again last: see RestingSlabs.
 internal sealed unsafe partial class Arena
 {
     public const long PageMapBytes = (Geometry.MaxArenaBytes >> Geometry.UnitShift) * sizeof(ulong);
@@ -58,7 +59,8 @@ internal sealed unsafe partial class Arena
     private volatile int _tableSlabs;
 
     // Without a limit it has the default one of the memory's. Throws OutOfMemoryException if not even the smallest arena can be reserved, and
-    // PlatformNotSupportedException if a unit, which is discarded and guarded by itself, is less than a page.
+    // PlatformNotSupportedException if a unit, which is discarded and guarded by itself, is less than a page, or
+    // if the addresses are too low for the page map's entries.
     public Arena(OsMemory os, long maxBytes = Geometry.MaxArenaBytes, MemoryLimit? limit = null)
     {
         if (os.PageSize > Geometry.UnitBytes)
@@ -70,6 +72,7 @@ internal sealed unsafe partial class Arena
         Os = os;
         _limit = limit ?? new MemoryLimit(os);
         Metadata = new MetadataAllocator(os);
+        _resting = new RestingSlabs(this);
         long bytes = maxBytes;
         byte* start = TryReserve(os, bytes);
         while (start == null && bytes > MinArenaBytes)
@@ -91,6 +94,13 @@ internal sealed unsafe partial class Arena
             throw new OutOfMemoryException("Hakmem could not reserve address space for its arena; is `ulimit -v` set very low?");
         }
 
+        if ((ulong)start < PageMapEntry.LeastAddress)
+        {
+            os.TryRelease(start, (nuint)ReservationBytes(bytes));
+            throw new PlatformNotSupportedException(
+                $"Hakmem's page map needs addresses from 0x{PageMapEntry.LeastAddress:x} on, and this system gave 0x{(nuint)start:x}. " + OsMemory.Supported);
+        }
+
         SlabCount = (int)(bytes >> Geometry.SlabShift);
         Base = (byte*)(((nuint)start + (nuint)TableBytes(bytes) + BatchBytes - 1) & ~(BatchBytes - 1));
         _slabHeaders = start;
@@ -104,6 +114,7 @@ internal sealed unsafe partial class Arena
         }
 
         _taken = new SlabSet(Metadata);
+        _occupied = new SlabSet(Metadata);
     }
 
     public OsMemory Os { get; }
@@ -189,63 +200,6 @@ internal sealed unsafe partial class Arena
     // any thread, and no pointer into it.
     public bool TryRelease() => !_isReported && Os.TryRelease(_slabHeaders, (nuint)ReservationBytes(ReservedBytes));
 
-    // Takes the lowest run of untaken SuperSlabs whose address is a multiple of alignmentSlabs SuperSlabs; -1 if there is none.
-    public int TryTake(int count, int alignmentSlabs)
-    {
-        int phase = PhaseOf(alignmentSlabs);
-        using (_lock.Enter())
-        {
-            int first = _taken.FindGapRun(count, alignmentSlabs, phase, SlabCount);
-            return first >= 0 && TryTakeLocked(first, count) ? first : -1;
-        }
-    }
-
-    // Finds the lowest such run in which SuperSlabs of the given set count as untaken, and takes those that are; the members stay
-    // as they were. -1 if there is none.
-    public int TryTakeAround(SlabSet own, int count, int alignmentSlabs)
-    {
-        int phase = PhaseOf(alignmentSlabs);
-        using (_lock.Enter())
-        {
-            int first = FindRunAround(own, count, alignmentSlabs, phase);
-            if (first < 0 || !_limit.Admits(_taken.Count + count - own.CountIn(first, count)) || !_taken.TryReserve(first + count) ||
-                (first + count > _tableSlabs && !TryExtendTables(first + count)))
-            {
-                return -1;
-            }
-
-            for (int slab = first; slab < first + count; slab++)
-            {
-                if (!own.Contains(slab))
-                {
-                    _taken.Add(slab, 1);
-                }
-            }
-
-            return first;
-        }
-    }
-
-    // Takes exactly these SuperSlabs if they are untaken.
-    public bool TryTakeAt(int first, int count)
-    {
-        using (_lock.Enter())
-        {
-            int member = _taken.NextMember(first);
-            return first + count <= SlabCount && (member < 0 || member >= first + count) && TryTakeLocked(first, count);
-        }
-    }
-
-    // Returns SuperSlabs, which must be decommitted.
-    public void Return(int first, int count)
-    {
-        using (_lock.Enter())
-        {
-            _live?.Discard(first, count);
-            _taken.Remove(first, count);
-        }
-    }
-
     // Asks the system for its limit, if it may have changed, ahead of the SuperSlab that would have to wait for the answer. Under no lock, on a
     // thread that has the time.
     public void LearnLimit() => _limit.Learn();
@@ -268,34 +222,15 @@ internal sealed unsafe partial class Arena
     // What must be added to an index before its alignment says anything about the address's.
     public int PhaseOf(int alignmentSlabs) => (int)(((nuint)Base >> Geometry.SlabShift) & (nuint)(alignmentSlabs - 1));
 
-    private int FindRunAround(SlabSet own, int count, int alignmentSlabs, int phase)
-    {
-        int start = 0;
-        for (int slab = 0; slab < SlabCount; slab++)
-        {
-            bool isObstacle = _taken.Contains(slab) && !own.Contains(slab);
-            if (isObstacle || (slab == start && ((slab + phase) & (alignmentSlabs - 1)) != 0))
-            {
-                start = slab + 1;
-            }
-            else if (slab + 1 - start == count)
-            {
-                return start;
-            }
-        }
-
-        return -1;
-    }
-
     private bool TryTakeLocked(int first, int count)
     {
-        if (!_limit.Admits(_taken.Count + count) || !_taken.TryReserve(first + count) ||
+        if (!_limit.Admits(_taken.Count + count) || !TryReserve(first + count) ||
             (first + count > _tableSlabs && !TryExtendTables(first + count)))
         {
             return false;
         }
 
-        _taken.Add(first, count);
+        MarkTaken(first, count);
         if (count == 1 && first >= _populatedSlabs)
         {
             _populatedSlabs = first + 1;

@@ -7,20 +7,32 @@ namespace Hakmem.Arenas;
 //
 //    63          48 47                  16 15        0
 //   +--------------+----------------------+------------+
-//   | heap slot    | address of the       | place of   |
-//   | + 1          | span, 64 KiB units   | the bin    |
+//   | heap slot    | address of the span  | place of   |
+//   | + 1          | less tag * 2 MiB     | the bin    |   of a span
+//   +--------------+----------------------+------------+
+//   | 0xFFFF       | address of the run   | 0          |   of a run of units
+//   | 0xFFFE       | address of the range | 0          |   of a guarded block
 //   +--------------+----------------------+------------+
 //
-// Zero means that no span covers the unit. The size class is kept as the place in a thread cache, in bytes, where Free finds its side of the
+// Zero means that none of them covers the unit. The size class is kept as the place in a thread cache, in bytes, where Free finds its side of the
 // class's bin: 64 bytes a class behind a head of 64, and 8 further on for paired classes (see Bin).
 //
-// The three fields do not overlap, so an entry is also their sum, and an address less its entry is the address's offset in the span less
-// what is the same for all blocks of a class in a heap. PutSide makes one compare of that. Masking the parts out takes a
+// A span's entry is a sum: the heap's tag, the span's address and the place. So an address less its entry is the address's offset in the span less
+// what is the same for all blocks of a class in a heap, and PutSide makes one compare of that. Masking the parts out takes a
 // second compare and, in the JIT compiler's tree, more than a loop of frees may have: see HakmemAllocator.
 //
-// Written under the depot's lock (spans) or by the thread that owns the run (runs of units) before any block of the span is handed out and cleared after all have come back; read
-// without a lock by whoever frees a pointer. A caller can only hold a live block by way of some release/acquire hand-over after
-// the entry was written, so plain loads and stores of one aligned word suffice on Arm64 too.
+// What is handed to Free may be any 64 bits, and an entry is found by the 40 lowest of them. With tags that are multiples of 2^48, a pointer to
+// another heap's block whose bits above 47 hold the difference of the two tags would come out as that heap's own. So a tag is a multiple of 2^48 less
+// the size of a SuperSlab, the most that a span has. For tags t of the entry and u of the heap, the 40 lowest bits of what Free compares are then
+//
+//     offset in the span - (t - u) * 2^21   (modulo 2^40)
+//
+// with the difference of two tags below 2^13: within a span only if t = u. PutSideTests goes through all of them. The address less tag * 2 MiB must
+// not be negative, which is what LeastAddress is for.
+//
+// Written under the depot's lock (spans) or the SuperSlab lock (runs of units and guarded ranges) before any block of it is handed out and cleared
+// after all have come back; read without a lock by whoever frees a pointer. A caller can only hold a live block by way of some release/acquire
+// hand-over after the entry was written, so plain loads and stores of one aligned word suffice on Arm64 too.
 internal static class PageMapEntry
 {
     public const int TagShift = 48;
@@ -31,38 +43,47 @@ internal static class PageMapEntry
     // Where Free's side of a paired class's bin begins.
     private const int PairedPlace = 8;
 
-    private const ulong AddressMask = ~0xFFFFUL;
-
     // The most heaps that tags can tell apart.
-    public const int MaxHeapSlots = (1 << (64 - TagShift)) - 3;
+    public const int MaxHeapSlots = 1 << 13;
+
+    // No span may have a lower address: more than the largest tag takes off it.
+    public const ulong LeastAddress = 2UL * MaxHeapSlots * Geometry.SlabBytes;
+
+    private const ulong AddressMask = (1UL << TagShift) - Geometry.UnitBytes;
 
     // In place of a heap's tag, on units whose blocks are freed by the slow path only (runs of units): no heap has it.
-    private const ulong SlowTag = ((1UL << (64 - TagShift)) - 1) << TagShift;
+    private const int UnitRunTagNumber = (1 << (64 - TagShift)) - 1;
 
-    // The same for guarded blocks, whose record the first unit's span header leads to. The number alone is what a fault report looks for.
+    // The same for guarded blocks, whose record the first unit's span header leads to. A fault report looks for the number, and takes what is below it
+    // for the address.
     public const int GuardTagNumber = (1 << (64 - TagShift)) - 2;
-    private const ulong GuardTag = (ulong)GuardTagNumber << TagShift;
 
-    public static ulong TagOf(int heapSlot) => (ulong)(heapSlot + 1) << TagShift;
+    public static ulong TagOf(int heapSlot) => (ulong)(heapSlot + 1) * ((1UL << TagShift) - Geometry.SlabBytes);
 
     // isStacked says of which kind the heap's bins of the class are.
     public static ulong ForSpan(int heapSlot, nuint address, int sizeClass, bool isStacked) =>
-        TagOf(heapSlot) | address | PlaceOf(sizeClass, isStacked);
+        TagOf(heapSlot) + address + PlaceOf(sizeClass, isStacked);
 
-    public static ulong ForUnitRun(nuint address) => SlowTag | address;
+    public static ulong ForUnitRun(nuint address) => ((ulong)UnitRunTagNumber << TagShift) | address;
 
     // Of a guarded block: the address of its range, which the block lies somewhere in.
-    public static ulong ForGuarded(nuint address) => GuardTag | address;
+    public static ulong ForGuarded(nuint address) => ((ulong)GuardTagNumber << TagShift) | address;
 
-    public static bool IsUnitRun(ulong entry) => (entry & SlowTag) == SlowTag;
+    // The one place that tells kinds apart.
+    public static DecodedEntry Decode(ulong entry)
+    {
+        int tag = (int)(entry >> TagShift);
+        nuint below = (nuint)(entry & AddressMask);
+        return tag switch
+        {
+            0 => new DecodedEntry(EntryKind.None, 0, -1, -1),
+            UnitRunTagNumber => new DecodedEntry(EntryKind.UnitRun, below, -1, -1),
+            GuardTagNumber => new DecodedEntry(EntryKind.Guarded, below, -1, -1),
+            _ => new DecodedEntry(EntryKind.Span, below + ((nuint)tag << Geometry.SlabShift), tag - 1, SizeClassOf(entry)),
+        };
+    }
 
-    public static bool IsGuarded(ulong entry) => (entry & SlowTag) == GuardTag;
-
-    public static int HeapSlotOf(ulong entry) => (int)(entry >> TagShift) - 1;
-
-    // The address of the span or run of units.
-    public static nuint AddressOf(ulong entry) => (nuint)(entry & AddressMask & ~SlowTag);
-
+    // Of a span's entry; see Decode for others.
     public static int SizeClassOf(ulong entry) => ((int)PlaceOf(entry) >> BinShift) - 1;
 
     // Where in a thread cache Free finds its side of the bin of a size class, in bytes.

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Hakmem.Arenas;
 
 // What is known of one span, out of band: one record per unit, of which a span uses that of its first unit. Guarded by the lock of
-// the depot whose class the span is of; for a run of units, only UnitCount is used, by the
-// run's holder. Carved is also read without the lock, to tell whether a block that somebody hands in is known to be free.
+// the depot whose class the span is of; for a run of units, only UnitCount and IsHeld are used, under the lock of the heap that
+// has the SuperSlab. Carved is also read without the lock, to tell whether a block that somebody hands in is known to be free.
 //
 //   blocks:   0 ............ Carved ............ BlockCount
 //             handed out or    never handed
@@ -29,13 +29,17 @@ internal unsafe struct SpanHeader
     // Whether the span's memory was zero when the span was made: then blocks from Carved on still are.
     public bool IsFresh;
 
+    // Of a run of units: whether a thread has a hold of it (see LargeBlocks).
+    public bool IsHeld;
+
     // The depot's list of spans with free blocks: first units, -1 for none.
     public int Next;
     public int Previous;
 
-    // Of a range with a guarded block: its record, in the layer above that makes them. Written before the range's page map entries are,
-    // by whoever has just taken the range; read under that layer's lock, and by the report of a fault.
+    // Of a range with a guarded block: its record, in the layer above that makes them. Written with the range's page map entries, before they are (and
+    // cleared after), under the lock of the heap that has the SuperSlab; read under it, and by the report of a fault.
     public void* Guard;
+
     // Of each unit, not only a span's first, and guarded by the lock of the heap that has the SuperSlab: when the unit was last freed, in
     // milliseconds of the heap's clock.
     public long FreedAt;

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Hakmem.Arenas;
 
 // What is known of one SuperSlab, out of band. All fields are guarded by the lock of the heap that has the SuperSlab, except that
-// State, HeapSlot, RunHead, RunSlabs and RunOffsetBytes are also read without it to judge an arbitrary address (Owns, error messages): such a reading is
+// State and HeapSlot are also read without it to judge an arbitrary address (Owns, error messages): such a reading is
 // advice only, and for a live block it cannot change. StaleUnits is read by the thread that has just taken the run.
 [StructLayout(LayoutKind.Sequential, Size = Bytes)]
 internal struct SuperSlabHeader
@@ -37,4 +37,7 @@ internal struct SuperSlabHeader
 
     // When it last became empty, in milliseconds of the heap's clock.
     public long EmptySince;
+
+    // In state RunHead: whether a thread has a hold of the run (see LargeBlocks), or is still making it.
+    public bool IsHeld;
 }

@@ -58,6 +58,7 @@ internal static class BitOperations
 
     public static uint RotateLeft(uint value, int offset) => (value << offset) | (value >> (32 - offset));
 
+    public static ulong RotateLeft(ulong value, int offset) => (value << offset) | (value >> (64 - offset));
     public static ulong RotateRight(ulong value, int offset) => (value >> offset) | (value << (64 - offset));
 
     private static byte[] CreateLog2()

@@ -15,8 +15,8 @@ namespace Hakmem.Diagnostics;
 // the span's first entry decides for all of its units) and its count of free blocks, which is clamped to what is possible.
 // Taking all 112 depots' locks as well would make the counts exact and stop every thread's slow path; a picture is not worth that.
 //
-// The lock is held for the copying alone, a few loads for each unit: memory for the copy is allocated before, since a collection
-// that begins under the lock would make every thread's slow path wait for it.
+// The lock is held for the copying alone, a few loads for each unit: memory for the copy is allocated before and the map made of it after, since a
+// collection that begins under the lock would make every thread's slow path wait for it.
 internal static unsafe class HeapMapReader
 {
     // Room beyond the SuperSlabs counted a moment ago: at least this many, and an eighth.
@@ -30,15 +30,20 @@ internal static unsafe class HeapMapReader
             int capacity = owned + (owned / 8) + SpareSlabs;
             var slabs = new SuperSlabInfo[capacity];
             var units = new UnitInfo[capacity * Geometry.UnitsPerSlab];
-            using (superSlabs.SyncRoot.Enter())
+            int copied = TryCopy(arena, superSlabs, classes, slabs, units);
+            if (copied >= 0)
             {
-                // A heap that grew past the room meanwhile is measured again.
-                if (superSlabs.OwnedCount <= capacity)
-                {
-                    owned = Copy(arena, superSlabs, classes, slabs, units);
-                    return new HakmemHeapMap { SuperSlabs = new ArraySegment<SuperSlabInfo>(slabs, 0, owned) };
-                }
+                return new HakmemHeapMap { SuperSlabs = new ArraySegment<SuperSlabInfo>(slabs, 0, copied) };
             }
+        }
+    }
+
+    // Gives the number of SuperSlabs, or -1 if the heap has grown past the room meanwhile and has to be measured again.
+    private static int TryCopy(Arena arena, SuperSlabCache superSlabs, SizeClassInfo[] classes, SuperSlabInfo[] slabs, UnitInfo[] units)
+    {
+        using (superSlabs.SyncRoot.Enter())
+        {
+            return superSlabs.OwnedCount <= slabs.Length ? Copy(arena, superSlabs, classes, slabs, units) : -1;
         }
     }
 
@@ -82,7 +87,10 @@ internal static unsafe class HeapMapReader
         SuperSlabHeader* header = arena.Slab(slab);
         if (header->State is SuperSlabState.RunHead or SuperSlabState.RunBody)
         {
-            units.Fill(new UnitInfo(UnitKind.LargeRun, IsFirst: false, 0, 0, 0));
+            // A guarded range's SuperSlabs have entries, those of other runs none.
+            EntryKind entry = PageMapEntry.Decode(*arena.EntryOf(slab << Geometry.UnitsPerSlabShift)).Kind;
+            UnitKind kind = entry == EntryKind.Guarded ? UnitKind.Guarded : UnitKind.LargeRun;
+            units.Fill(new UnitInfo(kind, IsFirst: false, 0, 0, 0));
             units[0] = units[0] with { IsFirst = header->State == SuperSlabState.RunHead };
             return;
         }
@@ -107,22 +115,28 @@ internal static unsafe class HeapMapReader
     // Copies a whole span or one unit of something else; gives the number of units.
     private static int CopyTaken(Arena arena, int unit, SizeClassInfo[] classes, Span<UnitInfo> units)
     {
-        ulong entry = Volatile.Read(ref *arena.EntryOf(unit));
-        bool isFirst = entry != 0 && PageMapEntry.AddressOf(entry) == (nuint)arena.AddressOfUnit(unit);
-        if (entry != 0 && PageMapEntry.IsUnitRun(entry))
+        DecodedEntry entry = PageMapEntry.Decode(Volatile.Read(ref *arena.EntryOf(unit)));
+        bool isFirst = entry.Address == (nuint)arena.AddressOfUnit(unit);
+        return entry.Kind switch
         {
-            units[0] = new UnitInfo(UnitKind.GrowableRun, isFirst, 0, 0, 0);
-            return 1;
-        }
+            EntryKind.None => CopyUnit(UnitKind.Changing, isFirst: false, units),
+            EntryKind.Span when isFirst => CopySpan(arena, unit, classes[entry.SizeClass], units),
 
-        // Not yet entered, or cleared from the first unit on.
-        if (!isFirst)
-        {
-            units[0] = new UnitInfo(UnitKind.Changing, IsFirst: false, 0, 0, 0);
-            return 1;
-        }
+            // Cleared from the first unit on.
+            EntryKind.Span => CopyUnit(UnitKind.Changing, isFirst: false, units),
+            EntryKind.UnitRun => CopyUnit(UnitKind.GrowableRun, isFirst, units),
+            EntryKind.Guarded => CopyUnit(UnitKind.Guarded, isFirst, units),
+        };
+    }
 
-        SizeClassInfo info = classes[PageMapEntry.SizeClassOf(entry)];
+    private static int CopyUnit(UnitKind kind, bool isFirst, Span<UnitInfo> units)
+    {
+        units[0] = new UnitInfo(kind, isFirst, 0, 0, 0);
+        return 1;
+    }
+
+    private static int CopySpan(Arena arena, int unit, SizeClassInfo info, Span<UnitInfo> units)
+    {
         int freeBlocks = Math.Clamp(Volatile.Read(ref arena.Span(unit)->FreeCount), 0, info.BlocksPerSpan);
         var span = new UnitInfo(UnitKind.Span, IsFirst: false, info.BlockBytes, info.BlocksPerSpan, info.BlocksPerSpan - freeBlocks);
         units[..info.SpanUnits].Fill(span);

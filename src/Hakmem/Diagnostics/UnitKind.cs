@@ -20,4 +20,10 @@ public enum UnitKind
 
     /// <summary>Taken, while some thread is just opening, closing or resizing what is there.</summary>
     Changing = 5,
+
+    /// <summary>
+    /// Part of the range of one guarded block: the block, what lies between it and the guard pages, and these. A freed block's range stays in quarantine
+    /// for a while. See <see cref="HardeningLevel.Full"/> and <see cref="HakmemOptions.GuardedSampleInterval"/>.
+    /// </summary>
+    Guarded = 6,
 }

@@ -15,7 +15,8 @@ namespace Hakmem.Hardening;
 //
 // Rejected: a fixed pool of page-sized slots. It is simpler, but nothing above a page could be sampled, and buffers are.
 //
-// Thread-safe. One lock, innermost, for states, lists and figures; system calls happen outside it, on ranges that are the calling thread's.
+// Thread-safe. One lock for states, lists and figures, above the SuperSlab lock, under which a record is found; system calls happen outside it, on
+// ranges that are the calling thread's. A record is given up under it after its range: so one that is found under it stays for as long as it is held.
 internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, long quarantineBytes)
 {
     private readonly UninterruptibleLock _lock = new();
@@ -29,8 +30,6 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
     private long _liveBytes;
     private long _liveBlocks;
     private int _guarded;
-    private int _slabRuns;
-    private int _runSlabs;
 
     // Addresses that live blocks' ranges take. Changed under _lock, read without it as a hint.
     private long _liveRangeBytes;
@@ -43,18 +42,18 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
         {
             using (_lock.Enter())
             {
-                return new GuardedFigures(_liveBlocks, _liveBytes, _quarantinedBytes, _slabRuns, _runSlabs);
+                return new GuardedFigures(_liveBlocks, _liveBytes, _quarantinedBytes);
             }
         }
     }
 
-    // Whether the block, whose range begins at a unit and which the resolver found to begin at the address, is live.
+    // Whether the block, whose range begins at a unit and which the resolver found to begin at the address, is a caller's.
     public bool IsLive(int unit, nuint address)
     {
         using (_lock.Enter())
         {
-            GuardedBlock* block = RecordOf(unit, address);
-            return block != null && block->State == GuardedState.Live;
+            GuardedBlock* block = ranges.RecordAt(unit);
+            return block != null && block->Address == address && block->State is GuardedState.Live or GuardedState.Held;
         }
     }
 
@@ -64,12 +63,38 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
         BlockHistory history = default;
         using (_lock.Enter())
         {
-            GuardedBlock* block = RecordOf(unit, address);
-            history = block == null ? history : block->History;
+            GuardedBlock* block = ranges.RecordAt(unit);
+            history = block != null && block->State != GuardedState.Unready && block->Address == address ? block->History : history;
         }
 
         return history.ToException(address, operation, "it was freed already");
     }
+
+    // The address and size of the block, live or in the quarantine, whose range begins with a unit. False if no range of this heap does.
+    public bool TryFind(int unit, out nuint address, out nuint bytes)
+    {
+        using (_lock.Enter())
+        {
+            GuardedBlock* block = ranges.RecordAt(unit);
+            bool isThere = block != null && block->State != GuardedState.Unready;
+            address = isThere ? block->Address : 0;
+            bytes = isThere ? block->Bytes : 0;
+            return isThere;
+        }
+    }
+
+    // Takes hold of a block, given as to IsLive. Throws if no caller has it any more, or another thread has a hold of it.
+    public void Hold(int unit, nuint address, string operation)
+    {
+        if (!TryChange(unit, address, GuardedState.Live, GuardedState.Held, out _, out GuardedState found, out BlockHistory history))
+        {
+            throw Refusal(found, history, address, operation);
+        }
+    }
+
+    // Ends a hold; the block is the program's again.
+    public void LetGo(int unit, nuint address) =>
+        TryChange(unit, address, GuardedState.Held, GuardedState.Live, out _, out _, out _);
 
     // Null if memory is out.
     public void* TryAllocate(nuint byteCount, nuint alignment, bool isZeroed, int stack)
@@ -83,7 +108,6 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
         }
 
         block->Bytes = byteCount;
-        block->State = GuardedState.Live;
         block->AllocationThread = Environment.CurrentManagedThreadId;
         block->AllocationStack = stack;
         GuardedLayout layout = new(byteCount, alignment, arena.Os.PageSize);
@@ -93,6 +117,7 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
             return null;
         }
 
+        nuint address = block->Address;
         GuardedBlock.DescribeAllocation(block);
         byte* end = (byte*)(block->Address + byteCount);
         Poison.Fill(block->Range + block->DataBegin, block->Address - (nuint)(block->Range + block->DataBegin));
@@ -102,17 +127,24 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
             block->IsGuarded = ranges.TryGuard(block);
         }
 
-        return (void*)block->Address;
+        // From here on it can be found, by what its record says.
+        using (_lock.Enter())
+        {
+            block->State = GuardedState.Live;
+        }
+
+        return (void*)address;
     }
 
-    // Frees a block, given as to IsLive. Throws if it is free already. What it gives instead of throwing is damage that it found, of
-    // this or another block; the free is done all the same.
-    public HakmemCorruptionException? Free(int unit, nuint address, int stack)
+    // Frees a block, given as to IsLive, which the caller has a hold of or nobody has. Throws if it is free already. What it gives instead of
+    // throwing is damage that it found, of this or another block; the free is done all the same.
+    public HakmemCorruptionException? Free(int unit, nuint address, int stack, bool isHeld = false)
     {
-        GuardedBlock* block = TryTakeLive(unit, address);
-        if (block == null)
+        // Asked again: another thread may have freed it since, and its record may be another block's by now.
+        GuardedState from = isHeld ? GuardedState.Held : GuardedState.Live;
+        if (!TryChange(unit, address, from, GuardedState.Freed, out GuardedBlock* block, out GuardedState found, out BlockHistory history))
         {
-            throw DoubleFree(unit, address, "Free");
+            throw Refusal(found, history, address, "Free");
         }
 
         HakmemCorruptionException? finding = CheckSlack(block);
@@ -151,33 +183,37 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
         }
     }
 
-    // Under the lock no record that a span header leads to is given up.
-    private GuardedBlock* RecordOf(int unit, nuint address)
-    {
-        GuardedBlock* block = (GuardedBlock*)arena.Span(unit)->Guard;
-        return block != null && block->Address == address ? block : null;
-    }
-
-    // Makes a live block a freed one, of whose record only the calling thread and reports of faults know what to do from then on. Null if it
-    // is not live: another thread may have freed it since it was looked up, and its record may be another block's by now.
-    private GuardedBlock* TryTakeLive(int unit, nuint address)
+    // Has a block that begins at an address go from one state to another. If it is not there or in another state, says in which (Unready for none) and
+    // what is known of it.
+    private bool TryChange(
+        int unit, nuint address, GuardedState from, GuardedState to, out GuardedBlock* block, out GuardedState found, out BlockHistory history)
     {
         using (_lock.Enter())
         {
-            GuardedBlock* block = RecordOf(unit, address);
-            if (block == null || block->State != GuardedState.Live)
+            block = ranges.RecordAt(unit);
+            bool isThere = block != null && block->State != GuardedState.Unready && block->Address == address;
+            found = isThere ? block->State : GuardedState.Unready;
+            history = isThere ? block->History : default;
+            if (found != from)
             {
-                return null;
+                return false;
             }
 
-            block->State = GuardedState.Freed;
-            _liveBlocks--;
-            _liveBytes -= (long)block->Bytes;
-            _liveRangeBytes -= (long)block->RangeBytes;
-            _quarantinedBytes += (long)block->Bytes;
-            return block;
+            block->State = to;
+            if (to == GuardedState.Freed)
+            {
+                _liveBlocks--;
+                _liveBytes -= (long)block->Bytes;
+                _liveRangeBytes -= (long)block->RangeBytes;
+                _quarantinedBytes += (long)block->Bytes;
+            }
+
+            return true;
         }
     }
+
+    private static HakmemCorruptionException Refusal(GuardedState found, BlockHistory history, nuint address, string operation) =>
+        history.ToException(address, operation, found == GuardedState.Held ? "another thread is resizing it" : "it was freed already");
 
     // Adds a new block to the books. Whether it may have guard pages.
     private bool Enter(GuardedBlock* block)
@@ -194,12 +230,6 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
             _liveBlocks++;
             _liveBytes += (long)block->Bytes;
             _liveRangeBytes += (long)block->RangeBytes;
-            if (block->IsSlabRun)
-            {
-                _slabRuns++;
-                _runSlabs += (int)(block->RangeBytes >> Geometry.SlabShift);
-            }
-
             return ++_guarded <= GuardedRanges.MaxGuarded;
         }
     }
@@ -311,11 +341,6 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
 
             _guarded--;
             _quarantinedBytes -= (long)block->Bytes;
-            if (block->IsSlabRun)
-            {
-                _slabRuns--;
-                _runSlabs -= (int)(block->RangeBytes >> Geometry.SlabShift);
-            }
         }
 
         arena.Metadata.Free(block, sizeof(GuardedBlock));

@@ -27,10 +27,11 @@ internal sealed unsafe class GuardedRanges(Arena arena, UnitAllocator units, Run
         block->DataBegin = layout.FrontBytes;
         block->DataEnd = layout.DataEnd;
         block->Address = (nuint)block->Range + layout.BlockOffset;
-        arena.Span(arena.UnitOf((nuint)block->Range))->Guard = block;
-        SetEntries(block, PageMapEntry.ForGuarded((nuint)block->Range));
         return true;
     }
+
+    // The record of the block whose range begins with a unit; null if no range of this heap does.
+    public GuardedBlock* RecordAt(int unit) => (GuardedBlock*)units.GuardAt(unit);
 
     // Puts the guard pages in place; false, and none are, if the system refuses.
     public bool TryGuard(GuardedBlock* block)
@@ -66,15 +67,13 @@ internal sealed unsafe class GuardedRanges(Arena arena, UnitAllocator units, Run
         }
 
         int unit = arena.UnitOf((nuint)block->Range);
-        SetEntries(block, 0);
-        arena.Span(unit)->Guard = null;
         if (block->IsSlabRun)
         {
-            runs.TryShrink(unit >> Geometry.UnitsPerSlabShift, 0);
+            runs.FreeGuarded(unit >> Geometry.UnitsPerSlabShift);
         }
         else
         {
-            units.Free(unit, (int)(block->RangeBytes >> Geometry.UnitShift));
+            units.FreeGuarded(unit);
         }
 
         return true;
@@ -83,12 +82,11 @@ internal sealed unsafe class GuardedRanges(Arena arena, UnitAllocator units, Run
     private bool TryTakeUnits(GuardedBlock* block, GuardedLayout layout, bool isZeroed)
     {
         int count = (int)((layout.TotalBytes + Geometry.UnitBytes - 1) >> Geometry.UnitShift);
-        if (!units.TryAllocate(count, isGrowable: false, out int unit, out bool isFresh))
+        if (!units.TryAllocateGuarded(count, block, out int unit, out bool isFresh))
         {
             return false;
         }
 
-        arena.Span(unit)->UnitCount = count;
         block->Range = arena.AddressOfUnit(unit);
         block->RangeBytes = (nuint)count << Geometry.UnitShift;
         if (isZeroed && !isFresh)
@@ -103,7 +101,7 @@ internal sealed unsafe class GuardedRanges(Arena arena, UnitAllocator units, Run
     private bool TryTakeSlabs(GuardedBlock* block, GuardedLayout layout, nuint alignment, bool isZeroed)
     {
         int count = (int)((layout.TotalBytes + Geometry.SlabBytes - 1) >> Geometry.SlabShift);
-        if (!runs.TryAllocate(count, (int)Math.Max(1, alignment >> Geometry.SlabShift), out int head))
+        if (!runs.TryAllocateGuarded(count, (int)Math.Max(1, alignment >> Geometry.SlabShift), block, out int head))
         {
             return false;
         }
@@ -116,16 +114,5 @@ internal sealed unsafe class GuardedRanges(Arena arena, UnitAllocator units, Run
         }
 
         return true;
-    }
-
-    // A SuperSlab at a time, since the page map may wrap between two.
-    private void SetEntries(GuardedBlock* block, ulong entry)
-    {
-        int unit = arena.UnitOf((nuint)block->Range);
-        int end = unit + (int)(block->RangeBytes >> Geometry.UnitShift);
-        for (; unit < end; unit += Geometry.UnitsPerSlab)
-        {
-            arena.SetEntries(unit, Math.Min(Geometry.UnitsPerSlab, end - unit), entry);
-        }
     }
 }

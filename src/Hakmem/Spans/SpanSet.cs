@@ -144,17 +144,16 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
     {
         // SAFETY: pointers reach a magazine only after Free has checked them against the page map, so the entry is that of a span of
         // this class unless the span has been given back since, after a double free: then it is zero or another's, and is refused.
-        ulong entry = *arena.EntryOf(arena.UnitOf((nuint)block));
-        nuint address = PageMapEntry.AddressOf(entry);
+        DecodedEntry entry = PageMapEntry.Decode(*arena.EntryOf(arena.UnitOf((nuint)block)));
         unit = -1;
         index = -1;
-        if (entry != PageMapEntry.ForSpan(heapSlot, address, info.Index, info.IsStacked))
+        if (entry.HeapSlot != heapSlot || entry.SizeClass != info.Index)
         {
             return false;
         }
 
-        unit = arena.UnitOf(address);
-        index = (int)Math.BigMul((nuint)block - address, info.Reciprocal, out ulong remainder);
+        unit = arena.UnitOf(entry.Address);
+        index = (int)Math.BigMul((nuint)block - entry.Address, info.Reciprocal, out ulong remainder);
         return remainder < info.Reciprocal && index < arena.Span(unit)->Carved && (arena.Bitmap(unit)[index >> 6] & (1UL << index)) == 0;
     }
 

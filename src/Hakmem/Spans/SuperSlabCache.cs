@@ -54,6 +54,9 @@ internal sealed unsafe partial class SuperSlabCache(Arena arena, int heapSlot, H
     // The first SuperSlab of this heap at or after an index, in whatever state; -1 if there is none.
     public int NextOwned(int from) => _owned.NextMember(from);
 
+    // Whether the heap has a SuperSlab, in whatever state. While SyncRoot is held no other heap can get it, and its header can be believed.
+    public bool IsOwned(int slab) => _owned.Contains(slab);
+
     // Whether a SuperSlab can be had without asking the arena for a new one.
     public bool IsCached(int slab) => _empty.Set.Contains(slab);
 
@@ -251,7 +254,7 @@ internal sealed unsafe partial class SuperSlabCache(Arena arena, int heapSlot, H
             }
             else
             {
-                arena.Return(gap, gapEnd - gap);
+                arena.Untake(gap, gapEnd - gap);
             }
 
             gap = _empty.Set.NextGap(gapEnd, end);
@@ -269,7 +272,7 @@ internal sealed unsafe partial class SuperSlabCache(Arena arena, int heapSlot, H
         int end = first + count;
         if (!_owned.TryReserve(end) || !_empty.Set.TryReserve(end) || !os.TryCommit(address, bytes))
         {
-            arena.Return(first, count);
+            arena.Untake(first, count);
             return false;
         }
 

@@ -13,6 +13,10 @@ namespace Hakmem.Spans;
 // Growable runs are put at the start of the longest run there is, so that they have room behind them.
 //
 // Thread-safe, by the heap's SuperSlab lock.
+//
+// Of units that are one block by themselves, growable runs and guarded ranges, the page map entries and the span header are this class's too: they
+// change in the same step under the lock in which the units do. So whoever asks under the lock what is there gets one answer, and of two threads that
+// free the same run one does. (A span's entries are its depot's.)
 internal sealed unsafe partial class UnitAllocator
 {
     private readonly SuperSlabCache _cache;
@@ -39,25 +43,104 @@ internal sealed unsafe partial class UnitAllocator
     {
         using (_cache.SyncRoot.Enter())
         {
-            int slab = FindSlab(count, isGrowable);
-            if (slab < 0)
+            return TryTake(count, isGrowable, out unit, out isFresh);
+        }
+    }
+
+    // Takes a growable run of units.
+    public bool TryAllocateRun(int count, out int unit)
+    {
+        using (_cache.SyncRoot.Enter())
+        {
+            if (!TryTake(count, isGrowable: true, out unit, out _))
             {
-                unit = -1;
-                isFresh = false;
                 return false;
             }
 
-            SuperSlabHeader* header = _arena.Slab(slab);
-            int length = isGrowable ? UnitMask.LongestRun(header->FreeUnits) : count;
-            uint units = UnitMask.Of(UnitMask.FindRun(header->FreeUnits, length), count);
-            isFresh = (header->DirtyUnits & units) == 0;
-            unit = (slab << Geometry.UnitsPerSlabShift) + BitOperations.TrailingZeroCount(units);
-            Take(slab, units);
+            _arena.Span(unit)->UnitCount = count;
+            _arena.Span(unit)->IsHeld = false;
+            EnterRun(unit, 0, count);
             return true;
         }
     }
 
-    // Takes the units behind a run of them, if they are free.
+    // Takes units for a guarded block, whose record is given; isFresh as for TryAllocate.
+    public bool TryAllocateGuarded(int count, void* guard, out int unit, out bool isFresh)
+    {
+        using (_cache.SyncRoot.Enter())
+        {
+            if (!TryTake(count, isGrowable: false, out unit, out isFresh))
+            {
+                return false;
+            }
+
+            _arena.Span(unit)->UnitCount = count;
+            _arena.Span(unit)->Guard = guard;
+            _arena.SetEntries(unit, count, PageMapEntry.ForGuarded((nuint)_arena.AddressOfUnit(unit)));
+            return true;
+        }
+    }
+
+    // Returns a guarded block's units. Only the thread that has taken the block's record out of the quarantine calls this.
+    public void FreeGuarded(int unit)
+    {
+        long now = _cache.NowMs;
+        using (_cache.SyncRoot.Enter())
+        {
+            FreeBlock(unit, now);
+            _arena.Span(unit)->Guard = null;
+        }
+    }
+
+    // The record of the guarded block whose range begins with a unit of this heap; null if none does.
+    public void* GuardAt(int unit)
+    {
+        using (_cache.SyncRoot.Enter())
+        {
+            return _cache.IsOwned(unit >> Geometry.UnitsPerSlabShift) && IsBegin(unit, EntryKind.Guarded) ? _arena.Span(unit)->Guard : null;
+        }
+    }
+
+    // Returns a growable run. False if none begins with the unit (any more), or a thread has a hold of it.
+    public bool TryFreeRun(int unit)
+    {
+        long now = _cache.NowMs;
+        using (_cache.SyncRoot.Enter())
+        {
+            if (!IsFreeRun(unit))
+            {
+                return false;
+            }
+
+            FreeBlock(unit, now);
+            return true;
+        }
+    }
+
+    // Returns a growable run that the caller has a hold of.
+    public void FreeRun(int unit)
+    {
+        long now = _cache.NowMs;
+        using (_cache.SyncRoot.Enter())
+        {
+            FreeBlock(unit, now);
+        }
+    }
+
+    // Lets a growable run have that many units of one SuperSlab, if those behind it are free.
+    public ResizeResult TryResizeRun(int unit, int newCount)
+    {
+        long now = _cache.NowMs;
+        using (_cache.SyncRoot.Enter())
+        {
+            return IsFreeRun(unit) ? ResizeRun(unit, newCount, now) : ResizeResult.NotThere;
+        }
+    }
+
+    // Whether a growable run of this heap begins with a unit. Under the lock.
+    public bool IsRun(int unit) => _cache.IsOwned(unit >> Geometry.UnitsPerSlabShift) && IsBegin(unit, EntryKind.UnitRun);
+
+    // Takes the units behind a run of them, if they are free. Under the lock.
     public bool TryExtend(int unit, int count, int newCount)
     {
         int slab = unit >> Geometry.UnitsPerSlabShift;
@@ -67,18 +150,15 @@ internal sealed unsafe partial class UnitAllocator
             return false;
         }
 
-        using (_cache.SyncRoot.Enter())
+        uint units = UnitMask.Of(first + count, newCount - count);
+        if ((_arena.Slab(slab)->FreeUnits & units) != units)
         {
-            uint units = UnitMask.Of(first + count, newCount - count);
-            if ((_arena.Slab(slab)->FreeUnits & units) != units)
-            {
-                return false;
-            }
-
-            Unlist(slab);
-            Take(slab, units);
-            return true;
+            return false;
         }
+
+        Unlist(slab);
+        Take(slab, units);
+        return true;
     }
 
     // Returns units. A SuperSlab that is emptied goes to the cache.
@@ -105,8 +185,76 @@ internal sealed unsafe partial class UnitAllocator
         }
     }
 
-    // Takes a SuperSlab that one run of units fills out of this allocator's books. Under the lock.
-    public void Surrender(int slab) => Unlist(slab);
+    // Takes a SuperSlab that one growable run fills out of this allocator's books, and out of the page map. Under the lock.
+    public void Surrender(int slab)
+    {
+        _arena.SetEntries(slab << Geometry.UnitsPerSlabShift, Geometry.UnitsPerSlab, 0);
+        Unlist(slab);
+    }
+
+    // Whether a growable run that nobody has a hold of begins with a unit. Under the lock.
+    private bool IsFreeRun(int unit) => IsRun(unit) && !_arena.Span(unit)->IsHeld;
+
+    // Of a unit of a SuperSlab that the heap has.
+    private bool IsBegin(int unit, EntryKind kind)
+    {
+        DecodedEntry entry = PageMapEntry.Decode(*_arena.EntryOf(unit));
+        return entry.Kind == kind && entry.Address == (nuint)_arena.AddressOfUnit(unit);
+    }
+
+    private ResizeResult ResizeRun(int unit, int newCount, long now)
+    {
+        SpanHeader* span = _arena.Span(unit);
+        int count = span->UnitCount;
+        if (newCount > count)
+        {
+            if (!TryExtend(unit, count, newCount))
+            {
+                return ResizeResult.NoRoom;
+            }
+
+            EnterRun(unit, count, newCount);
+        }
+        else if (newCount < count)
+        {
+            _arena.SetEntries(unit + newCount, count - newCount, 0);
+            MarkFreed(unit + newCount, count - newCount, now);
+            GiveBack(unit + newCount, count - newCount, now);
+        }
+
+        span->UnitCount = newCount;
+        return ResizeResult.Done;
+    }
+
+    private void EnterRun(int unit, int from, int to) =>
+        _arena.SetEntries(unit + from, to - from, PageMapEntry.ForUnitRun((nuint)_arena.AddressOfUnit(unit)));
+
+    private void FreeBlock(int unit, long now)
+    {
+        int count = _arena.Span(unit)->UnitCount;
+        _arena.SetEntries(unit, count, 0);
+        MarkFreed(unit, count, now);
+        GiveBack(unit, count, now);
+    }
+
+    private bool TryTake(int count, bool isGrowable, out int unit, out bool isFresh)
+    {
+        int slab = FindSlab(count, isGrowable);
+        if (slab < 0)
+        {
+            unit = -1;
+            isFresh = false;
+            return false;
+        }
+
+        SuperSlabHeader* header = _arena.Slab(slab);
+        int length = isGrowable ? UnitMask.LongestRun(header->FreeUnits) : count;
+        uint units = UnitMask.Of(UnitMask.FindRun(header->FreeUnits, length), count);
+        isFresh = (header->DirtyUnits & units) == 0;
+        unit = (slab << Geometry.UnitsPerSlabShift) + BitOperations.TrailingZeroCount(units);
+        Take(slab, units);
+        return true;
+    }
 
     private int FindSlab(int count, bool isGrowable)
     {

@@ -46,7 +46,7 @@ public sealed class DashboardTests(Chromium chromium) : IClassFixture<Chromium>,
         Assert.Equal("idle", Text("status").Split(" · ")[0]);
         Assert.EndsWith(" /s", Text("rents"), StringComparison.Ordinal);
         Assert.Matches(@"^[\d.,]+ (B|[KMG]iB)$", Text("live"));
-        Assert.Equal(7, Driver.FindElements(By.CssSelector("#map-legend .key")).Count);
+        Assert.Equal(8, Driver.FindElements(By.CssSelector("#map-legend .key")).Count);
         Assert.Equal(3, Driver.FindElements(By.CssSelector("#memory-legend .key")).Count);
         AssertNoComplaint();
     }

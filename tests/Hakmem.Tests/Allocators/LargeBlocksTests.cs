@@ -274,7 +274,7 @@ public sealed unsafe class LargeBlocksTests : IDisposable
         Block block = Block.Allocate(_heap, 120 * KiB, 1);
         block = block.Resize(_heap, 130 * KiB, 2);
         void* place = block.Pointer;
-        Assert.True(PageMapEntry.IsUnitRun(*_test.Arena.EntryOf(_test.Arena.UnitOf((nuint)place))));
+        Assert.Equal(EntryKind.UnitRun, KindAt(place));
         Assert.Equal(192 * KiB, _heap.UsableSize(place));
         for (nuint bytes = 200 * KiB; bytes <= 2 * MiB; bytes += 200 * KiB)
         {
@@ -316,7 +316,7 @@ public sealed unsafe class LargeBlocksTests : IDisposable
         Assert.True(shrunk.Pointer == block.Pointer);
         Assert.Equal(192 * KiB, _heap.UsableSize(shrunk.Pointer));
         Block small = shrunk.Resize(_heap, LargeBlocks.GrowableBytes, 4);
-        Assert.False(PageMapEntry.IsUnitRun(*_test.Arena.EntryOf(_test.Arena.UnitOf((nuint)small.Pointer))));
+        Assert.Equal(EntryKind.Span, KindAt(small.Pointer));
         Assert.Equal(1, _heap.GetStatistics().LiveBlocks);
     }
 
@@ -343,6 +343,8 @@ public sealed unsafe class LargeBlocksTests : IDisposable
             Assert.Equal((nuint)0, (nuint)block % alignment);
         }
     }
+
+    private EntryKind KindAt(void* address) => PageMapEntry.Decode(*_test.Arena.EntryOf(_test.Arena.UnitOf((nuint)address))).Kind;
 
     private SuperSlabHeader* Header(void* address) => _test.Arena.Slab(_test.Arena.UnitOf((nuint)address) / Geometry.UnitsPerSlab);
 }

@@ -128,7 +128,7 @@ public sealed unsafe class ArenaTests
             address => Assert.Contains(test.Os.Calls, call => call.Kind == OsCall.Prefault && address - call.Address < call.Bytes));
         test.Os.ForgetCalls();
         arena.Return(2, 1);
-        Assert.Equal(2, arena.TryTake(1, 1));
+        Assert.True(arena.TryTakeAt(2, 1));
         Assert.Empty(test.Os.Calls);
     }
 
@@ -179,10 +179,24 @@ public sealed unsafe class ArenaTests
         Assert.Equal(4, arena.TryTake(2, 1));
         arena.Return(1, 2);
         Assert.Equal(6, arena.TryTake(3, 1));
-        Assert.Equal(1, arena.TryTake(2, 1));
+
+        // What was returned comes last, and a request that nothing can fulfil does not change that.
         Assert.Equal(-1, arena.TryTake(arena.SlabCount, 1));
-        Assert.Equal(9, arena.TryTake(arena.SlabCount - 9, 1));
+        Assert.Equal(9, arena.TryTake(2, 1));
+        Assert.Equal(11, arena.TryTake(arena.SlabCount - 11, 1));
+        Assert.Equal(1, arena.TryTake(2, 1));
         Assert.Equal(-1, arena.TryTake(1, 1));
+    }
+
+    [Fact]
+    public void SuperSlabThatNobodyHadIsTakenAgainAtOnce()
+    {
+        using TestArena test = new();
+        Assert.Equal(0, test.Arena.TryTake(3, 1));
+        test.Arena.Untake(0, 3);
+        Assert.Equal(0, test.Arena.TryTake(3, 1));
+        test.Arena.Return(0, 3);
+        Assert.Equal(3, test.Arena.TryTake(3, 1));
     }
 
     [Fact]
@@ -288,6 +302,15 @@ public sealed unsafe class ArenaTests
 
         // 1 GiB, 512, 256, 128, 64 MiB.
         Assert.Equal(5, os.Calls.Count);
+    }
+
+    [Fact]
+    public void ArenaAtAddressesTooLowForEntriesIsRefused()
+    {
+        // At 8 GiB.
+        using BorderMemory os = new((1L << 40) - (1L << 33));
+        PlatformNotSupportedException refusal = Assert.Throws<PlatformNotSupportedException>(() => new Arena(os, 256L << 20));
+        Assert.Contains($"0x{PageMapEntry.LeastAddress:x}", refusal.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -99,6 +99,8 @@ internal sealed unsafe class RefusedHeap : IHakmemAllocator, IDisposable
 
     public HakmemStatistics GetStatistics() => _heap.GetStatistics();
 
+    public HakmemHeapMap GetHeapMap() => _heap.GetHeapMap();
+
     // Refuses nothing while the audit runs, which is to find nothing left of a heap without live blocks, and every record in order.
     public void AuditEmpty(Action audit)
     {

@@ -30,11 +30,11 @@ public sealed unsafe class RunAllocatorTests : IDisposable
     public void ExtendingTakesWhatIsBehind()
     {
         int head = Allocate(2);
-        Assert.True(_layer.Runs.TryExtend(head, 2, 5));
+        Assert.Equal(ResizeResult.Done, Resize(head, 5));
         AssertRun(head, 5);
         int other = Allocate(1);
         Assert.Equal(5, other);
-        Assert.False(_layer.Runs.TryExtend(head, 5, 6));
+        Assert.Equal(ResizeResult.NoRoom, Resize(head, 6));
         AssertRun(head, 5);
         Assert.Equal(6, _layer.Runs.SlabCount);
         Assert.Equal(2, _layer.Runs.RunCount);
@@ -44,26 +44,41 @@ public sealed unsafe class RunAllocatorTests : IDisposable
     public void ShrinkingGivesBackTheEndAndFreeingTheRest()
     {
         int head = Allocate(4);
-        Assert.False(_layer.Runs.TryShrink(head, 4));
-        Assert.True(_layer.Runs.TryShrink(head, 1));
+        Assert.Equal(ResizeResult.Done, Resize(head, 4));
+        Assert.Equal(ResizeResult.Done, Resize(head, 1));
         AssertRun(head, 1);
         Assert.Equal(3, _layer.Cache.CachedCount);
         Assert.Equal(1, _layer.Runs.RunCount);
-        Assert.True(_layer.Runs.TryShrink(head, 0));
+        Assert.True(TryFree(head));
         Assert.Equal(4, _layer.Cache.CachedCount);
         Assert.Equal(0, _layer.Runs.RunCount);
         Assert.Equal(0, _layer.Runs.SlabCount);
 
         // There is no such run any more.
-        Assert.False(_layer.Runs.TryShrink(head, 0));
+        Assert.False(TryFree(head));
+        Assert.Equal(ResizeResult.NotThere, Resize(head, 1));
         Assert.Equal(0, _layer.Runs.SlabCount);
+    }
+
+    [Fact]
+    public void ARunThatIsHeldIsNotThereForOthers()
+    {
+        Assert.True(_layer.Runs.TryAllocate(2, 1, out int head));
+        Assert.False(TryFree(head));
+        Assert.Equal(ResizeResult.NotThere, Resize(head, 1));
+        _layer.Runs.HandOut(head, 128);
+
+        // Nor for an address that is not the block's.
+        Assert.False(TryFree(head));
+        Assert.True(_layer.Runs.TryFree(head, _layer.Test.AddressOf(head) + 128));
+        Assert.Equal(0, _layer.Runs.OffsetBytes);
     }
 
     [Fact]
     public void AFreedRunsFirstSuperSlabIsUsedFirst()
     {
         int head = Allocate(3);
-        _layer.Runs.TryShrink(head, 0);
+        _layer.Runs.Free(head);
         Assert.Equal(head, _layer.Take());
     }
 
@@ -99,7 +114,7 @@ public sealed unsafe class RunAllocatorTests : IDisposable
     {
         // One dirty SuperSlab in the cache, and new ones behind it.
         int used = Allocate(1);
-        _layer.Runs.TryShrink(used, 0);
+        _layer.Runs.Free(used);
         int head = Allocate(3);
         Assert.Equal(used, head);
         Assert.Equal(UnitMask.All, _layer.Arena.Slab(head)->StaleUnits);
@@ -116,7 +131,7 @@ public sealed unsafe class RunAllocatorTests : IDisposable
         Pattern.Verify(_layer.Test.AddressOf(to), 2 * Geometry.SlabBytes, 1);
         Assert.Equal(0u, _layer.Arena.Slab(from)->DirtyUnits | _layer.Arena.Slab(from + 1)->DirtyUnits);
         Assert.Equal(UnitMask.All, _layer.Arena.Slab(to)->DirtyUnits);
-        _layer.Runs.TryShrink(from, 0);
+        _layer.Runs.Free(from);
         int again = Allocate(2);
         Assert.Equal(from, again);
         Pattern.VerifyZero(_layer.Test.AddressOf(again), 2 * Geometry.SlabBytes);
@@ -135,24 +150,29 @@ public sealed unsafe class RunAllocatorTests : IDisposable
     [Fact]
     public void ASuperSlabThatOneUnitRunFillsBecomesARun()
     {
-        Assert.True(_layer.Units.TryAllocate(32, isGrowable: true, out int unit, out _));
+        Assert.True(_layer.Units.TryAllocateRun(30, out int unit));
         int slab = unit / Geometry.UnitsPerSlab;
-        _layer.Runs.Adopt(slab, _layer.Units);
+        Assert.Equal(ResizeResult.Done, _layer.Runs.TryAdopt(slab, _layer.Units, 1));
         AssertRun(slab, 1);
         Assert.Equal(1, _layer.Runs.RunCount);
 
         // It is out of the unit allocator's lists: the next units come from elsewhere, and it can be freed as a run.
         Assert.True(_layer.Units.TryAllocate(1, isGrowable: false, out int next, out _));
         Assert.NotEqual(slab, next / Geometry.UnitsPerSlab);
-        Assert.True(_layer.Runs.TryShrink(slab, 0));
+        Assert.True(TryFree(slab));
         Assert.Equal(1, _layer.Cache.CachedCount);
     }
 
     private int Allocate(int count)
     {
         Assert.True(_layer.Runs.TryAllocate(count, 1, out int head));
+        _layer.Runs.HandOut(head, 0);
         return head;
     }
+
+    private bool TryFree(int head) => _layer.Runs.TryFree(head, _layer.Test.AddressOf(head));
+
+    private ResizeResult Resize(int head, int newCount) => _layer.Runs.TryResize(head, _layer.Test.AddressOf(head), newCount);
 
     private void AssertRun(int head, int count)
     {

@@ -14,6 +14,8 @@ public abstract class RefusedStress : StressConformance
         _refused = refused;
     }
 
+    protected override HakmemHeapMap GetHeapMap() => _refused.GetHeapMap();
+
     protected override void AssertEmpty()
     {
         Assert.NotEqual(0, _refused.Refusals);

@@ -80,7 +80,8 @@ internal sealed unsafe class ArenaAudit
             Assert.Equal(slab == head ? SuperSlabState.RunHead : SuperSlabState.RunBody, header->State);
             Assert.Equal(head, header->RunHead);
             Assert.Equal(UnitMask.All, header->DirtyUnits);
-            if (!PageMapEntry.IsGuarded(*_arena.EntryOf(head << Geometry.UnitsPerSlabShift)))
+            Assert.False(slab == head && header->IsHeld);
+            if (EntryAt(head << Geometry.UnitsPerSlabShift).Kind != EntryKind.Guarded)
             {
                 AssertNoEntries(slab);
                 continue;
@@ -118,7 +119,8 @@ internal sealed unsafe class ArenaAudit
             }
 
             // The walk goes from head to head, so any unit it comes to begins a span or run.
-            Assert.Equal((nuint)_arena.AddressOfUnit(unit), PageMapEntry.AddressOf(entry));
+            DecodedEntry decoded = EntryAt(unit);
+            Assert.Equal((nuint)_arena.AddressOfUnit(unit), decoded.Address);
             int count = _arena.Span(unit)->UnitCount;
             Assert.InRange(count, 1, first + Geometry.UnitsPerSlab - unit);
             for (int other = unit; other < unit + count; other++)
@@ -126,25 +128,26 @@ internal sealed unsafe class ArenaAudit
                 Assert.Equal(entry, *_arena.EntryOf(other));
             }
 
-            if (PageMapEntry.IsGuarded(entry))
+            bool isKnown = decoded.Kind switch
             {
-                CheckGuarded(unit, (nuint)count << Geometry.UnitShift);
-            }
-            else if (PageMapEntry.IsUnitRun(entry))
-            {
-                _unitRunUnits += count;
-            }
-            else
-            {
-                Assert.Equal(header->HeapSlot, PageMapEntry.HeapSlotOf(entry));
-                CheckSpan(unit, s_classes[PageMapEntry.SizeClassOf(entry)]);
-            }
-
+                EntryKind.None => false,
+                EntryKind.Span => CheckSpan(unit, decoded, header->HeapSlot),
+                EntryKind.UnitRun => CheckUnitRun(unit, count),
+                EntryKind.Guarded => CheckGuarded(unit, (nuint)count << Geometry.UnitShift),
+            };
+            Assert.True(isKnown);
             unit += count;
         }
     }
 
-    private void CheckGuarded(int unit, nuint rangeBytes)
+    private bool CheckUnitRun(int unit, int count)
+    {
+        Assert.False(_arena.Span(unit)->IsHeld);
+        _unitRunUnits += count;
+        return true;
+    }
+
+    private bool CheckGuarded(int unit, nuint rangeBytes)
     {
         GuardedBlock* block = (GuardedBlock*)_arena.Span(unit)->Guard;
         Assert.True(block != null);
@@ -153,10 +156,13 @@ internal sealed unsafe class ArenaAudit
         Assert.InRange(block->Address, (nuint)block->Range + block->DataBegin, (nuint)block->Range + block->DataEnd - block->Bytes);
         Assert.True(block->DataEnd + _arena.Os.PageSize <= rangeBytes);
         _guardedBytes += (long)block->Bytes;
+        return true;
     }
 
-    private void CheckSpan(int unit, SizeClassInfo info)
+    private bool CheckSpan(int unit, DecodedEntry entry, int heapSlot)
     {
+        Assert.Equal(heapSlot, entry.HeapSlot);
+        SizeClassInfo info = s_classes[entry.SizeClass];
         SpanHeader* span = _arena.Span(unit);
         Assert.Equal(info.SpanUnits, span->UnitCount);
         Assert.InRange(span->Carved, 1, info.BlocksPerSpan);
@@ -173,12 +179,13 @@ internal sealed unsafe class ArenaAudit
         Assert.Equal(bits + info.BlocksPerSpan - span->Carved, span->FreeCount);
         Assert.True(span->FreeCount < info.BlocksPerSpan, $"The span at unit {unit} is empty, but still there.");
         _spans.Add(unit);
+        return true;
     }
 
     // The spans of one class that have free blocks form one list.
     private void CheckSpanLists()
     {
-        foreach (IGrouping<ulong, int> spans in _spans.GroupBy(unit => *_arena.EntryOf(unit) & ~0xFFFF_FFFF_0000UL))
+        foreach (IGrouping<int, int> spans in _spans.GroupBy(unit => EntryAt(unit).SizeClass))
         {
             int[] partial = [.. spans.Where(unit => _arena.Span(unit)->FreeCount > 0)];
             AssertOneList(partial, unit => _arena.Span(unit)->Next, unit => _arena.Span(unit)->Previous);
@@ -202,7 +209,7 @@ internal sealed unsafe class ArenaAudit
     {
         long blockBytes = _spans.Sum(unit =>
         {
-            SizeClassInfo info = s_classes[PageMapEntry.SizeClassOf(*_arena.EntryOf(unit))];
+            SizeClassInfo info = s_classes[EntryAt(unit).SizeClass];
             return (long)(info.BlocksPerSpan - _arena.Span(unit)->FreeCount) * info.BlockBytes;
         });
         long largeBytes = _guardedBytes + ((_runSlabs - _guardedSlabs) << Geometry.SlabShift) + (_unitRunUnits << Geometry.UnitShift) - _runOffsetBytes;
@@ -213,6 +220,8 @@ internal sealed unsafe class ArenaAudit
         Assert.Equal((_cached.Count + _unitSlabs.Count + _runSlabs) << Geometry.SlabShift, statistics.CommittedBytes);
         Assert.Equal(_dirtyUnits << Geometry.UnitShift, statistics.DirtyBytes);
     }
+
+    private DecodedEntry EntryAt(int unit) => PageMapEntry.Decode(*_arena.EntryOf(unit));
 
     private void AssertNoEntries(int slab) =>
         Assert.Equal(-1, EntriesOf(slab).IndexOfAnyExcept(0UL));

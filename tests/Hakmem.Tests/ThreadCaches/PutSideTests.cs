@@ -1,0 +1,99 @@
+using System.Linq;
+using Hakmem.Arenas;
+using Hakmem.SizeClasses;
+using Hakmem.ThreadCaches;
+using Xunit;
+
+namespace Hakmem.Tests.ThreadCaches;
+
+// The one compare by which Free tells a block of its heap and class from any other pointer.
+public sealed unsafe class PutSideTests
+{
+    // As high as an arena may lie where addresses have 48 bits, and as low as one may lie at all.
+    private static readonly ulong[] s_spans = [0x7F12_3400_0000, (1UL << 48) - Geometry.SlabBytes, 1UL << 35];
+
+    private static readonly int[] s_slots = [0, 1, 4_000, PageMapEntry.MaxHeapSlots - 1];
+
+    private static readonly SizeClassInfo[] s_classes = SizeClassInfo.CreateTable();
+
+    // The compare is one to one, so that for each heap's entry the pointers that another heap's side admits are known: one for each block of a span.
+    // None of them may be one that the page map leads from to the span. What it looks at are the 40 lowest bits.
+    [Fact]
+    public void PointersAdmittedForOtherHeapsLeadToOtherEntries()
+    {
+        foreach (SizeClassInfo info in s_classes)
+        {
+            foreach (nuint span in s_spans.Select(address => (nuint)address))
+            {
+                foreach (int own in s_slots)
+                {
+                    PutSide side = SideOf(own, info);
+                    for (int slot = 0; slot < PageMapEntry.MaxHeapSlots; slot++)
+                    {
+                        AssertLeadsElsewhere(side, slot, own, span, info);
+                    }
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void EveryBlockOfASpanIsAdmittedAndNothingBesides()
+    {
+        foreach (SizeClassInfo info in s_classes)
+        {
+            PutSide side = SideOf(5, info);
+            foreach (nuint span in s_spans.Select(address => (nuint)address))
+            {
+                ulong entry = PageMapEntry.ForSpan(5, span, info.Index, info.IsStacked);
+                int admitted = 0;
+                for (nuint offset = 0; offset < (nuint)info.SpanUnits * Geometry.UnitBytes; offset += Geometry.MinAlignment / 2)
+                {
+                    admitted += PutSide.Admits(&side, entry, (void*)(span + offset)) ? 1 : 0;
+                }
+
+                Assert.Equal(info.BlocksPerSpan, admitted);
+                for (int block = 0; block < info.BlocksPerSpan; block++)
+                {
+                    admitted -= PutSide.Admits(&side, entry, (void*)(span + ((nuint)block * (nuint)info.BlockBytes))) ? 1 : 0;
+                }
+
+                Assert.Equal(0, admitted);
+
+                for (int bit = 40; bit < 64; bit++)
+                {
+                    Assert.False(PutSide.Admits(&side, entry, (void*)(span + (nuint)(1UL << bit))));
+                    Assert.False(PutSide.Admits(&side, entry, (void*)(span - (nuint)(1UL << bit))));
+                }
+            }
+        }
+    }
+
+    private static void AssertLeadsElsewhere(PutSide side, int slot, int own, nuint span, SizeClassInfo info)
+    {
+        ulong entry = PageMapEntry.ForSpan(slot, span, info.Index, info.IsStacked);
+        nuint first = span + (nuint)(PageMapEntry.TagOf(slot) - PageMapEntry.TagOf(own));
+        nuint last = first + (nuint)(info.SpanBlockBytes - info.BlockBytes);
+
+        // These are they, and there are as many as the span has blocks.
+        if (!PutSide.Admits(&side, entry, (void*)first) || !PutSide.Admits(&side, entry, (void*)last))
+        {
+            Assert.Fail($"The pointers admitted for class {info.Index} are not where they are looked for.");
+        }
+
+        nuint mask = unchecked((nuint)(Geometry.MaxArenaBytes - 1));
+        nuint spanBytes = (nuint)info.SpanUnits * Geometry.UnitBytes;
+        if (slot != own && (((first - span) & mask) < spanBytes || ((last - span) & mask) < spanBytes))
+        {
+            Assert.Fail($"Heap {own} believes 0x{first:x} to be its own block, which is of heap {slot}.");
+        }
+    }
+
+    private static PutSide SideOf(int slot, SizeClassInfo info) => new()
+    {
+        Inverse = info.Inverse,
+        Bias = (PageMapEntry.TagOf(slot) + PageMapEntry.PlaceOf(info.Index, info.IsStacked)) * info.Inverse,
+        BlockCount = (uint)info.BlocksPerSpan,
+        Shift = info.Shift,
+    };
+}
