@@ -40,6 +40,7 @@ internal static class Program
         run.Add<SharedPoolConformance>();
         run.Add<RecyclingPoolConformance>();
         run.Add<TrackedPoolConformance>();
+        run.Add<CheckedHeapConformance>();
         run.Add<StandardHardeningTests>();
         run.Add<FullHardeningTests>();
         run.Add<SharedHeapStress>([3]);
@@ -48,6 +49,9 @@ internal static class Program
     private static void AddOtherModes(ConformanceRun run)
     {
         run.Add<IsolatedHeapConformance>();
+        run.Add<CheckedNoThreadCacheConformance>();
+        run.Add<CheckedPoolConformance>();
+        run.Add<CheckedSampledConformance>();
         run.Add<EagerPurgeConformance>();
         run.Add<EveryBlockSampledConformance>();
         run.Add<FullHardeningConformance>();

@@ -10,7 +10,8 @@ namespace Hakmem.Tests.Architecture;
 // What no compiler setting checks, over the library's and the tests' sources.
 public sealed partial class SourceRuleTests
 {
-    private const int MaxLines = 400;
+    // One subject a file: a class that has one is not cut in two to be shorter.
+    private const int MaxLines = 600;
 
     private static readonly string[] s_folders =
         [Path.Combine(SourceTree.Root, "src"), Path.Combine(SourceTree.Root, "tests"), Path.Combine(SourceTree.Root, "benchmarks")];
