@@ -62,11 +62,12 @@ internal sealed unsafe partial class Heap
         // An atomic exchange takes longer than all the rest of this, and while the heap has one cache nobody races with its thread. Who makes it two
         // waits until IsClaiming is 0: see ThreadCacheRegistry.
         Volatile.Write(ref cache->IsClaiming, 1);
-        bool isLive = Volatile.Read(ref cache->IsAlone) != 0 ? LiveTable.TryEndAlone(_live, ptr) : LiveTable.TryEnd(_live, ptr);
+        bool isAlone = Volatile.Read(ref cache->IsAlone) != 0;
+        bool isLive = isAlone ? LiveTable.TryEndAlone(_live, ptr) : LiveTable.TryEnd(_live, ptr);
         Volatile.Write(ref cache->IsClaiming, 0);
 
         // From here on the block is this thread's alone, and its entry cannot change. If it has changed since it was read, the block is another.
-        if (!isLive || !IsStillOf(entry, ptr))
+        if (!isLive || (!isAlone && !IsStillOf(entry, ptr)))
         {
             return false;
         }

@@ -39,12 +39,21 @@ internal unsafe struct Magazine
     {
         // SAFETY: below a block is at least the null in front of the slots.
         void** slot = newest;
-        for (int i = 0; i < most && slot[0] != null && slot[-1] != null && slot[-2] != null; i++, slot--)
+        void* first = slot[0];
+        void* second = first == null ? null : slot[-1];
+        void* third = second == null ? null : slot[-2];
+        for (int i = 0; i < most && third != null; i++)
         {
-            if (slot[0] == slot[-2] || slot[0] == slot[-3])
+            void* fourth = slot[-3];
+            if (first == third || first == fourth)
             {
                 return true;
             }
+
+            first = second;
+            second = third;
+            third = fourth;
+            slot--;
         }
 
         return false;

@@ -16,45 +16,64 @@ internal sealed class HistoryTable
     private const int Places = 1 << 15;
     private const ulong Multiplier = 0x9E37_79B9_7F4A_7C15;
 
+    // A place has the address and the bytes asked for in one word.
+    private const int AddressShift = 4;
+    private const int BytesShift = 48;
+
     private readonly Place[] _places = new Place[Places];
 
     public void Allocated(nuint address, nuint bytes, int stack) =>
-        Write(new BlockHistory(address, bytes, Environment.CurrentManagedThreadId, stack, 0, StackTable.None));
+        Write(address, new Place { Block = BlockOf(address) | ((ulong)bytes << BytesShift), AllocationThread = Environment.CurrentManagedThreadId, AllocationStack = (ushort)stack });
 
-    public void Freed(nuint address, int stack) =>
-        Write(Of(address) with { FreeThread = Environment.CurrentManagedThreadId, FreeStack = stack });
+    public void Freed(nuint address, int stack)
+    {
+        Place place = Find(address);
+        place.FreeThread = Environment.CurrentManagedThreadId;
+        place.FreeStack = (ushort)stack;
+        Write(address, place);
+    }
 
     // All zero but for the address where it is not known.
     public BlockHistory Of(nuint address)
     {
-        Place place = _places[IndexOf(address)];
-        BlockHistory history = place.History;
-        return history.Address == address && place.Sum == SumOf(history) ? history : new BlockHistory(address, 0, 0, StackTable.None, 0, StackTable.None);
+        Place place = Find(address);
+        return new BlockHistory(
+            address, (nuint)(place.Block >> BytesShift), place.AllocationThread, place.AllocationStack, place.FreeThread, place.FreeStack);
     }
 
-    private void Write(BlockHistory history)
+    private static ulong BlockOf(nuint address) => (ulong)address >> AddressShift;
+
+    private Place Find(nuint address)
     {
-        ref Place place = ref _places[IndexOf(history.Address)];
-        place.History = history;
-        place.Sum = SumOf(history);
+        Place place = _places[IndexOf(address)];
+        bool isKnown = (place.Block & ((1UL << BytesShift) - 1)) == BlockOf(address) && place.Sum == SumOf(place);
+        return isKnown ? place : new Place { Block = BlockOf(address) };
+    }
+
+    private void Write(nuint address, Place place)
+    {
+        place.Sum = SumOf(place);
+        _places[IndexOf(address)] = place;
     }
 
     // Fibonacci hashing of the address in 16-byte steps.
-    private static int IndexOf(nuint address) => (int)(((ulong)(address >> 4) * Multiplier) >> (64 - BitOperations.Log2(Places)));
+    private static int IndexOf(nuint address) => (int)((BlockOf(address) * Multiplier) >> (64 - BitOperations.Log2(Places)));
 
-    // Never zero for a history that was written, so that an empty place is none.
-    private static ulong SumOf(BlockHistory history)
+    private static uint SumOf(Place place)
     {
-        ulong sum = Mix(history.Address, history.Bytes);
-        sum = Mix(sum, (uint)history.AllocationThread | ((ulong)(uint)history.AllocationStack << 32));
-        return Mix(sum, (uint)history.FreeThread | ((ulong)(uint)history.FreeStack << 32)) | 1;
+        ulong sum = (place.Block ^ (uint)place.AllocationThread) * Multiplier;
+        sum ^= (uint)place.FreeThread | ((ulong)place.AllocationStack << 32) | ((ulong)place.FreeStack << 48);
+        return (uint)((sum * Multiplier) >> 32);
     }
 
-    private static ulong Mix(ulong sum, ulong value) => BitOperations.RotateLeft((sum ^ value) * Multiplier, 29) + value;
-
+    // Small, so that it mostly lies in one cache line. Stacks have numbers of 16 bits; see StackTable.
     private struct Place
     {
-        public BlockHistory History;
-        public ulong Sum;
+        public ulong Block;
+        public int AllocationThread;
+        public int FreeThread;
+        public ushort AllocationStack;
+        public ushort FreeStack;
+        public uint Sum;
     }
 }

@@ -23,7 +23,7 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
 
     // How many of the blocks that were freed last are looked at for one that was freed twice before they are handed out again: of more, the look would
     // be felt in a loop that allocates what it has just freed.
-    private const int RepeatReach = 32;
+    private const int RepeatReach = 8;
 
     // What part of what is wanted a bin must have to be worth taking: small blocks, which are most calls, are not to pay for large ones. (With the
     // same sizes they did, with 43 ns a call instead of 17.) Each round in which nothing was worth it halves the part.
