@@ -16,6 +16,7 @@ namespace Hakmem.Allocators;
 //
 //   - fewer bytes are live than at the vain round: something was freed since. That is told at once, and each fall pays for one round.
 //   - or the request is smaller than the one that failed.
+//   - or blocks moved at all since, and no other thread has a cache of the heap, so that nobody is disturbed.
 //   - or blocks moved at all since, or some were left in caches that could not be emptied, and the last round was long enough ago. What was
 //     freed while as much was allocated is not told by the live bytes, nor is a fall that a racing reading hides. These rounds take at
 //     most one part in RestFactor of the time.
@@ -126,6 +127,7 @@ internal sealed unsafe class Reclaimer(
     private bool IsWorthwhile(ulong bytes, long live, ulong placement) =>
         bytes < _vainBytes ||
         live < _vainLiveBytes ||
+        (placement != _vainPlacement && registry.Count <= 1) ||
         ((placement != _vainPlacement || !_hasEmptiedCaches) && Stopwatch.GetTimestamp() >= _nextByTime);
 
     // Gives the bytes of small blocks that callers hold, a number that changes with how many blocks lie where, and whether the caches are empty.

@@ -8,7 +8,7 @@ namespace Hakmem.Tests.Faults;
 
 // The promise that a failing system call at any point is survived: every call of a workload is made to fail in turn. (The calling
 // thread's way to a heap goes through its cache of the shared heap, whose memory is real.)
-public sealed class FaultInjectionTests
+public sealed unsafe class FaultInjectionTests
 {
     private const int FullDraws = 4;
 
