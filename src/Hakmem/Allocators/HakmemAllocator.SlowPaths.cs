@@ -9,9 +9,8 @@ namespace Hakmem;
 public sealed unsafe partial class HakmemAllocator
 {
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void* AllocSharedSlow(nuint byteCount)
+    private static void* AllocSharedSlow(ThreadCache* cache, nuint byteCount)
     {
-        ThreadCache* cache = CurrentThread.Shared;
         if (cache != null && ThreadCache.IsFront(cache) && byteCount - 1 < SizeClass.MaxBytes)
         {
             void* block = s_shared._heap.TryTakeChecked(cache->Inner, (int)SizeClass.IndexOf(byteCount - 1));
@@ -25,9 +24,8 @@ public sealed unsafe partial class HakmemAllocator
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void FreeSharedSlow(void* ptr)
+    private static void FreeSharedSlow(ThreadCache* cache, void* ptr)
     {
-        ThreadCache* cache = CurrentThread.Shared;
         if (cache == null || !ThreadCache.IsFront(cache) || !s_shared._heap.TryFreeChecked(cache->Inner, ptr))
         {
             s_shared.FreeSlow(ptr);

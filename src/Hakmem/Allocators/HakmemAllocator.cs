@@ -91,7 +91,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
             return block;
         }
 
-        return ReferenceEquals(this, s_shared) ? AllocSharedSlow(byteCount) : AllocSlow(cache, byteCount);
+        return ReferenceEquals(this, s_shared) ? AllocSharedSlow(cache, byteCount) : AllocSlow(cache, byteCount);
     }
 
     /// <inheritdoc/>
@@ -111,7 +111,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
 
         if (ReferenceEquals(this, s_shared))
         {
-            FreeSharedSlow(ptr);
+            FreeSharedSlow(cache, ptr);
         }
         else
         {
@@ -135,7 +135,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     {
         if (!TryPutInto(cache, ptr))
         {
-            FreeSharedSlow(ptr);
+            FreeSharedSlow(cache, ptr);
         }
     }
 

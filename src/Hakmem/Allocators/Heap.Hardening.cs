@@ -40,7 +40,7 @@ internal sealed unsafe partial class Heap
         if (block != null)
         {
             bin->TakeTop = top - 1;
-            LiveTable.Begin(_live, block);
+            LiveTable.Begin(cache->Live, block);
             return block;
         }
 
@@ -63,7 +63,7 @@ internal sealed unsafe partial class Heap
         // waits until IsClaiming is 0: see ThreadCacheRegistry.
         Volatile.Write(ref cache->IsClaiming, 1);
         bool isAlone = Volatile.Read(ref cache->IsAlone) != 0;
-        bool isLive = isAlone ? LiveTable.TryEndAlone(_live, ptr) : LiveTable.TryEnd(_live, ptr);
+        bool isLive = isAlone ? LiveTable.TryEndAlone(cache->Live, ptr) : LiveTable.TryEnd(cache->Live, ptr);
         Volatile.Write(ref cache->IsClaiming, 0);
 
         // From here on the block is this thread's alone, and its entry cannot change. If it has changed since it was read, the block is another.

@@ -76,7 +76,16 @@ internal sealed unsafe partial class Heap
     public MetadataAllocator Metadata => _arena.Metadata;
 
     // A cache of this heap for the calling thread, which has none. Null if memory is out.
-    public ThreadCache* TryCreateThreadCache() => _registry.TryGet();
+    public ThreadCache* TryCreateThreadCache()
+    {
+        ThreadCache* cache = _registry.TryGet();
+        if (cache != null && cache->Inner != null)
+        {
+            cache->Inner->Live = _live;
+        }
+
+        return cache;
+    }
 
     // Any size and alignment (a power of two). Null if memory or the limit is out, even with everything unused given
     // up; that is not tried for a size that can never be had, nor again where it was in vain and nothing was freed since.

@@ -129,6 +129,7 @@ internal sealed unsafe partial class Depot
     public Magazine* TryTakeEmpty(Magazine* full, int wanted, out nuint corruptAddress)
     {
         corruptAddress = 0;
+        bool isRepeated = full != null && Magazine.HasRepeated(Magazine.SlotsOf(full) + full->Count - 1, full->Count);
         using (_lock.Enter())
         {
             _isUsed = true;
@@ -137,8 +138,7 @@ internal sealed unsafe partial class Depot
                 return TryTakeEmpty(wanted);
             }
 
-            bool isKept = _blocksInFull + full->Count <= _maxFullBlocks && !Magazine.HasRepeated(Magazine.SlotsOf(full) + full->Count - 1, full->Count);
-            Magazine* empty = isKept ? TryTakeEmpty(wanted) : null;
+            Magazine* empty = !isRepeated && _blocksInFull + full->Count <= _maxFullBlocks ? TryTakeEmpty(wanted) : null;
             if (empty == null)
             {
                 // Too many full ones, no memory for an empty one, or a block that was freed twice: this one's blocks go to their spans.

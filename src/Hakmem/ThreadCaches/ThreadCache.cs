@@ -69,6 +69,9 @@ internal unsafe struct ThreadCache
     // a front looks the block up in the table of live blocks first.
     public ThreadCache* Inner;
 
+    // In a record behind a front: the origin of the table of live blocks. Written once, before the thread has the record.
+    public byte* Live;
+
     // In a record behind a front: 1 while it is its heap's only cache, so that no other thread frees blocks. Written by the registry, under its lock.
     public int IsAlone;
 
