@@ -196,9 +196,18 @@ internal sealed unsafe partial class Arena
         return isDone;
     }
 
-    // Gives the whole address range back, tables and page map included; false if it cannot be. Nothing of the arena may be used afterwards, by
+    // Gives the whole address range back, all tables included; false if it cannot be. Nothing of the arena may be used afterwards, by
     // any thread, and no pointer into it.
-    public bool TryRelease() => !_isReported && Os.TryRelease(_slabHeaders, (nuint)ReservationBytes(ReservedBytes));
+    public bool TryRelease()
+    {
+        bool isDone = !_isReported && Os.TryRelease(_slabHeaders, (nuint)ReservationBytes(ReservedBytes));
+        if (isDone)
+        {
+            TryUseLiveTable(null)?.Release();
+        }
+
+        return isDone;
+    }
 
     // Asks the system for its limit, if it may have changed, ahead of the SuperSlab that would have to wait for the answer. Under no lock, on a
     // thread that has the time.

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using Xunit;
 
 namespace Hakmem.Tests.Children;
@@ -22,6 +23,20 @@ public sealed class CollectibleContextsTests
         child.AssertSucceeded();
         Assert.Equal(Contexts, child.Figure("gone"));
         Assert.InRange(child.Figure("gibibytes"), 1, MaxGibibytes);
+    }
+
+    // Their table of live blocks is a sixteenth of an arena, and is reserved apart.
+    [Fact]
+    public void UnloadedContextsGiveTheirTableOfLiveBlocksBack()
+    {
+        Assert.SkipUnless(IsUnloadHeeded, "The stand-in for the framework's contexts has none.");
+        ChildResult child = ChildProcess.Run(
+            ChildScenarios.CollectibleContexts,
+            [CollectibleContextsScenario.Freed, "20"],
+            new Dictionary<string, string> { ["HAKMEM_HARDENING"] = nameof(HardeningLevel.Checked) });
+        child.AssertSucceeded();
+        Assert.Equal(20, child.Figure("gone"));
+        Assert.InRange(child.Figure("gibibytes"), 1, 1 << 10);
     }
 
     // Finalizers run in any order, and the arena's may come before that of what is live in it.
