@@ -129,7 +129,7 @@ internal sealed unsafe partial class Depot
     public Magazine* TryTakeEmpty(Magazine* full, int wanted, out nuint corruptAddress)
     {
         corruptAddress = 0;
-        bool isRepeated = full != null && Magazine.HasRepeated(Magazine.SlotsOf(full) + full->Count - 1, full->Count);
+        bool isRepeated = full != null && Magazine.HasRepeated(full);
         using (_lock.Enter())
         {
             _isUsed = true;
