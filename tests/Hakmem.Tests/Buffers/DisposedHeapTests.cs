@@ -40,7 +40,7 @@ public sealed unsafe class DisposedHeapTests
         ["Read span"] = (stream, _) => Assert.True(stream.Read(new byte[10].AsSpan()) < 0),
         ["ReadByte"] = (stream, _) => stream.ReadByte(),
         ["ReadAsync"] = (stream, _) => stream.ReadAsync(new byte[10].AsMemory()).AsTask().GetAwaiter().GetResult(),
-        ["CopyTo"] = (stream, _) => stream.CopyTo(Stream.Null),
+        ["CopyTo"] = (stream, _) => stream.CopyTo(Stream.Null, 4_096),
         ["CopyToAsync"] = (stream, _) => stream.CopyToAsync(Stream.Null).GetAwaiter().GetResult(),
         ["WriteTo"] = (stream, _) => stream.WriteTo(Stream.Null),
         ["Write"] = (stream, _) => stream.Write(new byte[10], 0, 10),

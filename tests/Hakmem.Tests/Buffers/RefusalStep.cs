@@ -72,13 +72,13 @@ internal sealed record RefusalStep(RefusalAction Action, StreamStep Step)
             case RefusalAction.RaiseCapacity or RefusalAction.HandOut:
                 break;
             case RefusalAction.CopyToOther when one.Length <= LongestCopied && other.Length <= LongestCopied:
-                one.CopyTo(other);
+                StreamStep.CopyTo(one, other);
                 break;
             case RefusalAction.WriteToOther when one.Length <= LongestCopied && other.Length <= LongestCopied:
                 StreamStep.WriteTo(one, other);
                 break;
             case RefusalAction.CopyFromOther when one.Length <= LongestCopied && other.Length <= LongestCopied:
-                other.CopyTo(one);
+                StreamStep.CopyTo(other, one);
                 break;
             case RefusalAction.CopyToOther or RefusalAction.WriteToOther or RefusalAction.CopyFromOther:
                 break;

@@ -59,7 +59,7 @@ public sealed record StreamStep(StreamAction Action, int Size, byte Mark)
         switch (Action)
         {
             case StreamAction.CopyTo:
-                stream.CopyTo(target);
+                CopyTo(stream, target);
                 break;
             case StreamAction.CopyToAsync:
                 stream.CopyToAsync(target).GetAwaiter().GetResult();
@@ -71,7 +71,7 @@ public sealed record StreamStep(StreamAction Action, int Size, byte Mark)
                 WriteTo(stream, stream);
                 break;
             case StreamAction.CopyToItself when stream.Length <= LongestDoubled:
-                stream.CopyTo(stream);
+                CopyTo(stream, stream);
                 break;
             case StreamAction.TrimCapacity when stream is NativeMemoryStream native:
                 native.Capacity = native.Length;
@@ -81,6 +81,19 @@ public sealed record StreamStep(StreamAction Action, int Size, byte Mark)
         }
 
         return SumOf(target.ToArray(), (int)target.Length);
+    }
+
+    // In the netstandard2.0 build the class's own method hides Stream's, which cannot be overridden there.
+    public static void CopyTo(Stream stream, Stream target)
+    {
+        if (stream is NativeMemoryStream native)
+        {
+            native.CopyTo(target, 4_096);
+        }
+        else
+        {
+            stream.CopyTo(target);
+        }
     }
 
     public static void WriteTo(Stream stream, Stream target)
