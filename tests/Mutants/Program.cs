@@ -14,6 +14,8 @@ namespace Hakmem.Mutants;
 /// </summary>
 internal static class Program
 {
+    private const int ReportWidth = 200;
+
     private static readonly Option<string> s_only = new("--only") { Description = "Only slips whose name or file has this text.", DefaultValueFactory = _ => "" };
 
     private static readonly Option<string> s_configuration = new("--configuration", "-c")
@@ -30,6 +32,8 @@ internal static class Program
 
     private static int Main(string[] arguments)
     {
+        // A line of the report stays one where it goes into a file.
+        AnsiConsole.Profile.Width = Math.Max(AnsiConsole.Profile.Width, ReportWidth);
         RootCommand root = new("Applies a list of slips one at a time and reports which the tests catch.") { s_only, s_configuration, s_seconds };
         root.SetAction(Run);
         return root.Parse(arguments).Invoke();

@@ -26,16 +26,5 @@ internal static class InterlockedMembers
 
             return (byte)(before >> shift);
         }
-
-        // The value before, as the framework's.
-        public static int Or(ref int location, int value)
-        {
-            int before = Volatile.Read(ref location);
-            for (int seen; (seen = Interlocked.CompareExchange(ref location, before | value, before)) != before; before = seen)
-            {
-            }
-
-            return before;
-        }
     }
 }

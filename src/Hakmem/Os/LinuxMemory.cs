@@ -103,8 +103,9 @@ internal sealed unsafe class LinuxMemory : OsMemory
 
         for (nuint offset = 0; offset < bytes; offset += PageSize)
         {
-            // One write that keeps what is there. Reading first would be a fault of its own, which maps the page of zeros.
-            Interlocked.Or(ref *(int*)(address + offset), 0);
+            // One write that keeps what is there. Reading first would be a fault of its own, which maps the page of zeros; Interlocked.Or does that
+            // where the compiler does not know it.
+            Interlocked.Add(ref *(int*)(address + offset), 0);
         }
 
         return true;
