@@ -143,12 +143,12 @@ public sealed unsafe partial class HakmemAllocator
         }
     }
 
-    private static int TakeSlot()
+    private static int TakeSlot(Arena arena)
     {
         // Every heap needs a thread's cache of the shared one, which is the way to its others.
         s_shared._failure?.Throw();
-        int slot = HeapSlots.Process.TryTake();
-        return slot > 0 ? slot : throw new InvalidOperationException($"There are {HeapSlots.Max - 1} isolated heaps already.");
+        int slot = HeapSlots.Process.TryTake(arena.MaxHeapSlots);
+        return slot > 0 ? slot : throw new InvalidOperationException($"There are {arena.MaxHeapSlots - 1} isolated heaps already.");
     }
 
     private static void ReturnSlot(int slot)

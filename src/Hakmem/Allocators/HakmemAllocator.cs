@@ -51,13 +51,13 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     /// <exception cref="OutOfMemoryException">The address range that all heaps share could not be reserved when it was first needed.</exception>
     /// <exception cref="PlatformNotSupportedException">The system is not supported.</exception>
     public HakmemAllocator(HakmemOptions? options = null)
-        : this((options ?? new HakmemOptions()).ToLimits(), ProcessArena.Instance, TakeSlot(), DecayTimer.Process)
+        : this((options ?? new HakmemOptions()).ToLimits(), ProcessArena.Instance, TakeSlot(ProcessArena.Instance), DecayTimer.Process)
     {
     }
 
     // For tests: a heap over an arena of their own, where nothing decays but by a timer of their own.
     internal HakmemAllocator(HakmemOptions options, Arena arena, DecayTimer? timer = null)
-        : this(options.ToLimits(timer?.Time), arena, TakeSlot(), timer)
+        : this(options.ToLimits(timer?.Time), arena, TakeSlot(arena), timer)
     {
     }
 

@@ -33,17 +33,17 @@ internal sealed class HeapSlots
 
     public static HeapSlots Process { get; } = new();
 
-    // A free slot, or -1 if there are too many heaps.
-    public int TryTake()
+    // A free slot below the given limit, or -1 if there are too many heaps.
+    public int TryTake(int limit = Max)
     {
         using (_lock.Enter())
         {
             int slot = -1;
-            if (_unused < Max && _count < Rested)
+            if (_unused < limit && _count < Rested)
             {
                 slot = _unused++;
             }
-            else if (_count > 0)
+            else if (_count > 0 && _free[_first] < limit)
             {
                 slot = _free[_first];
                 _first = (_first + 1) % Max;

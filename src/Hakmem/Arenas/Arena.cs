@@ -126,6 +126,9 @@ internal sealed unsafe partial class Arena
 
     public int SlabCount { get; }
 
+    // How many heaps it can have.
+    public int MaxHeapSlots => PageMapEntry.MaxSlotsFrom((ulong)Base);
+
     public long ReservedBytes => (long)SlabCount << Geometry.SlabShift;
 
     // What can be taken at most, as far as that is known yet.

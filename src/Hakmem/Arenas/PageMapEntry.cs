@@ -1,3 +1,4 @@
+using System;
 using System.Runtime.CompilerServices;
 using Hakmem.SizeClasses;
 
@@ -28,7 +29,7 @@ namespace Hakmem.Arenas;
 //     offset in the span - (t - u) * 2^21   (modulo 2^40)
 //
 // with the difference of two tags below 2^13: within a span only if t = u. PutSideTests goes through all of them. The address less tag * 2 MiB must
-// not be negative, which is what LeastAddress is for.
+// not be negative, which is what MaxSlotsFrom is for.
 //
 // Written under the depot's lock (spans) or the SuperSlab lock (runs of units and guarded ranges) before any block of it is handed out and cleared
 // after all have come back; read without a lock by whoever frees a pointer. A caller can only hold a live block by way of some release/acquire
@@ -43,11 +44,14 @@ internal static class PageMapEntry
     // Where Free's side of a paired class's bin begins.
     private const int PairedPlace = 8;
 
-    // The most heaps that tags can tell apart.
+    // The most heaps that tags can tell apart, at addresses from 32 GiB on.
     public const int MaxHeapSlots = 1 << 13;
 
-    // No span may have a lower address: more than the largest tag takes off it.
-    public const ulong LeastAddress = 2UL * MaxHeapSlots * Geometry.SlabBytes;
+    // No span may have a lower address: that of 256 heaps.
+    public const ulong LeastAddress = 256 * HeapBytes;
+
+    // How much of the addresses is wanted for one more heap: twice what its tag takes off more than the one before.
+    private const ulong HeapBytes = 2UL * Geometry.SlabBytes;
 
     private const ulong AddressMask = (1UL << TagShift) - Geometry.UnitBytes;
 
@@ -57,6 +61,10 @@ internal static class PageMapEntry
     // The same for guarded blocks, whose record the first unit's span header leads to. A fault report looks for the number, and takes what is below it
     // for the address.
     public const int GuardTagNumber = (1 << (64 - TagShift)) - 2;
+
+    // How many heaps can be told apart where spans have this address or a higher one: the largest tag takes off less than that. Some systems, and
+    // emulators of them, begin at some GiB.
+    public static int MaxSlotsFrom(ulong address) => (int)Math.Min(MaxHeapSlots, address / HeapBytes);
 
     public static ulong TagOf(int heapSlot) => (ulong)(heapSlot + 1) * ((1UL << TagShift) - Geometry.SlabBytes);
 

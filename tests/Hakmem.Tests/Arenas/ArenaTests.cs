@@ -307,10 +307,24 @@ public sealed unsafe class ArenaTests
     [Fact]
     public void ArenaAtAddressesTooLowForEntriesIsRefused()
     {
-        // At 8 GiB.
-        using BorderMemory os = new((1L << 40) - (1L << 33));
+        // At 512 MiB.
+        using BorderMemory os = new((1L << 40) - (1L << 29));
         PlatformNotSupportedException refusal = Assert.Throws<PlatformNotSupportedException>(() => new Arena(os, 256L << 20));
         Assert.Contains($"0x{PageMapEntry.LeastAddress:x}", refusal.Message, StringComparison.Ordinal);
+    }
+
+    // As an emulator gives them, or a system whose addresses begin at 4 GiB.
+    [Theory]
+    [InlineData(1L << 32, 1_024)]
+    [InlineData(1L << 33, 2_048)]
+    [InlineData(1L << 36, PageMapEntry.MaxHeapSlots)]
+    public void ArenaAtLowAddressesHasFewerHeaps(long address, int least)
+    {
+        using BorderMemory os = new((1L << 40) - address);
+        Arena arena = new(os, 256L << 20);
+        Assert.InRange(arena.MaxHeapSlots, least, PageMapEntry.MaxHeapSlots);
+        Assert.InRange(PageMapEntry.ForSpan(arena.MaxHeapSlots - 1, (nuint)arena.Base, 0, false) >> 48, (ulong)arena.MaxHeapSlots, (ulong)arena.MaxHeapSlots);
+        Assert.Equal((nuint)arena.Base, PageMapEntry.Decode(PageMapEntry.ForSpan(arena.MaxHeapSlots - 1, (nuint)arena.Base, 0, false)).Address);
     }
 
     [Fact]

@@ -10,12 +10,18 @@ namespace Hakmem.Tests.Arenas;
 public sealed class PageMapEntryTests
 {
     // Unit-aligned addresses that an arena may have.
-    private static readonly Gen<ulong> s_addresses = Gen.ULong[PageMapEntry.LeastAddress >> 16, (1UL << 32) - 1].Select(unit => unit << 16);
+    private static readonly Gen<ulong> s_addresses = Gen.OneOf(Gen.ULong[PageMapEntry.LeastAddress >> 16, 1UL << 20], Gen.ULong[1UL << 20, (1UL << 32) - 1])
+        .Select(unit => unit << 16);
+
+    // With a heap's slot.
+    private static readonly Gen<(int Slot, ulong Address)> s_places =
+        s_addresses.SelectMany(address => Gen.Int[0, PageMapEntry.MaxSlotsFrom(address) - 1].Select(slot => (slot, address)));
 
     [Fact]
     public void ASpansEntryHasSlotAddressAndClassInTheirPlaces() =>
-        Gen.Select(Gen.Int[0, PageMapEntry.MaxHeapSlots - 1], s_addresses, Gen.Int[0, SizeClass.Count - 1]).Sample((slot, address, sizeClass) =>
+        Gen.Select(s_places, Gen.Int[0, SizeClass.Count - 1]).Sample((place, sizeClass) =>
         {
+            (int slot, ulong address) = place;
             ulong entry = PageMapEntry.ForSpan(slot, (nuint)address, sizeClass, sizeClass >= SizeClass.FirstStacked);
             Assert.Equal((ulong)slot + 1, entry >> 48);
             Assert.Equal(address - (((ulong)slot + 1) << 21), entry & 0x0000_FFFF_FFFF_0000);
@@ -26,10 +32,10 @@ public sealed class PageMapEntryTests
 
     [Fact]
     public void AnEntryIsTheSumOfItsParts() =>
-        Gen.Select(Gen.Int[0, PageMapEntry.MaxHeapSlots - 1], s_addresses, Gen.Int[0, SizeClass.Count - 1]).Sample((slot, address, sizeClass) =>
+        Gen.Select(s_places, Gen.Int[0, SizeClass.Count - 1]).Sample((place, sizeClass) =>
             Assert.Equal(
-                PageMapEntry.TagOf(slot) + address + Place(sizeClass),
-                PageMapEntry.ForSpan(slot, (nuint)address, sizeClass, sizeClass >= SizeClass.FirstStacked)));
+                PageMapEntry.TagOf(place.Slot) + place.Address + Place(sizeClass),
+                PageMapEntry.ForSpan(place.Slot, (nuint)place.Address, sizeClass, sizeClass >= SizeClass.FirstStacked)));
 
     [Fact]
     public void AUnitRunsEntryIsOfNoHeapAndNoClass() =>
