@@ -91,23 +91,34 @@ public sealed unsafe partial class HakmemAllocator
         int slot = CloseSlot();
         if (slot == DisposedSlot)
         {
-            return true;
+            // By a call that is over, or by one on another thread that may find that the heap is in use.
+            return Volatile.Read(ref _isGone);
         }
 
         // Again, now that calls are refused: the count above may be wrong beside calls that move blocks, and one may have been taken since. The
         // barrier has every thread see the refusal, and this one see what they did before.
-        if (ProcessBarrier.IsSupported)
+        try
         {
-            ProcessBarrier.Run();
+            if (ProcessBarrier.IsSupported)
+            {
+                ProcessBarrier.Run();
+            }
+
+            Volatile.Write(ref _isGone, _heap.IsUnused());
+        }
+        finally
+        {
+            if (!_isGone)
+            {
+                Volatile.Write(ref _slot, slot);
+            }
         }
 
-        if (_heap.GetStatistics().LiveBlocks != 0)
+        if (!_isGone)
         {
-            Volatile.Write(ref _slot, slot);
             return false;
         }
 
-        _isGone = true;
         _heap.Dispose();
         ReturnSlot(slot);
         return true;

@@ -186,7 +186,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     public nuint UsableSize(void* ptr) => ptr == null ? 0 : _heap.UsableSize(GetMagazines(), ptr);
 
     /// <inheritdoc/>
-    public bool Owns(void* ptr) => _slot != DisposedSlot && _failure is null && _heap.Owns(ptr);
+    public bool Owns(void* ptr) => !_isGone && _failure is null && _heap.Owns(ptr);
 
     /// <inheritdoc/>
     public void Trim() => _heap.Trim(GetMagazines());
@@ -303,8 +303,11 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     [MethodImpl(MethodImplOptions.NoInlining)]
     private ThreadCache* GetCacheBeside(ThreadCache* shared)
     {
-        ThrowIfDisposed();
-        ThreadCache* cache = FindCacheBeside(shared);
+        // Read once: beside TryDispose it may change, and change back.
+        int slot = Volatile.Read(ref _slot);
+        _failure?.Throw();
+        ObjectDisposedException.ThrowIf(slot == DisposedSlot, this);
+        ThreadCache* cache = CurrentThread.PeerOf(shared, slot);
         if (cache != null)
         {
             return cache;
@@ -312,7 +315,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
 
         // The way to it is made first: a cache that nothing leads to would be lost.
         ThreadCache* home = GetSharedCache();
-        if (home == null || !CurrentThread.TryMakeRoom(Shared._heap.Metadata, _slot))
+        if (home == null || !CurrentThread.TryMakeRoom(Shared._heap.Metadata, slot))
         {
             return null;
         }
@@ -320,7 +323,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
         cache = _heap.TryCreateThreadCache();
         if (cache != null)
         {
-            CurrentThread.SetPeer(_slot, cache);
+            CurrentThread.SetPeer(slot, cache);
         }
 
         return cache;

@@ -1,4 +1,5 @@
 using System;
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Threading;
 using Hakmem.Arenas;
@@ -66,10 +67,16 @@ internal sealed unsafe partial class Heap
         bool isLive = isAlone ? LiveTable.TryEndAlone(cache->Live, ptr) : LiveTable.TryEnd(cache->Live, ptr);
         Volatile.Write(ref cache->IsClaiming, 0);
 
-        // From here on the block is this thread's alone, and its entry cannot change. If it has changed since it was read, the block is another.
-        if (!isLive || (!isAlone && !IsStillOf(entry, ptr)))
+        if (!isLive)
         {
             return false;
+        }
+
+        // From here on the block is this thread's alone, and its entry cannot change. If it has changed since it was read, the block is another, and the
+        // one that the caller means was freed before.
+        if (!IsStillOf(entry, ptr))
+        {
+            ThrowFreedAlready(ptr);
         }
 
         top[1] = ptr;
@@ -87,9 +94,14 @@ internal sealed unsafe partial class Heap
 
         ulong entry = Arena.EntryOf(cache->PageMap, ptr);
         PutSide* put = ThreadCache.PutSideAt(cache, PageMapEntry.PlaceOf(entry));
-        if (!PutSide.Admits(put, entry, ptr) || !LiveTable.TryEnd(_live, ptr) || !IsStillOf(entry, ptr))
+        if (!PutSide.Admits(put, entry, ptr) || !LiveTable.TryEnd(_live, ptr))
         {
             return false;
+        }
+
+        if (!IsStillOf(entry, ptr))
+        {
+            ThrowFreedAlready(ptr);
         }
 
         HakmemCorruptionException? finding = _poisoned.Free((byte*)ptr, PageMapEntry.SizeClassOf(entry), Stack);
@@ -97,6 +109,10 @@ internal sealed unsafe partial class Heap
         ThrowIfFound(finding);
         return true;
     }
+
+    [DoesNotReturn]
+    private void ThrowFreedAlready(void* ptr) =>
+        throw _poisoned?.DoubleFree((nuint)ptr, "Free") ?? BlockResolver.Misuse(ptr, "Free", "it was freed already");
 
     // Whether a block that has just been claimed has the page map's entry that it had before. If not, another thread freed it meanwhile, and what
     // begins there now is entered again.

@@ -178,6 +178,39 @@ internal sealed unsafe partial class Heap
         };
     }
 
+    // Whether callers hold no block, for certain. False also while a thread is within a call that moves blocks. For a heap that refuses new calls.
+    public bool IsUnused()
+    {
+        // The statistics tell of the blocks that lie in no span. Of others they may count some as free twice, where a magazine changes hands.
+        long[] held = new long[_classes.Length];
+        long[] quarantined = new long[_classes.Length];
+        if (GetStatistics().LiveBlocks != 0)
+        {
+            return false;
+        }
+
+        using (_decay.SyncRoot.Enter())
+        {
+            if (!_registry.TryCountHeld(_depots, held))
+            {
+                return false;
+            }
+
+            // After the spans, which blocks of the quarantine go to.
+            _poisoned?.CountBlocks(quarantined);
+        }
+
+        for (int index = 0; index < held.Length; index++)
+        {
+            if (held[index] > quarantined[index])
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     public HakmemHeapMap GetHeapMap() => HeapMapReader.Take(_arena, _superSlabs, _classes);
 
     // Why an allocation of this many bytes failed.

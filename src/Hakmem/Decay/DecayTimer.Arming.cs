@@ -88,8 +88,15 @@ internal sealed partial class DecayTimer
         using (_lock.Enter())
         {
             due = _wanted;
-            if (_isStopped || _isLooking || _isArming || _wanted >= _armedFor || IsPausing(now))
+            if (_isStopped || _isLooking || _isArming || _wanted >= _armedFor)
             {
+                return false;
+            }
+
+            if (IsPausing(now))
+            {
+                // Whoever listed them, nothing will look at them: the next touch after the pause has to.
+                ForgetTouches();
                 return false;
             }
 
@@ -123,10 +130,20 @@ internal sealed partial class DecayTimer
             for (Decaying? heap = _listed; heap is not null; heap = heap.NextListed)
             {
                 heap.NoteFailure(refusal);
-                heap.ForgetTouch();
             }
 
+            ForgetTouches();
+
             return _isStopped;
+        }
+    }
+
+    // The next touch of any listed heap wakes the timer. Under the lock.
+    private void ForgetTouches()
+    {
+        for (Decaying? heap = _listed; heap is not null; heap = heap.NextListed)
+        {
+            heap.ForgetTouch();
         }
     }
 

@@ -62,6 +62,20 @@ public sealed class TimerArmingTests
         Assert.Equal(2, heap.FailedLooks);
     }
 
+    // A collection of the oldest generation is likely just then.
+    [Fact]
+    public void WhoeverWakesAllDuringThePauseLosesNoTouch()
+    {
+        ScriptedHeap heap = new(_timer);
+        _time.OnSet = () => throw new OutOfMemoryException();
+        heap.Touch();
+        _time.OnSet = null;
+        _timer.WakeAll();
+        _time.Advance(Pause);
+        heap.Touch();
+        Assert.True(_timer.IsArmed);
+    }
+
     [Fact]
     public void ATimerRefusedOnItsOwnThreadIsCountedAndTriedAgain()
     {

@@ -79,6 +79,73 @@ public sealed unsafe class TryDisposeTests
         Assert.Equal(2, heap.GetStatistics().LiveBlocks);
     });
 
+    // Where magazines change hands a block may be counted as free twice, and hide one that is held.
+    [Theory]
+    [InlineData(HardeningLevel.Standard)]
+    [InlineData(HardeningLevel.Checked)]
+    [InlineData(HardeningLevel.Full)]
+    public void TriesBesideMagazinesThatMoveTakeNobodysBlock(HardeningLevel level)
+    {
+        using HakmemAllocator heap = new(new HakmemOptions { Hardening = level });
+        bool isOver = false;
+        using CountdownEvent isHeld = new(2);
+        Workers.Run(3, worker =>
+        {
+            if (worker == 0)
+            {
+                isHeld.Wait();
+                for (int i = 0; i < 2_000; i++)
+                {
+                    Assert.False(heap.TryDispose());
+                }
+
+                Volatile.Write(ref isOver, true);
+                return;
+            }
+
+            void* held = heap.Alloc(16);
+            isHeld.Signal();
+            void*[] blocks = new void*[600];
+            while (!Volatile.Read(ref isOver))
+            {
+                for (int i = 0; i < blocks.Length; i++)
+                {
+                    blocks[i] = Retry(heap, null);
+                }
+
+                foreach (void* block in blocks)
+                {
+                    Retry(heap, block);
+                }
+            }
+
+            heap.Free(held);
+        });
+        Assert.True(heap.TryDispose());
+    }
+
+    // Gives a block, or frees one.
+    private static void* Retry(HakmemAllocator heap, void* block)
+    {
+        while (true)
+        {
+            try
+            {
+                if (block == null)
+                {
+                    return heap.Alloc(16);
+                }
+
+                heap.Free(block);
+                return null;
+            }
+            catch (ObjectDisposedException)
+            {
+                Thread.Yield();
+            }
+        }
+    }
+
     private static byte* AllocMarked(HakmemAllocator heap)
     {
         byte* block = (byte*)heap.Alloc(HeldBytes);
