@@ -118,7 +118,9 @@ public sealed class KeptConnectionTests : IDisposable
         _clock.Advance(s_idle);
         Assert.Equal(SlabBytes, _pool.GetStatistics().TotalBytes);
         Assert.InRange(arrays[1].Count(value => value == 0x77), 0, 2 * Environment.SystemPageSize);
-        Assert.Equal(SlabBytes, arrays[0].Count(value => value == 0x77));
+
+        // What lies in front of the blocks and behind them was never cleared, and may have the value by chance.
+        Assert.InRange(arrays[0].Count(value => value == 0x77), SlabBytes, arrays[0].Length);
         owners[0].Dispose();
     }
 
