@@ -38,9 +38,9 @@ internal sealed unsafe class Reclaimer(
 
     private static readonly long s_maxRestTicks = Stopwatch.Frequency;
 
-    // From a reading that found blocks moving to the next: 50 us. A neighbour has written some tens of lines in that time that a reading
+    // From a reading that found blocks moving to the next: 200 us. A neighbour has written some tens of lines in that time that a reading
     // takes from it.
-    private static readonly long s_distanceTicks = Stopwatch.Frequency / 20_000;
+    private static readonly long s_distanceTicks = Stopwatch.Frequency / 5_000;
 
     private const int SpinsPerTurn = 32;
 
