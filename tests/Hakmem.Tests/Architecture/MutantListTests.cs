@@ -14,7 +14,7 @@ public sealed class MutantListTests
     public void EverySlipFitsTheSources()
     {
         IReadOnlyList<Mutant> mutants = MutantList.Read(Path.Combine(SourceTree.Root, "tests", "Mutants", "mutants.txt"));
-        Assert.True(mutants.Count >= 43, $"There are only {mutants.Count} slips.");
+        Assert.True(mutants.Count >= 44, $"There are only {mutants.Count} slips.");
         Assert.Equal(mutants.Count, mutants.Select(mutant => mutant.Name).Distinct().Count());
         Assert.Empty(mutants.Where(mutant => TimesIn(mutant) != 1).Select(mutant => $"{mutant.Name}: {TimesIn(mutant)} times in {mutant.File}"));
     }

@@ -1,6 +1,9 @@
 using System;
 using System.Threading;
+using Hakmem.Allocators;
+using Hakmem.Arenas;
 using Hakmem.Tests.Support;
+using Hakmem.ThreadCaches;
 using Xunit;
 
 namespace Hakmem.Tests.Memory;
@@ -78,6 +81,22 @@ public sealed unsafe class TryDisposeTests
         });
         Assert.Equal(2, heap.GetStatistics().LiveBlocks);
     });
+
+    // A thread within a call may hold a block that the count does not see: the gate of its cache tells of it.
+    [Fact]
+    public void HeapThatAThreadIsWithinACallOfStaysUsable()
+    {
+        HakmemAllocator heap = new();
+        void* block = heap.Alloc(64);
+        int slot = PageMapEntry.Decode(Hakmem.Arenas.Arena.EntryOf(ProcessArena.Instance.PageMap, block)).HeapSlot;
+        heap.Free(block);
+        ThreadCache* cache = CurrentThread.PeerOf(CurrentThread.Shared, slot);
+        CacheGate.Close(cache);
+        Assert.False(heap.TryDispose());
+        CacheGate.Open(cache);
+        heap.Free(heap.Alloc(64));
+        Assert.True(heap.TryDispose());
+    }
 
     // Where magazines change hands a block may be counted as free twice, and hide one that is held.
     [Theory]
