@@ -7,15 +7,17 @@ using Xunit;
 
 namespace Hakmem.Package.Tests;
 
-// Which processor and system each assembly of the packages is for. A runtime refuses an image that was compiled for another system
-// (BadImageFormatException) rather than use the IL in it, and a compiler warns of a reference to another processor's (CS8012): so lib/ and
-// ref/ have IL for any processor, and an image is only where NuGet gives it to none but its own system.
+// Which processor and system each assembly of the packages is for. A runtime refuses an image that was compiled for
+// another system (BadImageFormatException) rather than use the IL in it, and a compiler warns of a reference to another
+// processor's (CS8012): so lib/ and ref/ have IL for any processor, and an image is only where NuGet gives it to none
+// but its own system.
 public sealed class AssemblyTests
 {
     private const string Image = "runtimes/linux-x64/lib/net10.0/Hakmem.dll";
     private const string ImageIl = "lib/net10.0/Hakmem.dll";
 
-    // What the header of an assembly compiled ahead has for Machine: the processor's number combined with the system's by exclusive or.
+    // What the header of an assembly compiled ahead has for Machine: the processor's number combined with the system's
+    // by exclusive or.
     private const int LinuxX64 = (int)System.Reflection.PortableExecutable.Machine.Amd64 ^ 0x7B79;
 
     // "RTR" in ASCII, with which the header of a ReadyToRun image begins.

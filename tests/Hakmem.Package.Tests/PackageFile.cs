@@ -9,9 +9,9 @@ using Xunit;
 
 namespace Hakmem.Package.Tests;
 
-// A package that was just made, out of the directory that the environment variable HAKMEM_TEST_FEED names (by its full path, or from the
-// repository's root). Without the variable, or
-// without the package, every test fails: none is skipped, since a package that nobody looked at must not pass for a good one.
+// A package that was just made, out of the directory that the environment variable HAKMEM_TEST_FEED names (by its full
+// path, or from the repository's root). Without the variable, or without the package, every test fails: none is
+// skipped, since a package that nobody looked at must not pass for a good one.
 internal static class PackageFile
 {
     public const string Core = "Hakmem";

@@ -5,7 +5,8 @@ using Xunit.MicrosoftTestingPlatform;
 
 namespace Hakmem.Package.Tests;
 
-// A server-mode run started by `dotnet test`, or the ordinary console run, whose last line is the count of what passed and failed.
+// A server-mode run started by `dotnet test`, or the ordinary console run, whose last line is the count of what passed
+// and failed.
 internal static class Program
 {
     private static Task<int> Main(string[] args) => args.Any(argument => argument is "--server" or "--internal-msbuild-node")

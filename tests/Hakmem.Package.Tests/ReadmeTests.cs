@@ -9,7 +9,8 @@ using Xunit;
 
 namespace Hakmem.Package.Tests;
 
-// A README in a package is read where the repository is not: its addresses say all, and lead to what is in the repository.
+// A README in a package is read where the repository is not: its addresses say all, and lead to what is in the
+// repository.
 public sealed partial class ReadmeTests
 {
     private const string Pages = "https://github.com/hakmem/hakmem/blob/main/";

@@ -5,8 +5,9 @@ using Microsoft.Extensions.Configuration;
 
 namespace Hakmem.AspNetCore.Hosting;
 
-// Says what is wrong with a configuration before the binder does, which names a property of a class where the reader knows a key, and only
-// the first. A key with a slip in it is an error: a limit that silently is none is found out at the worst time.
+// Says what is wrong with a configuration before the binder does, which names a property of a class where the reader
+// knows a key, and only the first. A key with a slip in it is an error: a limit that silently is none is found out at
+// the worst time.
 //
 // A test compares the keys with the options' properties, so that none is forgotten.
 internal static class ConfigurationCheck
@@ -108,7 +109,8 @@ internal static class ConfigurationCheck
 
     private static bool IsSame(string name, string other) => string.Equals(name, other, StringComparison.OrdinalIgnoreCase);
 
-    // How many letters have to be put in, left out or changed to come from one to the other (Levenshtein), whatever their case.
+    // How many letters have to be put in, left out or changed to come from one to the other (Levenshtein), whatever
+    // their case.
     private static int Distance(string from, string to)
     {
         int[] row = [.. Enumerable.Range(0, to.Length + 1)];

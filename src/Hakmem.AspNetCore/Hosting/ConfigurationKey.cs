@@ -3,8 +3,8 @@ using System.Globalization;
 
 namespace Hakmem.AspNetCore.Hosting;
 
-// One value that configuration can set: its name within its section, what it has to be in the words of whoever has to correct it, and
-// whether a text is that, as the configuration binder would say.
+// One value that configuration can set: its name within its section, what it has to be in the words of whoever has to
+// correct it, and whether a text is that, as the configuration binder would say.
 internal sealed record ConfigurationKey(string Name, string Demand, Func<string, bool> IsUnderstood)
 {
     public static ConfigurationKey Boolean(string name) => new(name, "true or false", text => bool.TryParse(text, out _));

@@ -3,14 +3,15 @@ using Microsoft.Extensions.Logging;
 
 namespace Hakmem.AspNetCore.Hosting;
 
-// The end of an isolated heap that a container owns. A host waits for its requests only so long; one that it has given up on may still use
-// its blocks when the container is disposed, and must not find them unmapped.
+// The end of an isolated heap that a container owns. A host waits for its requests only so long; one that it has given
+// up on may still use its blocks when the container is disposed, and must not find them unmapped.
 //
-// So the heap's own Dispose, which the container calls, leaves it alone while there are live blocks. It then stays usable as long as the
-// process lives: a late request may free and allocate, and what is free decays as ever. This object only tells of it.
+// So the heap's own Dispose, which the container calls, leaves it alone while there are live blocks. It then stays
+// usable as long as the process lives: a late request may free and allocate, and what is free decays as ever. This
+// object only tells of it.
 //
-// A container disposes in the reverse order of making: the heap is taken from here, and so has its turn first; the logger's factory, which
-// was made before, still works.
+// A container disposes in the reverse order of making: the heap is taken from here, and so has its turn first; the
+// logger's factory, which was made before, still works.
 internal sealed partial class ContainerHeap(HakmemOptions options, ILoggerFactory? loggers) : IDisposable
 {
     private readonly ILogger? _logger = loggers?.CreateLogger<HakmemAllocator>();

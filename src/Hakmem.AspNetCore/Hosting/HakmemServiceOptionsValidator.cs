@@ -90,7 +90,8 @@ internal sealed class HakmemServiceOptionsValidator(HakmemHeapChoice choice) : I
         }
     }
 
-    // In the heap's words, with the configuration's key and value in the place of the property. Where those words come to be others, whole.
+    // In the heap's words, with the configuration's key and value in the place of the property. Where those words come
+    // to be others, whole.
     private static string HeapFinding(HakmemHeapSettings settings, ArgumentOutOfRangeException finding)
     {
         string key = Key(nameof(HakmemServiceOptions.Heap));

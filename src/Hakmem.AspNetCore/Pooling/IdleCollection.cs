@@ -1,16 +1,17 @@
 namespace Hakmem.AspNetCore.Pooling;
 
-// When a store that has given up memory asks for a garbage collection: what it has given up since the last one has to be worth the
-// pause. What was given up before a collection is not counted, whoever asked for that: it was taken then.
+// When a store that has given up memory asks for a garbage collection: what it has given up since the last one has to
+// be worth the pause. What was given up before a collection is not counted, whoever asked for that: it was taken then.
 //
-// It asks by what was given up, not by what is still rented: one idle connection may hold a block for days. With blocks still out it waits
-// until the pool has settled, so that the memory of a peak costs one collection and not one for each step that gives some of it up.
+// It asks by what was given up, not by what is still rented: one idle connection may hold a block for days. With blocks
+// still out it waits until the pool has settled, so that the memory of a peak costs one collection and not one for each
+// step that gives some of it up.
 //
 // Not thread-safe: the store's lock guards it. Nothing here allocates or throws.
 internal sealed class IdleCollection(bool? wanted)
 {
-    // What dropped arrays have to come to before a garbage collection is worth its pause: where nothing is rented, and where the pool is in
-    // use, whose requests the pause then holds up.
+    // What dropped arrays have to come to before a garbage collection is worth its pause: where nothing is rented, and
+    // where the pool is in use, whose requests the pause then holds up.
     private const long CollectableBytes = 1 << 20;
     private const long CollectableBytesInUse = 16 << 20;
 
@@ -33,8 +34,9 @@ internal sealed class IdleCollection(bool? wanted)
         _collections = collections;
     }
 
-    // At the end of a step, which gave up so many bytes of those that were added. What the pool still holds, and the managed heap, are in
-    // bytes, and what was given up is still in the latter. If it is due, what was given up counts as taken from now on.
+    // At the end of a step, which gave up so many bytes of those that were added. What the pool still holds, and the
+    // managed heap, are in bytes, and what was given up is still in the latter. If it is due, what was given up counts
+    // as taken from now on.
     public bool TakeIfDue(long stepBytes, long heldBytes, long heapBytes, int collections)
     {
         bool isDue = collections == _collections && IsEnough(stepBytes, heldBytes) && IsWorthIt(heldBytes, heapBytes);
@@ -42,7 +44,8 @@ internal sealed class IdleCollection(bool? wanted)
         return isDue;
     }
 
-    // With blocks still out: as much as remains at least, so that each collection after one peak finds half of the memory or less.
+    // With blocks still out: as much as remains at least, so that each collection after one peak finds half of the
+    // memory or less.
     private bool IsEnough(long stepBytes, long heldBytes) =>
         _bytes >= CollectableBytes && (heldBytes == 0 || (_bytes >= heldBytes && stepBytes <= _bytes / SettledPart));
 

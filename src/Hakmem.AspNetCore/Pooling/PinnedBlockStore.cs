@@ -8,16 +8,16 @@ namespace Hakmem.AspNetCore.Pooling;
 // All blocks of one service: thread caches in front, the slab table behind one lock. A rental takes the top of its thread's stack; only
 // every few rentals does a thread come here, for several blocks at once.
 //
-// Memory goes back in three steps, each a third of the idle timeout after the one before, so that a block unused for two thirds of
-// it at least and for all of it at most is given up: (1) a thread cache reaps what it did not need for a whole step, (2) slabs that
-// are wholly free are counted, and (3) those that stayed so for a whole step are dropped (the working set of Bonwick's
-// reaping: the low water of a step was not needed in it). The timer runs while there are slabs and only then: it is wanted from the
-// first slab on and until the last is dropped, both decided under the lock, so no rental or return has to look whether it runs. A service
-// that holds nothing does nothing.
+// Memory goes back in three steps, each a third of the idle timeout after the one before, so that a block unused for
+// two thirds of it at least and for all of it at most is given up: (1) a thread cache reaps what it did not need for a
+// whole step, (2) slabs that are wholly free are counted, and (3) those that stayed so for a whole step are dropped
+// (the working set of Bonwick's reaping: the low water of a step was not needed in it). The timer runs while there are
+// slabs and only then: it is wanted from the first slab on and until the last is dropped, both decided under the lock,
+// so no rental or return has to look whether it runs. A service that holds nothing does nothing.
 //
-// Under the lock nothing allocates managed memory, throws, or calls what may wait: either could run code of the program's, which may rent
-// from this pool. So slabs and room for them are made before it, refusals are results that are thrown behind it, and the timer is changed
-// and dropped pages are discarded behind it too.
+// Under the lock nothing allocates managed memory, throws, or calls what may wait: either could run code of the
+// program's, which may rent from this pool. So slabs and room for them are made before it, refusals are results that
+// are thrown behind it, and the timer is changed and dropped pages are discarded behind it too.
 //
 // Nothing here has a finalizer. An owner that its renter drops keeps its slab for ever, counted as rented: taking it back could give a
 // span's bytes to someone else.
@@ -45,8 +45,9 @@ internal sealed class PinnedBlockStore
     private long _slabsAllocated;
     private long _slabsEvicted;
 
-    // Whether the timer is to run: exactly while there are slabs; whether it does; and whether a thread is about to change that. One
-    // changes it at a time, until it finds both alike, so the last change is always that to what is wanted.
+    // Whether the timer is to run: exactly while there are slabs; whether it does; and whether a thread is about to
+    // change that. One changes it at a time, until it finds both alike, so the last change is always that to what is
+    // wanted.
     private bool _isTicking;
     private bool _isTimerRunning;
     private bool _isTimerChanging;
@@ -215,8 +216,8 @@ internal sealed class PinnedBlockStore
         }
     }
 
-    // A slab, and room for it in the table, are made between two looks at the table, of which only the second needs them. If it does not,
-    // since blocks came back meanwhile, they are left to the garbage collector.
+    // A slab, and room for it in the table, are made between two looks at the table, of which only the second needs
+    // them. If it does not, since blocks came back meanwhile, they are left to the garbage collector.
     private PinnedBlock RentFromTable(PinnedThreadCache cache)
     {
         PinnedSlab? slab = null;
@@ -282,7 +283,8 @@ internal sealed class PinnedBlockStore
         return Finding.Found;
     }
 
-    // Under the lock, with nothing free in the table: the new slab that was brought, or what other threads hold for later.
+    // Under the lock, with nothing free in the table: the new slab that was brought, or what other threads hold for
+    // later.
     private Finding FindMore(PinnedSlab? slab, SlabTable.Room? room)
     {
         bool isAllowed = _maxBytes == 0 || (_table.SlabCount + 1L) * PinnedSlab.Bytes <= _maxBytes;
@@ -308,7 +310,8 @@ internal sealed class PinnedBlockStore
         return Finding.Found;
     }
 
-    // Half of the thread's blocks as well, so that it need not come back with the next. A cache of a closed store has none.
+    // Half of the thread's blocks as well, so that it need not come back with the next. A cache of a closed store has
+    // none.
     private void ReturnToTable(PinnedThreadCache? cache, PinnedBlock block)
     {
         PinnedSlab? dropped = null;
@@ -333,7 +336,8 @@ internal sealed class PinnedBlockStore
         }
     }
 
-    // One step. Returns whether a garbage collection is wanted. Its frame is gone then: what it dropped must not be reachable from there.
+    // One step. Returns whether a garbage collection is wanted. Its frame is gone then: what it dropped must not be
+    // reachable from there.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool Reap()
     {
@@ -385,7 +389,8 @@ internal sealed class PinnedBlockStore
         DiscardPages(dropped);
     }
 
-    // Takes the list apart: whoever still has a block of one of these slabs must not keep all that were dropped after it.
+    // Takes the list apart: whoever still has a block of one of these slabs must not keep all that were dropped after
+    // it.
     private static void DiscardPages(PinnedSlab? dropped)
     {
         while (dropped is not null)
@@ -476,8 +481,8 @@ internal sealed class PinnedBlockStore
         }
     }
 
-    // Looks through the thread's other caches, drops those of closed stores, and puts this store's first. One that has to be made is made
-    // before anything is changed.
+    // Looks through the thread's other caches, drops those of closed stores, and puts this store's first. One that has
+    // to be made is made before anything is changed.
     private PinnedThreadCache? FindCache()
     {
         PinnedThreadCache? found = t_caches;

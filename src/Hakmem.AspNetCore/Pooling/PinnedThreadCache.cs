@@ -32,9 +32,9 @@ internal sealed class PinnedThreadCache
     // Rentals by this thread. Written by it under the flag; read by statistics without, hence a little old.
     private long _rents;
 
-    // The flag: 1 while someone is in. Taken by an interlocked exchange, given by a release store. A thread that waits for it yields and
-    // does not sleep, since a sleeper would have to be woken, and each rental and return would have to look for one. Neither a yield nor a
-    // spin can be interrupted, or runs code of the program's.
+    // The flag: 1 while someone is in. Taken by an interlocked exchange, given by a release store. A thread that waits
+    // for it yields and does not sleep, since a sleeper would have to be woken, and each rental and return would have
+    // to look for one. Neither a yield nor a spin can be interrupted, or runs code of the program's.
     private int _flag;
 
     // How many threads wait for it, which have the store's lock: one at most. Only tests read it.

@@ -9,7 +9,8 @@ namespace Hakmem.AspNetCore.Pooling;
 // Blocks come from the lowest slot that has any: what is in use gathers in the low slabs, the high ones fall free and can be
 // given up. (Last-in-first-out over all slabs would keep a few blocks of each in use for ever.)
 //
-// Not thread-safe: the store's lock guards it. So nothing here allocates or throws: room for more slabs is made by the caller, outside the lock.
+// Not thread-safe: the store's lock guards it. So nothing here allocates or throws: room for more slabs is made by the
+// caller, outside the lock.
 internal sealed class SlabTable
 {
     private const int BitsPerWord = 64;
@@ -107,7 +108,8 @@ internal sealed class SlabTable
         WithFree[slab.Slot / BitsPerWord] |= Bit(slab.Slot);
     }
 
-    // Drops up to so many wholly free slabs, the highest first, and puts them in front of a list of such. Returns how many.
+    // Drops up to so many wholly free slabs, the highest first, and puts them in front of a list of such. Returns how
+    // many.
     public int Evict(int most, ref PinnedSlab? dropped)
     {
         int evicted = 0;
@@ -126,7 +128,8 @@ internal sealed class SlabTable
         return evicted;
     }
 
-    // Counts everything again. Null, or the rule that does not hold: for the caller to throw, outside the lock. For tests.
+    // Counts everything again. Null, or the rule that does not hold: for the caller to throw, outside the lock. For
+    // tests.
     public string? FindBrokenRule()
     {
         int slabs = 0;

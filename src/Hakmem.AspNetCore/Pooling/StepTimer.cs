@@ -3,8 +3,9 @@ using System.Threading;
 
 namespace Hakmem.AspNetCore.Pooling;
 
-// A store's timer, to be changed on threads that rent and return: the framework's timers take locks of its own, whose waits throw when the
-// thread is interrupted and leave the waiting to its SynchronizationContext. Here neither happens. An interrupt stays pending.
+// A store's timer, to be changed on threads that rent and return: the framework's timers take locks of its own, whose
+// waits throw when the thread is interrupted and leave the waiting to its SynchronizationContext. Here neither happens.
+// An interrupt stays pending.
 //
 // Not thread-safe: the store sees to it that one thread changes it at a time, under none of its locks.
 internal sealed class StepTimer
@@ -25,7 +26,8 @@ internal sealed class StepTimer
         Dispose,
     }
 
-    // False where the timer could not be had: it does not run then, and the caller may try again later. Also false after Dispose.
+    // False where the timer could not be had: it does not run then, and the caller may try again later. Also false
+    // after Dispose.
     public bool TryStart() => TryDo(Request.Start);
 
     public bool TryStop() => TryDo(Request.Stop);
@@ -73,8 +75,8 @@ internal sealed class StepTimer
         }
     }
 
-    // A timer that cannot be started (the first of a process starts a thread) must not fail the rental that asked for it, which has its
-    // block, whatever a TimeProvider throws. The store tries again with the next one that it serves.
+    // A timer that cannot be started (the first of a process starts a thread) must not fail the rental that asked for
+    // it, which has its block, whatever a TimeProvider throws. The store tries again with the next one that it serves.
     private bool DoOnce(Request request)
     {
         try

@@ -7,11 +7,13 @@ using Hakmem.SizeClasses;
 
 namespace Hakmem.Allocators;
 
-// Finds out what an arbitrary address is, with every check that the records allow, and says it in words where it is not a block.
-// Reads no memory that a caller could have written. Slow paths only; thread-safe. guards is null for a heap without guarded blocks.
+// Finds out what an arbitrary address is, with every check that the records allow, and says it in words where it is not
+// a block. Reads no memory that a caller could have written. Slow paths only; thread-safe. guards is null for a heap
+// without guarded blocks.
 //
-// Of a block that a caller has the answer cannot change meanwhile. Of any other address it is of one moment, and whoever acts on it asks again in the
-// step in which it acts: see LargeBlocks and GuardedBlocks. (Small blocks are decided by their magazines and spans.)
+// Of a block that a caller has the answer cannot change meanwhile. Of any other address it is of one moment, and
+// whoever acts on it asks again in the step in which it acts: see LargeBlocks and GuardedBlocks. (Small blocks are
+// decided by their magazines and spans.)
 internal sealed unsafe class BlockResolver(Arena arena, int heapSlot, SizeClassInfo[] classes, LargeBlocks large, GuardedBlocks? guards)
 {
     // Throws HakmemCorruptionException unless the address is that of a block of this heap (live or free).

@@ -35,7 +35,8 @@ public sealed unsafe partial class HakmemAllocator
         }
     }
 
-    // The shared heap's arena has been given back. On the one thread that may still come by: its cache went with the arena.
+    // The shared heap's arena has been given back. On the one thread that may still come by: its cache went with the
+    // arena.
     internal void Retire()
     {
         _failure = ExceptionDispatchInfo.Capture(
@@ -95,8 +96,8 @@ public sealed unsafe partial class HakmemAllocator
             return Volatile.Read(ref _isGone);
         }
 
-        // Again, now that calls are refused: the count above may be wrong beside calls that move blocks, and one may have been taken since. The
-        // barrier has every thread see the refusal, and this one see what they did before.
+        // Again, now that calls are refused: the count above may be wrong beside calls that move blocks, and one may
+        // have been taken since. The barrier has every thread see the refusal, and this one see what they did before.
         try
         {
             if (ProcessBarrier.IsSupported)
@@ -138,8 +139,8 @@ public sealed unsafe partial class HakmemAllocator
 
     private static HeapLimits SharedLimits() => HakmemSettings.AreAny() ? LimitsOfSettings() : new HeapLimits();
 
-    // An exception in the initializer of a class comes out as a TypeInitializationException, whose message does not say the cause: it is kept, for
-    // whoever uses the heap.
+    // An exception in the initializer of a class comes out as a TypeInitializationException, whose message does not say
+    // the cause: it is kept, for whoever uses the heap.
     private static HakmemAllocator CreateShared()
     {
         try

@@ -4,8 +4,8 @@ using Hakmem.ThreadCaches;
 
 namespace Hakmem;
 
-// Where the two fast paths end that find no block, no room or something wrong; and where every call of a heap with a front begins (see
-// ThreadCache.Inner), whose steady state is tried first.
+// Where the two fast paths end that find no block, no room or something wrong; and where every call of a heap with a
+// front begins (see ThreadCache.Inner), whose steady state is tried first.
 public sealed unsafe partial class HakmemAllocator
 {
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -34,11 +34,13 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     // Null in the shared heap where that could not be made; every slow path of it then throws _failure first.
     private readonly Heap _heap;
 
-    // What keeps the shared heap from being used; else null. Written when it is made, or by Retire, when no other thread is in it.
+    // What keeps the shared heap from being used; else null. Written when it is made, or by Retire, when no other
+    // thread is in it.
     private ExceptionDispatchInfo? _failure;
 
-    // The heap's slot, or DisposedSlot. Written by Dispose, which by contract runs beside no other call, and by TryDispose, with a barrier
-    // that all threads take part in. Each slow path reads it once more than the fast path did; a stale reading is of the same heap.
+    // The heap's slot, or DisposedSlot. Written by Dispose, which by contract runs beside no other call, and by
+    // TryDispose, with a barrier that all threads take part in. Each slow path reads it once more than the fast path
+    // did; a stale reading is of the same heap.
     private int _slot;
 
     // No thread's table reaches this far, so every fast path of a disposed heap ends in its slow path.
@@ -247,8 +249,8 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
         PutSide* put = ThreadCache.PutSideAt(cache, PageMapEntry.PlaceOf(entry));
         if (PutSide.Admits(put, entry, ptr))
         {
-            // The second is for the block that was freed last: the commonest double free. It comes before the third, since the reaper closes a
-            // bin before it takes the block.
+            // The second is for the block that was freed last: the commonest double free. It comes before the third,
+            // since the reaper closes a bin before it takes the block.
             void** top = put->PutTop;
             if (*top != ptr && top < put->PutEnd)
             {

@@ -13,8 +13,8 @@ namespace Hakmem.Allocators;
 // it is thrown by it; one that came to light on the way (another block was damaged) is thrown when the call's own work is done.
 internal sealed unsafe partial class Heap
 {
-    // Null but with HardeningLevel.Checked and Full: the origin of the table that has a 1 exactly where a live block of such a heap begins. Every block is
-    // entered when it is handed out, and claimed by whoever frees or resizes it.
+    // Null but with HardeningLevel.Checked and Full: the origin of the table that has a 1 exactly where a live block of
+    // such a heap begins. Every block is entered when it is handed out, and claimed by whoever frees or resizes it.
     private readonly byte* _live;
 
     // Null but with full hardening or guarded sampling. These three are set by the constructor and nobody else.
@@ -28,8 +28,8 @@ internal sealed unsafe partial class Heap
 
     private int Stack => _limits.CaptureStacks ? StackCapture.Take(StackTable.Instance) : StackTable.None;
 
-    // The steady state of a heap of HardeningLevel.Checked, which HakmemAllocator's inlined paths leave to these two: what they do themselves
-    // elsewhere, and the live table. The cache is the one with the magazines.
+    // The steady state of a heap of HardeningLevel.Checked, which HakmemAllocator's inlined paths leave to these two:
+    // what they do themselves elsewhere, and the live table. The cache is the one with the magazines.
 
     // A block of a class from the cache; null where there is none, and the longer way is to be taken.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -60,8 +60,8 @@ internal sealed unsafe partial class Heap
             return false;
         }
 
-        // An atomic exchange takes longer than all the rest of this, and while the heap has one cache nobody races with its thread. Who makes it two
-        // waits until IsClaiming is 0: see ThreadCacheRegistry.
+        // An atomic exchange takes longer than all the rest of this, and while the heap has one cache nobody races with
+        // its thread. Who makes it two waits until IsClaiming is 0: see ThreadCacheRegistry.
         Volatile.Write(ref cache->IsClaiming, 1);
         bool isAlone = Volatile.Read(ref cache->IsAlone) != 0;
         bool isLive = isAlone ? LiveTable.TryEndAlone(cache->Live, ptr) : LiveTable.TryEnd(cache->Live, ptr);
@@ -72,8 +72,8 @@ internal sealed unsafe partial class Heap
             return false;
         }
 
-        // From here on the block is this thread's alone, and its entry cannot change. If it has changed since it was read, the block is another, and the
-        // one that the caller means was freed before.
+        // From here on the block is this thread's alone, and its entry cannot change. If it has changed since it was
+        // read, the block is another, and the one that the caller means was freed before.
         if (!IsStillOf(entry, ptr))
         {
             ThrowFreedAlready(ptr);
@@ -114,8 +114,8 @@ internal sealed unsafe partial class Heap
     private void ThrowFreedAlready(void* ptr) =>
         throw _poisoned?.DoubleFree((nuint)ptr, "Free") ?? BlockResolver.Misuse(ptr, "Free", "it was freed already");
 
-    // Whether a block that has just been claimed has the page map's entry that it had before. If not, another thread freed it meanwhile, and what
-    // begins there now is entered again.
+    // Whether a block that has just been claimed has the page map's entry that it had before. If not, another thread
+    // freed it meanwhile, and what begins there now is entered again.
     private bool IsStillOf(ulong entry, void* block)
     {
         if (Arena.EntryOf(_arena.PageMap, block) == entry)
@@ -160,8 +160,8 @@ internal sealed unsafe partial class Heap
         return block;
     }
 
-    // Resolves an address and refuses it if it is known to be free. Where live blocks are recorded, the block is not one any more, and only the
-    // calling thread may free it now, or enter it again.
+    // Resolves an address and refuses it if it is known to be free. Where live blocks are recorded, the block is not
+    // one any more, and only the calling thread may free it now, or enter it again.
     private BlockInfo Claim(ThreadCache* cache, void* address, string operation)
     {
         if (_live == null)
@@ -223,7 +223,8 @@ internal sealed unsafe partial class Heap
         ThrowIfFound(_guards!.Free(block.First, (nuint)address, stack, isHeld));
     }
 
-    // Throws if a block, found by the resolver, is known to be free by the records of the heap's level or of guarded blocks.
+    // Throws if a block, found by the resolver, is known to be free by the records of the heap's level or of guarded
+    // blocks.
     private void RequireLive(BlockInfo block, void* address, string operation)
     {
         if (_live != null ? !LiveTable.IsLive(_live, address) : !_guards!.IsLive(block.First, (nuint)address))

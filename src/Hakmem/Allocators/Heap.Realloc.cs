@@ -5,13 +5,13 @@ using Hakmem.ThreadCaches;
 
 namespace Hakmem.Allocators;
 
-// Resizing: in place where that is possible, by moving pages, or by a copy. Of two threads that resize or free one and the same block, which is
-// a bug of the program's, one is refused, as far as the block is no size class's: what is done to such a block beside a lock is done with a
-// hold of it. Where live blocks are recorded, that holds for every block.
+// Resizing: in place where that is possible, by moving pages, or by a copy. Of two threads that resize or free one and
+// the same block, which is a bug of the program's, one is refused, as far as the block is no size class's: what is done
+// to such a block beside a lock is done with a hold of it. Where live blocks are recorded, that holds for every block.
 internal sealed unsafe partial class Heap
 {
-    // A block that was allocated with an alignment keeps it if it is named again, and may else lose it. Null if memory is out; the old block then
-    // keeps its address and contents, but may have become larger on the way.
+    // A block that was allocated with an alignment keeps it if it is named again, and may else lose it. Null if memory
+    // is out; the old block then keeps its address and contents, but may have become larger on the way.
     public void* TryReallocate(ThreadCache* cache, void* address, nuint byteCount, nuint alignment)
     {
         BlockInfo block = Claim(cache, address, "Realloc");
@@ -77,7 +77,8 @@ internal sealed unsafe partial class Heap
         }
     }
 
-    // Moves a block that is no size class's, which nobody else can free or resize meanwhile. Null if memory is out, and it is where it was.
+    // Moves a block that is no size class's, which nobody else can free or resize meanwhile. Null if memory is out, and
+    // it is where it was.
     private void* TryMoveHeld(ThreadCache* cache, void* address, nuint byteCount, nuint alignment, ref bool isGone)
     {
         // It may be another kind of block by now: a run of units may have become a run of SuperSlabs on the way.

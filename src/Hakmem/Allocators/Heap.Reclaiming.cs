@@ -11,8 +11,8 @@ internal sealed unsafe partial class Heap
     // How often everything unused was given back for an allocation that had failed.
     public long ReclaimRounds => _reclaimer.Rounds;
 
-    // After a failure: with everything unused given back, unless that would be in vain, and once more in any case, since memory may have come
-    // free meanwhile.
+    // After a failure: with everything unused given back, unless that would be in vain, and once more in any case,
+    // since memory may have come free meanwhile.
     private void* TryAllocateReclaiming(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
     {
         _decay.Report(FlushQuarantines());

@@ -16,9 +16,10 @@ namespace Hakmem.Allocators;
 //
 // Everything a heap has can be given back at once, because SuperSlabs belong to heaps: see Dispose.
 //
-// Thread-safe, except that Dispose must not run beside other calls (that is the caller's contract).
-// Locks, outermost first: reclaimer, decay, registry of thread caches, a cache's gate, depot, SuperSlabs, arena; then the peer tables', then the
-// metadata's. The purge lock stands above the SuperSlabs', with no depot's lock held; those of hardening are in docs/concurrency.md.
+// Thread-safe, except that Dispose must not run beside other calls (that is the caller's contract). Locks, outermost
+// first: reclaimer, decay, registry of thread caches, a cache's gate, depot, SuperSlabs, arena; then the peer tables',
+// then the metadata's. The purge lock stands above the SuperSlabs', with no depot's lock held; those of hardening are
+// in docs/concurrency.md.
 internal sealed unsafe partial class Heap
 {
     // From this size on, a zeroed allocation asks whether memory is known to be zero before it clears it. Below, the answer costs more
@@ -88,7 +89,8 @@ internal sealed unsafe partial class Heap
     }
 
     // Any size and alignment (a power of two). Null if memory or the limit is out, even with everything unused given
-    // up; that is not tried for a size that can never be had, nor again where it was in vain and nothing was freed since.
+    // up; that is not tried for a size that can never be had, nor again where it was in vain and nothing was freed
+    // since.
     public void* TryAllocate(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
     {
         void* block = TryAllocateOnce(cache, byteCount, alignment, isZeroed);
@@ -178,10 +180,12 @@ internal sealed unsafe partial class Heap
         };
     }
 
-    // Whether callers hold no block, for certain. False also while a thread is within a call that moves blocks. For a heap that refuses new calls.
+    // Whether callers hold no block, for certain. False also while a thread is within a call that moves blocks. For a
+    // heap that refuses new calls.
     public bool IsUnused()
     {
-        // The statistics tell of the blocks that lie in no span. Of others they may count some as free twice, where a magazine changes hands.
+        // The statistics tell of the blocks that lie in no span. Of others they may count some as free twice, where a
+        // magazine changes hands.
         long[] held = new long[_classes.Length];
         long[] quarantined = new long[_classes.Length];
         if (GetStatistics().LiveBlocks != 0)

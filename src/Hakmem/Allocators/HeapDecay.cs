@@ -39,8 +39,8 @@ internal sealed class HeapDecay(
     private int _fruitlessLooks;
     private bool _isStopped;
 
-    // What was found where no exception may say so, until a Trim does: the exception, or the address of a block that was free already, for
-    // which the one who asks makes it; null and zero for nothing. Exchanged with full fences.
+    // What was found where no exception may say so, until a Trim does: the exception, or the address of a block that
+    // was free already, for which the one who asks makes it; null and zero for nothing. Exchanged with full fences.
     private HakmemCorruptionException? _unreported;
     private long _unreportedAddress;
 
@@ -69,7 +69,8 @@ internal sealed class HeapDecay(
             Report(corruptAddress);
         }
 
-        // Here, once, rather than in an allocation that would have to wait for it. Last, so that a failure leaves no memory where it is.
+        // Here, once, rather than in an allocation that would have to wait for it. Last, so that a failure leaves no
+        // memory where it is.
         superSlabs.Arena.LearnLimit();
         return next;
     }
@@ -87,9 +88,10 @@ internal sealed class HeapDecay(
         return BlockResolver.LateDoubleFree(corruptAddress);
     }
 
-    // The same for an allocation that failed. Empty SuperSlabs stay where they are, since that allocation takes them or has them given back as it
-    // needs, and so do the pages of free units, which count as committed either way; the threads that go on would have to get both anew. Gives the
-    // address of a block found free already, or 0. See that PurgeExcess is called with no lock held.
+    // The same for an allocation that failed. Empty SuperSlabs stay where they are, since that allocation takes them or
+    // has them given back as it needs, and so do the pages of free units, which count as committed either way; the
+    // threads that go on would have to get both anew. Gives the address of a block found free already, or 0. See that
+    // PurgeExcess is called with no lock held.
     public nuint Reclaim()
     {
         using (SyncRoot.Enter())

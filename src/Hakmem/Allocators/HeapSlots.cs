@@ -5,9 +5,10 @@ namespace Hakmem.Allocators;
 
 // The numbers by which thread caches and page map entries name heaps. Slot 0 is the shared heap's.
 //
-// A heap's slot is returned after everything of it is gone: its page map entries, and its caches from all threads' tables. Even so the slot that has been
-// free longest is handed out, and only when Rested others are free as well, so that what a program has kept of a disposed heap by mistake does not soon
-// pass for another's. Slots that were never used come first until then, the lowest first: threads' tables reach as far as the highest one.
+// A heap's slot is returned after everything of it is gone: its page map entries, and its caches from all threads'
+// tables. Even so the slot that has been free longest is handed out, and only when Rested others are free as well, so
+// that what a program has kept of a disposed heap by mistake does not soon pass for another's. Slots that were never
+// used come first until then, the lowest first: threads' tables reach as far as the highest one.
 //
 // Thread-safe.
 internal sealed class HeapSlots
@@ -22,7 +23,8 @@ internal sealed class HeapSlots
 
     private readonly UninterruptibleLock _lock = new();
 
-    // All below is guarded by _lock. The free slots that have been used before, the one free longest first, in a ring; and which slots are taken.
+    // All below is guarded by _lock. The free slots that have been used before, the one free longest first, in a ring;
+    // and which slots are taken.
     private readonly ushort[] _free = new ushort[Max];
     private readonly bool[] _isTaken = new bool[Max];
     private int _first;

@@ -13,10 +13,12 @@ namespace Hakmem.Allocators;
 //   ... further:                                 the SuperSlab becomes a run, and takes SuperSlabs behind it
 //   ... with something in the way:               a new run, to which the pages are moved (or bytes copied)
 //
-// So a buffer that grows by steps is copied while it is small, and then seldom. Room that is not used costs address space, not memory.
-// Thread-safe, for one and the same block as well, where two threads that free or resize it are a bug of the program's: each member asks under the
-// SuperSlab lock whether the block is there, in the step in which it changes it. What takes longer than a lock may be held, copying the block's bytes or
-// moving its pages, is done by a thread that has a hold of it (IsHeld in the records). Others find the block there, but can neither free nor resize it.
+// So a buffer that grows by steps is copied while it is small, and then seldom. Room that is not used costs address
+// space, not memory. Thread-safe, for one and the same block as well, where two threads that free or resize it are a
+// bug of the program's: each member asks under the SuperSlab lock whether the block is there, in the step in which it
+// changes it. What takes longer than a lock may be held, copying the block's bytes or moving its pages, is done by a
+// thread that has a hold of it (IsHeld in the records). Others find the block there, but can neither free nor resize
+// it.
 internal sealed unsafe class LargeBlocks(Arena arena, SuperSlabCache superSlabs, UnitAllocator units, RunAllocator runs)
 {
     // Below this a copy is cheaper than a unit run's bookkeeping and rounding.
@@ -54,8 +56,8 @@ internal sealed unsafe class LargeBlocks(Arena arena, SuperSlabCache superSlabs,
         return units.TryAllocateRun(UnitsFor(byteCount), out int unit) ? arena.AddressOfUnit(unit) : null;
     }
 
-    // What is at an address inside the arena: the run around it, if it is one of this heap's. Nothing of a block that was found must be believed
-    // later but by way of the members below, which ask again.
+    // What is at an address inside the arena: the run around it, if it is one of this heap's. Nothing of a block that
+    // was found must be believed later but by way of the members below, which ask again.
     public BlockPlace Find(void* address)
     {
         using (superSlabs.SyncRoot.Enter())
@@ -69,8 +71,8 @@ internal sealed unsafe class LargeBlocks(Arena arena, SuperSlabCache superSlabs,
         ? runs.TryFree(block.First, (byte*)address)
         : units.TryFreeRun(block.First);
 
-    // Resizes the block that begins at an address without moving it, growing or shrinking, as far as neighbours allow. Without room, a run of units may
-    // have become a run of SuperSlabs.
+    // Resizes the block that begins at an address without moving it, growing or shrinking, as far as neighbours allow.
+    // Without room, a run of units may have become a run of SuperSlabs.
     public ResizeResult TryResizeInPlace(BlockInfo block, void* address, nuint byteCount)
     {
         nuint least = block.Kind == BlockKind.SlabRun ? SizeClass.MaxBytes : GrowableBytes;
@@ -95,7 +97,8 @@ internal sealed unsafe class LargeBlocks(Arena arena, SuperSlabCache superSlabs,
             : ResizeResult.NoRoom;
     }
 
-    // Takes hold of the block that begins at an address, which is given as it is then. False if it is not there any more, or another thread has.
+    // Takes hold of the block that begins at an address, which is given as it is then. False if it is not there any
+    // more, or another thread has.
     public bool TryHold(void* address, out BlockInfo block)
     {
         using (superSlabs.SyncRoot.Enter())
@@ -136,8 +139,8 @@ internal sealed unsafe class LargeBlocks(Arena arena, SuperSlabCache superSlabs,
         }
     }
 
-    // Takes over the contents of a run that the caller has a hold of, by moving its pages into a new one, and frees it; null, and the caller still has
-    // it, if that does not work here.
+    // Takes over the contents of a run that the caller has a hold of, by moving its pages into a new one, and frees it;
+    // null, and the caller still has it, if that does not work here.
     public void* TryMoveRun(BlockInfo block, nuint byteCount)
     {
         int count = block.Kind == BlockKind.SlabRun ? arena.Slab(block.First)->RunSlabs : 0;

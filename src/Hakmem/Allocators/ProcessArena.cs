@@ -10,8 +10,8 @@ internal static class ProcessArena
 {
     private const string Percent = "ContainerLimitPercent";
 
-    // Why there is no arena; null if there is one. Written by the initializer below, which throws nothing itself: the runtime would put a
-    // TypeInitializationException around it, whose message does not say the cause.
+    // Why there is no arena; null if there is one. Written by the initializer below, which throws nothing itself: the
+    // runtime would put a TypeInitializationException around it, whose message does not say the cause.
     private static ExceptionDispatchInfo? s_failure;
 
     private static readonly Arena? s_instance = TryCreate();
@@ -19,8 +19,8 @@ internal static class ProcessArena
     // Nothing else refers to it.
     private static readonly ArenaKeeper? s_keeper = s_instance is null ? null : new ArenaKeeper(s_instance);
 
-    // Throws what kept the arena from being made: OutOfMemoryException, PlatformNotSupportedException, or InvalidOperationException for
-    // a setting.
+    // Throws what kept the arena from being made: OutOfMemoryException, PlatformNotSupportedException, or
+    // InvalidOperationException for a setting.
     public static Arena Instance
     {
         get

@@ -8,11 +8,12 @@ using Hakmem.ThreadCaches;
 
 namespace Hakmem.Allocators;
 
-// What a heap does for an allocation that failed: has everything unused given back, or finds that this would be in vain.
+// What a heap does for an allocation that failed: has everything unused given back, or finds that this would be in
+// vain.
 //
-// To give back disturbs every thread of the heap: gates close, processors take a barrier, caches are empty afterwards. A program that sends
-// requests which cannot be served, as whoever may name a size can make it do, must not be able to do that to the others at will. So after a vain
-// round there is another one only if
+// To give back disturbs every thread of the heap: gates close, processors take a barrier, caches are empty afterwards.
+// A program that sends requests which cannot be served, as whoever may name a size can make it do, must not be able to
+// do that to the others at will. So after a vain round there is another one only if
 //
 //   - fewer bytes are live than at the vain round: something was freed since. That is told at once, and each fall pays for one round.
 //   - or the request is smaller than the one that failed.
@@ -21,25 +22,27 @@ namespace Hakmem.Allocators;
 //     freed while as much was allocated is not told by the live bytes, nor is a fall that a racing reading hides. These rounds take at
 //     most one part in RestFactor of the time.
 //
-// Live bytes are what spans have handed out less what lies in caches and depots, as in statistics: read without a barrier and beside
-// threads that go on, so that a magazine that changes hands may be counted twice or not at all. Frees into a cache are counted nowhere (the fast
-// path has no counter), so that a reading visits every cache, and takes the lines that its thread is writing. Therefore readings keep a
-// distance while they find blocks moving, which the failing thread waits out.
+// Live bytes are what spans have handed out less what lies in caches and depots, as in statistics: read without a
+// barrier and beside threads that go on, so that a magazine that changes hands may be counted twice or not at all.
+// Frees into a cache are counted nowhere (the fast path has no counter), so that a reading visits every cache, and
+// takes the lines that its thread is writing. Therefore readings keep a distance while they find blocks moving, which
+// the failing thread waits out.
 //
 // What is freed to a span, a SuperSlab or the arena needs no round: the failing thread tries once more in any case.
 //
-// Thread-safe: one lock, above the decay's. Whoever waited for it while another read or gave back takes that thread's result.
+// Thread-safe: one lock, above the decay's. Whoever waited for it while another read or gave back takes that thread's
+// result.
 internal sealed unsafe class Reclaimer(
     HeapDecay decay, DepotSet depots, ThreadCacheRegistry registry, CacheExchange exchange, SizeClassInfo[] classes)
 {
-    // A round that is due by time alone comes this many times its duration after the last one. It costs the others more than its duration,
-    // since their caches are empty after it.
+    // A round that is due by time alone comes this many times its duration after the last one. It costs the others more
+    // than its duration, since their caches are empty after it.
     private const int RestFactor = 64;
 
     private static readonly long s_maxRestTicks = Stopwatch.Frequency;
 
-    // From a reading that found blocks moving to the next: 200 us. A neighbour has written some tens of lines in that time that a reading
-    // takes from it.
+    // From a reading that found blocks moving to the next: 200 us. A neighbour has written some tens of lines in that
+    // time that a reading takes from it.
     private static readonly long s_distanceTicks = Stopwatch.Frequency / 5_000;
 
     private const int SpinsPerTurn = 32;
@@ -55,8 +58,8 @@ internal sealed unsafe class Reclaimer(
     private long _nextReadAt;
     private long _rounds;
 
-    // The last vain round, or one that is not known yet to have been of use: for how many bytes (ulong.MaxValue if there was none), the live bytes
-    // before it, how blocks lay after it, and when the next may come by time alone.
+    // The last vain round, or one that is not known yet to have been of use: for how many bytes (ulong.MaxValue if
+    // there was none), the live bytes before it, how blocks lay after it, and when the next may come by time alone.
     private ulong _vainBytes = ulong.MaxValue;
     private long _vainLiveBytes;
     private ulong _vainPlacement;
@@ -75,8 +78,9 @@ internal sealed unsafe class Reclaimer(
         }
     }
 
-    // Gives back what is not in use, if that may serve a request of so many bytes (or such an alignment) that failed just now; whether it did. cache is the
-    // calling thread's, or null. corruptAddress is that of a block found free already, or 0.
+    // Gives back what is not in use, if that may serve a request of so many bytes (or such an alignment) that failed
+    // just now; whether it did. cache is the calling thread's, or null. corruptAddress is that of a block found free
+    // already, or 0.
     public bool TryReclaim(ThreadCache* cache, ulong bytes, out nuint corruptAddress)
     {
         long arrival = Volatile.Read(ref _readings);
@@ -130,7 +134,8 @@ internal sealed unsafe class Reclaimer(
         (placement != _vainPlacement && registry.Count <= 1) ||
         ((placement != _vainPlacement || !_hasEmptiedCaches) && Stopwatch.GetTimestamp() >= _nextByTime);
 
-    // Gives the bytes of small blocks that callers hold, a number that changes with how many blocks lie where, and whether the caches are empty.
+    // Gives the bytes of small blocks that callers hold, a number that changes with how many blocks lie where, and
+    // whether the caches are empty.
     private long Read(out ulong placement, out bool areCachesEmpty)
     {
         while (Stopwatch.GetTimestamp() < _nextReadAt)

@@ -7,8 +7,9 @@ namespace Hakmem.Arenas;
 // Which SuperSlabs are handed out: the lowest that do not rest.
 internal sealed unsafe partial class Arena
 {
-    // So many SuperSlabs at least rest after they were given back, and no more than were ever taken at a time if that is more. Each that is taken for the
-    // first time costs 18 KiB of tables' pages, so that a program which makes and disposes heaps in a loop pays 2.3 MiB once.
+    // So many SuperSlabs at least rest after they were given back, and no more than were ever taken at a time if that
+    // is more. Each that is taken for the first time costs 18 KiB of tables' pages, so that a program which makes and
+    // disposes heaps in a loop pays 2.3 MiB once.
     private const int LeastRestingSlabs = 128;
 
     // Guarded by _lock: SuperSlabs that are taken or rest, those that rest, and how many were ever taken at a time.
@@ -16,8 +17,8 @@ internal sealed unsafe partial class Arena
     private readonly RestingSlabs _resting;
     private int _peakTaken;
 
-    // Takes the lowest run of untaken SuperSlabs whose address is a multiple of alignmentSlabs SuperSlabs, if possible of such as do not rest; -1 if
-    // there is none.
+    // Takes the lowest run of untaken SuperSlabs whose address is a multiple of alignmentSlabs SuperSlabs, if possible
+    // of such as do not rest; -1 if there is none.
     public int TryTake(int count, int alignmentSlabs)
     {
         int phase = PhaseOf(alignmentSlabs);
@@ -36,8 +37,8 @@ internal sealed unsafe partial class Arena
         }
     }
 
-    // Finds the lowest such run in which SuperSlabs of the given set count as untaken, and takes those that are; the members stay
-    // as they were. -1 if there is none.
+    // Finds the lowest such run in which SuperSlabs of the given set count as untaken, and takes those that are; the
+    // members stay as they were. -1 if there is none.
     public int TryTakeAround(SlabSet own, int count, int alignmentSlabs)
     {
         int phase = PhaseOf(alignmentSlabs);
@@ -63,7 +64,8 @@ internal sealed unsafe partial class Arena
         }
     }
 
-    // Takes exactly these SuperSlabs if they are untaken, resting or not: a run grows into them, and no pointer into the middle of a block passes for one.
+    // Takes exactly these SuperSlabs if they are untaken, resting or not: a run grows into them, and no pointer into
+    // the middle of a block passes for one.
     public bool TryTakeAt(int first, int count)
     {
         using (_lock.Enter())

@@ -19,8 +19,8 @@ namespace Hakmem.Arenas;
 // accessible at all, in batches as SuperSlabs are taken for the first time. Base is aligned to a batch, so that the circular page map
 // never wraps within one.
 //
-// Owned by the process (or a test). Hands out SuperSlabs by index, uncommitted; who has one is the heaps' business. Those given back last are handed
-// out again last: see RestingSlabs.
+// Owned by the process (or a test). Hands out SuperSlabs by index, uncommitted; who has one is the heaps' business.
+// Those given back last are handed out again last: see RestingSlabs.
 internal sealed unsafe partial class Arena
 {
     public const long PageMapBytes = (Geometry.MaxArenaBytes >> Geometry.UnitShift) * sizeof(ulong);
@@ -47,7 +47,8 @@ internal sealed unsafe partial class Arena
     // SuperSlabs below this have been taken one at a time before, or lie below one that has. Guarded by _lock.
     private int _populatedSlabs;
 
-    // Whether a fault handler reads the tables. Only ever set; read by whoever releases, when nobody else is in the arena.
+    // Whether a fault handler reads the tables. Only ever set; read by whoever releases, when nobody else is in the
+    // arena.
     private volatile bool _isReported;
 
     private readonly byte* _slabHeaders;
@@ -58,9 +59,9 @@ internal sealed unsafe partial class Arena
     // is read for an address that no live block vouches for. Only grows.
     private volatile int _tableSlabs;
 
-    // Without a limit it has the default one of the memory's. Throws OutOfMemoryException if not even the smallest arena can be reserved, and
-    // PlatformNotSupportedException if a unit, which is discarded and guarded by itself, is less than a page, or
-    // if the addresses are too low for the page map's entries.
+    // Without a limit it has the default one of the memory's. Throws OutOfMemoryException if not even the smallest
+    // arena can be reserved, and PlatformNotSupportedException if a unit, which is discarded and guarded by itself, is
+    // less than a page, or if the addresses are too low for the page map's entries.
     public Arena(OsMemory os, long maxBytes = Geometry.MaxArenaBytes, MemoryLimit? limit = null)
     {
         if (os.PageSize > Geometry.UnitBytes)
@@ -199,8 +200,8 @@ internal sealed unsafe partial class Arena
         return isDone;
     }
 
-    // Gives the whole address range back, all tables included; false if it cannot be. Nothing of the arena may be used afterwards, by
-    // any thread, and no pointer into it.
+    // Gives the whole address range back, all tables included; false if it cannot be. Nothing of the arena may be used
+    // afterwards, by any thread, and no pointer into it.
     public bool TryRelease()
     {
         bool isDone = !_isReported && Os.TryRelease(_slabHeaders, (nuint)ReservationBytes(ReservedBytes));
@@ -212,11 +213,12 @@ internal sealed unsafe partial class Arena
         return isDone;
     }
 
-    // Asks the system for its limit, if it may have changed, ahead of the SuperSlab that would have to wait for the answer. Under no lock, on a
-    // thread that has the time.
+    // Asks the system for its limit, if it may have changed, ahead of the SuperSlab that would have to wait for the
+    // answer. Under no lock, on a thread that has the time.
     public void LearnLimit() => _limit.Learn();
 
-    // After an allocation that failed, under no lock: whether the system's limit leaves more than it did, so that another try may succeed.
+    // After an allocation that failed, under no lock: whether the system's limit leaves more than it did, so that
+    // another try may succeed.
     public bool TryLearnLimit() => _limit.TryLearn();
 
     // Whole pages, whatever their size.

@@ -1,7 +1,7 @@
 namespace Hakmem.Arenas;
 
-// What a page map entry says of its unit. Whoever decides by it does so in a switch expression that names every kind and discards none: the compiler
-// then refuses a build in which a kind is forgotten.
+// What a page map entry says of its unit. Whoever decides by it does so in a switch expression that names every kind
+// and discards none: the compiler then refuses a build in which a kind is forgotten.
 internal enum EntryKind
 {
     // No span, run of units or guarded range covers the unit. Those of runs of whole SuperSlabs have no entries either.

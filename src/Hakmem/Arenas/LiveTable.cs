@@ -5,20 +5,23 @@ using Hakmem.SizeClasses;
 
 namespace Hakmem.Arenas;
 
-// Where live blocks begin: one byte for each 16 bytes of the arena, out of band, of those heaps that keep this record (Checked and Full).
+// Where live blocks begin: one byte for each 16 bytes of the arena, out of band, of those heaps that keep this record
+// (Checked and Full).
 //
 //   1   a live block of such a heap begins here
 //   0   anything else: the inside of a block, a free block, memory that was never handed out, a heap without the record
 //
-// So of one byte it is known whether a pointer may be freed, and an atomic exchange of it lets exactly one of several racing frees have the
-// block. It does not say whose block it is: page map and headers do.
+// So of one byte it is known whether a pointer may be freed, and an atomic exchange of it lets exactly one of several
+// racing frees have the block. It does not say whose block it is: page map and headers do.
 //
-// Reserved once for an arena, when the first heap that needs it is made, at one sixteenth of the arena's size. It becomes writable in the batches
-// in which the arena's other tables do; a page of it takes memory once a block has begun in its 64 KiB, and gives it back with the SuperSlabs.
+// Reserved once for an arena, when the first heap that needs it is made, at one sixteenth of the arena's size. It
+// becomes writable in the batches in which the arena's other tables do; a page of it takes memory once a block has
+// begun in its 64 KiB, and gives it back with the SuperSlabs.
 //
-// Ordering: 1 is a plain store by the thread that has just taken the block from the heap and has told nobody; who frees it got the pointer
-// from there, by program order or by some hand-over (release, acquire). 0 is written by an atomic exchange, which orders all that the program did
-// with the block before it. Before the block is handed out again it passes through a magazine of the same thread or through a lock.
+// Ordering: 1 is a plain store by the thread that has just taken the block from the heap and has told nobody; who frees
+// it got the pointer from there, by program order or by some hand-over (release, acquire). 0 is written by an atomic
+// exchange, which orders all that the program did with the block before it. Before the block is handed out again it
+// passes through a magazine of the same thread or through a lock.
 internal sealed unsafe class LiveTable
 {
     // Blocks are aligned to 16 bytes.
@@ -48,7 +51,8 @@ internal sealed unsafe class LiveTable
         return bytes == null ? null : new LiveTable(os, bytes, size, arenaBase);
     }
 
-    // SAFETY (these): the address is inside an arena's SuperSlab whose tables are writable, and the origin is that of the arena's table.
+    // SAFETY (these): the address is inside an arena's SuperSlab whose tables are writable, and the origin is that of
+    // the arena's table.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool IsLive(byte* origin, void* address) => Volatile.Read(ref *ByteOf(origin, address)) != 0;
 

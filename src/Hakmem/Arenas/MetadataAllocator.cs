@@ -5,22 +5,23 @@ using Hakmem.Os;
 
 namespace Hakmem.Arenas;
 
-// Memory for the allocator's own records (thread caches, magazines): power-of-two sizes from a buddy system (Knowlton, "A Fast Storage
-// Allocator", 1965) over chunks of regions that are reserved one by one.
+// Memory for the allocator's own records (thread caches, magazines): power-of-two sizes from a buddy system (Knowlton,
+// "A Fast Storage Allocator", 1965) over chunks of regions that are reserved one by one.
 //
 //   chunk, 256 KiB   +--------+------+----+--------+----------------------------------+
 //                    | header | used | .. | free   | never cut yet                    |
 //                    +--------+------+----+--------+----------------------------------+
 //                                                  ^ CarvedBytes
 //
-// New records are cut from the chunk in use in order of address. A freed one joins its buddy, if that is free as a whole, and so on; the
-// result is in the list of its size. So what a program's busiest moment needed becomes large pieces again, whose pages Trim gives back.
+// New records are cut from the chunk in use in order of address. A freed one joins its buddy, if that is free as a
+// whole, and so on; the result is in the list of its size. So what a program's busiest moment needed becomes large
+// pieces again, whose pages Trim gives back.
 //
-// Memory is discarded, never decommitted: a reader of another thread's cache may hold a pointer to a magazine that was freed meanwhile
-// (statistics do; they clamp what they read), and such a pointer must not fault.
+// Memory is discarded, never decommitted: a reader of another thread's cache may hold a pointer to a magazine that was
+// freed meanwhile (statistics do; they clamp what they read), and such a pointer must not fault.
 //
-// Invariants: (1) a bit of a header's map is set exactly for the blocks in the lists; (2) two free buddies of one size are one block of
-// the next size, up to the largest record; (3) memory from CarvedBytes on is zero.
+// Invariants: (1) a bit of a header's map is set exactly for the blocks in the lists; (2) two free buddies of one size
+// are one block of the next size, up to the largest record; (3) memory from CarvedBytes on is zero.
 //
 // Thread-safe, by one lock, innermost of all. Trim's system calls are made under it, those of one chunk at a time.
 internal sealed unsafe class MetadataAllocator
@@ -30,7 +31,8 @@ internal sealed unsafe class MetadataAllocator
     private const int ChunkShift = MetadataChunk.Shift;
     private const int ChunkBytes = 1 << ChunkShift;
 
-    // A region: a word of bits for its chunks. Where the system refuses so many addresses it is half of that, and so on.
+    // A region: a word of bits for its chunks. Where the system refuses so many addresses it is half of that, and so
+    // on.
     private const int MaxRegionChunks = 64;
     private const int MinRegionChunks = 1;
 
@@ -46,8 +48,8 @@ internal sealed unsafe class MetadataAllocator
     // All below is guarded by _lock.
     private readonly nint[] _free = new nint[MaxShift + 1];
 
-    // Where each region begins. Chunks are numbered through all of them, MaxRegionChunks to a region; those of a smaller region that do not exist
-    // are never counted.
+    // Where each region begins. Chunks are numbered through all of them, MaxRegionChunks to a region; those of a
+    // smaller region that do not exist are never counted.
     private readonly nint[] _regions = new nint[MaxRegions];
     private int _regionCount;
 
@@ -55,7 +57,8 @@ internal sealed unsafe class MetadataAllocator
     private int _nextChunk;
     private int _endChunk;
 
-    // By region, a bit for each chunk in use, and for each that was in use, has no record in it any more and was discarded as a whole.
+    // By region, a bit for each chunk in use, and for each that was in use, has no record in it any more and was
+    // discarded as a whole.
     private readonly ulong[] _usedChunks = new ulong[MaxRegions];
     private readonly ulong[] _emptyChunks = new ulong[MaxRegions];
     private int _usedCount;
@@ -209,7 +212,8 @@ internal sealed unsafe class MetadataAllocator
         return (byte*)_current + offset;
     }
 
-    // A record lies in one of the pieces that are populated, as it is no larger and aligned to its size. A refusal costs page faults, nothing else.
+    // A record lies in one of the pieces that are populated, as it is no larger and aligned to its size. A refusal
+    // costs page faults, nothing else.
     private void Populate(int offset)
     {
         if (offset >= _populatedBytes)
@@ -353,7 +357,8 @@ internal sealed unsafe class MetadataAllocator
         }
     }
 
-    // Takes a chunk without records out of the lists and gives all its pages back. Where the system refuses it stays as it is.
+    // Takes a chunk without records out of the lists and gives all its pages back. Where the system refuses it stays as
+    // it is.
     private void Empty(int index, MetadataChunk* chunk)
     {
         for (int word = 0; word < MetadataChunk.MapWords; word++)

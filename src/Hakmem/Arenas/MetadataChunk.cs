@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 
 namespace Hakmem.Arenas;
 
-// What lies at the start of a chunk of MetadataAllocator: which of its blocks are free, by size. Guarded by that class's lock.
+// What lies at the start of a chunk of MetadataAllocator: which of its blocks are free, by size. Guarded by that
+// class's lock.
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct MetadataChunk
 {

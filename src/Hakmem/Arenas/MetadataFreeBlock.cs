@@ -2,7 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace Hakmem.Arenas;
 
-// What lies at the start of a free block of MetadataAllocator: its place in the list of its size, and how many of its bytes were discarded.
+// What lies at the start of a free block of MetadataAllocator: its place in the list of its size, and how many of its
+// bytes were discarded.
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct MetadataFreeBlock
 {

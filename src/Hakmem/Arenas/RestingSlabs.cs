@@ -1,8 +1,8 @@
 namespace Hakmem.Arenas;
 
-// SuperSlabs that were given back not long ago: the arena hands out others first, so that a pointer that a program has kept by mistake leads to
-// nothing for a while, rather than into another heap's blocks. A queue, linked through their headers, which nobody else uses meanwhile. Belongs to the
-// arena's lock.
+// SuperSlabs that were given back not long ago: the arena hands out others first, so that a pointer that a program has
+// kept by mistake leads to nothing for a while, rather than into another heap's blocks. A queue, linked through their
+// headers, which nobody else uses meanwhile. Belongs to the arena's lock.
 internal sealed unsafe class RestingSlabs(Arena arena)
 {
     private int _newest = -1;

@@ -7,8 +7,9 @@ namespace Hakmem.Arenas;
 
 // A set of SuperSlab indexes that finds runs: a bitmap that grows.
 //
-// It grows by TryReserve alone, before the step that adds an index, so that adding cannot fail between two parts of a step. The words are a
-// record of the allocator's own rather than an array: the lock that guards the set admits no managed allocation, which may throw.
+// It grows by TryReserve alone, before the step that adds an index, so that adding cannot fail between two parts of a
+// step. The words are a record of the allocator's own rather than an array: the lock that guards the set admits no
+// managed allocation, which may throw.
 //
 // Not thread-safe: each belongs to a lock.
 internal sealed unsafe class SlabSet

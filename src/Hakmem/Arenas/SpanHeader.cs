@@ -2,9 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace Hakmem.Arenas;
 
-// What is known of one span, out of band: one record per unit, of which a span uses that of its first unit. Guarded by the lock of
-// the depot whose class the span is of; for a run of units, only UnitCount and IsHeld are used, under the lock of the heap that
-// has the SuperSlab. Carved is also read without the lock, to tell whether a block that somebody hands in is known to be free.
+// What is known of one span, out of band: one record per unit, of which a span uses that of its first unit. Guarded by
+// the lock of the depot whose class the span is of; for a run of units, only UnitCount and IsHeld are used, under the
+// lock of the heap that has the SuperSlab. Carved is also read without the lock, to tell whether a block that somebody
+// hands in is known to be free.
 //
 //   blocks:   0 ............ Carved ............ BlockCount
 //             handed out or    never handed
@@ -36,8 +37,9 @@ internal unsafe struct SpanHeader
     public int Next;
     public int Previous;
 
-    // Of a range with a guarded block: its record, in the layer above that makes them. Written with the range's page map entries, before they are (and
-    // cleared after), under the lock of the heap that has the SuperSlab; read under it, and by the report of a fault.
+    // Of a range with a guarded block: its record, in the layer above that makes them. Written with the range's page
+    // map entries, before they are (and cleared after), under the lock of the heap that has the SuperSlab; read under
+    // it, and by the report of a fault.
     public void* Guard;
 
     // Of each unit, not only a span's first, and guarded by the lock of the heap that has the SuperSlab: when the unit was last freed, in

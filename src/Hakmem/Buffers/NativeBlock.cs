@@ -105,8 +105,8 @@ internal sealed unsafe class NativeBlock
             }
             catch (ObjectDisposedException)
             {
-                // The heap is disposed just now, and takes the block with it; or TryDispose is about to find that it may
-                // not be, and then the block is still to be freed.
+                // The heap is disposed just now, and takes the block with it; or TryDispose is about to find that it
+                // may not be, and then the block is still to be freed.
                 Thread.SpinWait(TurnsBetweenTries);
             }
             catch (HakmemCorruptionException finding)

@@ -160,7 +160,8 @@ internal sealed class RentalBook<T>
 
         return new NativeMemoryPoolStatistics
         {
-            // A buffer that is returned on another thread than it was rented on is taken off another shard's figures, which may be read later than its own.
+            // A buffer that is returned on another thread than it was rented on is taken off another shard's figures,
+            // which may be read later than its own.
             RentedCount = Math.Max(0, count),
             RentedBytes = Math.Max(0, bytes),
             LeakedCount = Interlocked.Read(ref _leakedCount),

@@ -30,7 +30,8 @@ internal sealed class Items<T>
     // How large an array MoveTo wants next.
     public int NextCapacity => 2 * _items.Length;
 
-    // Makes room without allocating, where a throw would do harm: by an array that the caller made before. False if it is null or no larger.
+    // Makes room without allocating, where a throw would do harm: by an array that the caller made before. False if it
+    // is null or no larger.
     public bool TryMoveTo(object?[]? larger)
     {
         if (larger is null || larger.Length <= _items.Length)

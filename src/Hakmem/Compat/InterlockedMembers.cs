@@ -12,7 +12,8 @@ internal static class InterlockedMembers
         // An IntPtr to this target's framework.
         public static nint Exchange(ref nint location, nint value) => Interlocked.Exchange(ref Unsafe.As<nint, IntPtr>(ref location), value);
 
-        // The framework's, which .NET has had since version 9, of a byte in unmanaged memory: by the aligned word that it lies in.
+        // The framework's, which .NET has had since version 9, of a byte in unmanaged memory: by the aligned word that
+        // it lies in.
         public static unsafe byte Exchange(ref byte location, byte value)
         {
             nuint address = (nuint)Unsafe.AsPointer(ref location);

@@ -3,9 +3,10 @@ using System.Threading;
 
 namespace Hakmem.Decay;
 
-// Setting the framework's timer. The threads that do so are mostly the program's, inside an allocation or a free, and the framework's timer takes locks of
-// the framework's, which on contention throw ThreadInterruptedException and ask the thread's SynchronizationContext to wait. An exception inside
-// runs the program's FirstChanceException handlers, which may allocate and come back here. So:
+// Setting the framework's timer. The threads that do so are mostly the program's, inside an allocation or a free, and
+// the framework's timer takes locks of the framework's, which on contention throw ThreadInterruptedException and ask
+// the thread's SynchronizationContext to wait. An exception inside runs the program's FirstChanceException handlers,
+// which may allocate and come back here. So:
 //
 //   - The framework is called under no lock of this library, by one thread at a time (_isArming). Who comes meanwhile, another thread or a handler
 //     on the same one, only lowers _wanted; the thread that arms looks at it again before it is done.
@@ -21,7 +22,8 @@ internal sealed partial class DecayTimer
     // Between a refused try and the next.
     private const long PauseMs = 1_000;
 
-    // An interrupt ends one try, and there is seldom more than one; a thread that is interrupted without end does not stay here.
+    // An interrupt ends one try, and there is seldom more than one; a thread that is interrupted without end does not
+    // stay here.
     private const int MaxTries = 8;
 
     // The arming thread's, handed over by the lock.
@@ -47,8 +49,8 @@ internal sealed partial class DecayTimer
         }
     }
 
-    // Lets go of the system's timer, which holds this one while it is armed, for good. A look in progress goes on to its end; a thread that is arming
-    // it lets go in this one's place.
+    // Lets go of the system's timer, which holds this one while it is armed, for good. A look in progress goes on to
+    // its end; a thread that is arming it lets go in this one's place.
     public void Stop()
     {
         ITimer? timer;

@@ -14,9 +14,10 @@ namespace Hakmem.Decay;
 // A heap that is due is held by the timer; others only weakly, so that nothing here keeps a heap alive that has come to rest. Looks come
 // one after another, on a pool thread, and hold no lock of the timer.
 //
-// Nothing that it does reaches the caller as an exception, be it the program's thread that touched a heap or the pool's thread that looks: there
-// an unhandled one would end the process. A look that throws is counted (see Decaying.FailedLooks), the other heaps are looked at, and
-// its heap is looked at again after an interval, or ever longer ones while all of its looks fail.
+// Nothing that it does reaches the caller as an exception, be it the program's thread that touched a heap or the pool's
+// thread that looks: there an unhandled one would end the process. A look that throws is counted (see
+// Decaying.FailedLooks), the other heaps are looked at, and its heap is looked at again after an interval, or ever
+// longer ones while all of its looks fail.
 internal sealed partial class DecayTimer
 {
     // The longest that a timer can wait at a time, in whole days.
@@ -36,11 +37,13 @@ internal sealed partial class DecayTimer
     private readonly bool _heedsCollections;
     private readonly UninterruptibleLock _lock = new();
 
-    // Written under _lock once, read by whoever touches a heap without. Who reads false too late has touched a heap that ListKnown lists, and the
-    // look that comes of that takes the heap's own locks, which whoever touched it has released.
+    // Written under _lock once, read by whoever touches a heap without. Who reads false too late has touched a heap
+    // that ListKnown lists, and the look that comes of that takes the heap's own locks, which whoever touched it has
+    // released.
     private volatile bool _isStarted;
 
-    // All below is guarded by _lock. The lists are linked through what is in them, since nothing is allocated under the lock.
+    // All below is guarded by _lock. The lists are linked through what is in them, since nothing is allocated under the
+    // lock.
     private Decaying? _listed;
     private WeakLink? _known;
     private int _knownCount;
@@ -210,7 +213,8 @@ internal sealed partial class DecayTimer
         _knownAfterPruning = Math.Max(_knownCount, MinKnown);
     }
 
-    // Lists the heaps that were touched before there was a timer, each for the time it would have been due had it been touched now.
+    // Lists the heaps that were touched before there was a timer, each for the time it would have been due had it been
+    // touched now.
     private void ListKnown(long now)
     {
         for (WeakLink? link = _known; link is not null; link = link.Next)
@@ -340,7 +344,8 @@ internal sealed partial class DecayTimer
         }
     }
 
-    // After a look that failed. It stays listed, so that no touch can be lost; one that comes meanwhile has it looked at an interval later.
+    // After a look that failed. It stays listed, so that no touch can be lost; one that comes meanwhile has it looked
+    // at an interval later.
     private void PutOff(Decaying heap)
     {
         long now = NowMs;

@@ -17,12 +17,14 @@ internal abstract class Decaying(DecayTimer? timer)
     // Whether the timer will look within the interval. Written under the timer's lock, read by Touch without.
     private volatile bool _isDueSoon;
 
-    // How many looks failed, and the exception of the last one. Written by the timer's thread and by whoever was refused the timer:
-    // the exception first, with release; read by statistics, which may see an exception that is not counted yet.
+    // How many looks failed, and the exception of the last one. Written by the timer's thread and by whoever was
+    // refused the timer: the exception first, with release; read by statistics, which may see an exception that is not
+    // counted yet.
     private long _failedLooks;
     private Exception? _lastFailure;
 
-    // Its place in the timer's list of heaps that are due some time; all three guarded by the timer's lock. The list holds it strongly.
+    // Its place in the timer's list of heaps that are due some time; all three guarded by the timer's lock. The list
+    // holds it strongly.
     public bool IsListed { get; set; }
 
     public Decaying? NextListed { get; set; }
@@ -62,13 +64,13 @@ internal abstract class Decaying(DecayTimer? timer)
     // How long after a touch the timer looks.
     public abstract long IntervalMs { get; }
 
-    // Gives back what has been unused for long enough, or everything unused if memory is short. Gives how many milliseconds after it began it
-    // wants to be looked at again, or -1 if not before it is touched. On the timer's thread, under no lock. It may throw: then it is
-    // looked at again later.
+    // Gives back what has been unused for long enough, or everything unused if memory is short. Gives how many
+    // milliseconds after it began it wants to be looked at again, or -1 if not before it is touched. On the timer's
+    // thread, under no lock. It may throw: then it is looked at again later.
     public abstract long Decay(bool isMemoryShort);
 
-    // Says that something was used or freed. After the fact, so that the look that comes sees it. Never throws, and makes no managed object:
-    // the caller may have a block in hand that nobody else knows of.
+    // Says that something was used or freed. After the fact, so that the look that comes sees it. Never throws, and
+    // makes no managed object: the caller may have a block in hand that nobody else knows of.
     public void Touch()
     {
         if (!IsTouched)
@@ -93,7 +95,8 @@ internal abstract class Decaying(DecayTimer? timer)
     // Whether it was touched since the last time.
     protected bool TakeTouch() => Interlocked.Exchange(ref _isTouched, 0) != 0;
 
-    // Lets the timer know of it, once, before the first touch. Until the timer has started, that is all it knows of heaps that are small.
+    // Lets the timer know of it, once, before the first touch. Until the timer has started, that is all it knows of
+    // heaps that are small.
     public void Join() => timer?.Join(new WeakLink(this));
 
     // Takes it out of the timer for good.

@@ -1,8 +1,8 @@
 namespace Hakmem.Decay;
 
-// Stops a timer when the context that this library was loaded into begins to be unloaded. A timer that is armed is held by the runtime, and so would
-// hold the context until it has come to rest: a minute, and more. What runs in the context after that has its memory given back by Trim
-// alone.
+// Stops a timer when the context that this library was loaded into begins to be unloaded. A timer that is armed is held
+// by the runtime, and so would hold the context until it has come to rest: a minute, and more. What runs in the context
+// after that has its memory given back by Trim alone.
 internal static class UnloadHook
 {
     public static void Attach(DecayTimer timer)

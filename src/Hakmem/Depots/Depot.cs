@@ -141,7 +141,8 @@ internal sealed unsafe partial class Depot
             Magazine* empty = !isRepeated && _blocksInFull + full->Count <= _maxFullBlocks ? TryTakeEmpty(wanted) : null;
             if (empty == null)
             {
-                // Too many full ones, no memory for an empty one, or a block that was freed twice: this one's blocks go to their spans.
+                // Too many full ones, no memory for an empty one, or a block that was freed twice: this one's blocks go
+                // to their spans.
                 corruptAddress = Flush(full);
                 return full;
             }

@@ -12,9 +12,10 @@ namespace Hakmem.Depots;
 //
 // Who has a block of a class finds its depot made: only taking makes one, so that a Free needs no managed memory for it.
 //
-// Thread-safe without a lock: a place is written once, by compare and exchange, and read with acquire, so that a thread that sees a depot sees
-// all of it. Two threads may make one at the same time: the first is kept, and the other has touched nothing but its own memory. Making one
-// allocates managed memory, which may throw: so it is done under no lock and outside any cache's gate.
+// Thread-safe without a lock: a place is written once, by compare and exchange, and read with acquire, so that a thread
+// that sees a depot sees all of it. Two threads may make one at the same time: the first is kept, and the other has
+// touched nothing but its own memory. Making one allocates managed memory, which may throw: so it is done under no lock
+// and outside any cache's gate.
 internal sealed class DepotSet(Arena arena, UnitAllocator units, int heapSlot, SizeClassInfo[] classes, DepotBudget budget, bool isPlacedAtRandom = false)
 {
     private readonly Depot?[] _depots = new Depot?[classes.Length];

@@ -33,8 +33,9 @@ internal unsafe struct Magazine
     // SAFETY: a magazine is always allocated with room for Capacity slots behind its header.
     public static void** SlotsOf(Magazine* magazine) => (void**)((byte*)magazine + HeaderBytes);
 
-    // Whether one of the newest blocks, from a slot downwards, is a second time two or three slots below: what is left where a block is freed, then
-    // one or two others, then the first again. Looks at so many slots, or down to a null: the one in front of the slots, or a hole.
+    // Whether one of the newest blocks, from a slot downwards, is a second time two or three slots below: what is left
+    // where a block is freed, then one or two others, then the first again. Looks at so many slots, or down to a null:
+    // the one in front of the slots, or a hole.
     public static bool HasRepeated(void** newest, int most)
     {
         // SAFETY: below a block is at least the null in front of the slots.
@@ -59,7 +60,8 @@ internal unsafe struct Magazine
         return false;
     }
 
-    // The same for a magazine that has no holes, from end to end: half of the steps, for what every magazine goes through that reaches a depot.
+    // The same for a magazine that has no holes, from end to end: half of the steps, for what every magazine goes
+    // through that reaches a depot.
     public static bool HasRepeated(Magazine* magazine)
     {
         void** slot = SlotsOf(magazine);

@@ -14,16 +14,17 @@ namespace Hakmem.Diagnostics;
 // Adds up a heap's figures from the records that its layers keep anyway: nothing is counted per call. What callers hold is what the
 // spans have given out less what lies in magazines.
 //
-// These records are under as many locks as there are size classes and more, and taking all of them at once would stop every thread's slow path. So they
-// are read one after the other, and while threads are in the heap no two are of one moment: a block may be counted in a cache that has just come there,
-// and not among those its span has given out. What is of one moment is what is read last, under the SuperSlab lock: which units there are and what each
-// is taken by. Everything else is an estimate, and cut down to what these units can hold:
+// These records are under as many locks as there are size classes and more, and taking all of them at once would stop
+// every thread's slow path. So they are read one after the other, and while threads are in the heap no two are of one
+// moment: a block may be counted in a cache that has just come there, and not among those its span has given out. What
+// is of one moment is what is read last, under the SuperSlab lock: which units there are and what each is taken by.
+// Everything else is an estimate, and cut down to what these units can hold:
 //
 //     cached + live <= given out <= blocks of the class's spans               for each size class
 //     live + quarantined of guarded blocks <= their ranges
 //
-// So no figure is negative, and all of them together fit into the SuperSlabs in use. While no other thread is in the heap nothing is cut, and all
-// is exact.
+// So no figure is negative, and all of them together fit into the SuperSlabs in use. While no other thread is in the
+// heap nothing is cut, and all is exact.
 //
 // One object a reading, which the constructor allocates all memory for: nothing managed is allocated under a lock.
 internal sealed unsafe class HeapCensus(Arena arena, SuperSlabCache superSlabs, RunAllocator runs, DepotSet depots, SizeClassInfo[] classes)
@@ -45,7 +46,8 @@ internal sealed unsafe class HeapCensus(Arena arena, SuperSlabCache superSlabs, 
     private int _ownedSlabs;
     private int _cachedSlabs;
 
-    // By size class the free blocks that do not lie in spans or depots: in thread caches and in quarantine. The caller counts them before Read.
+    // By size class the free blocks that do not lie in spans or depots: in thread caches and in quarantine. The caller
+    // counts them before Read.
     public long[] CachedBlocks { get; } = new long[SizeClass.Count];
 
     // Reads all else.
@@ -137,8 +139,8 @@ internal sealed unsafe class HeapCensus(Arena arena, SuperSlabCache superSlabs, 
         }
     }
 
-    // A unit without an entry is being purged, or its span is just being entered or cleared: no block of it is out. A span counts where its first unit's
-    // entry is, which is written first and cleared first, by its depot.
+    // A unit without an entry is being purged, or its span is just being entered or cleared: no block of it is out. A
+    // span counts where its first unit's entry is, which is written first and cleared first, by its depot.
     private void Count(int unit)
     {
         DecodedEntry entry = PageMapEntry.Decode(Volatile.Read(ref *arena.EntryOf(unit)));

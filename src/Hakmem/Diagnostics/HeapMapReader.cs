@@ -15,8 +15,8 @@ namespace Hakmem.Diagnostics;
 // the span's first entry decides for all of its units) and its count of free blocks, which is clamped to what is possible.
 // Taking all 112 depots' locks as well would make the counts exact and stop every thread's slow path; a picture is not worth that.
 //
-// The lock is held for the copying alone, a few loads for each unit: memory for the copy is allocated before and the map made of it after, since a
-// collection that begins under the lock would make every thread's slow path wait for it.
+// The lock is held for the copying alone, a few loads for each unit: memory for the copy is allocated before and the
+// map made of it after, since a collection that begins under the lock would make every thread's slow path wait for it.
 internal static unsafe class HeapMapReader
 {
     // Room beyond the SuperSlabs counted a moment ago: at least this many, and an eighth.

@@ -3,7 +3,8 @@ using Hakmem.Arenas;
 
 namespace Hakmem.Hardening;
 
-// Freed blocks with their size classes, first in, first out, in records out of band: no managed memory is taken, and no more than is needed.
+// Freed blocks with their size classes, first in, first out, in records out of band: no managed memory is taken, and no
+// more than is needed.
 //
 //   oldest -> [ taken .. .. blocks ] -> [ blocks .. .. .. ] -> [ blocks .. free ] <- newest
 //

@@ -15,8 +15,9 @@ namespace Hakmem.Hardening;
 //
 // Rejected: a fixed pool of page-sized slots. It is simpler, but nothing above a page could be sampled, and buffers are.
 //
-// Thread-safe. One lock for states, lists and figures, above the SuperSlab lock, under which a record is found; system calls happen outside it, on
-// ranges that are the calling thread's. A record is given up under it after its range: so one that is found under it stays for as long as it is held.
+// Thread-safe. One lock for states, lists and figures, above the SuperSlab lock, under which a record is found; system
+// calls happen outside it, on ranges that are the calling thread's. A record is given up under it after its range: so
+// one that is found under it stays for as long as it is held.
 internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, long quarantineBytes)
 {
     private readonly UninterruptibleLock _lock = new();
@@ -47,7 +48,8 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
         }
     }
 
-    // Whether the block, whose range begins at a unit and which the resolver found to begin at the address, is a caller's.
+    // Whether the block, whose range begins at a unit and which the resolver found to begin at the address, is a
+    // caller's.
     public bool IsLive(int unit, nuint address)
     {
         using (_lock.Enter())
@@ -57,7 +59,8 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
         }
     }
 
-    // The error for a block, given in the same way, that is free already: with its history as far as the record is still there. Under no lock.
+    // The error for a block, given in the same way, that is free already: with its history as far as the record is
+    // still there. Under no lock.
     public HakmemCorruptionException DoubleFree(int unit, nuint address, string operation)
     {
         BlockHistory history = default;
@@ -70,7 +73,8 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
         return history.ToException(address, operation, "it was freed already");
     }
 
-    // The address and size of the block, live or in the quarantine, whose range begins with a unit. False if no range of this heap does.
+    // The address and size of the block, live or in the quarantine, whose range begins with a unit. False if no range
+    // of this heap does.
     public bool TryFind(int unit, out nuint address, out nuint bytes)
     {
         using (_lock.Enter())
@@ -83,7 +87,8 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
         }
     }
 
-    // Takes hold of a block, given as to IsLive. Throws if no caller has it any more, or another thread has a hold of it.
+    // Takes hold of a block, given as to IsLive. Throws if no caller has it any more, or another thread has a hold of
+    // it.
     public void Hold(int unit, nuint address, string operation)
     {
         if (!TryChange(unit, address, GuardedState.Live, GuardedState.Held, out _, out GuardedState found, out BlockHistory history))
@@ -136,8 +141,9 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
         return (void*)address;
     }
 
-    // Frees a block, given as to IsLive, which the caller has a hold of or nobody has. Throws if it is free already. What it gives instead of
-    // throwing is damage that it found, of this or another block; the free is done all the same.
+    // Frees a block, given as to IsLive, which the caller has a hold of or nobody has. Throws if it is free already.
+    // What it gives instead of throwing is damage that it found, of this or another block; the free is done all the
+    // same.
     public HakmemCorruptionException? Free(int unit, nuint address, int stack, bool isHeld = false)
     {
         // Asked again: another thread may have freed it since, and its record may be another block's by now.
@@ -183,8 +189,8 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
         }
     }
 
-    // Has a block that begins at an address go from one state to another. If it is not there or in another state, says in which (Unready for none) and
-    // what is known of it.
+    // Has a block that begins at an address go from one state to another. If it is not there or in another state, says
+    // in which (Unready for none) and what is known of it.
     private bool TryChange(
         int unit, nuint address, GuardedState from, GuardedState to, out GuardedBlock* block, out GuardedState found, out BlockHistory history)
     {

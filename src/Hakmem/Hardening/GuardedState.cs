@@ -8,7 +8,8 @@ internal enum GuardedState
     // A caller has the block.
     Live,
 
-    // A caller has the block, and a thread a hold of it: it is being resized, and can be neither freed nor resized by another.
+    // A caller has the block, and a thread a hold of it: it is being resized, and can be neither freed nor resized by
+    // another.
     Held,
 
     // Freed: in the quarantine, or on its way there or out of it.

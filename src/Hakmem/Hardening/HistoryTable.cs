@@ -8,9 +8,10 @@ namespace Hakmem.Hardening;
 // Bounded: each address has one place, and the newest block of those that share a place has it. A history that was overwritten is
 // unknown, never another block's.
 //
-// Thread-safe without a lock: who allocates or frees a block writes its place, with a sum over all of it. Two threads with blocks that share a
-// place may mix what they write; the sum then is wrong, and the history unknown, as if overwritten. What one thread wrote of a block is
-// visible to the next that has the block, by whatever handed the block over.
+// Thread-safe without a lock: who allocates or frees a block writes its place, with a sum over all of it. Two threads
+// with blocks that share a place may mix what they write; the sum then is wrong, and the history unknown, as if
+// overwritten. What one thread wrote of a block is visible to the next that has the block, by whatever handed the block
+// over.
 internal sealed class HistoryTable
 {
     private const int Places = 1 << 15;

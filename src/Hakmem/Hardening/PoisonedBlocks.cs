@@ -6,16 +6,17 @@ using Hakmem.Spans;
 
 namespace Hakmem.Hardening;
 
-// Full hardening of blocks up to MaxBytes: they go straight from spans to callers, and on their way back through a quarantine.
+// Full hardening of blocks up to MaxBytes: they go straight from spans to callers, and on their way back through a
+// quarantine.
 //
 //   span (poisoned, random place) --check--> caller --poison--> quarantine, oldest first out --check--> span
 //
-// A block's poison is checked when it leaves the quarantine and again when it is handed out, so a write after a free is told at the latest
-// then. That a block is freed once is the live table's affair: who comes here to free one has claimed it. Larger blocks are GuardedBlocks'
-// affair: a page of guard would be many times such a block.
+// A block's poison is checked when it leaves the quarantine and again when it is handed out, so a write after a free is
+// told at the latest then. That a block is freed once is the live table's affair: who comes here to free one has
+// claimed it. Larger blocks are GuardedBlocks' affair: a page of guard would be many times such a block.
 //
-// Thread-safe: one lock, for the queue and its figures alone. What takes time (filling, checking, the way to the span) is done under none, with
-// blocks that are in no list meanwhile: those count as live for a moment.
+// Thread-safe: one lock, for the queue and its figures alone. What takes time (filling, checking, the way to the span)
+// is done under none, with blocks that are in no list meanwhile: those count as live for a moment.
 internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeClassInfo[] classes, long quarantineBytes)
 {
     // The largest block served here: the largest tiny class.
@@ -24,8 +25,8 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
     // The quarantine's bound in blocks, whatever their size: what its records may take.
     private const int MaxQuarantined = 1 << 16;
 
-    // How many leave a full quarantine together: so that not every free takes the locks of the way to a span. A small quarantine would
-    // have nothing in it after that, so no more than a part of it.
+    // How many leave a full quarantine together: so that not every free takes the locks of the way to a span. A small
+    // quarantine would have nothing in it after that, so no more than a part of it.
     private const int MaxBatch = 32;
     private const int BatchDivisor = 64;
 
@@ -37,7 +38,8 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
     private readonly long[] _counts = new long[SizeClass.Count];
     private long _bytes;
 
-    // Null if memory is out, or with a finding: the block to be handed out was written to while it was free, and is as good as any other again.
+    // Null if memory is out, or with a finding: the block to be handed out was written to while it was free, and is as
+    // good as any other again.
     public void* TryAllocate(int sizeClass, nuint byteCount, int stack, out HakmemCorruptionException? finding)
     {
         finding = null;
@@ -61,7 +63,8 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
         return block;
     }
 
-    // Frees a block of this heap that the caller has claimed. Gives damage that was found to another block: the free is done all the same.
+    // Frees a block of this heap that the caller has claimed. Gives damage that was found to another block: the free is
+    // done all the same.
     public HakmemCorruptionException? Free(byte* block, int sizeClass, int stack)
     {
         Poison.Fill(block, (nuint)classes[sizeClass].BlockBytes);

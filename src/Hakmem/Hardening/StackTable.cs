@@ -8,9 +8,10 @@ namespace Hakmem.Hardening;
 
 // The texts of call stacks, each kept once and named by a number: what a block's history points at.
 //
-// Kept for good, in memory of the table's own that a report of a fault can read without a lock, and bounded: when a program has
-// come by more places than there is room for, later ones get a number that says so. Two stacks of one hash are taken for one; at
-// 64 bits and some thousands of stacks that does not happen. One for the process. Thread-safe: no managed memory is taken under its lock.
+// Kept for good, in memory of the table's own that a report of a fault can read without a lock, and bounded: when a
+// program has come by more places than there is room for, later ones get a number that says so. Two stacks of one hash
+// are taken for one; at 64 bits and some thousands of stacks that does not happen. One for the process. Thread-safe: no
+// managed memory is taken under its lock.
 //
 //   +-------------------------+----------------------+--------------------------+
 //   | texts, one after the    | where each text is,  | numbers by hash, open    |
@@ -34,7 +35,8 @@ internal sealed unsafe class StackTable(OsMemory os, int maxBytes)
 
     private readonly UninterruptibleLock _lock = new();
 
-    // All below is guarded by _lock. Memory that was handed out is never written again. Null until there was memory for it.
+    // All below is guarded by _lock. Memory that was handed out is never written again. Null until there was memory for
+    // it.
     private byte* _memory;
     private Entry* _entries;
     private int* _buckets;

@@ -58,8 +58,8 @@ internal sealed class HeapMeter : IDisposable
     private Measurement<long>[] Measure(uint bit, Func<HakmemStatistics, long> figure) =>
         Read(bit) is { } reading ? [new Measurement<long>(figure(reading), _tags)] : [];
 
-    // Null once the heap is disposed. The heap is asked under no lock: it may throw, and a handler of that may collect. Where two collect at once,
-    // either reads for itself.
+    // Null once the heap is disposed. The heap is asked under no lock: it may throw, and a handler of that may collect.
+    // Where two collect at once, either reads for itself.
     private HakmemStatistics? Read(uint bit) => TryReuse(bit) ?? ReadAnew(bit);
 
     private HakmemStatistics? TryReuse(uint bit)

@@ -9,8 +9,9 @@ namespace Hakmem.Os;
 //                          ... ROOT MOUNTPOINT ... - cgroup ... memory   v1    MOUNTPOINT/PATH/memory.limit_in_bytes
 //   /proc/self/cgroup      0::PATH, and NUMBER:memory:PATH; what ROOT has of the path is not under the mount point
 //
-// Files come by a function, so that tests can describe any system. A file that is not there is no limit. One that could not be read at this
-// moment is no answer: what the others say is given all the same, but as incomplete, so that whoever asked asks again.
+// Files come by a function, so that tests can describe any system. A file that is not there is no limit. One that could
+// not be read at this moment is no answer: what the others say is given all the same, but as incomplete, so that
+// whoever asked asks again.
 //
 // An object is one search.
 internal sealed class CgroupLimit

@@ -32,7 +32,8 @@ internal static unsafe class LinuxFile
         }
     }
 
-    // How many lines a file has, without keeping it: the list of a process's mappings may have megabytes. False where it cannot be read.
+    // How many lines a file has, without keeping it: the list of a process's mappings may have megabytes. False where
+    // it cannot be read.
     public static bool TryCountLines(string path, out long lines)
     {
         byte* buffer = stackalloc byte[FirstBytes];

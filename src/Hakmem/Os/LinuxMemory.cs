@@ -10,20 +10,21 @@ namespace Hakmem.Os;
 // rather than protecting it: that is the one call that gives back the commit charge, and it also joins the range to its
 // neighbours again, so that the number of kernel mappings stays small.
 //
-// Debuggers dump (gcore) what nobody can read as zeros, and the whole reservation took them hours: it is left out by advice. A new mapping has lost
-// the advice, so it comes again with every decommit, and is taken back with every commit. Both are for the same ranges as the
-// protection, so that the kernel has no more mappings for it; between the two calls there is one more.
+// Debuggers dump (gcore) what nobody can read as zeros, and the whole reservation took them hours: it is left out by
+// advice. A new mapping has lost the advice, so it comes again with every decommit, and is taken back with every
+// commit. Both are for the same ranges as the protection, so that the kernel has no more mappings for it; between the
+// two calls there is one more.
 internal sealed unsafe class LinuxMemory : OsMemory
 {
     // Whether the kernel knows MADV_POPULATE_WRITE (5.14). Starts true, cleared by the first EINVAL; a stale read costs one call.
     private volatile bool _hasPopulate = true;
 
-    // How many mappings one call may need besides those there are: a range cut out of the middle of another makes two more of it, and the list
-    // of mappings has some that the limit does not count.
+    // How many mappings one call may need besides those there are: a range cut out of the middle of another makes two
+    // more of it, and the list of mappings has some that the limit does not count.
     private const long MappingsPerCall = 4;
 
-    // Whether the kernel refused memory or mappings since IsOutOfMappings last looked. Any thread sets it, that one clears it; a lost race costs a
-    // less telling message.
+    // Whether the kernel refused memory or mappings since IsOutOfMappings last looked. Any thread sets it, that one
+    // clears it; a lost race costs a less telling message.
     private volatile bool _wasShort;
 
     public override nuint PageSize { get; } = (nuint)LinuxNative.PageSize();
@@ -103,8 +104,8 @@ internal sealed unsafe class LinuxMemory : OsMemory
 
         for (nuint offset = 0; offset < bytes; offset += PageSize)
         {
-            // One write that keeps what is there. Reading first would be a fault of its own, which maps the page of zeros; Interlocked.Or does that
-            // where the compiler does not know it.
+            // One write that keeps what is there. Reading first would be a fault of its own, which maps the page of
+            // zeros; Interlocked.Or does that where the compiler does not know it.
             Interlocked.Add(ref *(int*)(address + offset), 0);
         }
 
@@ -137,16 +138,17 @@ internal sealed unsafe class LinuxMemory : OsMemory
         return isComplete;
     }
 
-    // MREMAP_DONTUNMAP (5.7) leaves the source mapped and empty, so that a move which is done leaves no hole that another mmap could land in. One that is
-    // refused may: kernels before 6.17 unmap the target before they look whether the source is one mapping and they have the memory.
+    // MREMAP_DONTUNMAP (5.7) leaves the source mapped and empty, so that a move which is done leaves no hole that
+    // another mmap could land in. One that is refused may: kernels before 6.17 unmap the target before they look
+    // whether the source is one mapping and they have the memory.
     public override bool TryMove(byte* source, byte* target, nuint bytes)
     {
         int flags = LinuxNative.RemapMayMove | LinuxNative.RemapFixed | LinuxNative.RemapDontUnmap;
         return NoteRefusal(LinuxNative.Remap(source, bytes, bytes, flags, target) != LinuxNative.MapFailed);
     }
 
-    // The one call that fills a hole and takes nothing over. Refused, it says that something is mapped in the range, or that there is no memory for
-    // another mapping; then the mark tells whether it is the range's own.
+    // The one call that fills a hole and takes nothing over. Refused, it says that something is mapped in the range, or
+    // that there is no memory for another mapping; then the mark tells whether it is the range's own.
     public override RangeState Reclaim(byte* target, nuint bytes)
     {
         int flags = LinuxNative.MapPrivateAnonymous | LinuxNative.MapNoReserve | LinuxNative.MapFixedNoReplace;
@@ -187,7 +189,8 @@ internal sealed unsafe class LinuxMemory : OsMemory
     // Advice that is refused costs whoever dumps the process time.
     private static void LeaveOutOfDumps(byte* address, nuint bytes) => _ = LinuxNative.Advise(address, bytes, LinuxNative.AdviseDontDump);
 
-    // Passes on whether a call was done, and keeps that it was not for lack of memory or mappings. Right after the call.
+    // Passes on whether a call was done, and keeps that it was not for lack of memory or mappings. Right after the
+    // call.
     private bool NoteRefusal(bool isDone)
     {
         if (!isDone && LinuxNative.LastError == LinuxNative.ErrorNoMemory)

@@ -18,7 +18,8 @@ internal static unsafe partial class LinuxNative
     public const int MapFixed = 0x10;
     public const int MapNoReserve = 0x4000;
 
-    // Linux 4.17: as MapFixed, but refused where anything is mapped. An older kernel takes the address for a wish and maps elsewhere.
+    // Linux 4.17: as MapFixed, but refused where anything is mapped. An older kernel takes the address for a wish and
+    // maps elsewhere.
     public const int MapFixedNoReplace = 0x100000;
 
     public const int RemapMayMove = 1;

@@ -2,8 +2,9 @@ using System;
 
 namespace Hakmem.Os;
 
-// Sixteen bytes at the start of a committed range by which it is told from a mapping of someone else's at the same place: drawn once in a
-// process, and different at every address. They are read by a system call, which refuses where a load would fault.
+// Sixteen bytes at the start of a committed range by which it is told from a mapping of someone else's at the same
+// place: drawn once in a process, and different at every address. They are read by a system call, which refuses where a
+// load would fault.
 internal static unsafe class RangeMark
 {
     private static readonly Guid s_mark = Guid.NewGuid();

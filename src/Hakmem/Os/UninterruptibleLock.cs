@@ -5,17 +5,18 @@ using System.Threading;
 
 namespace Hakmem.Os;
 
-// The one lock of this library, as an object: `using (_lock.Enter()) { ... }`. See WordLock for what it promises and what it forbids.
+// The one lock of this library, as an object: `using (_lock.Enter()) { ... }`. See WordLock for what it promises and
+// what it forbids.
 //
-// In a Debug build it knows which thread holds it: entering it twice fails at once instead of waiting for ever, and AssertHeld turns a
-// comment that says "under the lock" into a check.
+// In a Debug build it knows which thread holds it: entering it twice fails at once instead of waiting for ever, and
+// AssertHeld turns a comment that says "under the lock" into a check.
 internal sealed class UninterruptibleLock
 {
     // Changed by interlocked operations alone; see WordLock.
     private int _word;
 
-    // In a Debug build the managed id of the thread that holds the lock, or 0; else unused. Written by that thread, under the lock. Another
-    // thread may read a stale value, but never its own id.
+    // In a Debug build the managed id of the thread that holds the lock, or 0; else unused. Written by that thread,
+    // under the lock. Another thread may read a stale value, but never its own id.
     private int _ownerThread;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

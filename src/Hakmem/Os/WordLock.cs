@@ -9,15 +9,16 @@ namespace Hakmem.Os;
 //   0 free  --TryEnter-->  1 held  --a second thread waits-->  2 held, and there may be waiting threads
 //   ^________Exit___________|  ^_______________________________|   Exit wakes one of them
 //
-// It spins for a moment, then sleeps in the kernel (Drepper, "Futexes Are Tricky", 2011: the second mutex). It is what a Monitor cannot be:
+// It spins for a moment, then sleeps in the kernel (Drepper, "Futexes Are Tricky", 2011: the second mutex). It is what
+// a Monitor cannot be:
 //
 //   - It never throws ThreadInterruptedException and consumes no interrupt. A slow path between two of its steps has no way to undo the
 //     first, so a wait that may throw there loses blocks or hands them out twice.
 //   - It runs no code of the program's. A contended Monitor asks the thread's SynchronizationContext to wait, whose code may allocate.
 //
-// Not re-entrant: a thread that enters twice waits for itself for ever. So nothing of the program's may run under it: no callback, no event,
-// and no throw either, since a throw runs exception filters and FirstChanceException handlers before any finally block.
-// Not fair: a thread that spins may overtake one that sleeps.
+// Not re-entrant: a thread that enters twice waits for itself for ever. So nothing of the program's may run under it:
+// no callback, no event, and no throw either, since a throw runs exception filters and FirstChanceException handlers
+// before any finally block. Not fair: a thread that spins may overtake one that sleeps.
 //
 // Ordering: entering is an interlocked operation (acquire), leaving as well (release).
 internal static class WordLock
@@ -68,7 +69,8 @@ internal static class WordLock
             }
         }
 
-        // From here on the word says Contended whenever this thread sleeps, and also after it got in: it cannot know that it was the last.
+        // From here on the word says Contended whenever this thread sleeps, and also after it got in: it cannot know
+        // that it was the last.
         while (Interlocked.Exchange(ref word, Contended) != Free)
         {
             WordWait.Wait(ref word, Contended);

@@ -5,11 +5,13 @@ namespace Hakmem.Os;
 
 // Blocks a thread until another one changes a word. What WordLock waits with.
 //
-// The wait is the kernel's (a futex on Linux), entered by a plain native call. The runtime does not know of it, so Thread.Interrupt does
-// not end it and stays pending for the program's own next wait, and no SynchronizationContext is asked to do the waiting. Every wait of
-// the framework's (a contended Monitor, Thread.Sleep, SpinWait past its first turns) differs in both.
+// The wait is the kernel's (a futex on Linux), entered by a plain native call. The runtime does not know of it, so
+// Thread.Interrupt does not end it and stays pending for the program's own next wait, and no SynchronizationContext is
+// asked to do the waiting. Every wait of the framework's (a contended Monitor, Thread.Sleep, SpinWait past its first
+// turns) differs in both.
 //
-// On other systems a waiting thread gives up its turn instead of sleeping: right, but it costs processor time while it lasts.
+// On other systems a waiting thread gives up its turn instead of sleeping: right, but it costs processor time while it
+// lasts.
 //
 // Thread-safe. A wait may end without a wake: the caller looks at the word again.
 internal static unsafe class WordWait

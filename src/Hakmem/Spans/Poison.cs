@@ -24,7 +24,8 @@ internal static unsafe class Poison
     // The offset of the first byte that is not as Fill left it; -1 if all are.
     public static long FindDamage(byte* address, nuint bytes) => bytes <= MaxQuickBytes && IsWhole(address, bytes) ? -1 : FindDamagedByte(address, bytes);
 
-    // For blocks, whose sizes are multiples of 16: a few loads, and no search while there is nothing to be found. False for another size.
+    // For blocks, whose sizes are multiples of 16: a few loads, and no search while there is nothing to be found. False
+    // for another size.
     private static bool IsWhole(byte* address, nuint bytes)
     {
         const ulong Words = Value * 0x0101_0101_0101_0101UL;

@@ -5,11 +5,13 @@ using Hakmem.SizeClasses;
 
 namespace Hakmem.Spans;
 
-// Runs of whole SuperSlabs, for blocks above 1 MiB. Their records are in the SuperSlabs' own headers; the page map has nothing on them (but for guarded
-// ranges), so that a free takes the slow path, where a run of any length costs the same.
+// Runs of whole SuperSlabs, for blocks above 1 MiB. Their records are in the SuperSlabs' own headers; the page map has
+// nothing on them (but for guarded ranges), so that a free takes the slow path, where a run of any length costs the
+// same.
 //
-// Thread-safe, by the heap's SuperSlab lock: whether a run is there is asked in the same step in which it changes. What is done to the memory of a
-// run outside the lock is done by a thread that has a hold of it, as a new run's maker has until it hands it out: others find no run there meanwhile.
+// Thread-safe, by the heap's SuperSlab lock: whether a run is there is asked in the same step in which it changes. What
+// is done to the memory of a run outside the lock is done by a thread that has a hold of it, as a new run's maker has
+// until it hands it out: others find no run there meanwhile.
 internal sealed unsafe class RunAllocator(SuperSlabCache cache)
 {
     private readonly Arena _arena = cache.Arena;
@@ -27,7 +29,8 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
     // Guarded by the lock: what lies before the blocks, in bytes.
     public long OffsetBytes { get; private set; }
 
-    // Takes a run at a multiple of alignmentSlabs (a power of two) SuperSlabs' size. The caller has a hold of it, until it calls HandOut or Free.
+    // Takes a run at a multiple of alignmentSlabs (a power of two) SuperSlabs' size. The caller has a hold of it, until
+    // it calls HandOut or Free.
     public bool TryAllocate(int count, int alignmentSlabs, out int head)
     {
         using (cache.SyncRoot.Enter())
@@ -65,7 +68,8 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
         }
     }
 
-    // Gives a guarded block's range back. Only the thread that has taken the block's record out of the quarantine calls this.
+    // Gives a guarded block's range back. Only the thread that has taken the block's record out of the quarantine calls
+    // this.
     public void FreeGuarded(int head)
     {
         long now = cache.NowMs;
@@ -101,7 +105,8 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
         }
     }
 
-    // Gives back all of a run whose block begins at an address. False if there is none (any more), or a thread has a hold of it.
+    // Gives back all of a run whose block begins at an address. False if there is none (any more), or a thread has a
+    // hold of it.
     public bool TryFree(int head, byte* address)
     {
         long now = cache.NowMs;
@@ -117,7 +122,8 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
         }
     }
 
-    // Lets the run whose block begins at an address have that many SuperSlabs, at least one, if those behind it are empty or untaken.
+    // Lets the run whose block begins at an address have that many SuperSlabs, at least one, if those behind it are
+    // empty or untaken.
     public ResizeResult TryResize(int head, byte* address, int newCount)
     {
         long now = cache.NowMs;
@@ -127,8 +133,8 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
         }
     }
 
-    // Lets a growable run of units that begins with a SuperSlab become a run of that many SuperSlabs. Where it fills the SuperSlab, or can, but there is
-    // no room behind it, it is a run of one afterwards.
+    // Lets a growable run of units that begins with a SuperSlab become a run of that many SuperSlabs. Where it fills
+    // the SuperSlab, or can, but there is no room behind it, it is a run of one afterwards.
     public ResizeResult TryAdopt(int slab, UnitAllocator from, int newCount)
     {
         long now = cache.NowMs;
@@ -200,8 +206,9 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
         return true;
     }
 
-    // A refused move may have taken its target's mapping away. What is still committed goes back to the cache with the rest of the run, and what is
-    // reserved anew to the arena. A SuperSlab in which somebody else's mapping is, or may be, is given up: nobody has it ever again.
+    // A refused move may have taken its target's mapping away. What is still committed goes back to the cache with the
+    // rest of the run, and what is reserved anew to the arena. A SuperSlab in which somebody else's mapping is, or may
+    // be, is given up: nobody has it ever again.
     private void GiveBackTarget(int head, int refused)
     {
         RangeState state = _arena.Os.Reclaim(_arena.AddressOfSlab(refused), Geometry.SlabBytes);
@@ -280,8 +287,8 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
         header->IsHeld = isHeld;
     }
 
-    // By bytes: a move back that is refused might leave a hole in the block's own place, and somebody else's mapping in it. What the pages came from
-    // is committed, as no refused move had it for its target.
+    // By bytes: a move back that is refused might leave a hole in the block's own place, and somebody else's mapping in
+    // it. What the pages came from is committed, as no refused move had it for its target.
     private void CopyBack(int from, int to, int count)
     {
         for (int slab = 0; slab < count; slab++)

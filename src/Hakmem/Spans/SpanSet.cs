@@ -142,8 +142,9 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
 
     private bool TryFindOut(void* block, out int unit, out int index)
     {
-        // SAFETY: pointers reach a magazine only after Free has checked them against the page map, so the entry is that of a span of
-        // this class unless the span has been given back since, after a double free: then it is zero or another's, and is refused.
+        // SAFETY: pointers reach a magazine only after Free has checked them against the page map, so the entry is that
+        // of a span of this class unless the span has been given back since, after a double free: then it is zero or
+        // another's, and is refused.
         DecodedEntry entry = PageMapEntry.Decode(*arena.EntryOf(arena.UnitOf((nuint)block)));
         unit = -1;
         index = -1;
@@ -197,7 +198,8 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
             word = word + 1 == words ? 0 : word + 1;
         }
 
-        // A bit at any place: if it is a free block's, which it mostly is while the word is full, each of them is as likely as the others.
+        // A bit at any place: if it is a free block's, which it mostly is while the word is full, each of them is as
+        // likely as the others.
         ulong bits = bitmap[word];
         int bit = (int)((drawn >> 16) & 63);
         if ((bits & (1UL << bit)) == 0)

@@ -54,7 +54,8 @@ internal sealed unsafe partial class SuperSlabCache(Arena arena, int heapSlot, H
     // The first SuperSlab of this heap at or after an index, in whatever state; -1 if there is none.
     public int NextOwned(int from) => _owned.NextMember(from);
 
-    // Whether the heap has a SuperSlab, in whatever state. While SyncRoot is held no other heap can get it, and its header can be believed.
+    // Whether the heap has a SuperSlab, in whatever state. While SyncRoot is held no other heap can get it, and its
+    // header can be believed.
     public bool IsOwned(int slab) => _owned.Contains(slab);
 
     // Whether a SuperSlab can be had without asking the arena for a new one.
@@ -200,8 +201,8 @@ internal sealed unsafe partial class SuperSlabCache(Arena arena, int heapSlot, H
     private bool IsWithinLimit(int more) =>
         limits.MaxBytes == 0 || (long)(_owned.Count + more) << Geometry.SlabShift <= limits.MaxBytes;
 
-    // Whether a request that the limits refuse could be served if every cached SuperSlab were given back. If not, they stay: a thread whose requests
-    // fail would else take them from those that are about to use them again.
+    // Whether a request that the limits refuse could be served if every cached SuperSlab were given back. If not, they
+    // stay: a thread whose requests fail would else take them from those that are about to use them again.
     private bool IsEvictingOfUse(int count) =>
         IsWithinLimit(count - _empty.Set.Count) &&
         arena.TakenBytes + ((long)(count - _empty.Set.Count) << Geometry.SlabShift) <= arena.LimitBytes;

@@ -14,9 +14,10 @@ namespace Hakmem.Spans;
 //
 // Thread-safe, by the heap's SuperSlab lock.
 //
-// Of units that are one block by themselves, growable runs and guarded ranges, the page map entries and the span header are this class's too: they
-// change in the same step under the lock in which the units do. So whoever asks under the lock what is there gets one answer, and of two threads that
-// free the same run one does. (A span's entries are its depot's.)
+// Of units that are one block by themselves, growable runs and guarded ranges, the page map entries and the span header
+// are this class's too: they change in the same step under the lock in which the units do. So whoever asks under the
+// lock what is there gets one answer, and of two threads that free the same run one does. (A span's entries are its
+// depot's.)
 internal sealed unsafe partial class UnitAllocator
 {
     private readonly SuperSlabCache _cache;
@@ -81,7 +82,8 @@ internal sealed unsafe partial class UnitAllocator
         }
     }
 
-    // Returns a guarded block's units. Only the thread that has taken the block's record out of the quarantine calls this.
+    // Returns a guarded block's units. Only the thread that has taken the block's record out of the quarantine calls
+    // this.
     public void FreeGuarded(int unit)
     {
         long now = _cache.NowMs;
@@ -185,7 +187,8 @@ internal sealed unsafe partial class UnitAllocator
         }
     }
 
-    // Takes a SuperSlab that one growable run fills out of this allocator's books, and out of the page map. Under the lock.
+    // Takes a SuperSlab that one growable run fills out of this allocator's books, and out of the page map. Under the
+    // lock.
     public void Surrender(int slab)
     {
         _arena.SetEntries(slab << Geometry.UnitsPerSlabShift, Geometry.UnitsPerSlab, 0);

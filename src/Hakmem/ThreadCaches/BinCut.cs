@@ -17,7 +17,8 @@ internal unsafe struct BinCut
     // The newest slot to be taken.
     public void** Slot;
 
-    // What is in it, or was before the guard, of a magazine that Alloc takes from; null for one that nothing is taken from meanwhile.
+    // What is in it, or was before the guard, of a magazine that Alloc takes from; null for one that nothing is taken
+    // from meanwhile.
     public void* Guarded;
 
     // Where the top was after the guards and a barrier.

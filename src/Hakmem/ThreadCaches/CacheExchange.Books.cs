@@ -71,8 +71,8 @@ internal sealed unsafe partial class CacheExchange
         ? 0
         : (int)Math.Clamp(top - Magazine.SlotsOf(magazine) + 1 - magazine->Holes, 0, magazine->Capacity);
 
-    // If the magazines of a paired class are about to change places: takes the second copies of blocks that were freed twice out of those freed
-    // last. Gives the address of one, or 0.
+    // If the magazines of a paired class are about to change places: takes the second copies of blocks that were freed
+    // twice out of those freed last. Gives the address of one, or 0.
     private static nuint TakeOutRepeated(ThreadCache* cache, int index)
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);

@@ -31,8 +31,8 @@ internal sealed unsafe partial class CacheExchange
         }
     }
 
-    // Returns the block that was freed last to its span, where a second free of it is told: in a depot's magazine it would not be. One that its
-    // span does not take stays, and is reported when its magazine is emptied.
+    // Returns the block that was freed last to its span, where a second free of it is told: in a depot's magazine it
+    // would not be. One that its span does not take stays, and is reported when its magazine is emptied.
     private void ReturnNewest(ThreadCache* cache, int index)
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);

@@ -21,8 +21,8 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
     // 16 bytes to 256 KiB took 24 ns, with two 15.
     private const int ClockSteps = 2;
 
-    // How many of the blocks that were freed last are looked at for one that was freed twice before they are handed out again: of more, the look would
-    // be felt in a loop that allocates what it has just freed.
+    // How many of the blocks that were freed last are looked at for one that was freed twice before they are handed out
+    // again: of more, the look would be felt in a loop that allocates what it has just freed.
     private const int RepeatReach = 8;
 
     // What part of what is wanted a bin must have to be worth taking: small blocks, which are most calls, are not to pay for large ones. (With the
@@ -74,8 +74,9 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
         return PutSide.Admits(put, entry, block) && end != null && top >= end && last != null && last != block ? PageMapEntry.SizeClassOf(entry) : -1;
     }
 
-    // Takes a block of a class whose taking magazine is empty. Null if memory is out, or if among the blocks that it would be taken from one was
-    // found to have been freed twice: its address is given, else 0, and it is there only once now.
+    // Takes a block of a class whose taking magazine is empty. Null if memory is out, or if among the blocks that it
+    // would be taken from one was found to have been freed twice: its address is given, else 0, and it is there only
+    // once now.
     public void* TryTake(ThreadCache* cache, int index, out nuint corruptAddress)
     {
         // Made before the gate is closed, if it is not there yet, since that may throw.
@@ -107,8 +108,9 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
         }
     }
 
-    // Puts a block of which Free's short way could not tell that it was not freed just before. False, and nothing is put, if it is known to be
-    // free: inside the gate no block is on the reaper's way from the cache to its span. Not asked of one that isLive.
+    // Puts a block of which Free's short way could not tell that it was not freed just before. False, and nothing is
+    // put, if it is known to be free: inside the gate no block is on the reaper's way from the cache to its span. Not
+    // asked of one that isLive.
     public bool TryPut(ThreadCache* cache, int index, void* block, bool isLive, out nuint corruptAddress)
     {
         CacheGate.Close(cache);

@@ -10,9 +10,11 @@ namespace Hakmem.ThreadCaches;
 // reaper, which holds a gate for a few microseconds; the reaper never waits: a cache whose owner is in a slow path is in use. So the
 // reaper's other locks cannot meet an owner's in the wrong order.
 //
-// Who counts a heap's blocks for certain closes all gates as the reaper does (ThreadCacheRegistry.TryCountHeld), beside no reaper.
+// Who counts a heap's blocks for certain closes all gates as the reaper does (ThreadCacheRegistry.TryCountHeld), beside
+// no reaper.
 //
-// The word is a WordLock. Only the owner ever waits, so only the reaper has someone to wake, and the owner opens with a plain release.
+// The word is a WordLock. Only the owner ever waits, so only the reaper has someone to wake, and the owner opens with a
+// plain release.
 //
 // Ordering: closing is interlocked (acquire), opening a release. Fast paths do not know of the gate; what they may do beside a reaper that
 // has closed it is argued in CacheReaper. Not re-entrant.

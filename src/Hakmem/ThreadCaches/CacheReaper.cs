@@ -15,9 +15,9 @@ namespace Hakmem.ThreadCaches;
 //   Alloc:  t = top; b = *t; if (b == null) slow path; top = t - 1; return b
 //   Free:   t = top; if (*t != p && t < end) { t[1] = p; top = t + 1 }
 //
-// The reaper never writes a top. It writes null into slots, which Alloc takes for an empty magazine, and null into end, which Free takes for
-// a full one. From a magazine that only Free uses it takes every block up to the top it has read: Free writes above that. In one that Alloc
-// takes from it puts a guard first:
+// The reaper never writes a top. It writes null into slots, which Alloc takes for an empty magazine, and null into end,
+// which Free takes for a full one. From a magazine that only Free uses it takes every block up to the top it has read:
+// Free writes above that. In one that Alloc takes from it puts a guard first:
 //
 //                    bottom                    top                    bottom                    top
 //   before   [ b0 b1 b2 b3 .. .. ]      guarded [ b0 b1 b2 -- .. .. ]      taken [ -- -- -- -- .. .. ]
@@ -30,19 +30,21 @@ namespace Hakmem.ThreadCaches;
 //   take:     if (t > g || (t == g && isAtRest))  v and all blocks below are the reaper's
 //             else  put v back
 //
-// What the first barrier is for. No Free begins to write behind it: at most one, which had read its end before, is still about to write, and
-// above the top. So nothing is put into g or below it any more, and what is there was written before. And a thread that finds the block that
-// it freed last gone from *t reads end after that and takes the slow path, where the second free of a block in a row is told (see
-// CacheExchange.TryPut).
+// What the first barrier is for. No Free begins to write behind it: at most one, which had read its end before, is
+// still about to write, and above the top. So nothing is put into g or below it any more, and what is there was written
+// before. And a thread that finds the block that it freed last gone from *t reads end after that and takes the slow
+// path, where the second free of a block in a row is told (see CacheExchange.TryPut).
 //
-// Why nobody else gets v. Suppose the owner's Alloc read v from g. That read came before the exchange, hence before the second barrier, and its
-// store top = g - 1 follows it. No block is put into g after that, so the reaper reads t < g; or the store was late and t == g is still the old
-// top, but then the owner was in the middle of Alloc and not at rest, since its stores from before a wait are visible to a thread that has seen
-// it wait. Why nobody else gets the blocks below: below the guard comes no Alloc. Why v is not lost: if the owner did take it, the slot
-// that it is put back into lies above the top, where nothing is read before it is written.
+// Why nobody else gets v. Suppose the owner's Alloc read v from g. That read came before the exchange, hence before the
+// second barrier, and its store top = g - 1 follows it. No block is put into g after that, so the reaper reads t < g;
+// or the store was late and t == g is still the old top, but then the owner was in the middle of Alloc and not at rest,
+// since its stores from before a wait are visible to a thread that has seen it wait. Why nobody else gets the blocks
+// below: below the guard comes no Alloc. Why v is not lost: if the owner did take it, the slot that it is put back into
+// lies above the top, where nothing is read before it is written.
 //
-// Without the first barrier this would be wrong where a Free is under way, without the second anywhere. Exchanging tops and ends for empty
-// ones, an earlier plan, is wrong: Free reads both, and a new one beside an old one admits writes out of bounds.
+// Without the first barrier this would be wrong where a Free is under way, without the second anywhere. Exchanging tops
+// and ends for empty ones, an earlier plan, is wrong: Free reads both, and a new one beside an old one admits writes
+// out of bounds.
 //
 // A thread that waits in native code, as idle pool workers do, is not known to be at rest: one block of each class stays until it ends.
 // The nulls left at the bottom of a magazine (Holes) are closed by the owner's next slow path.
@@ -54,7 +56,8 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
     // How many caches one pair of barriers serves: what a record of the metadata allocator's largest size admits.
     private const int MaxCaches = 9;
 
-    // For tests: called before each step, so that a test sees their order, and can have the owner do something between two of them.
+    // For tests: called before each step, so that a test sees their order, and can have the owner do something between
+    // two of them.
     public Action<ReaperStep>? Probe { get; set; }
 
     // Guarded by the lock of the registry whose caches these are. Of all rounds: blocks taken.
@@ -123,7 +126,8 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
         return next;
     }
 
-    // Closes a cache's gate and those of its bins that are to be reaped; gives the number of cuts. The gate stays closed.
+    // Closes a cache's gate and those of its bins that are to be reaped; gives the number of cuts. The gate stays
+    // closed.
     private int TryCut(CacheEntry entry, int position, BinCut* cuts, bool isForced)
     {
         ThreadCache* cache = entry.Magazines;
@@ -145,7 +149,8 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
                 continue;
             }
 
-            // So that the next free takes the slow path: it wakes the decay, and asks whether its block is the one that was taken.
+            // So that the next free takes the slow path: it wakes the decay, and asks whether its block is the one that
+            // was taken.
             Probe?.Invoke(ReaperStep.CloseBin);
             Volatile.Write(ref *(nint*)&ThreadCache.PutSideOf(cache, index)->PutEnd, (nint)0);
 
@@ -163,8 +168,9 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
         return count;
     }
 
-    // Finds where each magazine is to be cut, and puts guards into those that Alloc takes from; gives the number of cuts that are left. After the barrier
-    // that follows the closing of the ends: a Free that has not read its end by then writes nothing any more.
+    // Finds where each magazine is to be cut, and puts guards into those that Alloc takes from; gives the number of
+    // cuts that are left. After the barrier that follows the closing of the ends: a Free that has not read its end by
+    // then writes nothing any more.
     private int Guard(Items<CacheEntry> entries, BinCut* cuts, int count)
     {
         int kept = 0;

@@ -9,8 +9,9 @@ namespace Hakmem.ThreadCaches;
 // The way from a thread to its caches: one thread-static pointer, to its cache of the shared heap; from there the caches of other heaps
 // by slot. This class has no static constructor, so that no caller pays for a check of it.
 //
-// Invariant: where a cache has a Home, the Home's table has the cache in its heap's place, and the other way round. Both ends of such a link are
-// cleared under the peers' lock before either record goes to another thread or is freed, so that neither ever leads to freed memory.
+// Invariant: where a cache has a Home, the Home's table has the cache in its heap's place, and the other way round.
+// Both ends of such a link are cleared under the peers' lock before either record goes to another thread or is freed,
+// so that neither ever leads to freed memory.
 internal static unsafe class CurrentThread
 {
     // Read and written by its own thread only; null until the thread's first slow path.
@@ -68,7 +69,8 @@ internal static unsafe class CurrentThread
         t_shared->Peers[heapSlot] = peer;
     }
 
-    // Takes a cache out of its thread's table, if it is in one, on any thread. The cache's thread has ended, or its heap is being disposed.
+    // Takes a cache out of its thread's table, if it is in one, on any thread. The cache's thread has ended, or its
+    // heap is being disposed.
     public static void Unlink(ThreadCache* peer, int heapSlot)
     {
         using (PeersLock.Enter())

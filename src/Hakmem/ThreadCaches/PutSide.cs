@@ -21,8 +21,8 @@ internal unsafe struct PutSide
     // The newest filled slot of the magazine that Free puts into, or its sentinel when it is empty.
     public void** PutTop;
 
-    // The slot that must not be pushed past. Never before PutTop; or null, where the reaper closed a bin to hear of its next free, or where the
-    // last free found no memory for a magazine, so that its block is not on top.
+    // The slot that must not be pushed past. Never before PutTop; or null, where the reaper closed a bin to hear of its
+    // next free, or where the last free found no memory for a magazine, so that its block is not on top.
     public void** PutEnd;
 
     // The inverse of the block size's odd factor, modulo 2^64.

@@ -44,15 +44,16 @@ internal unsafe struct ThreadCache
     // leads Free to this head as if it were a bin, and no number is below a count of zero, whatever address was forged.
     public void* EmptySlot;
 
-    // In the cache of another heap: its thread's cache of the shared heap, whose Peers leads here; null once that thread has ended and one of the two
-    // has been taken over or freed. Set by the owner, cleared by others under CurrentThread's lock.
+    // In the cache of another heap: its thread's cache of the shared heap, whose Peers leads here; null once that
+    // thread has ended and one of the two has been taken over or freed. Set by the owner, cleared by others under
+    // CurrentThread's lock.
     public ThreadCache* Home;
 
     // Who may exchange magazines: see CacheGate.
     public int Gate;
 
-    // Which of its heap's caches it is, from 0 on: for tables of what else each thread has. It goes with the record from thread to thread, and passes
-    // to a new record once this one is freed.
+    // Which of its heap's caches it is, from 0 on: for tables of what else each thread has. It goes with the record
+    // from thread to thread, and passes to a new record once this one is freed.
     public int Number;
 
     // With guarded sampling: how many more allocations until the next is sampled. Without, never looked at.
@@ -64,20 +65,23 @@ internal unsafe struct ThreadCache
     private BinArray _bins;
     private StateArray _states;
 
-    // Null where the bins have magazines. A heap of HardeningLevel.Checked gives its threads a front: a record whose bins stay as before their first
-    // use, so that both fast paths end in their slow ones, and this leads to the record with the magazines. Whoever frees or allocates through
-    // a front looks the block up in the table of live blocks first.
+    // Null where the bins have magazines. A heap of HardeningLevel.Checked gives its threads a front: a record whose
+    // bins stay as before their first use, so that both fast paths end in their slow ones, and this leads to the record
+    // with the magazines. Whoever frees or allocates through a front looks the block up in the table of live blocks
+    // first.
     public ThreadCache* Inner;
 
-    // In a record behind a front: the origin of the table of live blocks. Written once, before the thread has the record.
+    // In a record behind a front: the origin of the table of live blocks. Written once, before the thread has the
+    // record.
     public byte* Live;
 
-    // In a record behind a front: 1 while it is its heap's only cache, so that no other thread frees blocks. Written by the registry, under its lock.
+    // In a record behind a front: 1 while it is its heap's only cache, so that no other thread frees blocks. Written by
+    // the registry, under its lock.
     public int IsAlone;
 
-    // In the same: 1 while its thread is between asking IsAlone and having cleared a block's byte in the table of live blocks. Written by that
-    // thread, before it reads IsAlone; read by whoever has cleared IsAlone, after a process-wide barrier. So either the thread sees that it
-    // is alone no more, or it is waited for.
+    // In the same: 1 while its thread is between asking IsAlone and having cleared a block's byte in the table of live
+    // blocks. Written by that thread, before it reads IsAlone; read by whoever has cleared IsAlone, after a
+    // process-wide barrier. So either the thread sees that it is alone no more, or it is waited for.
     public int IsClaiming;
 
     // SAFETY (both): a cache is allocated with its full size, and the index is a size class.

@@ -29,7 +29,8 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
     private readonly UninterruptibleLock _lock = new();
     private readonly Items<CacheEntry> _entries = new();
 
-    // The numbers that caches have: the lowest free one is given next, so that tables by number stay as long as the most threads at a time.
+    // The numbers that caches have: the lowest free one is given next, so that tables by number stay as long as the
+    // most threads at a time.
     private readonly SlabSet _numbers = new(arena.Metadata);
 
     // Whether a thread without a cache has freed blocks of a heap with fronts. Never taken back.
@@ -160,9 +161,9 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
         }
     }
 
-    // Gives by size class how many blocks lie neither in a cache, nor in a depot, nor in a span, without one counted as free that is not: while no
-    // slow path moves any. False if a thread is in one. Not beside the reaper. What a fast path does meanwhile
-    // is one block of a magazine more or less.
+    // Gives by size class how many blocks lie neither in a cache, nor in a depot, nor in a span, without one counted as
+    // free that is not: while no slow path moves any. False if a thread is in one. Not beside the reaper. What a fast
+    // path does meanwhile is one block of a magazine more or less.
     public bool TryCountHeld(DepotSet depots, long[] held)
     {
         using (_lock.Enter())
@@ -229,7 +230,8 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
         return true;
     }
 
-    // Before a cache goes to another thread, or its record is freed: nothing of its thread's leads to it any more, nor it to that.
+    // Before a cache goes to another thread, or its record is freed: nothing of its thread's leads to it any more, nor
+    // it to that.
     private void Unlink(ThreadCache* cache)
     {
         CurrentThread.ClearPeers(arena.Metadata, cache);
@@ -244,8 +246,9 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
         exchange.BudgetBytes = System.Math.Min(budgetBytes, System.Math.Max(share, MinBudgetBytes));
     }
 
-    // Tells the caches behind fronts whether there is one only. Whoever is told that it is alone no more may be in the middle of a free that it began
-    // alone: it is waited for, which is a few instructions without a lock. Under the lock.
+    // Tells the caches behind fronts whether there is one only. Whoever is told that it is alone no more may be in the
+    // middle of a free that it began alone: it is waited for, which is a few instructions without a lock. Under the
+    // lock.
     private void SetAlone()
     {
         bool isAlone = isFronted && !_hasOthers && _entries.Count == 1 && ProcessBarrier.IsSupported;

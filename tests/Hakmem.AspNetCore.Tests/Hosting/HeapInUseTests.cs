@@ -17,8 +17,8 @@ namespace Hakmem.AspNetCore.Tests.Hosting;
 // A container's own heap when the container ends.
 public sealed class HeapInUseTests
 {
-    // The host gives up on the request, and everything is disposed while it runs. On a heap that was unmapped the first touch of a block
-    // would end the process, so that is asked first.
+    // The host gives up on the request, and everything is disposed while it runs. On a heap that was unmapped the first
+    // touch of a block would end the process, so that is asked first.
     [Fact]
     public async Task RequestBeyondTheShutdownTimeoutKeepsItsMemory()
     {
@@ -93,7 +93,8 @@ public sealed class HeapInUseTests
         return app;
     }
 
-    // Holds a block and a rental until it is released, whatever becomes of its connection and its host, and then goes on with the heap.
+    // Holds a block and a rental until it is released, whatever becomes of its connection and its host, and then goes
+    // on with the heap.
     private sealed class LateRequest
     {
         private readonly TaskCompletionSource _hasMemory = new(TaskCreationOptions.RunContinuationsAsynchronously);

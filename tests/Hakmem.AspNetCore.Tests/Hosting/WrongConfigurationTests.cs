@@ -8,7 +8,8 @@ using Xunit;
 
 namespace Hakmem.AspNetCore.Tests.Hosting;
 
-// What a host says that does not start for a mistake in its configuration: the whole path of the key, what it is and what it has to be.
+// What a host says that does not start for a mistake in its configuration: the whole path of the key, what it is and
+// what it has to be.
 public sealed class WrongConfigurationTests
 {
     private const string HeapKeys =

@@ -8,7 +8,8 @@ using Xunit;
 namespace Hakmem.AspNetCore.Tests.Pooling;
 
 // What other code of the program may do to a thread that rents and returns: interrupt it, and have its waits done by a
-// SynchronizationContext. Neither may be noticed by the pool. Slabs come and go all the time, so that the timer is started and stopped too.
+// SynchronizationContext. Neither may be noticed by the pool. Slabs come and go all the time, so that the timer is
+// started and stopped too.
 public sealed class DisturbedThreadStress
 {
     private const int Threads = 6;

@@ -9,8 +9,9 @@ using Xunit;
 
 namespace Hakmem.AspNetCore.Tests.Pooling;
 
-// A thread that is made to wait in a rental, for the pool's lock or for a lock within the timer, and is interrupted or has a
-// SynchronizationContext while it does: it gets its block, is not asked for anything, and finds the interrupt in its own next wait.
+// A thread that is made to wait in a rental, for the pool's lock or for a lock within the timer, and is interrupted or
+// has a SynchronizationContext while it does: it gets its block, is not asked for anything, and finds the interrupt in
+// its own next wait.
 public sealed class DisturbedThreadTests : IDisposable
 {
     private static readonly TimeSpan s_deadlock = TimeSpan.FromMinutes(1);

@@ -9,7 +9,8 @@ using Xunit;
 
 namespace Hakmem.AspNetCore.Tests.Pooling;
 
-// What a pool gives back while some connections keep a block each, on a clock that the test turns and with a garbage collector that counts.
+// What a pool gives back while some connections keep a block each, on a clock that the test turns and with a garbage
+// collector that counts.
 public sealed class KeptConnectionTests : IDisposable
 {
     private const int Slabs = 800;
@@ -23,7 +24,8 @@ public sealed class KeptConnectionTests : IDisposable
     private readonly CountingHeap _heap = new();
     private PinnedMemoryPool _pool = null!;
 
-    // One block of every twentieth slab stays out: no other slab of the load may stay with them, and one collection takes what went.
+    // One block of every twentieth slab stays out: no other slab of the load may stay with them, and one collection
+    // takes what went.
     [Theory]
     [InlineData(null)]
     [InlineData(true)]

@@ -60,8 +60,8 @@ public sealed class LateDisposalTests
         }
     }
 
-    // Two threads that live through all rounds and spin, since the moment between looking at an owner and marking it is a few instructions:
-    // with a thread started for each round they hardly ever met in it.
+    // Two threads that live through all rounds and spin, since the moment between looking at an owner and marking it is
+    // a few instructions: with a thread started for each round they hardly ever met in it.
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

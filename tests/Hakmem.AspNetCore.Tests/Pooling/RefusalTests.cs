@@ -10,7 +10,8 @@ using Xunit;
 
 namespace Hakmem.AspNetCore.Tests.Pooling;
 
-// What the program runs while the pool throws (a handler of the first chance is called before any finally block) may use the same pool.
+// What the program runs while the pool throws (a handler of the first chance is called before any finally block) may
+// use the same pool.
 public sealed class RefusalTests
 {
     private const int Blocks = 32;

@@ -4,14 +4,15 @@ using Hakmem.Tests.Support;
 
 namespace Hakmem.AspNetCore.Tests.Support;
 
-// Two long-lived threads that do the same at the same moment, round after round: both spin until a round begins, so that they start within
-// some nanoseconds of each other.
+// Two long-lived threads that do the same at the same moment, round after round: both spin until a round begins, so
+// that they start within some nanoseconds of each other.
 internal static class RacingPair
 {
     // After so many turns a spinning thread gives up its own: the other one may have no processor.
     private const int SpinTurns = 20_000;
 
-    // The first thread prepares each round and checks it when both are done; a check that returns false ends the rounds.
+    // The first thread prepares each round and checks it when both are done; a check that returns false ends the
+    // rounds.
     public static void Run(int rounds, Action<int> prepare, Action race, Func<int, bool> check)
     {
         // Each written by one thread alone, volatile: whoever sees a number sees what was written before it.

@@ -9,8 +9,9 @@ using Xunit;
 
 namespace Hakmem.Tests.Allocators;
 
-// What a request that cannot be served costs everybody else: giving back all that is unused, once for what has been freed. Counted in rounds, not in
-// time. The threads here wait, or have ended, while another makes a request, so that all of their caches can be had.
+// What a request that cannot be served costs everybody else: giving back all that is unused, once for what has been
+// freed. Counted in rounds, not in time. The threads here wait, or have ended, while another makes a request, so that
+// all of their caches can be had.
 public sealed unsafe class FailedRequestTests
 {
     private const long Limit = 24L << 20;

@@ -234,7 +234,8 @@ public sealed unsafe class MetadataAllocatorTests : IDisposable
         Assert.Equal(before, _metadata.HeldBytes);
     }
 
-    // Records of all sizes, freed at random and trimmed between: none overlaps another, all are zero when they come, and in the end all comes back.
+    // Records of all sizes, freed at random and trimmed between: none overlaps another, all are zero when they come,
+    // and in the end all comes back.
     [Fact]
     public void RandomRecordsAreApartAndComeBack() => Seeded.Run(seed =>
     {

@@ -15,7 +15,8 @@ public sealed unsafe class RepeatedFreeTests : IDisposable
 
     public void Dispose() => _test.Dispose();
 
-    // Of small blocks before either copy is handed out: however many were freed before, and after as long as it is among those freed last.
+    // Of small blocks before either copy is handed out: however many were freed before, and after as long as it is
+    // among those freed last.
     [Theory]
     [MemberData(nameof(Cases))]
     public void BlockFreedAgainAfterAFewOthersHasNoTwoOwners(int size, int between, int around)

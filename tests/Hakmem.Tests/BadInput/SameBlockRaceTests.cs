@@ -7,8 +7,9 @@ using Xunit;
 
 namespace Hakmem.Tests.BadInput;
 
-// Two threads that free or resize one and the same block at the same moment, which is a bug of the program's: one of them is told so, and the heap
-// is whole afterwards. Of blocks that are no size class's; two threads that meet before and after each round.
+// Two threads that free or resize one and the same block at the same moment, which is a bug of the program's: one of
+// them is told so, and the heap is whole afterwards. Of blocks that are no size class's; two threads that meet before
+// and after each round.
 public sealed unsafe class SameBlockRaceTests : IDisposable
 {
     private const int Rounds = 600;
@@ -141,7 +142,8 @@ public sealed unsafe class SameBlockRaceTests : IDisposable
             }
         });
 
-    // Has both threads do it to the same block, round after round, and the first judge what came of it. The judge frees what is left.
+    // Has both threads do it to the same block, round after round, and the first judge what came of it. The judge frees
+    // what is left.
     private void Race(Kind kind, Func<nint, int, nint> step, Action judge)
     {
         _heap = new HakmemAllocator(OptionsOf(kind), _test.Arena);

@@ -10,7 +10,8 @@ using Xunit;
 
 namespace Hakmem.Tests.BadInput;
 
-// Pointers into a heap that has been disposed, handed to the heaps that come after it; and what becomes of its addresses and its slot.
+// Pointers into a heap that has been disposed, handed to the heaps that come after it; and what becomes of its
+// addresses and its slot.
 public sealed unsafe class StaleHeapPointerTests
 {
     // So many heaps come and go at least before one gets what a disposed one had.
@@ -108,7 +109,8 @@ public sealed unsafe class StaleHeapPointerTests
     [Fact]
     public void SlotOfHeapIsTakenUntilItsMemoryIsGone()
     {
-        // A slot that is returned first lets the next heap take over what this one is just giving up: its entries and its places in threads' tables.
+        // A slot that is returned first lets the next heap take over what this one is just giving up: its entries and
+        // its places in threads' tables.
         using TestArena test = new();
         HakmemAllocator heap = new(new HakmemOptions(), test.Arena);
         int slot = PageMapEntry.Decode(Hakmem.Arenas.Arena.EntryOf(test.Arena.PageMap, heap.Alloc(64))).HeapSlot;

@@ -4,8 +4,9 @@ using Xunit;
 
 namespace Hakmem.Tests.BadInput;
 
-// Pointers with something in the bits above those of an address, as a program that keeps tags there hands in by mistake. The page map has an entry for
-// any pointer at all, and these lead to that of a block: of the heap itself or of another one, whatever kind of block it is.
+// Pointers with something in the bits above those of an address, as a program that keeps tags there hands in by
+// mistake. The page map has an entry for any pointer at all, and these lead to that of a block: of the heap itself or
+// of another one, whatever kind of block it is.
 public sealed unsafe class TaggedPointerTests : IDisposable
 {
     // More than there can be heaps beside each other in a test run.
@@ -78,7 +79,8 @@ public sealed unsafe class TaggedPointerTests : IDisposable
         Assert.False(heap.Owns(tagged));
     }
 
-    // Of a span, whose kinds of bins differ, a run of units and a run of SuperSlabs; a hardened heap has guarded ranges for the larger ones.
+    // Of a span, whose kinds of bins differ, a run of units and a run of SuperSlabs; a hardened heap has guarded ranges
+    // for the larger ones.
     private static void*[] BlocksOfEveryKind(HakmemAllocator heap) =>
     [
         heap.Alloc(BlockSizes.Tiny),

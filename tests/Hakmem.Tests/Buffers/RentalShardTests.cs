@@ -81,7 +81,8 @@ public sealed unsafe class RentalShardTests
     [Fact]
     public void TheNextThreadHasTheShareOfTheOneThatEndedWithItsCache()
     {
-        // Other tests' threads take over caches, too: often enough it is this one's. By number, as the memory of caches that ended comes back.
+        // Other tests' threads take over caches, too: often enough it is this one's. By number, as the memory of caches
+        // that ended comes back.
         Dictionary<int, RentalShard<byte>> shards = [];
         bool wasPassedOn = false;
         for (int round = 0; round < 100; round++)

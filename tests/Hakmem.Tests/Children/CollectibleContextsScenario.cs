@@ -9,8 +9,8 @@ using System.Runtime.Loader;
 
 namespace Hakmem.Tests.Children;
 
-// Loads the library into one collectible context after another, allocates in each, unloads it and collects until it is gone. Prints how
-// many were gone, and what address space the process has then. Stops at the first that stays.
+// Loads the library into one collectible context after another, allocates in each, unloads it and collects until it is
+// gone. Prints how many were gone, and what address space the process has then. Stops at the first that stays.
 internal static class CollectibleContextsScenario
 {
     public const string Freed = "freed";

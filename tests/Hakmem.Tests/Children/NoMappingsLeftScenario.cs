@@ -14,7 +14,8 @@ internal static unsafe class NoMappingsLeftScenario
 
     public static void Run()
     {
-        // All that runs while there are no mappings has run before: the runtime needs some for every method that it compiles.
+        // All that runs while there are no mappings has run before: the runtime needs some for every method that it
+        // compiles.
         FaultyMemory? memory = null;
         OsMemory.Decorator = real => memory = new FaultyMemory(real);
         HakmemAllocator heap = HakmemAllocator.Shared;

@@ -9,7 +9,8 @@ public sealed class NoMappingsLeftTests
     [Fact]
     public void MappingsThatRanOutAreNamedByTheException()
     {
-        // The runtime's own second mapping for code that it writes, and its second compilation, would each need a mapping at a bad moment.
+        // The runtime's own second mapping for code that it writes, and its second compilation, would each need a
+        // mapping at a bad moment.
         ChildResult child = ChildProcess.Run(ChildScenarios.NoMappingsLeft, environment: new Dictionary<string, string>
         {
             ["DOTNET_EnableWriteXorExecute"] = "0",

@@ -4,12 +4,14 @@ using Hakmem.ThreadCaches;
 
 namespace Hakmem.Tests.Concurrency;
 
-// The reaping of one bin of a stacked class, whose one magazine both Alloc and Free use, beside its owner (CacheReaper, CacheGate). The owner
-// follows a script: 'A' allocates, 'F' frees what it has had longest, 'D' frees the block freed last a second time, 'W' is a managed wait.
+// The reaping of one bin of a stacked class, whose one magazine both Alloc and Free use, beside its owner (CacheReaper,
+// CacheGate). The owner follows a script: 'A' allocates, 'F' frees what it has had longest, 'D' frees the block freed
+// last a second time, 'W' is a managed wait.
 //
 // Slots have numbers from 1 up, and 0 is the null in front of them; a top is the number of the newest filled slot.
 //
-// Checked: no block is handed out while it is elsewhere, none ends in two places, none is lost, and no second free in a row is taken.
+// Checked: no block is handed out while it is elsewhere, none ends in two places, none is lost, and no second free in a
+// row is taken.
 internal sealed class ReapingModel : Model
 {
     private const int Blocks = 4;

@@ -43,7 +43,8 @@ public sealed class ReapingModelTests
         ProtocolModelTests.AssertFound(found);
     }
 
-    // Every sequence of so many steps; shorter ones are their beginnings. A second free stands only where a first one is not yet undone.
+    // Every sequence of so many steps; shorter ones are their beginnings. A second free stands only where a first one
+    // is not yet undone.
     private static IEnumerable<string> Scripts(int steps) =>
         steps == 0 ? [""] : Scripts(steps - 1).SelectMany(script => "AFWD".Where(step => IsOfUse(script, step)).Select(step => script + step));
 

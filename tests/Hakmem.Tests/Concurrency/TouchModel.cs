@@ -2,8 +2,9 @@ using System.Collections.Generic;
 
 namespace Hakmem.Tests.Concurrency;
 
-// A heap that the timer has, and is about to let rest, beside threads that free and touch it (Decaying.Touch, DecayTimer.Note and Wake). The timer is due
-// once in the model whenever the heap is listed; the framework's timer, which only follows from that, is left out.
+// A heap that the timer has, and is about to let rest, beside threads that free and touch it (Decaying.Touch,
+// DecayTimer.Note and Wake). The timer is due once in the model whenever the heap is listed; the framework's timer,
+// which only follows from that, is left out.
 //
 // Checked: whatever was freed has been looked at, or the timer has the heap and will look.
 internal sealed class TouchModel : Model
@@ -78,8 +79,8 @@ internal sealed class TouchModel : Model
         }
     }
 
-    // What is freed under a lock, here one word, is there for all when the lock's exit, an interlocked exchange, is done. (What goes into a cache is made
-    // visible by the reaper's process-wide barrier, see ReapingModel.)
+    // What is freed under a lock, here one word, is there for all when the lock's exit, an interlocked exchange, is
+    // done. (What goes into a cache is made visible by the reaper's process-wide barrier, see ReapingModel.)
     private static IEnumerable<ModelOp> Free(ModelCell freed)
     {
         yield return ModelOp.Exchange(freed, 1, "Free: under the depot's lock");

@@ -4,8 +4,8 @@ using Xunit;
 
 namespace Hakmem.Tests.Decay;
 
-// The two steps of a touch and the two of the timer (see Decaying), each pair with all of the other between its halves: the orders that
-// TouchModel finds each slip by, forced on the code itself.
+// The two steps of a touch and the two of the timer (see Decaying), each pair with all of the other between its halves:
+// the orders that TouchModel finds each slip by, forced on the code itself.
 public sealed class DecayOrderTests
 {
     private const long Ages = 3_600_000;
@@ -15,7 +15,8 @@ public sealed class DecayOrderTests
 
     public DecayOrderTests() => _timer = new DecayTimer(_time, () => false, heedsCollections: false);
 
-    // Fails if "due soon" is read before "touched" is written: the look finds no touch and lets the heap rest, and nobody wakes the timer.
+    // Fails if "due soon" is read before "touched" is written: the look finds no touch and lets the heap rest, and
+    // nobody wakes the timer.
     [Fact]
     public void ALookWhileDueSoonIsReadLosesNoTouch()
     {

@@ -8,8 +8,8 @@ using Xunit;
 
 namespace Hakmem.Tests.Decay;
 
-// Exceptions in looks. The manual clock runs them on the test's thread, so that one that gets out fails the test; on a pool thread it would end
-// the process.
+// Exceptions in looks. The manual clock runs them on the test's thread, so that one that gets out fails the test; on a
+// pool thread it would end the process.
 public sealed unsafe class FailedLookTests
 {
     private const long Ages = 3L * 24 * 3_600_000;

@@ -308,7 +308,8 @@ public sealed unsafe class HeapDecayTests : IDisposable
     [MethodImpl(MethodImplOptions.NoInlining)]
     private WeakReference MakeAndForget()
     {
-        // In an arena that stays mapped: the thread's cache of the shared heap goes on naming the one of a heap that was not disposed.
+        // In an arena that stays mapped: the thread's cache of the shared heap goes on naming the one of a heap that
+        // was not disposed.
         HakmemAllocator heap = new(new HakmemOptions(), ProcessArena.Instance, _timer);
         heap.Free(heap.Alloc(100));
         return new WeakReference(heap);

@@ -3,7 +3,8 @@ using Hakmem.Decay;
 
 namespace Hakmem.Tests.Decay;
 
-// What the timer sees of a heap, and nothing behind it: a test says what a look does, and what another thread does between two steps.
+// What the timer sees of a heap, and nothing behind it: a test says what a look does, and what another thread does
+// between two steps.
 internal sealed class ScriptedHeap : Decaying
 {
     public const long Interval = 100;

@@ -6,7 +6,8 @@ using Xunit;
 
 namespace Hakmem.Tests.Decay;
 
-// What the framework's timer may do to the thread that sets it, which is a thread of the program's inside an allocation or a free.
+// What the framework's timer may do to the thread that sets it, which is a thread of the program's inside an allocation
+// or a free.
 public sealed class TimerArmingTests
 {
     // What a refused timer is not tried again for.
@@ -204,7 +205,8 @@ public sealed class TimerArmingTests
     [Fact]
     public void ATouchMakesNoManagedObject() => Workers.RunOne(() =>
     {
-        // The first sets the framework's timer, and with the second compiles what the others run. Heaps that were there before are listed then.
+        // The first sets the framework's timer, and with the second compiles what the others run. Heaps that were there
+        // before are listed then.
         new ScriptedHeap(_timer).Touch();
         new ScriptedHeap(_timer).Touch();
         ScriptedHeap[] heaps = new ScriptedHeap[100];

@@ -74,8 +74,8 @@ public sealed unsafe class FaultInjectionTests
         }
     }
 
-    // A kernel before 6.17 takes the target's mapping away before it finds that it cannot move: another thread's may come into the hole, and
-    // was taken over and written to.
+    // A kernel before 6.17 takes the target's mapping away before it finds that it cannot move: another thread's may
+    // come into the hole, and was taken over and written to.
     [Theory]
     [InlineData(1, false)]
     [InlineData(3, false)]

@@ -50,7 +50,8 @@ public sealed unsafe class TryDisposeTests
     [Fact]
     public void SharedHeapIsNotDisposed() => Assert.Throws<InvalidOperationException>(() => HakmemAllocator.Shared.TryDispose());
 
-    // Threads that hold a block each and go on, while another one tries: none loses its block, and none a call for good.
+    // Threads that hold a block each and go on, while another one tries: none loses its block, and none a call for
+    // good.
     [Fact]
     public void TriesBesideCallsTakeNobodysBlock() => Seeded.Run(seed =>
     {
@@ -172,7 +173,8 @@ public sealed unsafe class TryDisposeTests
         return block;
     }
 
-    // Refused while a count beside the calls was wrong and the heap closed for a moment. The block is then freed as soon as that is over.
+    // Refused while a count beside the calls was wrong and the heap closed for a moment. The block is then freed as
+    // soon as that is over.
     private static void AllocateAndFree(HakmemAllocator heap, int bytes)
     {
         void* block = null;

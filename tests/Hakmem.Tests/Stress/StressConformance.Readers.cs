@@ -37,8 +37,9 @@ public abstract unsafe partial class StressConformance
 
     protected virtual HakmemHeapMap GetHeapMap() => ((HakmemAllocator)_heap).GetHeapMap();
 
-    // Large blocks too, whose figures are kept elsewhere, and blocks freed by another thread than the one that allocated them, so that caches and spans
-    // exchange them while they are counted. The reader goes on as long as others work, and they work until it has read enough.
+    // Large blocks too, whose figures are kept elsewhere, and blocks freed by another thread than the one that
+    // allocated them, so that caches and spans exchange them while they are counted. The reader goes on as long as
+    // others work, and they work until it has read enough.
     private void RunBeside(int threads, Action read)
     {
         int working = threads;

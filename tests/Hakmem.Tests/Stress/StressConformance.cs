@@ -159,7 +159,8 @@ public abstract unsafe partial class StressConformance : IDisposable
         AssertEmpty();
     }
 
-    // From 32 KiB on a zeroed block asks what is known of its memory: all of it was written before, by any thread, and some of it discarded.
+    // From 32 KiB on a zeroed block asks what is known of its memory: all of it was written before, by any thread, and
+    // some of it discarded.
     [Theory]
     [MemberData(nameof(ThreadCounts))]
     public void LargeZeroedBlocksAreZeroWhoeverUsedTheMemory(int threads)

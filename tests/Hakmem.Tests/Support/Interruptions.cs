@@ -3,7 +3,8 @@ using System.Threading;
 
 namespace Hakmem.Tests.Support;
 
-// One thread that is interrupted again and again, each time once it has noticed the interrupt before, in a wait of its own.
+// One thread that is interrupted again and again, each time once it has noticed the interrupt before, in a wait of its
+// own.
 internal sealed class Interruptions
 {
     private readonly Lock _lock = new();

@@ -14,7 +14,8 @@ internal sealed class ManualTime : TimeProvider
     // Whether timers cannot be set, as where the system has no thread for them.
     public bool IsRefusing { get; set; }
 
-    // Runs where a timer is set, on the thread that sets it, as the framework's code would: it may throw, wait, or come back.
+    // Runs where a timer is set, on the thread that sets it, as the framework's code would: it may throw, wait, or come
+    // back.
     public Action? OnSet { get; set; }
 
     public override long TimestampFrequency => 1_000;

@@ -10,7 +10,8 @@ using Xunit;
 
 namespace Hakmem.Tests.ThreadCaches;
 
-// The reaper's own steps, in the order of the model that was checked, and beside an owner that stands between two of its own.
+// The reaper's own steps, in the order of the model that was checked, and beside an owner that stands between two of
+// its own.
 public sealed unsafe class CacheReaperTests : IDisposable
 {
     // Stacked: one magazine serves Alloc and Free.
@@ -62,8 +63,9 @@ public sealed unsafe class CacheReaperTests : IDisposable
         Assert.Equal(1, CacheExchange.CountOf(_cache, Stacked));
     }
 
-    // The owner reads a block before the guard is set, and its store to the top comes after the reaper has looked: the block is the owner's. The first
-    // allocation moves the top to where the guard is going to be, so that it tells nothing.
+    // The owner reads a block before the guard is set, and its store to the top comes after the reaper has looked: the
+    // block is the owner's. The first allocation moves the top to where the guard is going to be, so that it tells
+    // nothing.
     [Fact]
     public void AnAllocationThatIsUnderWayKeepsItsBlock()
     {

@@ -16,8 +16,9 @@ public sealed unsafe class PutSideTests
 
     private static readonly SizeClassInfo[] s_classes = SizeClassInfo.CreateTable();
 
-    // The compare is one to one, so that for each heap's entry the pointers that another heap's side admits are known: one for each block of a span.
-    // None of them may be one that the page map leads from to the span. What it looks at are the 40 lowest bits.
+    // The compare is one to one, so that for each heap's entry the pointers that another heap's side admits are known:
+    // one for each block of a span. None of them may be one that the page map leads from to the span. What it looks at
+    // are the 40 lowest bits.
     [Fact]
     public void PointersAdmittedForOtherHeapsLeadToOtherEntries()
     {

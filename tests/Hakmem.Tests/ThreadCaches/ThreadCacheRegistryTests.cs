@@ -64,7 +64,8 @@ public sealed unsafe class ThreadCacheRegistryTests : IDisposable
         Assert.Equal(6, _registry.Count);
     }
 
-    // Tables of what else a thread has are kept by the number: no two caches may have one at a time, and those of ended threads come again.
+    // Tables of what else a thread has are kept by the number: no two caches may have one at a time, and those of ended
+    // threads come again.
     [Fact]
     public void NumbersAreTheLowestThatNoCacheHas()
     {

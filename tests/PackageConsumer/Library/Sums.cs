@@ -3,8 +3,8 @@ using Hakmem;
 
 namespace Consumer.Library
 {
-    // A library for older runtimes too, in the C# that is the default there: it is compiled against the netstandard2.0 build, and a .NET 10
-    // program that uses it runs the other.
+    // A library for older runtimes too, in the C# that is the default there: it is compiled against the netstandard2.0
+    // build, and a .NET 10 program that uses it runs the other.
     public static class Sums
     {
         // The sum of 0 .. count - 1, from off-heap memory.
