@@ -69,7 +69,7 @@ internal static class IdleCommand
             table.AddColumn(new TableColumn(heading).RightAligned());
         }
 
-        foreach (string pool in (string[])[IdleServer.BuiltIn, IdleServer.Ours, IdleServer.OursCollecting, IdleServer.OursNotCollecting])
+        foreach (string pool in ServerPool.All)
         {
             (IdleFigures start, IdleFigures loaded, IdleFigures end) = await MeasureAsync(pool, connections, kept, idle, cancellation);
             table.AddRow(

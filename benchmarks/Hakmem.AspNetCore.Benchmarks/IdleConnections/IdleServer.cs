@@ -27,18 +27,6 @@ internal static class IdleServer
     /// <summary>The internal command's name.</summary>
     public const string Name = "idle-run";
 
-    /// <summary>Kestrel with the framework's pools.</summary>
-    public const string BuiltIn = "built-in";
-
-    /// <summary>Kestrel with Hakmem's pool.</summary>
-    public const string Ours = "hakmem";
-
-    /// <summary>The same, which asks for a garbage collection whatever it costs.</summary>
-    public const string OursCollecting = "hakmem, CollectWhenIdle=true";
-
-    /// <summary>The same, which never asks for one.</summary>
-    public const string OursNotCollecting = "hakmem, CollectWhenIdle=false";
-
     private static readonly TimeSpan s_fillTime = TimeSpan.FromSeconds(3);
 
     /// <summary>Serves until the input ends.</summary>
@@ -55,16 +43,7 @@ internal static class IdleServer
             options.Listen(IPAddress.Loopback, 0);
             options.Limits.MinRequestBodyDataRate = null;
         });
-        if (arguments[1] != BuiltIn)
-        {
-            builder.UseHakmemForKestrel(options => options.CollectWhenIdle = arguments[1] switch
-            {
-                OursCollecting => true,
-                OursNotCollecting => false,
-                _ => null,
-            });
-        }
-
+        ServerPool.Use(builder, arguments[1]);
         await using WebApplication app = builder.Build();
         Uploads uploads = new(connections);
         app.Run(context => context.Request.Path == "/upload" ? uploads.ReadAsync(context) : WriteFiguresAsync(context));

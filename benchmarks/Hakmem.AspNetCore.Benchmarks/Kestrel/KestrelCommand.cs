@@ -68,7 +68,7 @@ internal static class KestrelCommand
         foreach (string name in names)
         {
             Dictionary<string, List<KestrelFigures>> figures = Measure(name, processes, settings);
-            double builtIn = Fastest(figures[KestrelRun.BuiltIn]);
+            double builtIn = Fastest(figures[ServerPool.BuiltIn]);
             foreach ((string pool, List<KestrelFigures> all) in figures)
             {
                 table.AddRow(name, pool, Text(Fastest(all), "N0"), Text(Fastest(all) / builtIn, "0.000"),
@@ -85,10 +85,10 @@ internal static class KestrelCommand
     // By turns, so that a slow minute of the machine costs each of them one process.
     private static Dictionary<string, List<KestrelFigures>> Measure(string scenario, int processes, string[] settings)
     {
-        Dictionary<string, List<KestrelFigures>> figures = KestrelRun.All.ToDictionary(pool => pool, _ => new List<KestrelFigures>());
+        Dictionary<string, List<KestrelFigures>> figures = KestrelRun.Pools.ToDictionary(pool => pool, _ => new List<KestrelFigures>());
         for (int i = 0; i < processes; i++)
         {
-            foreach (string pool in i % 2 == 0 ? KestrelRun.All : KestrelRun.All.AsEnumerable().Reverse())
+            foreach (string pool in i % 2 == 0 ? KestrelRun.Pools : KestrelRun.Pools.AsEnumerable().Reverse())
             {
                 figures[pool].Add(SelfProcess.Run(
                     FiguresJsonContext.Default.KestrelFigures, [KestrelRun.Name, scenario, pool, .. settings]));

@@ -24,17 +24,9 @@ internal static class KestrelRun
     /// <summary>The internal command's name.</summary>
     public const string Name = "kestrel-run";
 
-    /// <summary>Kestrel with the framework's pools.</summary>
-    public const string BuiltIn = "built-in";
-
-    /// <summary>Kestrel with Hakmem's pool.</summary>
-    public const string Ours = "hakmem";
-
-    /// <summary>The same, without a garbage collection once the pool is idle.</summary>
-    public const string OursNotCollecting = "hakmem, CollectWhenIdle=false";
-
-    /// <summary>All of them, the one to compare with first.</summary>
-    public static IReadOnlyList<string> All { get; } = [BuiltIn, Ours, OursNotCollecting];
+    /// <summary>The pools to measure, the one to compare with first.</summary>
+    public static IReadOnlyList<string> Pools { get; } =
+        [ServerPool.BuiltIn, ServerPool.Ours, ServerPool.OursNotCollecting];
 
     private const int DownloadBytes = 1 << 20;
     private static readonly byte[] s_plaintext = "Hello, World!"u8.ToArray();
@@ -94,11 +86,7 @@ internal static class KestrelRun
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(options => options.Listen(IPAddress.Loopback, 0));
-        if (pool != BuiltIn)
-        {
-            builder.UseHakmemForKestrel(options => options.CollectWhenIdle = pool == OursNotCollecting ? false : null);
-        }
-
+        ServerPool.Use(builder, pool);
         WebApplication app = builder.Build();
         app.Run(context => context.Request.Path == "/plaintext" ? WritePlaintextAsync(context.Response) : WriteDownloadAsync(context.Response));
         await app.StartAsync();

@@ -78,7 +78,8 @@ public sealed unsafe partial class HakmemAllocator
     /// </summary>
     /// <remarks>
     /// Any thread may hold blocks meanwhile, and a call that begins beside this one succeeds or throws an <see cref="ObjectDisposedException"/>.
-    /// A thread that holds no block must not be within a call. Blocks are counted: this costs what <see cref="GetStatistics"/> does.
+    /// A thread that holds no block must not be within a call. Blocks are counted: this costs what
+    /// <see cref="GetStatistics"/> does, and more where none seems to be held: then other threads' slow paths wait meanwhile.
     /// </remarks>
     /// <returns>Whether the heap is disposed, by this call or before it.</returns>
     /// <exception cref="InvalidOperationException">This is <see cref="Shared"/>.</exception>

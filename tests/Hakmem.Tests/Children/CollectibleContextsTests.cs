@@ -17,11 +17,7 @@ public sealed class CollectibleContextsTests
     [Fact]
     public void UnloadedContextsGiveTheirArenasBack()
     {
-        Assert.SkipUnless(IsUnloadHeeded, "The stand-in for the framework's contexts has none.");
-        ChildResult child = ChildProcess.RunProgram(
-            ["child", ChildScenarios.CollectibleContexts, CollectibleContextsScenario.Freed, $"{Contexts}"], hang: s_hang);
-        child.AssertSucceeded();
-        Assert.Equal(Contexts, child.Figure("gone"));
+        ChildResult child = Unload(CollectibleContextsScenario.Freed, Contexts);
         Assert.InRange(child.Figure("gibibytes"), 1, MaxGibibytes);
     }
 
@@ -29,13 +25,10 @@ public sealed class CollectibleContextsTests
     [Fact]
     public void UnloadedContextsGiveTheirTableOfLiveBlocksBack()
     {
-        Assert.SkipUnless(IsUnloadHeeded, "The stand-in for the framework's contexts has none.");
-        ChildResult child = ChildProcess.Run(
-            ChildScenarios.CollectibleContexts,
-            [CollectibleContextsScenario.Freed, "20"],
+        ChildResult child = Unload(
+            CollectibleContextsScenario.Freed,
+            20,
             new Dictionary<string, string> { ["HAKMEM_HARDENING"] = nameof(HardeningLevel.Checked) });
-        child.AssertSucceeded();
-        Assert.Equal(20, child.Figure("gone"));
         Assert.InRange(child.Figure("gibibytes"), 1, 1 << 10);
     }
 
@@ -43,10 +36,7 @@ public sealed class CollectibleContextsTests
     [Fact]
     public void BlocksThatFinalizersFreeDoNotKeepTheArena()
     {
-        Assert.SkipUnless(IsUnloadHeeded, "The stand-in for the framework's contexts has none.");
-        ChildResult child = ChildProcess.Run(ChildScenarios.CollectibleContexts, [CollectibleContextsScenario.FreedByFinalizer, "4"]);
-        child.AssertSucceeded();
-        Assert.Equal(4, child.Figure("gone"));
+        ChildResult child = Unload(CollectibleContextsScenario.FreedByFinalizer, 4);
         Assert.InRange(child.Figure("gibibytes"), 1, 1 << 10);
     }
 
@@ -54,11 +44,19 @@ public sealed class CollectibleContextsTests
     [Fact]
     public void AnUnloadedContextsLiveBlockStaysReadable()
     {
-        Assert.SkipUnless(IsUnloadHeeded, "The stand-in for the framework's contexts has none.");
-        ChildResult child = ChildProcess.Run(ChildScenarios.CollectibleContexts, [CollectibleContextsScenario.StillLive, "3"]);
-        child.AssertSucceeded();
-        Assert.Equal(3, child.Figure("gone"));
+        ChildResult child = Unload(CollectibleContextsScenario.StillLive, 3);
         Assert.Equal(77, child.Figure("contents"));
+    }
+
+    // Has so many contexts come and go, all of them.
+    private static ChildResult Unload(string use, int contexts, IReadOnlyDictionary<string, string>? environment = null)
+    {
+        Assert.SkipUnless(IsUnloadHeeded, "The stand-in for the framework's contexts has none.");
+        ChildResult child = ChildProcess.RunProgram(
+            ["child", ChildScenarios.CollectibleContexts, use, $"{contexts}"], environment, hang: s_hang);
+        child.AssertSucceeded();
+        Assert.Equal(contexts, child.Figure("gone"));
+        return child;
     }
 
     // The netstandard2.0 build has the context's type as a stand-in of its own.
