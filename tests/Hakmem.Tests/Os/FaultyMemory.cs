@@ -109,13 +109,18 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
         Refuse(_ => ++count % number == 0);
     }
 
-    // Refuses one in so many calls by chance, where so many goes round the given numbers, the next one after every callsEach calls. By chance,
-    // since a count may fall on the beat of whoever calls, tries again and is refused again for ever.
+    // Refuses the next call, and then one in so many by chance, where so many goes round the given numbers, the next one after every
+    // callsEach calls. By chance, since a count may fall on the beat of whoever calls, tries again and is refused again for ever; but the
+    // first for certain, since a test may make very few calls.
     public void RefuseAtRandom(int seed, IReadOnlyList<int> oneIn, int callsEach)
     {
         Random random = new(seed);
-        int count = 0;
-        Refuse(_ => random.Next(oneIn[count++ / callsEach % oneIn.Count]) == 0);
+        int calls = 0;
+        Refuse(_ =>
+        {
+            int before = calls++;
+            return before == 0 || random.Next(oneIn[before / callsEach % oneIn.Count]) == 0;
+        });
     }
 
     // How many bytes of a range are committed by this book.
