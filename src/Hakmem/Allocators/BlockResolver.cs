@@ -61,6 +61,9 @@ internal sealed unsafe class BlockResolver(Arena arena, int heapSlot, SizeClassI
     public static HakmemCorruptionException Misuse(void* address, string operation, string finding) =>
         new(string.Create(CultureInfo.InvariantCulture, $"{operation} of 0x{(nuint)address:x}: {finding}."), (nuint)address);
 
+    public static HakmemCorruptionException FreedAlready(void* address, string operation) =>
+        Misuse(address, operation, "it was freed already");
+
     // The error for a block that was found free already where it came back to its span, or null for an address of zero: none was.
     public static HakmemCorruptionException? LateDoubleFree(nuint address) => address == 0
         ? null

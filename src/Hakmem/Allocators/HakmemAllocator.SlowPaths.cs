@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Hakmem.Allocators;
 using Hakmem.SizeClasses;
 using Hakmem.ThreadCaches;
 
@@ -11,9 +12,10 @@ public sealed unsafe partial class HakmemAllocator
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void* AllocSharedSlow(ThreadCache* cache, nuint byteCount)
     {
-        if (cache != null && ThreadCache.IsFront(cache) && byteCount - 1 < SizeClass.MaxBytes)
+        nuint lastByte = byteCount - 1;
+        if (cache != null && ThreadCache.IsFront(cache) && lastByte < SizeClass.MaxBytes)
         {
-            void* block = s_shared._heap.TryTakeChecked(cache->Inner, (int)SizeClass.IndexOf(byteCount - 1));
+            void* block = Heap.TryTakeChecked(cache->Inner, SizeClass.IndexOf(lastByte));
             if (block != null)
             {
                 return block;
@@ -26,10 +28,12 @@ public sealed unsafe partial class HakmemAllocator
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void FreeSharedSlow(ThreadCache* cache, void* ptr)
     {
-        if (cache == null || !ThreadCache.IsFront(cache) || !s_shared._heap.TryFreeChecked(cache->Inner, ptr))
+        if (cache != null && ThreadCache.IsFront(cache) && Heap.TryFreeChecked(cache->Inner, ptr))
         {
-            s_shared.FreeSlow(ptr);
+            return;
         }
+
+        s_shared.FreeSlow(ptr);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -39,10 +43,13 @@ public sealed unsafe partial class HakmemAllocator
         void* block = null;
         if (cache != null && lastByte < SizeClass.MaxBytes)
         {
-            int index = (int)SizeClass.IndexOf(lastByte);
-            block = ThreadCache.IsFront(cache) ? _heap.TryTakeChecked(cache->Inner, index)
-                : ThreadCache.IsCounted(cache) ? null
-                : CacheExchange.TryTakeFromPutting(cache, index);
+            uint index = SizeClass.IndexOf(lastByte);
+            block = ThreadCache.IsFront(cache) ? Heap.TryTakeChecked(cache->Inner, index) : null;
+            cache = ThreadCache.MagazinesOf(cache);
+            if (block == null && !ThreadCache.IsCounted(cache))
+            {
+                block = _heap.Enter(CacheExchange.TryTakeFromPutting(cache, (int)index));
+            }
         }
 
         block = block != null ? block : TryAllocSlow(byteCount, 1, isZeroed: false);
@@ -54,7 +61,7 @@ public sealed unsafe partial class HakmemAllocator
     {
         ThreadCache* cache = GetCache();
         if (ptr == null ||
-            (cache != null && (ThreadCache.IsFront(cache) ? _heap.TryFreeChecked(cache->Inner, ptr) : _heap.TryFreePoisoned(cache, ptr))))
+            (cache != null && (ThreadCache.IsFront(cache) ? Heap.TryFreeChecked(cache->Inner, ptr) : _heap.TryFreePoisoned(cache, ptr))))
         {
             return;
         }

@@ -29,28 +29,28 @@ internal sealed unsafe partial class Heap
     private int Stack => _limits.CaptureStacks ? StackCapture.Take(StackTable.Instance) : StackTable.None;
 
     // The steady state of a heap of HardeningLevel.Checked, which HakmemAllocator's inlined paths leave to these two:
-    // what they do themselves elsewhere, and the live table. The cache is the one with the magazines.
+    // what they do themselves elsewhere, and the live table. The cache is the one with the magazines. Neither asks the
+    // heap for anything, and what is rare is in methods of its own, so that no register is saved on the way.
 
     // A block of a class from the cache; null where there is none, and the longer way is to be taken.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void* TryTakeChecked(ThreadCache* cache, int index)
+    public static void* TryTakeChecked(ThreadCache* cache, uint index)
     {
-        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        Bin* bin = ThreadCache.BinAt(cache, index);
         void** top = bin->TakeTop;
         void* block = *top;
         if (block != null)
         {
             bin->TakeTop = top - 1;
             LiveTable.Begin(cache->Live, block);
-            return block;
         }
 
-        return ThreadCache.IsCounted(cache) ? null : Enter(CacheExchange.TryTakeFromPutting(cache, index));
+        return block;
     }
 
     // False, and nothing is changed, where the longer way is to be taken: there is no room, or something is wrong.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool TryFreeChecked(ThreadCache* cache, void* ptr)
+    public static bool TryFreeChecked(ThreadCache* cache, void* ptr)
     {
         ulong entry = Arena.EntryOf(cache->PageMap, ptr);
         PutSide* put = ThreadCache.PutSideAt(cache, PageMapEntry.PlaceOf(entry));
@@ -63,10 +63,10 @@ internal sealed unsafe partial class Heap
         // An atomic exchange takes longer than all the rest of this, and while the heap has one cache nobody races with
         // its thread. Who makes it two waits until IsClaiming is 0: see ThreadCacheRegistry.
         Volatile.Write(ref cache->IsClaiming, 1);
-        bool isAlone = Volatile.Read(ref cache->IsAlone) != 0;
-        bool isLive = isAlone ? LiveTable.TryEndAlone(cache->Live, ptr) : LiveTable.TryEnd(cache->Live, ptr);
+        bool isLive = Volatile.Read(ref cache->IsAlone) != 0
+            ? LiveTable.TryEndAlone(cache->Live, ptr)
+            : LiveTable.TryEnd(cache->Live, ptr);
         Volatile.Write(ref cache->IsClaiming, 0);
-
         if (!isLive)
         {
             return false;
@@ -74,14 +74,24 @@ internal sealed unsafe partial class Heap
 
         // From here on the block is this thread's alone, and its entry cannot change. If it has changed since it was
         // read, the block is another, and the one that the caller means was freed before.
-        if (!IsStillOf(entry, ptr))
+        if (Arena.EntryOf(cache->PageMap, ptr) == entry)
         {
-            ThrowFreedAlready(ptr);
+            top[1] = ptr;
+            put->PutTop = top + 1;
+            return true;
         }
 
-        top[1] = ptr;
-        put->PutTop = top + 1;
+        ThrowFreedBefore(cache, ptr);
         return true;
+    }
+
+    // For a block that is another by now, whose claim is undone.
+    [DoesNotReturn]
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void ThrowFreedBefore(ThreadCache* cache, void* ptr)
+    {
+        LiveTable.Begin(cache->Live, ptr);
+        throw BlockResolver.FreedAlready(ptr, "Free");
     }
 
     // The same of a heap with full hardening, for blocks that do not lie between guard pages.
@@ -112,7 +122,7 @@ internal sealed unsafe partial class Heap
 
     [DoesNotReturn]
     private void ThrowFreedAlready(void* ptr) =>
-        throw _poisoned?.DoubleFree((nuint)ptr, "Free") ?? BlockResolver.Misuse(ptr, "Free", "it was freed already");
+        throw _poisoned?.DoubleFree((nuint)ptr, "Free") ?? BlockResolver.FreedAlready(ptr, "Free");
 
     // Whether a block that has just been claimed has the page map's entry that it had before. If not, another thread
     // freed it meanwhile, and what begins there now is entered again.
@@ -150,7 +160,7 @@ internal sealed unsafe partial class Heap
     }
 
     // Enters a block that is about to be handed out, or null, where live blocks are recorded. Gives the block.
-    private void* Enter(void* block)
+    public void* Enter(void* block)
     {
         if (_live != null && block != null)
         {
@@ -235,7 +245,7 @@ internal sealed unsafe partial class Heap
 
     private HakmemCorruptionException FreedAlready(BlockInfo block, void* address, string operation) => block.Kind == BlockKind.Guarded
         ? _guards!.DoubleFree(block.First, (nuint)address, operation)
-        : _poisoned?.DoubleFree((nuint)address, operation) ?? BlockResolver.Misuse(address, operation, "it was freed already");
+        : _poisoned?.DoubleFree((nuint)address, operation) ?? BlockResolver.FreedAlready(address, operation);
 
     // Gives what was found to be damaged.
     private HakmemCorruptionException? FlushQuarantines()

@@ -20,9 +20,6 @@ internal unsafe struct ThreadCache
 {
     private const int HeadBytes = 64;
 
-    // In place of FirstStacked, in a front.
-    private const byte FrontMark = byte.MaxValue;
-
     // The arena's page map.
     public ulong* PageMap;
 
@@ -56,20 +53,20 @@ internal unsafe struct ThreadCache
     // from thread to thread, and passes to a new record once this one is freed.
     public int Number;
 
-    // With guarded sampling: how many more allocations until the next is sampled. Without, never looked at.
-    public int UntilSample;
-
-    // How often the clock has been turned since it last took anything.
-    public int FruitlessTurns;
-
-    private BinArray _bins;
-    private StateArray _states;
-
     // Null where the bins have magazines. A heap of HardeningLevel.Checked gives its threads a front: a record whose
     // bins stay as before their first use, so that both fast paths end in their slow ones, and this leads to the record
     // with the magazines. Whoever frees or allocates through a front looks the block up in the table of live blocks
     // first.
     public ThreadCache* Inner;
+
+    private BinArray _bins;
+    private StateArray _states;
+
+    // With guarded sampling: how many more allocations until the next is sampled. Without, never looked at.
+    public int UntilSample;
+
+    // How often the clock has been turned since it last took anything.
+    public int FruitlessTurns;
 
     // In a record behind a front: the origin of the table of live blocks. Written once, before the thread has the
     // record.
@@ -93,10 +90,10 @@ internal unsafe struct ThreadCache
 
     // Whether the magazines are in another record.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool IsFront(ThreadCache* cache) => cache->FirstStacked == FrontMark;
+    public static bool IsFront(ThreadCache* cache) => cache->Inner != null;
 
     // The record that has the magazines; null for null.
-    public static ThreadCache* MagazinesOf(ThreadCache* cache) => cache == null || cache->Inner == null ? cache : cache->Inner;
+    public static ThreadCache* MagazinesOf(ThreadCache* cache) => cache == null || !IsFront(cache) ? cache : cache->Inner;
 
     // A class's bin as Free sees it, by the place that page map entries carry.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -125,7 +122,6 @@ internal unsafe struct ThreadCache
         }
 
         front->Inner = cache;
-        front->FirstStacked = FrontMark;
         return front;
     }
 
