@@ -66,12 +66,18 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
     {
         ulong entry = Arena.EntryOf(cache->PageMap, block);
         PutSide* put = ThreadCache.PutSideAt(cache, PageMapEntry.PlaceOf(entry));
+        if (!PutSide.Admits(put, entry, block))
+        {
+            // Then this need not be a top: the entry's heap may have pairs where this one has stacks.
+            return -1;
+        }
+
         void** top = put->PutTop;
 
         // In this order: the reaper closes a bin before it takes the block that was freed last.
         void* last = (void*)Volatile.Read(ref *(nint*)top);
         void** end = put->PutEnd;
-        return PutSide.Admits(put, entry, block) && end != null && top >= end && last != null && last != block ? PageMapEntry.SizeClassOf(entry) : -1;
+        return end != null && top >= end && last != null && last != block ? PageMapEntry.SizeClassOf(entry) : -1;
     }
 
     // Takes a block of a class whose taking magazine is empty. Null if memory is out, or if among the blocks that it

@@ -15,22 +15,24 @@ public sealed unsafe class TaggedPointerTests : IDisposable
     private readonly HakmemAllocator _first = new();
     private readonly HakmemAllocator _second = new();
     private readonly HakmemAllocator _hardened = new(new HakmemOptions { Hardening = HardeningLevel.Full });
+    private readonly HakmemAllocator _sampled = new(new HakmemOptions { GuardedSampleInterval = 1_000_000 });
 
     public void Dispose()
     {
         _first.Dispose();
         _second.Dispose();
         _hardened.Dispose();
+        _sampled.Dispose();
     }
 
     [Fact]
     public void FreeOfPointerWithTagBitsIsRefused()
     {
-        foreach (HakmemAllocator owner in new[] { _first, _second, _hardened, HakmemAllocator.Shared })
+        foreach (HakmemAllocator owner in new[] { _first, _second, _hardened, _sampled, HakmemAllocator.Shared })
         {
             foreach (void* block in BlocksOfEveryKind(owner))
             {
-                foreach (HakmemAllocator heap in new[] { _first, _second, _hardened, HakmemAllocator.Shared })
+                foreach (HakmemAllocator heap in new[] { _first, _second, _hardened, _sampled, HakmemAllocator.Shared })
                 {
                     AssertFreeRefusesEveryTag(heap, block);
                 }
@@ -45,7 +47,7 @@ public sealed unsafe class TaggedPointerTests : IDisposable
     {
         foreach (void* block in BlocksOfEveryKind(_second))
         {
-            foreach (HakmemAllocator heap in new[] { _first, _second, _hardened, HakmemAllocator.Shared })
+            foreach (HakmemAllocator heap in new[] { _first, _second, _hardened, _sampled, HakmemAllocator.Shared })
             {
                 for (int bit = 40; bit < 64; bit++)
                 {
