@@ -26,8 +26,8 @@ namespace Hakmem.ThreadCaches;
 // one (page map entries carry the place), so that the top it writes is the top that Alloc reads.
 //
 //     offset   0          8         16        24        32        40                   48       56
-//     paired   TakeTop    PutTop    PutEnd    Inverse   Bias      BlockCount, Shift    Taking   Putting
-//     stacked  top        end       Inverse   Bias      BlockCount, Shift    -         Taking   Putting
+//     paired   TakeTop    PutTop    Inverse   Bias      PutEnd    Shift, BlockCount    Taking   Putting
+//     stacked  top        Inverse   Bias      end       Shift, BlockCount    0         Taking   Putting
 [StructLayout(LayoutKind.Sequential, Size = Bytes)]
 internal unsafe struct Bin
 {

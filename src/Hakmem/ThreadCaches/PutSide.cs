@@ -15,27 +15,40 @@ namespace Hakmem.ThreadCaches;
 // modulo 2^64 and rotated, n blocks' worth of bytes become n, and every other number becomes 2^64 / block size or more, since both steps are
 // one to one (Granlund and Montgomery, "Division by Invariant Integers using Multiplication", 1994). Bias is tag and place times
 // Inverse. So one compare refuses what lies in no span, in another heap, inside a block, off its alignment, or behind the last one.
-[StructLayout(LayoutKind.Sequential)]
+//
+// An entry of another heap may lead a step of 8 bytes beside a side, where that heap has a pair for the class and this
+// one a stack, or the other way round (heaps with guarded sampling and full hardening have pairs only). BlockCount then
+// is the two highest bytes of PutEnd, an address of 48 bits at most or null, or lies in a field that is always zero (see
+// Bin): so nothing is admitted there, whatever the other fields come out as.
+[StructLayout(LayoutKind.Explicit, Size = Bytes)]
 internal unsafe struct PutSide
 {
+    public const int Bytes = 40;
+
     // The newest filled slot of the magazine that Free puts into, or its sentinel when it is empty.
+    [FieldOffset(0)]
     public void** PutTop;
 
-    // The slot that must not be pushed past. Never before PutTop; or null, where the reaper closed a bin to hear of its
-    // next free, or where the last free found no memory for a magazine, so that its block is not on top.
-    public void** PutEnd;
-
     // The inverse of the block size's odd factor, modulo 2^64.
+    [FieldOffset(8)]
     public ulong Inverse;
 
     // Heap's tag and this side's place in the cache, times Inverse.
+    [FieldOffset(16)]
     public ulong Bias;
 
-    // Blocks in a span.
-    public uint BlockCount;
+    // The slot that must not be pushed past. Never before PutTop; or null, where the reaper closed a bin to hear of its
+    // next free, or where the last free found no memory for a magazine, so that its block is not on top.
+    [FieldOffset(24)]
+    public void** PutEnd;
 
     // The power of two in the block size.
+    [FieldOffset(32)]
     public int Shift;
+
+    // Blocks in a span.
+    [FieldOffset(38)]
+    public ushort BlockCount;
 
     // The compare above.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -142,7 +142,7 @@ internal unsafe struct ThreadCache
             PutSide* put = PutSideOf(cache, info.Index);
             put->Inverse = info.Inverse;
             put->Bias = (PageMapEntry.TagOf(heapSlot) + PageMapEntry.PlaceOf(info.Index, info.IsStacked)) * info.Inverse;
-            put->BlockCount = (uint)info.BlocksPerSpan;
+            put->BlockCount = (ushort)info.BlocksPerSpan;
             put->Shift = info.Shift;
             Unload(cache, info.Index);
         }

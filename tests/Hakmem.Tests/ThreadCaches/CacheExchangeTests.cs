@@ -27,7 +27,7 @@ public sealed unsafe class CacheExchangeTests
             Assert.True(*bin->TakeTop == null && bin->Taking == null && bin->Putting == null);
             Assert.Equal(info.Inverse, put->Inverse);
             Assert.Equal(info.Shift, put->Shift);
-            Assert.Equal((uint)info.BlocksPerSpan, put->BlockCount);
+            Assert.Equal(info.BlocksPerSpan, put->BlockCount);
             Assert.Equal(0, CacheExchange.CountOf(cache, info.Index));
         }
     }

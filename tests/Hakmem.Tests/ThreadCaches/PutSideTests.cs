@@ -1,5 +1,6 @@
 using System.Linq;
 using Hakmem.Arenas;
+using Hakmem.Depots;
 using Hakmem.SizeClasses;
 using Hakmem.ThreadCaches;
 using Xunit;
@@ -15,6 +16,9 @@ public sealed unsafe class PutSideTests
     private static readonly int[] s_slots = [0, 1, 4_000, PageMapEntry.MaxHeapSlots - 1];
 
     private static readonly SizeClassInfo[] s_classes = SizeClassInfo.CreateTable();
+
+    // Of a heap that has pairs of magazines only.
+    private static readonly SizeClassInfo[] s_pairs = SizeClassInfo.CreateTable(maxVisibleBlocks: 64);
 
     // The compare is one to one, so that for each heap's entry the pointers that another heap's side admits are known:
     // one for each block of a span. None of them may be one that the page map leads from to the span. What it looks at
@@ -70,6 +74,54 @@ public sealed unsafe class PutSideTests
         }
     }
 
+    // The place in an entry is that of its own heap's kind of bin, 8 bytes beside that of a heap with the other kind:
+    // what is read there is a part of one field and a part of the next.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void BinsOfTheOtherKindAdmitNothing(bool isClosed)
+    {
+        foreach (SizeClassInfo info in s_classes.Where(info => info.IsStacked))
+        {
+            SizeClassInfo asPair = s_pairs[info.Index];
+            foreach (nuint span in s_spans.Select(address => (nuint)address))
+            {
+                foreach ((int own, int other) in new[] { (0, 1), (1, 0), (5, 4_000), (4_000, 5) })
+                {
+                    Bin bin = BinOf(own, asPair, isClosed);
+                    AssertAdmitsNothing((PutSide*)&bin, PageMapEntry.ForSpan(other, span, info.Index, isStacked: true), span, info);
+                    bin = BinOf(own, info, isClosed);
+                    AssertAdmitsNothing(
+                        (PutSide*)((byte*)&bin + 8), PageMapEntry.ForSpan(other, span, info.Index, isStacked: false), span, info);
+                }
+            }
+        }
+    }
+
+    private static void AssertAdmitsNothing(PutSide* side, ulong entry, nuint span, SizeClassInfo info)
+    {
+        for (int block = 0; block < info.BlocksPerSpan; block++)
+        {
+            nuint address = span + ((nuint)block * (nuint)info.BlockBytes);
+            if (PutSide.Admits(side, entry, (void*)address) || PutSide.Admits(side, entry, (void*)(address + 8)))
+            {
+                Assert.Fail($"A block of class {info.Index} is believed to be the heap's own.");
+            }
+        }
+    }
+
+    // As after some use, at addresses that magazines may have.
+    private static Bin BinOf(int slot, SizeClassInfo info, bool isClosed)
+    {
+        Bin bin = new() { TakeTop = (void**)0x7F00_1234_5678, Taking = (Magazine*)0x7F00_1234_5000, Putting = (Magazine*)0x7F00_1234_6000 };
+        PutSide* put = (PutSide*)((byte*)&bin + (info.IsStacked ? 0 : 8));
+        PutSide side = SideOf(slot, info);
+        side.PutTop = info.IsStacked ? bin.TakeTop : (void**)0x7F00_1234_6120;
+        side.PutEnd = isClosed ? null : (void**)0x7F00_1234_61F8;
+        *put = side;
+        return bin;
+    }
+
     private static void AssertLeadsElsewhere(PutSide side, int slot, int own, nuint span, SizeClassInfo info)
     {
         ulong entry = PageMapEntry.ForSpan(slot, span, info.Index, info.IsStacked);
@@ -94,7 +146,7 @@ public sealed unsafe class PutSideTests
     {
         Inverse = info.Inverse,
         Bias = (PageMapEntry.TagOf(slot) + PageMapEntry.PlaceOf(info.Index, info.IsStacked)) * info.Inverse,
-        BlockCount = (uint)info.BlocksPerSpan,
+        BlockCount = (ushort)info.BlocksPerSpan,
         Shift = info.Shift,
     };
 }
