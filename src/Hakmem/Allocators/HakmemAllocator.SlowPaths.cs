@@ -13,9 +13,9 @@ public sealed unsafe partial class HakmemAllocator
     private static void* AllocSharedSlow(ThreadCache* cache, nuint byteCount)
     {
         nuint lastByte = byteCount - 1;
-        if (cache != null && ThreadCache.IsFront(cache) && lastByte < SizeClass.MaxBytes)
+        if (cache != null && cache->Checked != null && lastByte < SizeClass.MaxBytes)
         {
-            void* block = Heap.TryTakeChecked(cache->Inner, SizeClass.IndexOf(lastByte));
+            void* block = Heap.TryTakeChecked(cache->Checked, SizeClass.IndexOf(lastByte));
             if (block != null)
             {
                 return block;
@@ -28,12 +28,12 @@ public sealed unsafe partial class HakmemAllocator
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void FreeSharedSlow(ThreadCache* cache, void* ptr)
     {
-        if (cache != null && ThreadCache.IsFront(cache) && Heap.TryFreeChecked(cache->Inner, ptr))
+        if (cache != null && cache->Checked != null && Heap.TryFreeChecked(cache->Checked, ptr))
         {
             return;
         }
 
-        s_shared.FreeSlow(ptr);
+        s_shared.FreeSlow(cache, ptr);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -44,7 +44,9 @@ public sealed unsafe partial class HakmemAllocator
         if (cache != null && lastByte < SizeClass.MaxBytes)
         {
             uint index = SizeClass.IndexOf(lastByte);
-            block = ThreadCache.IsFront(cache) ? Heap.TryTakeChecked(cache->Inner, index) : null;
+            block = cache->Inner == null ? null
+                : cache->Checked != null ? Heap.TryTakeChecked(cache->Checked, index)
+                : _heap.TryTakePoisoned(cache->Inner, (int)index, byteCount);
             cache = ThreadCache.MagazinesOf(cache);
             if (block == null && !ThreadCache.IsCounted(cache))
             {
@@ -57,11 +59,14 @@ public sealed unsafe partial class HakmemAllocator
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void FreeSlow(void* ptr)
+    private void FreeSlow(void* ptr) => FreeSlow(GetCache(), ptr);
+
+    // The cache is the calling thread's; null if it has none yet, or there was no memory for one.
+    private void FreeSlow(ThreadCache* cache, void* ptr)
     {
-        ThreadCache* cache = GetCache();
-        if (ptr == null ||
-            (cache != null && (ThreadCache.IsFront(cache) ? Heap.TryFreeChecked(cache->Inner, ptr) : _heap.TryFreePoisoned(cache, ptr))))
+        cache = cache == null ? GetCache() : cache;
+        if (ptr == null || (cache != null && cache->Inner != null &&
+            (cache->Checked != null ? Heap.TryFreeChecked(cache->Checked, ptr) : _heap.TryFreePoisoned(cache->Inner, ptr))))
         {
             return;
         }

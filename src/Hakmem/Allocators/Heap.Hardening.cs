@@ -20,7 +20,7 @@ internal sealed unsafe partial class Heap
     // Null but with full hardening or guarded sampling. These three are set by the constructor and nobody else.
     private GuardedBlocks? _guards;
 
-    // Null but with full hardening: then no block is ever in a magazine.
+    // Null but with full hardening.
     private PoisonedBlocks? _poisoned;
 
     // Null but with guarded sampling.
@@ -60,14 +60,7 @@ internal sealed unsafe partial class Heap
             return false;
         }
 
-        // An atomic exchange takes longer than all the rest of this, and while the heap has one cache nobody races with
-        // its thread. Who makes it two waits until IsClaiming is 0: see ThreadCacheRegistry.
-        Volatile.Write(ref cache->IsClaiming, 1);
-        bool isLive = Volatile.Read(ref cache->IsAlone) != 0
-            ? LiveTable.TryEndAlone(cache->Live, ptr)
-            : LiveTable.TryEnd(cache->Live, ptr);
-        Volatile.Write(ref cache->IsClaiming, 0);
-        if (!isLive)
+        if (!TryClaim(cache, ptr))
         {
             return false;
         }
@@ -85,6 +78,20 @@ internal sealed unsafe partial class Heap
         return true;
     }
 
+    // Whether a live block began here. It does no more, and is the caller's.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool TryClaim(ThreadCache* cache, void* ptr)
+    {
+        // An atomic exchange takes longer than all the rest of a free, and while the heap has one cache nobody races
+        // with its thread. Who makes it two waits until IsClaiming is 0: see ThreadCacheRegistry.
+        Volatile.Write(ref cache->IsClaiming, 1);
+        bool isLive = Volatile.Read(ref cache->IsAlone) != 0
+            ? LiveTable.TryEndAlone(cache->Live, ptr)
+            : LiveTable.TryEnd(cache->Live, ptr);
+        Volatile.Write(ref cache->IsClaiming, 0);
+        return isLive;
+    }
+
     // For a block that is another by now, whose claim is undone.
     [DoesNotReturn]
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -94,17 +101,35 @@ internal sealed unsafe partial class Heap
         throw BlockResolver.FreedAlready(ptr, "Free");
     }
 
-    // The same of a heap with full hardening, for blocks that do not lie between guard pages.
+    // The same two of a heap with full hardening, for blocks that do not lie between guard pages.
+    public void* TryTakePoisoned(ThreadCache* cache, int index, nuint byteCount)
+    {
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        void** top = bin->TakeTop;
+        void* block = *top;
+        if (block == null)
+        {
+            return null;
+        }
+
+        bin->TakeTop = top - 1;
+        _poisoned!.Expect((byte*)top[-1], index);
+        HandOut((byte*)block, index, byteCount);
+        LiveTable.Begin(cache->Live, block);
+        return block;
+    }
+
     public bool TryFreePoisoned(ThreadCache* cache, void* ptr)
     {
-        if (_poisoned == null)
+        ulong entry = Arena.EntryOf(cache->PageMap, ptr);
+        PutSide* put = ThreadCache.PutSideAt(cache, PageMapEntry.PlaceOf(entry));
+        if (!PutSide.Admits(put, entry, ptr))
         {
             return false;
         }
 
-        ulong entry = Arena.EntryOf(cache->PageMap, ptr);
-        PutSide* put = ThreadCache.PutSideAt(cache, PageMapEntry.PlaceOf(entry));
-        if (!PutSide.Admits(put, entry, ptr) || !LiveTable.TryEnd(_live, ptr))
+        int stack = Stack;
+        if (!TryClaim(cache, ptr))
         {
             return false;
         }
@@ -114,10 +139,44 @@ internal sealed unsafe partial class Heap
             ThrowFreedAlready(ptr);
         }
 
-        HakmemCorruptionException? finding = _poisoned.Free((byte*)ptr, PageMapEntry.SizeClassOf(entry), Stack);
+        int index = PageMapEntry.SizeClassOf(entry);
+        _poisoned!.Freed((byte*)ptr, index, stack);
+
+        // In this order: the reaper closes a bin before it takes the block that was freed last.
+        void** top = put->PutTop;
+        if (top < put->PutEnd)
+        {
+            top[1] = ptr;
+            put->PutTop = top + 1;
+        }
+        else
+        {
+            Quarantine(cache, index, ptr);
+        }
+
+        return true;
+    }
+
+    // Checks a block that was taken, and throws if it was written to since it was freed: it is in its span again then.
+    private void HandOut(byte* block, int index, nuint byteCount)
+    {
+        if (!_poisoned!.IsWhole(block, index))
+        {
+            ThrowIfFound(_poisoned.Refuse(block, index));
+        }
+
+        _poisoned.Allocated(block, byteCount, Stack);
+    }
+
+    // Puts a block that was freed into the cache, and what there is no room for into quarantine.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Quarantine(ThreadCache* cache, int index, void* block)
+    {
+        void** taken = stackalloc void*[PoisonedBlocks.MaxMagazine + 1];
+        int count = _exchange.PutOneWay(cache, index, block, taken);
+        HakmemCorruptionException? finding = count > 0 ? _poisoned!.Quarantine(taken, count, index) : null;
         Settle();
         ThrowIfFound(finding);
-        return true;
     }
 
     [DoesNotReturn]
@@ -204,8 +263,12 @@ internal sealed unsafe partial class Heap
             return _guards!.TryAllocate(byteCount, alignment, isZeroed, Stack);
         }
 
-        void* block = _poisoned.TryAllocate(index, byteCount, Stack, out HakmemCorruptionException? finding);
-        ThrowIfFound(finding);
+        void* block = cache != null ? TakeCached(cache, index) : _depots[index].TryTakeOne(out _);
+        if (block != null)
+        {
+            HandOut((byte*)block, index, byteCount);
+        }
+
         if (block != null && isZeroed)
         {
             new Span<byte>(block, (int)byteCount).Clear();
@@ -222,7 +285,8 @@ internal sealed unsafe partial class Heap
         }
         else
         {
-            ThrowIfFound(_poisoned!.Free((byte*)address, block.SizeClass, Stack));
+            _poisoned!.Freed((byte*)address, block.SizeClass, Stack);
+            ThrowIfFound(_poisoned.Quarantine(&address, 1, block.SizeClass));
         }
     }
 
@@ -247,10 +311,24 @@ internal sealed unsafe partial class Heap
         ? _guards!.DoubleFree(block.First, (nuint)address, operation)
         : _poisoned?.DoubleFree((nuint)address, operation) ?? BlockResolver.FreedAlready(address, operation);
 
-    // Gives what was found to be damaged.
-    private HakmemCorruptionException? FlushQuarantines()
+    // Empties the quarantines, into which what the calling thread has freed goes first; its cache may be null. Gives
+    // what was found to be damaged.
+    private HakmemCorruptionException? FlushQuarantines(ThreadCache* cache)
     {
-        HakmemCorruptionException? finding = _poisoned?.Flush();
+        HakmemCorruptionException? finding = _poisoned == null ? null : FlushPoisoned(_poisoned, cache);
         return _guards?.Flush() ?? finding;
+    }
+
+    private HakmemCorruptionException? FlushPoisoned(PoisonedBlocks poisoned, ThreadCache* cache)
+    {
+        HakmemCorruptionException? finding = null;
+        void** taken = stackalloc void*[PoisonedBlocks.MaxMagazine];
+        for (int index = 0; cache != null && index < _classes.Length && _classes[index].BlockBytes <= PoisonedBlocks.MaxBytes; index++)
+        {
+            int count = CacheExchange.TakePut(cache, index, taken);
+            finding = count > 0 ? poisoned.Quarantine(taken, count, index) ?? finding : finding;
+        }
+
+        return poisoned.Flush() ?? finding;
     }
 }

@@ -15,7 +15,7 @@ internal sealed unsafe partial class Heap
     // since memory may have come free meanwhile.
     private void* TryAllocateReclaiming(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
     {
-        _decay.Report(FlushQuarantines());
+        _decay.Report(FlushQuarantines(cache));
         bool isReclaimed = _reclaimer.TryReclaim(cache, nuint.Max(byteCount, alignment), out nuint corruptAddress);
         _decay.Report(corruptAddress);
         if (!isReclaimed)

@@ -52,16 +52,18 @@ internal sealed unsafe partial class Heap
         _slot = slot;
         _limits = limits;
         bool isFull = limits.Hardening == HardeningLevel.Full;
-        _classes = isFull || limits.GuardedSampleInterval == 0 ? s_classes : SizeClassInfo.CreateTable(limits.GuardedSampleInterval);
+        _classes = isFull ? SizeClassInfo.CreateTable(PoisonedBlocks.MaxMagazine)
+            : limits.GuardedSampleInterval > 0 ? SizeClassInfo.CreateTable(limits.GuardedSampleInterval)
+            : s_classes;
         _superSlabs = new SuperSlabCache(arena, slot, limits);
         _units = new UnitAllocator(_superSlabs);
         _runs = new RunAllocator(_superSlabs);
         _large = new LargeBlocks(arena, _superSlabs, _units, _runs);
         _depots = new DepotSet(arena, _units, slot, _classes, _depotBudget, isPlacedAtRandom: isFull);
-        _exchange = new CacheExchange(_depots, _classes);
+        _exchange = new CacheExchange(_depots, _classes, isOneWay: isFull);
         bool isChecked = limits.Hardening == HardeningLevel.Checked;
         _live = isChecked || isFull ? RequireLiveTable(arena) : null;
-        _registry = new ThreadCacheRegistry(arena, slot, _classes, _exchange, limits.ThreadCacheBytes, isFronted: isChecked);
+        _registry = new ThreadCacheRegistry(arena, slot, _classes, _exchange, limits.ThreadCacheBytes, isFronted: isChecked || isFull);
         _decay = new HeapDecay(
             limits, _superSlabs, _units, _depots, _registry, new CacheReaper(_depots, arena.Metadata), timer);
         _decay.Join();
@@ -83,6 +85,7 @@ internal sealed unsafe partial class Heap
         if (cache != null && cache->Inner != null)
         {
             cache->Inner->Live = _live;
+            cache->Checked = _poisoned == null ? cache->Inner : null;
         }
 
         return cache;
@@ -260,7 +263,7 @@ internal sealed unsafe partial class Heap
     // Gives what was found on the way: a block that was free already, or one that was written to while it was.
     private HakmemCorruptionException? GiveBack(ThreadCache* cache)
     {
-        HakmemCorruptionException? finding = FlushQuarantines();
+        HakmemCorruptionException? finding = FlushQuarantines(cache);
         if (cache != null)
         {
             _exchange.FlushAll(cache);

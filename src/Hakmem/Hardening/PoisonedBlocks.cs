@@ -6,13 +6,18 @@ using Hakmem.Spans;
 
 namespace Hakmem.Hardening;
 
-// Full hardening of blocks up to MaxBytes: they go straight from spans to callers, and on their way back through a
+// Full hardening of blocks up to MaxBytes: they come from random places of their spans, and go back through a
 // quarantine.
 //
-//   span (poisoned, random place) --check--> caller --poison--> quarantine, oldest first out --check--> span
+//   span (poisoned) --at random--> taking magazine --check--> caller
+//        ^--check-- quarantine, oldest first out <-- putting magazine <--poison--'
+//
+// The magazines are the thread's: a few blocks of each class, so that a call takes no lock. Blocks go one way through
+// them (CacheExchange's isOneWay), and nothing that was freed is handed out again but by way of the span.
 //
 // A block's poison is checked when it leaves the quarantine and again when it is handed out, so a write after a free is
-// told at the latest then. That a block is freed once is the live table's affair: who comes here to free one has
+// told at the latest then. (What is taken out of the putting magazine of a thread that is idle or has ended goes
+// straight to its span.) That a block is freed once is the live table's affair: who comes here to free one has
 // claimed it. Larger blocks are GuardedBlocks' affair: a page of guard would be many times such a block.
 //
 // Thread-safe: one lock, for the queue and its figures alone. What takes time (filling, checking, the way to the span)
@@ -22,13 +27,20 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
     // The largest block served here: the largest tiny class.
     public const int MaxBytes = 1024;
 
+    // How many blocks of a class a magazine has at most: enough for the locks to vanish among the calls, and few, since
+    // what a thread is to be handed next is no secret once they are drawn.
+    public const int MaxMagazine = 64;
+
     // The quarantine's bound in blocks, whatever their size: what its records may take.
     private const int MaxQuarantined = 1 << 16;
 
     // How many leave a full quarantine together: so that not every free takes the locks of the way to a span. A small
     // quarantine would have nothing in it after that, so no more than a part of it.
-    private const int MaxBatch = 32;
+    private const int MaxBatch = 64;
     private const int BatchDivisor = 64;
+
+    // How many blocks before a block is checked it is asked for.
+    private const int Ahead = 2;
 
     private readonly HistoryTable _histories = new();
     private readonly UninterruptibleLock _lock = new();
@@ -38,64 +50,68 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
     private readonly long[] _counts = new long[SizeClass.Count];
     private long _bytes;
 
-    // Null if memory is out, or with a finding: the block to be handed out was written to while it was free, and is as
-    // good as any other again.
-    public void* TryAllocate(int sizeClass, nuint byteCount, int stack, out HakmemCorruptionException? finding)
-    {
-        finding = null;
-        byte* block = (byte*)depots[sizeClass].TryTakeOne(out _);
-        if (block == null)
-        {
-            return null;
-        }
+    // Whether a block that was taken from its span is as it was freed.
+    public bool IsWhole(byte* block, int sizeClass) =>
+        Poison.FindDamage(block, (nuint)classes[sizeClass].BlockBytes) < 0;
 
-        nuint bytes = (nuint)classes[sizeClass].BlockBytes;
-        long damage = Poison.FindDamage(block, bytes);
-        if (damage >= 0)
-        {
-            finding = Damage(block, bytes, damage, "Alloc");
-            Poison.Fill(block, bytes);
-            depots[sizeClass].TryReturnOne(block);
-            return null;
-        }
+    // For the block that will be looked at next, or null.
+    public void Expect(byte* block, int sizeClass) => Prefetch.Read(block, classes[sizeClass].BlockBytes);
 
+    // Enters a block that is about to be handed out.
+    public void Allocated(byte* block, nuint byteCount, int stack) =>
         _histories.Allocated((nuint)block, byteCount, stack);
-        return block;
+
+    // Puts a block that was about to be handed out, and is not whole, back to its span, as good as any other again, and
+    // gives the damage. Null, and nothing is done, if it is whole by now.
+    public HakmemCorruptionException? Refuse(byte* block, int sizeClass)
+    {
+        HakmemCorruptionException? finding = Check(block, (nuint)classes[sizeClass].BlockBytes, "Alloc");
+        if (finding is not null)
+        {
+            depots[sizeClass].TryReturnOne(block);
+        }
+
+        return finding;
     }
 
-    // Frees a block of this heap that the caller has claimed. Gives damage that was found to another block: the free is
-    // done all the same.
-    public HakmemCorruptionException? Free(byte* block, int sizeClass, int stack)
+    // For a block that the caller has claimed: it is poisoned, and has to be put into a magazine or into quarantine.
+    public void Freed(byte* block, int sizeClass, int stack)
     {
         Poison.Fill(block, (nuint)classes[sizeClass].BlockBytes);
         _histories.Freed((nuint)block, stack);
+    }
+
+    // Takes up to a magazine's number of freed blocks of a class, and one more, into quarantine. Gives damage that was
+    // found to others, which have left it: these are in quarantine all the same.
+    public HakmemCorruptionException? Quarantine(void** blocks, int count, int sizeClass)
+    {
         ulong* batch = stackalloc ulong[MaxBatch];
-        int count = 0;
-        bool isKept;
+        int leaving = 0;
+        int kept = 0;
         using (_lock.Enter())
         {
-            isKept = _quarantine.TryAdd(block, sizeClass);
-            if (isKept)
+            while (kept < count && _quarantine.TryAdd(blocks[kept], sizeClass))
             {
-                _counts[sizeClass]++;
-                _bytes += classes[sizeClass].BlockBytes;
+                kept++;
             }
 
+            _counts[sizeClass] += kept;
+            _bytes += (long)kept * classes[sizeClass].BlockBytes;
             if (_bytes > quarantineBytes || _quarantine.Count > MaxQuarantined)
             {
-                count = TakeBatch(batch, quarantineBytes - (quarantineBytes / BatchDivisor), MaxQuarantined - MaxBatch);
+                leaving = TakeBatch(batch, quarantineBytes - (quarantineBytes / BatchDivisor), MaxQuarantined - MaxBatch);
             }
         }
 
-        if (!isKept)
+        if (kept < count)
         {
-            // No memory for a place in the quarantine.
-            depots[sizeClass].TryReturnOne(block);
+            // No memory for their places in the quarantine.
+            depots[sizeClass].ReturnMany(blocks + kept, count - kept);
         }
 
-        // One free may bring in more than a batch takes out: of blocks that are smaller.
-        HakmemCorruptionException? finding = Return(batch, count);
-        return count == MaxBatch ? Release(quarantineBytes, MaxQuarantined) ?? finding : finding;
+        // More may have come in than a batch takes out: of blocks that are smaller.
+        HakmemCorruptionException? finding = Return(batch, leaving);
+        return leaving == MaxBatch ? Release(quarantineBytes, MaxQuarantined) ?? finding : finding;
     }
 
     // The error for a block that is free already. Under no lock.
@@ -170,7 +186,12 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
             int to = from;
             for (; to < count && SizeClassOf(batch[to]) == sizeClass; to++)
             {
-                finding = Check((byte*)batch[to], (nuint)classes[sizeClass].BlockBytes) ?? finding;
+                if (to + Ahead < count)
+                {
+                    Prefetch.Read((byte*)batch[to + Ahead], classes[sizeClass].BlockBytes);
+                }
+
+                finding = Check((byte*)batch[to], (nuint)classes[sizeClass].BlockBytes, "Check") ?? finding;
             }
 
             depots[sizeClass].ReturnMany((void**)(batch + from), to - from);
@@ -183,7 +204,7 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
     // A block out of its span keeps the span, hence the page map's entry.
     private int SizeClassOf(ulong block) => PageMapEntry.SizeClassOf(Arena.EntryOf(arena.PageMap, (void*)block));
 
-    private HakmemCorruptionException? Check(byte* block, nuint bytes)
+    private HakmemCorruptionException? Check(byte* block, nuint bytes, string operation)
     {
         long damage = Poison.FindDamage(block, bytes);
         if (damage < 0)
@@ -191,7 +212,7 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
             return null;
         }
 
-        HakmemCorruptionException finding = Damage(block, bytes, damage, "Check");
+        HakmemCorruptionException finding = Damage(block, bytes, damage, operation);
         Poison.Fill(block, bytes);
         return finding;
     }

@@ -9,8 +9,8 @@ internal static unsafe class Poison
 {
     public const byte Value = 0xDB;
 
-    // Up to this size a block is looked at as a whole first.
-    private const nuint MaxQuickBytes = 1024;
+    // Up to this size a few loads are quicker than a search.
+    private const nuint MaxQuickBytes = 128;
 
     // SAFETY (all): the range is free memory, or slack, of the heap whose code calls.
     public static void Fill(byte* address, nuint bytes)

@@ -40,7 +40,15 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
 
             int unit = _partialHead;
             SpanHeader* span = arena.Span(unit);
-            TakeReturned(unit, span, slots, ref position);
+            if (placement != null)
+            {
+                TakeAny(placement, unit, span, slots, ref position);
+            }
+            else
+            {
+                TakeReturned(unit, span, slots, ref position);
+            }
+
             byte* address = arena.AddressOfUnit(unit);
             byte* start = address + ((long)span->Carved * info.BlockBytes);
             while (position > 0 && span->Carved < info.BlocksPerSpan)
@@ -62,6 +70,11 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
         }
 
         int count = wanted - position;
+        if (placement != null)
+        {
+            Shuffle(placement, slots + position, count);
+        }
+
         Buffer.MemoryCopy(slots + position, slots, (long)count * sizeof(void*), (long)count * sizeof(void*));
         BlocksOut += count;
         return count;
@@ -117,11 +130,15 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
 
         SpanHeader* span = arena.Span(unit);
         arena.Bitmap(unit)[index >> 6] |= 1UL << index;
-        span->FirstFreeWord = Math.Min(span->FirstFreeWord, index >> 6);
         BlocksOut--;
         if (span->FreeCount++ == 0)
         {
+            span->FirstFreeWord = index >> 6;
             Link(unit, span);
+        }
+        else
+        {
+            span->FirstFreeWord = Math.Min(span->FirstFreeWord, index >> 6);
         }
 
         if (span->FreeCount == info.BlocksPerSpan)
@@ -186,6 +203,33 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
         span->FreeCount -= taken - position;
     }
 
+    // Takes free blocks of a span until it has none or the first slot is filled: any of them, in no order that the
+    // addresses tell once they are shuffled.
+    private void TakeAny(Random random, int unit, SpanHeader* span, void** slots, ref int position)
+    {
+        while (span->FreeCount > position && position > 0)
+        {
+            slots[--position] = TakeAny(random, unit, span);
+        }
+
+        // All that it has: mostly one or two, since a span that blocks come back to is the next to be taken from.
+        if (position > 0)
+        {
+            TakeReturned(unit, span, slots, ref position);
+        }
+    }
+
+    private static void Shuffle(Random random, void** slots, int count)
+    {
+        for (int left = count; left > 1; left--)
+        {
+            int drawn = random.Next(left);
+            void* last = slots[left - 1];
+            slots[left - 1] = slots[drawn];
+            slots[drawn] = last;
+        }
+    }
+
     // The span has a free block, and all its blocks have been carved. One draw gives the word and, in it, the block.
     private void* TakeAny(Random random, int unit, SpanHeader* span)
     {
@@ -198,28 +242,12 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
             word = word + 1 == words ? 0 : word + 1;
         }
 
-        // A bit at any place: if it is a free block's, which it mostly is while the word is full, each of them is as
-        // likely as the others.
-        ulong bits = bitmap[word];
-        int bit = (int)((drawn >> 16) & 63);
-        if ((bits & (1UL << bit)) == 0)
-        {
-            bit = BitOperations.TrailingZeroCount(WithoutLowest(bits, random.Next(BitOperations.PopCount(bits))));
-        }
-
-        bitmap[word] &= ~(1UL << bit);
+        // The first free block from a drawn one on, which it mostly is itself while the word is full.
+        int start = (int)((drawn >> 16) & 63);
+        int bit = (start + BitOperations.TrailingZeroCount(BitOperations.RotateRight(bitmap[word], start))) & 63;
+        bitmap[word] ^= 1UL << bit;
         span->FreeCount--;
         return arena.AddressOfUnit(unit) + ((long)((word << 6) + bit) * info.BlockBytes);
-    }
-
-    private static ulong WithoutLowest(ulong bits, int count)
-    {
-        for (; count > 0; count--)
-        {
-            bits &= bits - 1;
-        }
-
-        return bits;
     }
 
     private void EnterAllAsReturned(int unit, SpanHeader* span)

@@ -57,6 +57,13 @@ internal sealed unsafe partial class CacheExchange
 
         if (bin->Putting != null)
         {
+            if (isOneWay)
+            {
+                // Not into the depot's magazines, which blocks are taken from.
+                depots[index].ReturnMany(Magazine.SlotsOf(bin->Putting), bin->Putting->Count);
+                bin->Putting->Count = 0;
+            }
+
             depots[index].Put(bin->Putting);
         }
 

@@ -15,7 +15,10 @@ namespace Hakmem.ThreadCaches;
 //
 // A cache passed in must be the calling thread's, or one whose thread has ended and that the caller holds the registry's lock for. Even so
 // each way in closes the cache's gate, since the reaper may be in it. What a fast path saw may be out of date by then: it is looked at again.
-internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInfo[] classes)
+//
+// With isOneWay nothing that was put is taken again: the magazines never change places, and what a full one holds goes
+// to whoever put the last block of it. All classes are paired then.
+internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInfo[] classes, bool isOneWay = false)
 {
     // How many bins the clock looks at when the budget is used up. A thread whose sizes do not fit its budget looks at every visit: with eight, calls of
     // 16 bytes to 256 KiB took 24 ns, with two 15.
@@ -90,7 +93,7 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
         CacheGate.Close(cache);
         try
         {
-            corruptAddress = TakeOutRepeated(cache, index);
+            corruptAddress = isOneWay ? 0 : TakeOutRepeated(cache, index);
             return corruptAddress != 0 ? null : TryTakeInside(cache, index, depot);
         }
         finally
@@ -137,6 +140,65 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
         }
     }
 
+    // With isOneWay: puts a block of which Free's short way found no room. Gives the number of blocks that are the
+    // caller's now, which taken has (and has room for as many as a magazine, and one more).
+    public int PutOneWay(ThreadCache* cache, int index, void* block, void** taken)
+    {
+        CacheGate.Close(cache);
+        try
+        {
+            Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+            BinState* state = ThreadCache.StateAt(cache, index);
+            state->IsReferenced = true;
+            SaveCounts(cache, index);
+            if (state->Capacity < classes[index].MagazineCapacity)
+            {
+                Grow(cache, index, state);
+            }
+
+            int count = 0;
+            if (!HasRoom(bin->Putting, state))
+            {
+                count = TakePut(bin, taken);
+                if (bin->Putting == null)
+                {
+                    bin->Putting = depots[index].TryTakeEmpty(null, PhysicalCapacity(index, state), out _);
+                }
+            }
+
+            Load(cache, index);
+            if (HasRoom(bin->Putting, state))
+            {
+                *++ThreadCache.PutSideOf(cache, index)->PutTop = block;
+                return count;
+            }
+
+            taken[count] = block;
+            return count + 1;
+        }
+        finally
+        {
+            CacheGate.Open(cache);
+        }
+    }
+
+    // With isOneWay: takes the blocks of a class that were put, up to a magazine's number; gives their number.
+    public static int TakePut(ThreadCache* cache, int index, void** taken)
+    {
+        CacheGate.Close(cache);
+        try
+        {
+            SaveCounts(cache, index);
+            int count = TakePut(ThreadCache.BinAt(cache, (uint)index), taken);
+            Load(cache, index);
+            return count;
+        }
+        finally
+        {
+            CacheGate.Open(cache);
+        }
+    }
+
     // Gives all magazines to the depots; the bins are as before their first use.
     public void FlushAll(ThreadCache* cache)
     {
@@ -156,8 +218,24 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
 
     // All that follows is inside the gate.
 
+    private static int TakePut(Bin* bin, void** taken)
+    {
+        int count = bin->Putting == null ? 0 : bin->Putting->Count;
+        for (int i = 0; i < count; i++)
+        {
+            taken[i] = Magazine.SlotsOf(bin->Putting)[i];
+        }
+
+        if (count > 0)
+        {
+            bin->Putting->Count = 0;
+        }
+
+        return count;
+    }
+
     // Takes what the taking magazine has after all, the reaper having put it back, or else what a paired class's putting magazine has.
-    private static void* TryTakeLoaded(ThreadCache* cache, int index)
+    private static void* TryTakeLoaded(ThreadCache* cache, int index, bool isOneWay = false)
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
         if (*bin->TakeTop != null)
@@ -166,7 +244,7 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
         }
 
         Magazine* empty = bin->Taking;
-        if (index >= cache->FirstStacked || empty == null)
+        if (isOneWay || index >= cache->FirstStacked || empty == null)
         {
             return null;
         }
@@ -193,7 +271,7 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
         BinState* state = ThreadCache.StateAt(cache, index);
         bool isPaired = index < cache->FirstStacked;
-        void* block = TryTakeLoaded(cache, index);
+        void* block = TryTakeLoaded(cache, index, isOneWay);
         if (block != null)
         {
             return block;
@@ -326,9 +404,10 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
         return empty != null;
     }
 
-    // A paired class's magazines are as large as it needs them now: most stay small. Those of a stacked class have room to grow in.
+    // A paired class's magazines are as large as it needs them now: most stay small. Those of a stacked class have room to grow in,
+    // and those that stay with their bin.
     private int PhysicalCapacity(int index, BinState* state) =>
-        classes[index].IsStacked ? classes[index].MagazineCapacity : state->Capacity;
+        classes[index].IsStacked || isOneWay ? classes[index].MagazineCapacity : state->Capacity;
 
     private void Grow(ThreadCache* cache, int index, BinState* state)
     {

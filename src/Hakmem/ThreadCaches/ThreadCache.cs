@@ -53,11 +53,8 @@ internal unsafe struct ThreadCache
     // from thread to thread, and passes to a new record once this one is freed.
     public int Number;
 
-    // Null where the bins have magazines. A heap of HardeningLevel.Checked gives its threads a front: a record whose
-    // bins stay as before their first use, so that both fast paths end in their slow ones, and this leads to the record
-    // with the magazines. Whoever frees or allocates through a front looks the block up in the table of live blocks
-    // first.
-    public ThreadCache* Inner;
+    // In a front of HardeningLevel.Checked what Inner is, else null: in the line that the slow paths have at hand.
+    public ThreadCache* Checked;
 
     private BinArray _bins;
     private StateArray _states;
@@ -67,6 +64,12 @@ internal unsafe struct ThreadCache
 
     // How often the clock has been turned since it last took anything.
     public int FruitlessTurns;
+
+    // Null where the bins have magazines. A heap of HardeningLevel.Checked or Full gives its threads a front: a record
+    // whose bins stay as before their first use, so that both fast paths end in their slow ones, and this leads to the
+    // record with the magazines. Whoever frees or allocates through a front looks the block up in the table of live
+    // blocks first.
+    public ThreadCache* Inner;
 
     // In a record behind a front: the origin of the table of live blocks. Written once, before the thread has the
     // record.
@@ -88,12 +91,8 @@ internal unsafe struct ThreadCache
     // Whether allocations are counted, for guarded sampling: then every visit to the slow path has to come by the heap's.
     public static bool IsCounted(ThreadCache* cache) => cache->FirstStacked == SizeClass.Count;
 
-    // Whether the magazines are in another record.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool IsFront(ThreadCache* cache) => cache->Inner != null;
-
     // The record that has the magazines; null for null.
-    public static ThreadCache* MagazinesOf(ThreadCache* cache) => cache == null || !IsFront(cache) ? cache : cache->Inner;
+    public static ThreadCache* MagazinesOf(ThreadCache* cache) => cache == null || cache->Inner == null ? cache : cache->Inner;
 
     // A class's bin as Free sees it, by the place that page map entries carry.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -65,7 +65,7 @@ public sealed unsafe class LayoutTests
 
         // The head's last field ends within the head.
         ThreadCache local;
-        Assert.Equal(64 - sizeof(ThreadCache*), (byte*)&local.Inner - (byte*)&local);
+        Assert.Equal(64 - sizeof(ThreadCache*), (byte*)&local.Checked - (byte*)&local);
         Assert.Equal(0, (byte*)&local.PageMap - (byte*)&local);
     }
 
