@@ -1,16 +1,18 @@
 using System.Linq;
 using System.Threading.Tasks;
+using Hakmem.AspNetCore.Tests.Hosting;
 using Hakmem.Tests.Support;
 using Xunit.MicrosoftTestingPlatform;
 
 namespace Hakmem.AspNetCore.Tests;
 
-// Two ways in: a server-mode run started by `dotnet test`, and the ordinary console run, whose last line is the count of what passed
+// Three ways in: a child process of a test (`child late-request`), a server-mode run started by `dotnet test`, and the ordinary console run, whose last line is the count of what passed
 // and failed.
 internal static class Program
 {
     private static Task<int> Main(string[] args) =>
-        args.Any(argument => argument is "--server" or "--internal-msbuild-node")
+        args is ["child", LateRequestService.Name] ? LateRequestService.RunAsync()
+            : args.Any(argument => argument is "--server" or "--internal-msbuild-node")
             ? TestPlatformTestFramework.RunAsync(args, SelfRegisteredExtensions.AddSelfRegisteredExtensions)
             : ConsoleTestRun.RunAsync(args);
 }

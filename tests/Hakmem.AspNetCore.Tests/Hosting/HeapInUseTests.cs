@@ -5,6 +5,7 @@ using System.Net.Http;
 using System.Threading;
 using System.Threading.Tasks;
 using Hakmem.AspNetCore.Tests.Support;
+using Hakmem.Tests.Children;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -48,6 +49,17 @@ public sealed class HeapInUseTests
         Assert.NotNull(await Record.ExceptionAsync(() => response));
         Assert.True(heap.TryDispose());
         Assert.Throws<ObjectDisposedException>(heap.GetStatistics);
+    }
+
+    // The same as a program has it, by its exit code: 134 where the heap went with the container.
+    [Fact]
+    public void ServiceThatStopsUnderARequestEndsInOrder()
+    {
+        ChildResult child = ChildProcess.Run(LateRequestService.Name);
+        child.AssertSucceeded();
+        Assert.Contains("The request has 100000 bytes and a stream of 400000.", child.Output, StringComparison.Ordinal);
+        Assert.Contains("blocks of", child.Output, StringComparison.Ordinal);
+        Assert.Empty(child.Error);
     }
 
     [Fact]

@@ -27,7 +27,7 @@ internal static class ChildProcess
         MemoryGroup? group = null,
         TimeSpan? hang = null)
     {
-        string program = Path.Combine(AppContext.BaseDirectory, "Hakmem.Tests");
+        string program = Path.Combine(AppContext.BaseDirectory, typeof(ChildProcess).Assembly.GetName().Name!);
         ProcessStartInfo start = new() { RedirectStandardOutput = true, RedirectStandardError = true };
         if (group is not null)
         {
