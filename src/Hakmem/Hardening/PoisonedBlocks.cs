@@ -65,13 +65,14 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
     // gives the damage. Null, and nothing is done, if it is whole by now.
     public HakmemCorruptionException? Refuse(byte* block, int sizeClass)
     {
-        HakmemCorruptionException? finding = Check(block, (nuint)classes[sizeClass].BlockBytes, "Alloc");
-        if (finding is not null)
+        Damage? damage = null;
+        Check(block, (nuint)classes[sizeClass].BlockBytes, ref damage);
+        if (damage is not null)
         {
             depots[sizeClass].TryReturnOne(block);
         }
 
-        return finding;
+        return damage?.ToException("Alloc");
     }
 
     // For a block that the caller has claimed: it is poisoned, and has to be put into a magazine or into quarantine.
@@ -179,7 +180,7 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
     // Checks blocks that were taken out and returns them to their spans, those of one class together.
     private HakmemCorruptionException? Return(ulong* batch, int count)
     {
-        HakmemCorruptionException? finding = null;
+        Damage? damage = null;
         for (int from = 0; from < count;)
         {
             int sizeClass = SizeClassOf(batch[from]);
@@ -191,32 +192,37 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
                     Prefetch.Read((byte*)batch[to + Ahead], classes[sizeClass].BlockBytes);
                 }
 
-                finding = Check((byte*)batch[to], (nuint)classes[sizeClass].BlockBytes, "Check") ?? finding;
+                Check((byte*)batch[to], (nuint)classes[sizeClass].BlockBytes, ref damage);
             }
 
             depots[sizeClass].ReturnMany((void**)(batch + from), to - from);
             from = to;
         }
 
-        return finding;
+        // Not before all of them are in their spans, since managed memory may be out.
+        return damage?.ToException("Check");
     }
 
     // A block out of its span keeps the span, hence the page map's entry.
     private int SizeClassOf(ulong block) => PageMapEntry.SizeClassOf(Arena.EntryOf(arena.PageMap, (void*)block));
 
-    private HakmemCorruptionException? Check(byte* block, nuint bytes, string operation)
+    // Takes note of damage to a free block, and mends it. Never throws.
+    private void Check(byte* block, nuint bytes, ref Damage? damage)
     {
-        long damage = Poison.FindDamage(block, bytes);
-        if (damage < 0)
+        long offset = Poison.FindDamage(block, bytes);
+        if (offset >= 0)
         {
-            return null;
+            damage = new Damage(_histories.Of((nuint)block), bytes, offset, block[offset]);
+            Poison.Fill(block, bytes);
         }
-
-        HakmemCorruptionException finding = Damage(block, bytes, damage, operation);
-        Poison.Fill(block, bytes);
-        return finding;
     }
 
-    private HakmemCorruptionException Damage(byte* block, nuint bytes, long offset, string operation) => _histories.Of((nuint)block).ToException(
-        (nuint)block, operation, $"a write after free: byte {offset} of the free block of {bytes} is 0x{block[offset]:x2} instead of 0x{Poison.Value:x2}");
+    // One byte of a free block that is not as it was left.
+    private readonly record struct Damage(BlockHistory History, nuint Bytes, long Offset, byte Found)
+    {
+        public HakmemCorruptionException ToException(string operation) => History.ToException(
+            History.Address,
+            operation,
+            $"a write after free: byte {Offset} of the free block of {Bytes} is 0x{Found:x2} instead of 0x{Poison.Value:x2}");
+    }
 }

@@ -15,12 +15,26 @@ internal static class StackCapture
     // Frames of this library above the program's first are left out.
     private static readonly string? s_ownAssembly = typeof(StackCapture).Assembly.GetName().Name;
 
-    // The stack's number in the table.
+    // The stack's number in the table. Never throws: a caller may be between two steps. Where managed memory is out, the
+    // stack is unknown.
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static int Take(StackTable table)
     {
+        try
+        {
+            return Resolve(table);
+        }
+        catch (OutOfMemoryException)
+        {
+            return StackTable.None;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static int Resolve(StackTable table)
+    {
         Span<byte> text = stackalloc byte[MaxBytes];
-        StackTrace trace = new(skipFrames: 1, fNeedFileInfo: false);
+        StackTrace trace = new(skipFrames: 2, fNeedFileInfo: false);
         int length = 0;
         int frames = 0;
         for (int i = 0; i < trace.FrameCount && frames < MaxFrames; i++)
