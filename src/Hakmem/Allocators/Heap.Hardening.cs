@@ -277,24 +277,22 @@ internal sealed unsafe partial class Heap
         return block;
     }
 
-    private void FreeHardened(BlockInfo block, void* address)
+    private HakmemCorruptionException? FreeHardened(BlockInfo block, void* address)
     {
         if (block.Kind == BlockKind.Guarded)
         {
-            FreeGuarded(block, address, isHeld: false);
+            return FreeGuarded(block, address, isHeld: false);
         }
-        else
-        {
-            _poisoned!.Freed((byte*)address, block.SizeClass, Stack);
-            ThrowIfFound(_poisoned.Quarantine(&address, 1, block.SizeClass));
-        }
+
+        _poisoned!.Freed((byte*)address, block.SizeClass, Stack);
+        return _poisoned.Quarantine(&address, 1, block.SizeClass);
     }
 
-    private void FreeGuarded(BlockInfo block, void* address, bool isHeld)
+    private HakmemCorruptionException? FreeGuarded(BlockInfo block, void* address, bool isHeld)
     {
         // Sampled blocks have their stacks kept, asked for or not.
         int stack = _sampler != null ? StackCapture.Take(StackTable.Instance) : Stack;
-        ThrowIfFound(_guards!.Free(block.First, (nuint)address, stack, isHeld));
+        return _guards!.Free(block.First, (nuint)address, stack, isHeld);
     }
 
     // Throws if a block, found by the resolver, is known to be free by the records of the heap's level or of guarded

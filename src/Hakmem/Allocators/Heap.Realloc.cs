@@ -49,18 +49,42 @@ internal sealed unsafe partial class Heap
             nuint kept = nuint.Min(byteCount, block.Bytes);
             Buffer.MemoryCopy(address, target, kept, kept);
             isGone = true;
-            if (_live == null)
+            HakmemCorruptionException? finding;
+            try
             {
-                Free(cache, address);
+                finding = _live == null ? FreeAny(cache, address, "Realloc") : FreeResolved(cache, address, block);
             }
-            else
+            catch
             {
-                FreeResolved(cache, address, block);
-                Settle();
+                // Another thread freed it meanwhile: nobody hears of the target.
+                FreeTarget(cache, target);
+                throw;
             }
+
+            Settle();
+            RequireIntact(cache, address, target, finding);
         }
 
         return target;
+    }
+
+    // After a block was moved and freed: what was found of this very block is thrown, and the target is free again;
+    // what was found of another is told later, since the caller has to hear of the target.
+    private void RequireIntact(ThreadCache* cache, void* address, void* target, HakmemCorruptionException? finding)
+    {
+        if (finding is not null && finding.Address == (nuint)address)
+        {
+            FreeTarget(cache, target);
+            throw finding;
+        }
+
+        _decay.Report(finding);
+    }
+
+    private void FreeTarget(ThreadCache* cache, void* target)
+    {
+        _decay.Report(FreeAny(cache, target, "Realloc"));
+        Settle();
     }
 
     private bool TryResizeInPlace(BlockInfo block, void* address, nuint byteCount)
@@ -93,10 +117,15 @@ internal sealed unsafe partial class Heap
                 nuint kept = nuint.Min(byteCount, block.Bytes);
                 Buffer.MemoryCopy(address, target, kept, kept);
                 isGone = true;
-                FreeHeld(block, address);
+                HakmemCorruptionException? finding = FreeHeld(block, address);
+                Settle();
+                RequireIntact(cache, address, target, finding);
+            }
+            else
+            {
+                Settle();
             }
 
-            Settle();
             return target;
         }
         finally
@@ -144,15 +173,15 @@ internal sealed unsafe partial class Heap
         }
     }
 
-    private void FreeHeld(BlockInfo block, void* address)
+    // Gives what FreeResolved does.
+    private HakmemCorruptionException? FreeHeld(BlockInfo block, void* address)
     {
         if (block.Kind == BlockKind.Guarded)
         {
-            FreeGuarded(block, address, isHeld: true);
+            return FreeGuarded(block, address, isHeld: true);
         }
-        else
-        {
-            _large.FreeHeld(block);
-        }
+
+        _large.FreeHeld(block);
+        return null;
     }
 }

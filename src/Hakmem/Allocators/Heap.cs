@@ -113,17 +113,9 @@ internal sealed unsafe partial class Heap
 
     public void Free(ThreadCache* cache, void* address)
     {
-        int full = cache == null || _live != null ? -1 : CacheExchange.ClassIfFull(cache, address);
-        if (full >= 0)
-        {
-            FinishFree(full, _exchange.Put(cache, full, address));
-        }
-        else
-        {
-            FreeResolved(cache, address, Claim(cache, address, "Free"));
-        }
-
+        HakmemCorruptionException? finding = FreeAny(cache, address, "Free");
         Settle();
+        ThrowIfFound(finding);
     }
 
     public nuint UsableSize(ThreadCache* cache, void* address) => Resolve(cache, address, "UsableSize").Bytes;
@@ -303,12 +295,22 @@ internal sealed unsafe partial class Heap
         return block;
     }
 
-    private void FreeResolved(ThreadCache* cache, void* address, BlockInfo block)
+    // Gives and throws what FreeResolved does.
+    private HakmemCorruptionException? FreeAny(ThreadCache* cache, void* address, string operation)
+    {
+        int full = cache == null || _live != null ? -1 : CacheExchange.ClassIfFull(cache, address);
+        return full >= 0
+            ? FinishFree(full, _exchange.Put(cache, full, address))
+            : FreeResolved(cache, address, Claim(cache, address, operation));
+    }
+
+    // Throws if the block is free already. What it gives instead of throwing was found on the way; the free is done all
+    // the same.
+    private HakmemCorruptionException? FreeResolved(ThreadCache* cache, void* address, BlockInfo block)
     {
         if (_guards != null && (block.Kind == BlockKind.Guarded || _poisoned != null))
         {
-            FreeHardened(block, address);
-            return;
+            return FreeHardened(block, address);
         }
 
         if (block.Kind != BlockKind.Small)
@@ -318,7 +320,7 @@ internal sealed unsafe partial class Heap
                 throw LateMisuse(address, "Free");
             }
 
-            return;
+            return null;
         }
 
         nuint corruptAddress = 0;
@@ -329,11 +331,12 @@ internal sealed unsafe partial class Heap
             throw BlockResolver.Misuse(address, "Free", "it was freed already");
         }
 
-        FinishFree(block.SizeClass, corruptAddress);
+        return FinishFree(block.SizeClass, corruptAddress);
     }
 
-    // What is left to do after a block went to a magazine or span, given what was found corrupt on the way.
-    private void FinishFree(int sizeClass, nuint corruptAddress)
+    // What is left to do after a block went to a magazine or span, given what was found corrupt on the way. Gives the
+    // same as an error, or null.
+    private HakmemCorruptionException? FinishFree(int sizeClass, nuint corruptAddress)
     {
         if (_depotBudget.IsExceeded)
         {
@@ -341,7 +344,7 @@ internal sealed unsafe partial class Heap
             corruptAddress = found != 0 ? found : corruptAddress;
         }
 
-        ThrowIfFound(BlockResolver.LateDoubleFree(corruptAddress));
+        return BlockResolver.LateDoubleFree(corruptAddress);
     }
 
     private void* TakeCached(ThreadCache* cache, int index)
