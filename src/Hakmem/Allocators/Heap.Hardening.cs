@@ -21,7 +21,7 @@ internal sealed unsafe partial class Heap
     private GuardedBlocks? _guards;
 
     // Null but with full hardening.
-    private PoisonedBlocks? _poisoned;
+    private readonly PoisonedBlocks? _poisoned;
 
     // Null but with guarded sampling.
     private AllocationSampler? _sampler;
@@ -175,6 +175,11 @@ internal sealed unsafe partial class Heap
         void** taken = stackalloc void*[PoisonedBlocks.MaxMagazine + 1];
         int count = _exchange.PutOneWay(cache, index, block, taken);
         HakmemCorruptionException? finding = count > 0 ? _poisoned!.Quarantine(taken, count, index) : null;
+        if (_depotBudget.IsExceeded)
+        {
+            _depotBudget.Enforce(_depots, index);
+        }
+
         Settle();
         ThrowIfFound(finding);
     }
@@ -204,12 +209,20 @@ internal sealed unsafe partial class Heap
             "HakmemOptions.Hardening asks for; is `ulimit -v` set very low?");
     }
 
-    // Apart from the constructor, so that what this makes is not so much as loaded where nothing is hardened.
+    // These two apart from the constructor, so that what they make is not so much as loaded where nothing is hardened.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private PoisonedBlocks NewPoisoned() => new(_arena, _depots, _classes, _limits.QuarantineBytes);
+
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void Harden(bool isFull)
     {
+        if (!isFull || _limits.CaptureStacks)
+        {
+            // Here, where an exception would leave nothing behind, rather than between two steps.
+            StackCapture.Prepare();
+        }
+
         _guards = new GuardedBlocks(_arena, new GuardedRanges(_arena, _units, _runs), _limits.QuarantineBytes);
-        _poisoned = isFull ? new PoisonedBlocks(_arena, _depots, _classes, _limits.QuarantineBytes) : null;
         _sampler = isFull ? null : new AllocationSampler(_guards, _limits.GuardedSampleInterval);
         if (_limits.FaultReports)
         {

@@ -49,10 +49,14 @@ internal sealed unsafe partial class Heap
             nuint kept = nuint.Min(byteCount, block.Bytes);
             Buffer.MemoryCopy(address, target, kept, kept);
             isGone = true;
-            HakmemCorruptionException? finding;
+            HakmemCorruptionException? finding = null;
             try
             {
                 finding = _live == null ? FreeAny(cache, address, "Realloc") : FreeResolved(cache, address, block);
+            }
+            catch (OutOfMemoryException)
+            {
+                // Managed memory is out for the words of a finding. The block is free all the same.
             }
             catch
             {
@@ -117,7 +121,16 @@ internal sealed unsafe partial class Heap
                 nuint kept = nuint.Min(byteCount, block.Bytes);
                 Buffer.MemoryCopy(address, target, kept, kept);
                 isGone = true;
-                HakmemCorruptionException? finding = FreeHeld(block, address);
+                HakmemCorruptionException? finding = null;
+                try
+                {
+                    finding = FreeHeld(block, address);
+                }
+                catch (OutOfMemoryException)
+                {
+                    // As above.
+                }
+
                 Settle();
                 RequireIntact(cache, address, target, finding);
             }

@@ -18,6 +18,7 @@ internal sealed unsafe partial class Heap
         _decay.Report(FlushQuarantines(cache));
         bool isReclaimed = _reclaimer.TryReclaim(cache, nuint.Max(byteCount, alignment), out nuint corruptAddress);
         _decay.Report(corruptAddress);
+        _decay.Report(_poisoned?.Flush());
         if (!isReclaimed)
         {
             _superSlabs.AwaitPurge();

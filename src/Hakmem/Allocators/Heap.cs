@@ -60,12 +60,13 @@ internal sealed unsafe partial class Heap
         _runs = new RunAllocator(_superSlabs);
         _large = new LargeBlocks(arena, _superSlabs, _units, _runs);
         _depots = new DepotSet(arena, _units, slot, _classes, _depotBudget, isPlacedAtRandom: isFull);
-        _exchange = new CacheExchange(_depots, _classes, isOneWay: isFull);
+        _poisoned = isFull ? NewPoisoned() : null;
+        _exchange = new CacheExchange(_depots, _classes, _poisoned);
         bool isChecked = limits.Hardening == HardeningLevel.Checked;
         _live = isChecked || isFull ? RequireLiveTable(arena) : null;
         _registry = new ThreadCacheRegistry(arena, slot, _classes, _exchange, limits.ThreadCacheBytes, isFronted: isChecked || isFull);
         _decay = new HeapDecay(
-            limits, _superSlabs, _units, _depots, _registry, new CacheReaper(_depots, arena.Metadata), timer);
+            limits, _superSlabs, _units, _depots, _registry, new CacheReaper(_depots, arena.Metadata, _poisoned), timer, _poisoned);
         _decay.Join();
         _reclaimer = new Reclaimer(_decay, _depots, _registry, _exchange, _classes);
         if (isFull || limits.GuardedSampleInterval > 0)
@@ -190,13 +191,10 @@ internal sealed unsafe partial class Heap
 
         using (_decay.SyncRoot.Enter())
         {
-            if (!_registry.TryCountHeld(_depots, held))
+            if (!_registry.TryCountHeld(_depots, _poisoned, held, quarantined))
             {
                 return false;
             }
-
-            // After the spans, which blocks of the quarantine go to.
-            _poisoned?.CountBlocks(quarantined);
         }
 
         for (int index = 0; index < held.Length; index++)
@@ -262,6 +260,14 @@ internal sealed unsafe partial class Heap
         }
 
         HakmemCorruptionException? other = _decay.GiveBack();
+        if (_poisoned != null)
+        {
+            // What other threads had put is in quarantine now.
+            HakmemCorruptionException? theirs = _poisoned.Flush();
+            _decay.GiveBack();
+            finding ??= theirs;
+        }
+
         return finding ?? other;
     }
 

@@ -19,11 +19,12 @@ namespace Hakmem.Allocators;
 // back. Blocks that cannot be had now (of threads not known to be at rest) are looked for a few times more, after ever longer intervals:
 // by then idle pool threads have ended.
 //
-// What hardening keeps from reuse is in use here: its quarantines are bounded by bytes, and time takes nothing from them.
+// What hardening keeps from reuse is in use here: its quarantines are bounded by bytes, and time takes from them only what came in beyond that.
 //
 // Thread-safe: one lock, outermost of the heap's. Statistics take it too, since blocks on their way from a cache to a span are in no count.
 internal sealed class HeapDecay(
-    HeapLimits limits, SuperSlabCache superSlabs, UnitAllocator units, DepotSet depots, ThreadCacheRegistry registry, CacheReaper reaper, DecayTimer? timer)
+    HeapLimits limits, SuperSlabCache superSlabs, UnitAllocator units, DepotSet depots, ThreadCacheRegistry registry, CacheReaper reaper, DecayTimer? timer,
+    FreedBlocks? freed = null)
     : Decaying(timer)
 {
     // Intervals in the delay.
@@ -156,6 +157,7 @@ internal sealed class HeapDecay(
             long reapedBefore = reaper.ReapedBlocks;
             wasUsed |= registry.FlushDead();
             registry.Reap(reaper, isForced: false);
+            freed?.ReleaseExcess();
             corruptAddress = reaper.CorruptAddress != 0 ? reaper.CorruptAddress : corruptAddress;
             wasUsed |= reaper.SawUse || reaper.ReapedBlocks > reapedBefore;
             wasUsed |= ReapDepots(ref corruptAddress);
@@ -191,6 +193,7 @@ internal sealed class HeapDecay(
     {
         registry.FlushDead();
         registry.Reap(reaper, isForced: true);
+        freed?.ReleaseExcess();
         nuint corruptAddress = reaper.CorruptAddress;
         for (int sizeClass = 0; sizeClass < depots.Count; sizeClass++)
         {

@@ -20,7 +20,7 @@ namespace Hakmem.Arenas;
 //
 // Ordering: 1 is a plain store by the thread that has just taken the block from the heap and has told nobody; who frees
 // it got the pointer from there, by program order or by some hand-over (release, acquire). 0 is written by an atomic
-// exchange, which orders all that the program did with the block before it. Before the block is handed out again it
+// exchange, which orders all that the program did with the block before it; plainly while only one thread frees. Before the block is handed out again it
 // passes through a magazine of the same thread or through a lock.
 internal sealed unsafe class LiveTable
 {
@@ -64,13 +64,18 @@ internal sealed unsafe class LiveTable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool TryEnd(byte* origin, void* block) => Interlocked.Exchange(ref *ByteOf(origin, block), 0) != 0;
 
-    // The same for a thread with which no other can race.
+    // The same for a thread beside which no other frees.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool TryEndAlone(byte* origin, void* block)
     {
         byte* live = ByteOf(origin, block);
         bool isLive = *live != 0;
-        *live = 0;
+        if (isLive)
+        {
+            // And not where none is: a thread without a cache, which has not freed any yet, may be given that block now.
+            *live = 0;
+        }
+
         return isLive;
     }
 

@@ -3,6 +3,7 @@ using Hakmem.Depots;
 using Hakmem.Os;
 using Hakmem.SizeClasses;
 using Hakmem.Spans;
+using Hakmem.ThreadCaches;
 
 namespace Hakmem.Hardening;
 
@@ -13,16 +14,16 @@ namespace Hakmem.Hardening;
 //        ^--check-- quarantine, oldest first out <-- putting magazine <--poison--'
 //
 // The magazines are the thread's: a few blocks of each class, so that a call takes no lock. Blocks go one way through
-// them (CacheExchange's isOneWay), and nothing that was freed is handed out again but by way of the span.
+// them, and whoever empties the putting one, its thread or another, gives its blocks to the quarantine.
 //
 // A block's poison is checked when it leaves the quarantine and again when it is handed out, so a write after a free is
-// told at the latest then. (What is taken out of the putting magazine of a thread that is idle or has ended goes
-// straight to its span.) That a block is freed once is the live table's affair: who comes here to free one has
+// told at the latest then. That a block is freed once is the live table's affair: who comes here to free one has
 // claimed it. Larger blocks are GuardedBlocks' affair: a page of guard would be many times such a block.
 //
 // Thread-safe: one lock, for the queue and its figures alone. What takes time (filling, checking, the way to the span)
 // is done under none, with blocks that are in no list meanwhile: those count as live for a moment.
 internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeClassInfo[] classes, long quarantineBytes)
+    : FreedBlocks
 {
     // The largest block served here: the largest tiny class.
     public const int MaxBytes = 1024;
@@ -49,6 +50,9 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
     private readonly BlockQueue _quarantine = new(arena.Metadata);
     private readonly long[] _counts = new long[SizeClass.Count];
     private long _bytes;
+
+    // What was found where nobody could be told; the next Flush tells it.
+    private Damage? _untold;
 
     // Whether a block that was taken from its span is as it was freed.
     public bool IsWhole(byte* block, int sizeClass) =>
@@ -88,16 +92,10 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
     {
         ulong* batch = stackalloc ulong[MaxBatch];
         int leaving = 0;
-        int kept = 0;
+        int kept;
         using (_lock.Enter())
         {
-            while (kept < count && _quarantine.TryAdd(blocks[kept], sizeClass))
-            {
-                kept++;
-            }
-
-            _counts[sizeClass] += kept;
-            _bytes += (long)kept * classes[sizeClass].BlockBytes;
+            kept = Add(blocks, count, sizeClass);
             if (_bytes > quarantineBytes || _quarantine.Count > MaxQuarantined)
             {
                 leaving = TakeBatch(batch, quarantineBytes - (quarantineBytes / BatchDivisor), MaxQuarantined - MaxBatch);
@@ -111,8 +109,15 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
         }
 
         // More may have come in than a batch takes out: of blocks that are smaller.
-        HakmemCorruptionException? finding = Return(batch, leaving);
-        return leaving == MaxBatch ? Release(quarantineBytes, MaxQuarantined) ?? finding : finding;
+        Damage? damage = null;
+        Return(batch, leaving, ref damage);
+        if (leaving == MaxBatch)
+        {
+            Release(quarantineBytes, MaxQuarantined, ref damage);
+        }
+
+        // Not before all of them are in their spans, since managed memory may be out.
+        return damage?.ToException("Check");
     }
 
     // The error for a block that is free already. Under no lock.
@@ -120,10 +125,50 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
         _histories.Of(block).ToException(block, operation, "it was freed already");
 
     // Returns everything in the quarantine to its spans. Gives damage that was found on the way.
-    public HakmemCorruptionException? Flush() => Release(0, 0);
+    public HakmemCorruptionException? Flush()
+    {
+        Damage? damage;
+        using (_lock.Enter())
+        {
+            damage = _untold;
+            _untold = null;
+        }
+
+        Release(0, 0, ref damage);
+        return damage?.ToException("Check");
+    }
+
+    // Takes blocks out of magazines into quarantine without looking at any: what is too much leaves with the next
+    // magazine.
+    public override void Keep(void** blocks, int count, int sizeClass)
+    {
+        int kept;
+        using (_lock.Enter())
+        {
+            kept = Add(blocks, count, sizeClass);
+        }
+
+        if (kept < count)
+        {
+            depots[sizeClass].ReturnMany(blocks + kept, count - kept);
+        }
+    }
+
+    public override void ReleaseExcess()
+    {
+        Damage? damage = null;
+        Release(quarantineBytes, MaxQuarantined, ref damage);
+        if (damage is not null)
+        {
+            using (_lock.Enter())
+            {
+                _untold = damage;
+            }
+        }
+    }
 
     // Adds the number of blocks in the quarantine to counts, by size class.
-    public void CountBlocks(long[] counts)
+    public override void CountBlocks(long[] counts)
     {
         using (_lock.Enter())
         {
@@ -143,10 +188,23 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
         }
     }
 
-    // Takes blocks out, the oldest first, until no more than so much is left; gives the number of batches' blocks.
-    private HakmemCorruptionException? Release(long maxBytes, int maxBlocks)
+    // Gives how many there was memory for. Under the lock.
+    private int Add(void** blocks, int count, int sizeClass)
     {
-        HakmemCorruptionException? finding = null;
+        int kept = 0;
+        while (kept < count && _quarantine.TryAdd(blocks[kept], sizeClass))
+        {
+            kept++;
+        }
+
+        _counts[sizeClass] += kept;
+        _bytes += (long)kept * classes[sizeClass].BlockBytes;
+        return kept;
+    }
+
+    // Takes blocks out, the oldest first, until no more than so much is left, and takes note of damage. Never throws.
+    private void Release(long maxBytes, int maxBlocks, ref Damage? damage)
+    {
         ulong* batch = stackalloc ulong[MaxBatch];
         int count;
         do
@@ -156,11 +214,9 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
                 count = TakeBatch(batch, maxBytes, maxBlocks);
             }
 
-            finding = Return(batch, count) ?? finding;
+            Return(batch, count, ref damage);
         }
         while (count == MaxBatch);
-
-        return finding;
     }
 
     // Under the lock.
@@ -178,9 +234,8 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
     }
 
     // Checks blocks that were taken out and returns them to their spans, those of one class together.
-    private HakmemCorruptionException? Return(ulong* batch, int count)
+    private void Return(ulong* batch, int count, ref Damage? damage)
     {
-        Damage? damage = null;
         for (int from = 0; from < count;)
         {
             int sizeClass = SizeClassOf(batch[from]);
@@ -198,9 +253,6 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
             depots[sizeClass].ReturnMany((void**)(batch + from), to - from);
             from = to;
         }
-
-        // Not before all of them are in their spans, since managed memory may be out.
-        return damage?.ToException("Check");
     }
 
     // A block out of its span keeps the span, hence the page map's entry.

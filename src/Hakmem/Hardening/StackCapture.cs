@@ -15,6 +15,13 @@ internal static class StackCapture
     // Frames of this library above the program's first are left out.
     private static readonly string? s_ownAssembly = typeof(StackCapture).Assembly.GetName().Name;
 
+    // Makes what Take needs, so that it need not.
+    public static void Prepare()
+    {
+        _ = s_ownAssembly;
+        _ = StackTable.Instance;
+    }
+
     // The stack's number in the table. Never throws: a caller may be between two steps. Where managed memory is out, the
     // stack is unknown.
     [MethodImpl(MethodImplOptions.NoInlining)]

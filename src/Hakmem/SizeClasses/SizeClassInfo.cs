@@ -3,7 +3,7 @@ using System.Numerics;
 
 namespace Hakmem.SizeClasses;
 
-// What the layers need to know of one size class. Immutable; one table for the process, and one for each heap with guarded sampling.
+// What the layers need to know of one size class. Immutable; one table for the process, and one for each heap with guarded sampling or full hardening.
 internal readonly struct SizeClassInfo
 {
     // At most this share of a span may be left over behind its last block.

@@ -25,7 +25,8 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
 
     public int Count { get; private set; }
 
-    // Fills slots with up to wanted blocks such that the last slot gets the lowest address; gives their number. Opens a new span only
+    // Fills slots with up to wanted blocks such that the last slot gets the lowest address (with random placement, in any order); gives
+    // their number. Opens a new span only
     // for the first half of what is wanted: a few blocks from old spans beat a full magazine from a new one. Adds where those lie that
     // come from memory never used before.
     public int Fill(void** slots, int wanted, ref FreshRanges fresh)

@@ -22,7 +22,11 @@ internal sealed unsafe partial class CacheExchange
                 CapacityBytes(classes[index], state->Capacity, state->HasSecond) >= worthwhile)
             {
                 cache->FruitlessTurns = 0;
-                ReturnNewest(cache, index);
+                if (!IsOneWay)
+                {
+                    ReturnNewest(cache, index);
+                }
+
                 Flush(cache, index);
             }
 
@@ -57,10 +61,9 @@ internal sealed unsafe partial class CacheExchange
 
         if (bin->Putting != null)
         {
-            if (isOneWay)
+            if (freed is not null)
             {
-                // Not into the depot's magazines, which blocks are taken from.
-                depots[index].ReturnMany(Magazine.SlotsOf(bin->Putting), bin->Putting->Count);
+                freed.Keep(Magazine.SlotsOf(bin->Putting), bin->Putting->Count, index);
                 bin->Putting->Count = 0;
             }
 

@@ -16,9 +16,9 @@ namespace Hakmem.ThreadCaches;
 // A cache passed in must be the calling thread's, or one whose thread has ended and that the caller holds the registry's lock for. Even so
 // each way in closes the cache's gate, since the reaper may be in it. What a fast path saw may be out of date by then: it is looked at again.
 //
-// With isOneWay nothing that was put is taken again: the magazines never change places, and what a full one holds goes
-// to whoever put the last block of it. All classes are paired then.
-internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInfo[] classes, bool isOneWay = false)
+// With a place for what was freed nothing that was put is taken again: the magazines never change places, and what a
+// full one holds goes to whoever put the last block of it. All classes are paired then.
+internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInfo[] classes, FreedBlocks? freed = null)
 {
     // How many bins the clock looks at when the budget is used up. A thread whose sizes do not fit its budget looks at every visit: with eight, calls of
     // 16 bytes to 256 KiB took 24 ns, with two 15.
@@ -37,6 +37,8 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
     // What the magazines of one thread's cache may hold, in bytes. Written by the registry when threads come and go; any value that a
     // thread reads was right a moment ago.
     private long _budgetBytes;
+
+    private bool IsOneWay => freed is not null;
 
     public long BudgetBytes
     {
@@ -93,7 +95,7 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
         CacheGate.Close(cache);
         try
         {
-            corruptAddress = isOneWay ? 0 : TakeOutRepeated(cache, index);
+            corruptAddress = IsOneWay ? 0 : TakeOutRepeated(cache, index);
             return corruptAddress != 0 ? null : TryTakeInside(cache, index, depot);
         }
         finally
@@ -140,7 +142,7 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
         }
     }
 
-    // With isOneWay: puts a block of which Free's short way found no room. Gives the number of blocks that are the
+    // Where blocks go one way: puts a block of which Free's short way found no room. Gives the number of blocks that are the
     // caller's now, which taken has (and has room for as many as a magazine, and one more).
     public int PutOneWay(ThreadCache* cache, int index, void* block, void** taken)
     {
@@ -182,7 +184,7 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
         }
     }
 
-    // With isOneWay: takes the blocks of a class that were put, up to a magazine's number; gives their number.
+    // Where blocks go one way: takes the blocks of a class that were put, up to a magazine's number; gives their number.
     public static int TakePut(ThreadCache* cache, int index, void** taken)
     {
         CacheGate.Close(cache);
@@ -271,7 +273,7 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
         BinState* state = ThreadCache.StateAt(cache, index);
         bool isPaired = index < cache->FirstStacked;
-        void* block = TryTakeLoaded(cache, index, isOneWay);
+        void* block = TryTakeLoaded(cache, index, IsOneWay);
         if (block != null)
         {
             return block;
@@ -407,7 +409,7 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
     // A paired class's magazines are as large as it needs them now: most stay small. Those of a stacked class have room to grow in,
     // and those that stay with their bin.
     private int PhysicalCapacity(int index, BinState* state) =>
-        classes[index].IsStacked || isOneWay ? classes[index].MagazineCapacity : state->Capacity;
+        classes[index].IsStacked || IsOneWay ? classes[index].MagazineCapacity : state->Capacity;
 
     private void Grow(ThreadCache* cache, int index, BinState* state)
     {

@@ -48,7 +48,9 @@ namespace Hakmem.ThreadCaches;
 //
 // A thread that waits in native code, as idle pool workers do, is not known to be at rest: one block of each class stays until it ends.
 // The nulls left at the bottom of a magazine (Holes) are closed by the owner's next slow path.
-internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator metadata)
+//
+// What was put goes to freed, where there is one.
+internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator metadata, FreedBlocks? freed = null)
 {
     // Two for each class.
     private const int MaxCutsPerCache = 2 * SizeClass.Count;
@@ -279,8 +281,16 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
             magazine->Count = 0;
         }
 
-        nuint found = depots[cut->Index].ReturnMany(taken, count);
-        CorruptAddress = found != 0 ? found : CorruptAddress;
+        if (freed is not null && !isTaking)
+        {
+            freed.Keep(taken, count, cut->Index);
+        }
+        else
+        {
+            nuint found = depots[cut->Index].ReturnMany(taken, count);
+            CorruptAddress = found != 0 ? found : CorruptAddress;
+        }
+
         ReapedBlocks += count;
     }
 

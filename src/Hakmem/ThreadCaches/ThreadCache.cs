@@ -88,7 +88,8 @@ internal unsafe struct ThreadCache
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Bin* BinAt(ThreadCache* cache, uint index) => (Bin*)((byte*)cache + HeadBytes) + index;
 
-    // Whether allocations are counted, for guarded sampling: then every visit to the slow path has to come by the heap's.
+    // Whether every visit to the slow path has to come by the heap's: where allocations are counted, for guarded sampling,
+    // and with full hardening, where what was put must not be taken.
     public static bool IsCounted(ThreadCache* cache) => cache->FirstStacked == SizeClass.Count;
 
     // The record that has the magazines; null for null.

@@ -163,8 +163,9 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
 
     // Gives by size class how many blocks lie neither in a cache, nor in a depot, nor in a span, without one counted as
     // free that is not: while no slow path moves any. False if a thread is in one. Not beside the reaper. What a fast
-    // path does meanwhile is one block of a magazine more or less.
-    public bool TryCountHeld(DepotSet depots, long[] held)
+    // path does meanwhile is one block of a magazine more or less. Of these, kept are the ones that freed has, which is
+    // counted meanwhile, since what threads have put goes there.
+    public bool TryCountHeld(DepotSet depots, FreedBlocks? freed, long[] held, long[] kept)
     {
         using (_lock.Enter())
         {
@@ -185,6 +186,7 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
             }
 
             bool isDone = closed == _entries.Count;
+            freed?.CountBlocks(kept);
             while (closed > 0)
             {
                 CacheGate.OpenOther(_entries[--closed].Magazines);

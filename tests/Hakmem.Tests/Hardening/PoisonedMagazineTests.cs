@@ -1,3 +1,4 @@
+using System;
 using System.Collections.Generic;
 using Hakmem.Tests.Support;
 using Xunit;
@@ -60,6 +61,95 @@ public sealed unsafe class PoisonedMagazineTests
             Corruption.AssertReported((void*)blocks[written], heap.Trim);
             heap.Trim();
             AssertEmpty(heap.GetStatistics());
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Counts))]
+    public void ATrimTellsOfAWriteToABlockThatAnIdleThreadFreed(int count)
+    {
+        using HakmemAllocator heap = NewHeap();
+        nint written = 0;
+        Workers.RunAndHold(
+            1,
+            _ =>
+            {
+                nint[] blocks = AllocMany(heap, count);
+                FreeAll(heap, blocks);
+                written = blocks[count - 1];
+                *((byte*)written + 5) = 0x41;
+            },
+            whileIdle: () => Corruption.AssertReported((void*)written, heap.Trim));
+        heap.Trim();
+        AssertEmpty(heap.GetStatistics());
+    }
+
+    [Fact]
+    public void ATrimTellsOfAWriteToABlockThatADeadThreadFreed()
+    {
+        using HakmemAllocator heap = NewHeap();
+        nint written = 0;
+        Workers.RunOne(() =>
+        {
+            nint[] blocks = AllocMany(heap, 3);
+            FreeAll(heap, blocks);
+            written = blocks[1];
+            *((byte*)written + 5) = 0x41;
+        });
+        Corruption.AssertReported((void*)written, heap.Trim);
+    }
+
+    // New blocks hold poison, too; those of a span of one class lie in one unit.
+    [Fact]
+    public void AWriteToABlockThatWasNeverHandedOutIsToldByTheAllocThatFindsIt()
+    {
+        using HakmemAllocator heap = NewHeap();
+        nint first = (nint)heap.Alloc(1_024);
+        nint unit = first & ~0xFFFF;
+        for (nint other = unit; other < unit + (64 << 10); other += 1_024)
+        {
+            if (other != first)
+            {
+                *((byte*)other + 1_000) = 0x41;
+            }
+        }
+
+        HakmemCorruptionException finding = Assert.Throws<HakmemCorruptionException>(() => heap.Alloc(1_024));
+        Assert.Equal(unit, (nint)finding.Address & ~0xFFFF);
+        Assert.Equal(1, heap.GetStatistics().LiveBlocks);
+    }
+
+    // Other sizes, a small budget and the reaper empty magazines as well: into the quarantine.
+    [Theory]
+    [InlineData(0)]
+    [InlineData(256 << 10)]
+    public void NoBlockComesBackBeforeItsTurnWhateverEmptiesTheMagazines(int cacheBytes) =>
+        Seeded.Run(seed => UseManySizes(new Random(seed), cacheBytes));
+
+    private static void UseManySizes(Random random, int cacheBytes)
+    {
+        const long QuarantineBytes = 4 << 20;
+        HakmemOptions options = new()
+        {
+            Hardening = HardeningLevel.Full,
+            QuarantineBytes = QuarantineBytes,
+            PurgeDelay = TimeSpan.FromMilliseconds(40),
+        };
+        using HakmemAllocator heap = new(cacheBytes == 0 ? options : options with { ThreadCacheBytes = cacheBytes });
+        Dictionary<nint, long> freedAt = [];
+        long freedBytes = 0;
+        for (int i = 0; i < 60_000; i++)
+        {
+            nuint size = (nuint)random.Next(500, 1_025);
+            nint block = (nint)heap.Alloc(size);
+            if (freedAt.TryGetValue(block, out long at))
+            {
+                Assert.InRange(freedBytes - at, QuarantineBytes * 7 / 8, long.MaxValue);
+            }
+
+            freedAt[block] = freedBytes;
+            freedBytes += (long)heap.UsableSize((void*)block);
+            heap.Free((void*)block);
         }
     }
 

@@ -64,6 +64,28 @@ public sealed unsafe class ThreadCacheRegistryTests : IDisposable
         Assert.Equal(6, _registry.Count);
     }
 
+    // Else a free on its way from a magazine to what freed has would be counted in both.
+    [Fact]
+    public void WhatWasFreedIsCountedWhileNoCacheCanMoveAny()
+    {
+        ThreadCache* cache = _registry.TryGet();
+        CountedFreedBlocks freed = new(() =>
+        {
+            bool isOpen = CacheGate.TryCloseOther(cache);
+            if (isOpen)
+            {
+                CacheGate.OpenOther(cache);
+            }
+
+            return isOpen;
+        });
+        long[] kept = new long[CacheLayer.Classes.Length];
+        Assert.True(_registry.TryCountHeld(_layer.Depots, freed, new long[CacheLayer.Classes.Length], kept));
+        Assert.Equal(7, kept[Tiny]);
+        Assert.False(freed.WasOpen);
+        Assert.True(CacheGate.TryCloseOther(cache));
+    }
+
     // Tables of what else a thread has are kept by the number: no two caches may have one at a time, and those of ended
     // threads come again.
     [Fact]
@@ -200,5 +222,21 @@ public sealed unsafe class ThreadCacheRegistryTests : IDisposable
 
         Workers.RunOne(() => Assert.True(_registry.TryGet() == null));
         Assert.Equal(1, _registry.Count);
+    }
+
+    // Of one class it says that it has seven.
+    private sealed class CountedFreedBlocks(Func<bool> isOpen) : FreedBlocks
+    {
+        public bool WasOpen { get; private set; }
+
+        public override void Keep(void** blocks, int count, int sizeClass) => throw new NotSupportedException();
+
+        public override void ReleaseExcess() => throw new NotSupportedException();
+
+        public override void CountBlocks(long[] counts)
+        {
+            WasOpen |= isOpen();
+            counts[Tiny] += 7;
+        }
     }
 }
