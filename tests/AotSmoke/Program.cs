@@ -51,6 +51,7 @@ internal static class Program
         run.Add<IsolatedHeapConformance>();
         run.Add<CheckedNoThreadCacheConformance>();
         run.Add<CheckedPoolConformance>();
+        run.Add<FullPoolConformance>();
         run.Add<CheckedSampledConformance>();
         run.Add<EagerPurgeConformance>();
         run.Add<EveryBlockSampledConformance>();

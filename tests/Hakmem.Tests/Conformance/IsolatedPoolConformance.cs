@@ -1,27 +1,3 @@
-using System;
-using System.Buffers;
-using Xunit;
-
 namespace Hakmem.Tests.Conformance;
 
-public sealed class IsolatedPoolConformance : MemoryPoolConformance, IDisposable
-{
-    private readonly HakmemAllocator _heap = new();
-
-    public IsolatedPoolConformance()
-    {
-        Pool = new NativeMemoryPool(_heap);
-    }
-
-    protected override MemoryPool<byte> Pool { get; }
-
-    protected override bool IsArrayBacked => false;
-
-    // Each test returns what it rents.
-    public void Dispose()
-    {
-        Assert.Equal(0, _heap.GetStatistics().LiveBlocks);
-        Pool.Dispose();
-        _heap.Dispose();
-    }
-}
+public sealed class IsolatedPoolConformance() : HeapPoolConformance(new HakmemAllocator());

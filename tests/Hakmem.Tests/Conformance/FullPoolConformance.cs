@@ -1,0 +1,4 @@
+namespace Hakmem.Tests.Conformance;
+
+public sealed class FullPoolConformance()
+    : HeapPoolConformance(new HakmemAllocator(new HakmemOptions { Hardening = HardeningLevel.Full }));
