@@ -1,5 +1,9 @@
 using System;
+using System.Collections.Generic;
 using System.Diagnostics;
+using System.Linq;
+using System.Reflection;
+using System.Runtime.CompilerServices;
 using Hakmem.Os;
 using Hakmem.Tests.Os;
 using Hakmem.Tests.Support;
@@ -14,8 +18,9 @@ internal static unsafe class NoMappingsLeftScenario
 
     public static void Run()
     {
-        // All that runs while there are no mappings has run before: the runtime needs some for every method that it
-        // compiles.
+        // All that runs while there are no mappings has been compiled or has run before: the runtime may need one for
+        // any method that it compiles.
+        CompileAll(typeof(HakmemAllocator).Assembly);
         FaultyMemory? memory = null;
         OsMemory.Decorator = real => memory = new FaultyMemory(real);
         HakmemAllocator heap = HakmemAllocator.Shared;
@@ -46,6 +51,24 @@ internal static unsafe class NoMappingsLeftScenario
         Console.WriteLine(message);
         heap.Free(heap.Alloc(512 * BlockSizes.MiB));
     }
+
+    private static void CompileAll(Assembly assembly)
+    {
+        const BindingFlags All =
+            BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
+        foreach (Type type in assembly.GetTypes().Where(type => !type.ContainsGenericParameters))
+        {
+            IEnumerable<MethodBase> methods = [.. type.GetMethods(All), .. type.GetConstructors(All)];
+            foreach (MethodBase method in methods.Where(IsCompilable))
+            {
+                RuntimeHelpers.PrepareMethod(method.MethodHandle);
+            }
+        }
+    }
+
+    // Not methods that the runtime has bodies for, such as those of delegates.
+    private static bool IsCompilable(MethodBase method) =>
+        !method.IsAbstract && !method.ContainsGenericParameters && method.GetMethodImplementationFlags() == MethodImplAttributes.IL;
 
     private static byte* Reserve()
     {
