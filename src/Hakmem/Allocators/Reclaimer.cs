@@ -41,9 +41,12 @@ internal sealed unsafe class Reclaimer(
 
     private static readonly long s_maxRestTicks = Stopwatch.Frequency;
 
-    // From a reading that found blocks moving to the next: 200 us. A neighbour has written some tens of lines in that
-    // time that a reading takes from it.
-    private static readonly long s_distanceTicks = Stopwatch.Frequency / 5_000;
+    // From a reading that found blocks moving to the next: so many times what it took, from 400 us (a neighbour has
+    // written some tens of lines in that time that a reading takes from it) to 2 ms (a reading may have been stopped
+    // in the middle).
+    private const int DistanceFactor = 16;
+    private static readonly long s_minDistanceTicks = Stopwatch.Frequency / 2_500;
+    private static readonly long s_maxDistanceTicks = Stopwatch.Frequency / 500;
 
     private const int SpinsPerTurn = 32;
 
@@ -143,6 +146,7 @@ internal sealed unsafe class Reclaimer(
             Thread.SpinWait(SpinsPerTurn);
         }
 
+        long begin = Stopwatch.GetTimestamp();
         Array.Clear(_cached, 0, _cached.Length);
         registry.CountBlocks(_cached);
         long live = 0;
@@ -156,7 +160,9 @@ internal sealed unsafe class Reclaimer(
             areCachesEmpty &= _cached[index] == 0;
         }
 
-        _nextReadAt = placement == _lastPlacement ? 0 : Stopwatch.GetTimestamp() + s_distanceTicks;
+        long now = Stopwatch.GetTimestamp();
+        long distance = Math.Clamp((now - begin) * DistanceFactor, s_minDistanceTicks, s_maxDistanceTicks);
+        _nextReadAt = placement == _lastPlacement ? 0 : now + distance;
         _lastPlacement = placement;
         return live;
     }
