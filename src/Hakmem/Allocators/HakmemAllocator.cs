@@ -240,9 +240,9 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
         return block;
     }
 
-    // Puts a block into a thread's cache; false where that takes more than this.
+    // Puts a block into a thread's cache; false where that takes more than this. Not for a record behind a front.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool TryPutInto(ThreadCache* cache, void* ptr)
+    internal static bool TryPutInto(ThreadCache* cache, void* ptr)
     {
         // The first test refuses whatever is not a block of this heap, all in one.
         ulong entry = Arena.EntryOf(cache->PageMap, ptr);

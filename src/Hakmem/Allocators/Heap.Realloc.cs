@@ -52,7 +52,9 @@ internal sealed unsafe partial class Heap
             HakmemCorruptionException? finding = null;
             try
             {
-                finding = _live == null ? FreeAny(cache, address, "Realloc") : FreeResolved(cache, address, block);
+                finding = _live != null ? FreeResolved(cache, address, block)
+                    : cache != null && HakmemAllocator.TryPutInto(cache, address) ? null
+                    : FreeAny(cache, address, "Realloc");
             }
             catch (OutOfMemoryException)
             {

@@ -61,6 +61,9 @@ internal sealed unsafe partial class SuperSlabCache(Arena arena, int heapSlot, H
     // Whether a SuperSlab can be had without asking the arena for a new one.
     public bool IsCached(int slab) => _empty.Set.Contains(slab);
 
+    // The same of any.
+    public bool HasEmpty => _empty.Warmest >= 0;
+
     // Takes one SuperSlab, the warmest there is; -1 if memory or the limit is out. Under SyncRoot.
     public int TryTake()
     {

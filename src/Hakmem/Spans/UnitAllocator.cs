@@ -263,10 +263,11 @@ internal sealed unsafe partial class UnitAllocator
     {
         uint candidates = count < Geometry.UnitsPerSlab ? _listsInUse & (UnitMask.All << count) : 0;
 
-        // A growable run is worth an empty SuperSlab of its own unless half of one is free.
+        // A growable run is worth an empty SuperSlab of its own, where it can grow beyond it, if there is one, and a new
+        // one unless half of one is free.
         if (isGrowable)
         {
-            candidates &= UnitMask.All << (Geometry.UnitsPerSlab / 2);
+            candidates &= _cache.HasEmpty ? 0 : UnitMask.All << (Geometry.UnitsPerSlab / 2);
         }
 
         if (candidates != 0)
