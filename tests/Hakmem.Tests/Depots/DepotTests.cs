@@ -73,6 +73,7 @@ public sealed unsafe class DepotTests : IDisposable
         Assert.True(_depot.TryTakeFull(first, 3) == first);
         Assert.Equal(blocks[^6..^3], BlocksOf(first));
         Assert.Equal((20L, 14L, 1), _depot.Count());
+        Assert.True(_depot.TryTakeEmpty(null, 1, out _) != first);
         Magazine* rest = _depot.TryTakeFull(null, 14);
         Assert.Equal(blocks[..14], BlocksOf(rest));
         Assert.Equal((20L, 0L, 1), _depot.Count());
@@ -88,6 +89,18 @@ public sealed unsafe class DepotTests : IDisposable
         Assert.Equal((20L, 17L, 1), _depot.Count());
         Assert.Equal(1, _depot.Reap(out _));
         Assert.Equal((3L, 0L, 1), _depot.Count());
+    }
+
+    // Of two, one was away for a while: so one was in nobody's way.
+    [Fact]
+    public void AsManyAreReapedAsThereAlwaysWere()
+    {
+        Magazine* other = _depot.TryTakeFull(null, 20);
+        _depot.Put(_depot.TryTakeFull(null, 20));
+        _depot.Put(other);
+        Assert.Equal(0, _depot.Reap(out _));
+        _depot.Put(_depot.TryTakeFull(null, 20));
+        Assert.Equal(1, _depot.Reap(out _));
     }
 
     [Fact]
