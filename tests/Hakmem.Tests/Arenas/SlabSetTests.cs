@@ -36,6 +36,19 @@ public sealed class SlabSetTests : IDisposable
         Assert.Equal(0, set.Count);
     }
 
+    // Twice: it begins with room for 512.
+    [Fact]
+    public void ASetThatGrowsKeepsItsMembers()
+    {
+        SlabSet set = new(_metadata);
+        set.Add(3, 2);
+        Assert.True(set.TryReserve(1_000));
+        set.Add(900, 1);
+        Assert.True(set.TryReserve(5_000));
+        Assert.Equal((3, 4, 900, -1), (set.NextMember(0), set.NextMember(4), set.NextMember(5), set.NextMember(901)));
+        Assert.Equal(3, set.Count);
+    }
+
     [Fact]
     public void MembersAndGapsAreThoseOfTheModel() =>
         s_ranges.Sample(ranges =>
