@@ -6,7 +6,7 @@ namespace Hakmem.Mutants;
 /// <param name="Name">What the slip does, in words.</param>
 /// <param name="File">The source file's path from the repository's root.</param>
 /// <param name="Project">The test project's folder below <c>tests/</c>.</param>
-/// <param name="Filters">The test program's own options that choose the tests, such as <c>-class Hakmem.Tests.Spans.SpanSetTests</c>.</param>
+/// <param name="Filters">The test program's own options that choose the tests, such as <c>-class Hakmem.Tests.Small.SpanSetTests</c>.</param>
 /// <param name="Before">The text, which must be in the file exactly once.</param>
 /// <param name="After">What takes its place; may be empty.</param>
 /// <param name="Equivalent">Why no test can tell the slip from the code, where that is so; else null.</param>

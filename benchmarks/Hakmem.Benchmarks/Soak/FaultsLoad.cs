@@ -1,4 +1,4 @@
-using Hakmem.Arenas;
+using Hakmem.Pages;
 
 namespace Hakmem.Benchmarks.Soak;
 

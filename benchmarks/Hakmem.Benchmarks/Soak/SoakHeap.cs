@@ -1,5 +1,6 @@
 using System;
 using System.Threading;
+using Hakmem.Heaps;
 
 namespace Hakmem.Benchmarks.Soak;
 

@@ -15,7 +15,7 @@ internal sealed class HakmemHeapChoice
 
     // Whether the service had registered an allocator before AddHakmem was called, which therefore registered none. (One that is registered
     // afterwards replaces AddHakmem's HakmemAllocator on purpose, as tests of a service do, though not the interface.)
-    public bool IsOfTheService { get; set; }
+    public bool UsesExistingAllocator { get; set; }
 
     // The configurations that the calls brought, in their order, each once. All are read before any code changes the options.
     public List<IConfiguration> Configurations { get; } = [];

@@ -53,9 +53,9 @@ public sealed class HakmemHeapSettings
     public bool? FaultReports { get; set; }
 
     // Whether there is anything that the shared heap would silently not do.
-    internal bool IsAnythingSet => NamesOfWhatIsSet.Any();
+    internal bool IsAnythingSet => ConfiguredKeys.Any();
 
-    internal IEnumerable<string> NamesOfWhatIsSet => All.Where(setting => setting.Value is not null).Select(setting => setting.Name);
+    internal IEnumerable<string> ConfiguredKeys => All.Where(setting => setting.Value is not null).Select(setting => setting.Name);
 
     private (string Name, object? Value)[] All =>
     [

@@ -88,7 +88,7 @@ public static class HakmemServiceCollectionExtensions
     private static void AddHeap(IServiceCollection services, HakmemHeapChoice choice)
     {
         ServiceDescriptor? own = services.LastOrDefault(service => service.ServiceType == typeof(HakmemAllocator) && !service.IsKeyedService);
-        choice.IsOfTheService = own is not null;
+        choice.UsesExistingAllocator = own is not null;
         if (own is not null ? own.ImplementationInstance is null : choice.IsIsolated == true)
         {
             services.TryAddSingleton(provider => new ContainerHeap(

@@ -21,7 +21,7 @@ internal sealed class HakmemServiceOptionsValidator(HakmemHeapChoice choice) : I
 
     private IEnumerable<string> HeapFindings(HakmemServiceOptions options)
     {
-        if (choice.IsOfTheService)
+        if (choice.UsesExistingAllocator)
         {
             string[] keys = [.. KeysOfAHeap(options)];
             if (keys.Length > 0)
@@ -48,7 +48,7 @@ internal sealed class HakmemServiceOptionsValidator(HakmemHeapChoice choice) : I
     // The keys of what is set for a heap that AddHakmem would make.
     private static IEnumerable<string> KeysOfAHeap(HakmemServiceOptions options) =>
         (options.Isolated ? new[] { Key(nameof(options.Isolated)) } : [])
-            .Concat(options.Heap.NamesOfWhatIsSet.Select(name => $"{Key(nameof(options.Heap))}:{name}"));
+            .Concat(options.Heap.ConfiguredKeys.Select(name => $"{Key(nameof(options.Heap))}:{name}"));
 
     private static IEnumerable<string> PoolFindings(HakmemPoolSettings settings)
     {

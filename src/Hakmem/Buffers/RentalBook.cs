@@ -5,7 +5,8 @@ using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Threading;
 using Hakmem.Os;
-using Hakmem.ThreadCaches;
+using Hakmem.Records;
+using Hakmem.Small;
 
 namespace Hakmem;
 

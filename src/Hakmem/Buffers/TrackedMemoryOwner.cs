@@ -1,7 +1,7 @@
 using System;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
-using Hakmem.Hardening;
+using Hakmem.Profiling;
 
 namespace Hakmem;
 

@@ -13,7 +13,7 @@ public sealed partial class LayerTests
 {
     // Bottom to top. Hakmem itself is the public surface, which lies on top of all of them.
     private static readonly string[] s_layers =
-        ["Compat", "Collections", "Os", "SizeClasses", "Arenas", "Spans", "Depots", "ThreadCaches", "Hardening", "Decay", "Diagnostics", "Allocators", "Buffers", "Metrics"];
+        ["Compat", "Os", "Records", "Pages", "Small", "Large", "Profiling", "Guarded", "Reclaim", "Heaps", "Api", "Buffers", "Metrics"];
 
     private static readonly string s_forTheCompiler = Path.Combine(SourceTree.Library, "Compat", "Compiler");
 
@@ -67,7 +67,7 @@ public sealed partial class LayerTests
             foreach (Type used in own < 0 ? [] : UsedBy(type))
             {
                 bool isPublicSurface = used.Namespace == "Hakmem" && !s_publicValues.Contains(used.Name);
-                if (LayerOf(used) > own || (isPublicSurface && own < Array.IndexOf(s_layers, "Allocators")))
+                if (LayerOf(used) > own || (isPublicSurface && own < Array.IndexOf(s_layers, "Api")))
                 {
                     upward.Add($"{type.FullName} uses {used.FullName}");
                 }

@@ -1,9 +1,7 @@
-using Hakmem.Arenas;
-using Hakmem.Depots;
-using Hakmem.Hardening;
+using Hakmem.Guarded;
 using Hakmem.Os;
-using Hakmem.SizeClasses;
-using Hakmem.ThreadCaches;
+using Hakmem.Pages;
+using Hakmem.Records;
 using Xunit;
 
 namespace Hakmem.Tests.Architecture;
@@ -26,15 +24,15 @@ public sealed unsafe class LayoutTests
         byte* start = (byte*)&bin;
         Assert.Equal([0L, 48, 56], new long[]
         {
-            (byte*)&bin.TakeTop - start, (byte*)&bin.Taking - start, (byte*)&bin.Putting - start,
+            (byte*)&bin.AllocTop - start, (byte*)&bin.Primary - start, (byte*)&bin.Secondary - start,
         });
 
-        PutSide put;
+        FreeSide put;
         byte* side = (byte*)&put;
         Assert.Equal([0L, 8, 16, 24, 32, 38, 40], new long[]
         {
-            (byte*)&put.PutTop - side, (byte*)&put.Inverse - side, (byte*)&put.Bias - side, (byte*)&put.PutEnd - side,
-            (byte*)&put.Shift - side, (byte*)&put.BlockCount - side, sizeof(PutSide),
+            (byte*)&put.FreeTop - side, (byte*)&put.Inverse - side, (byte*)&put.Bias - side, (byte*)&put.FreeEnd - side,
+            (byte*)&put.Shift - side, (byte*)&put.BlockCount - side, sizeof(FreeSide),
         });
     }
 
@@ -42,9 +40,9 @@ public sealed unsafe class LayoutTests
     public void AnEntryOfZeroLeadsToAHeadThatRefusesEveryAddress()
     {
         ThreadCache cache;
-        PutSide* asSide = ThreadCache.PutSideAt(&cache, PageMapEntry.PlaceOf(0UL));
+        FreeSide* asSide = ThreadCache.FreeSideAt(&cache, PageMapEntry.BinOffsetOf(0UL));
         Assert.InRange((byte*)&asSide->BlockCount - (byte*)&cache.EmptySlot, 0, sizeof(void*) - sizeof(ushort));
-        Assert.Equal((nuint)0, PageMapEntry.PlaceOf(PageMapEntry.ForUnitRun(Geometry.UnitBytes)));
+        Assert.Equal((nuint)0, PageMapEntry.BinOffsetOf(PageMapEntry.ForUnitRun(Geometry.UnitBytes)));
 
         // Looks like the shared heap's tag with nothing but a small offset left.
         HakmemAllocator.Shared.Free(HakmemAllocator.Shared.Alloc(64));
@@ -77,7 +75,7 @@ public sealed unsafe class LayoutTests
         for (int index = 0; index < SizeClass.Count; index++)
         {
             ulong entry = PageMapEntry.ForSpan(0, 0, index, index >= SizeClass.FirstStacked);
-            Assert.True(ThreadCache.PutSideAt(cache, PageMapEntry.PlaceOf(entry)) == ThreadCache.PutSideOf(cache, index));
+            Assert.True(ThreadCache.FreeSideAt(cache, PageMapEntry.BinOffsetOf(entry)) == ThreadCache.FreeSideOf(cache, index));
         }
     }
 
@@ -89,7 +87,7 @@ public sealed unsafe class LayoutTests
         for (int index = 0; index < SizeClass.Count; index++)
         {
             Bin* take = ThreadCache.BinAt(cache, (uint)index);
-            void* put = ThreadCache.PutSideOf(cache, index);
+            void* put = ThreadCache.FreeSideOf(cache, index);
             bool isOneTop = put == take;
             Assert.Equal(SizeClass.BytesOf(index) > 256, isOneTop);
             Assert.True(isOneTop || put == (byte*)take + 8);

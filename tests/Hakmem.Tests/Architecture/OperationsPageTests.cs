@@ -5,7 +5,7 @@ using System.IO;
 using System.Linq;
 using System.Reflection;
 using System.Text.RegularExpressions;
-using Hakmem.Allocators;
+using Hakmem.Heaps;
 using Xunit;
 
 namespace Hakmem.Tests.Architecture;
@@ -48,8 +48,8 @@ public sealed partial class OperationsPageTests
     [Fact]
     public void WhatIsLookedForAtStartIsAllThatOptionsAreReadFrom()
     {
-        string readers = File.ReadAllText(Path.Combine(SourceTree.Library, "Allocators", "HakmemOptions.cs")) +
-            File.ReadAllText(Path.Combine(SourceTree.Library, "Allocators", "OriginalSwitches.cs"));
+        string readers = File.ReadAllText(Path.Combine(SourceTree.Library, "Api", "HakmemOptions.cs")) +
+            File.ReadAllText(Path.Combine(SourceTree.Library, "Heaps", "OriginalSwitches.cs"));
         Assert.Equal(PropertiesOf(typeof(HakmemOptions)).Select(option => option.Name).Order(), WordsOf("Keys").Order());
         Assert.Equal(
             Variable().Matches(string.Join("\n", readers.Split('"').Where((_, index) => index % 2 == 1))).Select(match => match.Value).Distinct().Order(),

@@ -1,6 +1,6 @@
 using System;
 using System.Collections.Generic;
-using Hakmem.Tests.Arenas;
+using Hakmem.Tests.Pages;
 using Hakmem.Tests.Support;
 using Xunit;
 
@@ -136,7 +136,7 @@ public sealed unsafe class CheckedLevelTests
         Assert.Equal(-1, new ReadOnlySpan<byte>(block, 64).IndexOfAnyExcept((byte)0x5A));
     }
 
-    private static HakmemAllocator NewHeap(Hakmem.Arenas.Arena? arena = null)
+    private static HakmemAllocator NewHeap(Hakmem.Pages.Arena? arena = null)
     {
         HakmemOptions options = new() { Hardening = HardeningLevel.Checked };
         return arena is null ? new HakmemAllocator(options) : new HakmemAllocator(options, arena);

@@ -1,4 +1,5 @@
 using System;
+using Hakmem.Tests.Buffers;
 using Hakmem.Tests.Support;
 using Xunit;
 

@@ -1,4 +1,4 @@
-using Hakmem.Tests.Arenas;
+using Hakmem.Tests.Pages;
 using Hakmem.Tests.Support;
 using Xunit;
 

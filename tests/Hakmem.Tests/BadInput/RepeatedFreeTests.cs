@@ -1,6 +1,6 @@
 using System;
 using System.Collections.Generic;
-using Hakmem.Tests.Arenas;
+using Hakmem.Tests.Pages;
 using Hakmem.Tests.Support;
 using Xunit;
 

@@ -1,10 +1,9 @@
 using System.Collections.Generic;
 using System.Linq;
-using Hakmem.Allocators;
-using Hakmem.Arenas;
-using Hakmem.SizeClasses;
-using Hakmem.Tests.Arenas;
+using Hakmem.Heaps;
+using Hakmem.Records;
 using Hakmem.Tests.Os;
+using Hakmem.Tests.Pages;
 using Hakmem.Tests.Support;
 using Xunit;
 
@@ -113,7 +112,7 @@ public sealed unsafe class StaleHeapPointerTests
         // its places in threads' tables.
         using TestArena test = new();
         HakmemAllocator heap = new(new HakmemOptions(), test.Arena);
-        int slot = PageMapEntry.Decode(Hakmem.Arenas.Arena.EntryOf(test.Arena.PageMap, heap.Alloc(64))).HeapSlot;
+        int slot = PageMapEntry.Decode(Hakmem.Pages.Arena.EntryOf(test.Arena.PageMap, heap.Alloc(64))).HeapSlot;
         List<bool> whileGivingUp = [];
         test.Os.Refuse(call =>
         {

@@ -1,7 +1,7 @@
 using System;
 using System.Runtime.ExceptionServices;
 using System.Threading;
-using Hakmem.Tests.Arenas;
+using Hakmem.Tests.Pages;
 using Hakmem.Tests.Support;
 using Xunit;
 

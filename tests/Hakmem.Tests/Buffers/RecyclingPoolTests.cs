@@ -32,7 +32,7 @@ public sealed unsafe class RecyclingPoolTests : IDisposable
         long garbage = 0;
         for (int i = 0; i < 102; i++)
         {
-            long made = RentAll(pool, owners) + ReturnAll(owners);
+            long made = RentAll(pool, owners) + FreeAll(owners);
             garbage += i < 2 ? 0 : made;
         }
 
@@ -50,7 +50,7 @@ public sealed unsafe class RecyclingPoolTests : IDisposable
         TakeTurns(
             rounds: 110,
             round => Count(round, RentAll(pool, owners)),
-            round => Count(round, ReturnAll(owners)));
+            round => Count(round, FreeAll(owners)));
         Assert.Equal(0, garbage);
 
         void Count(int round, long made) => garbage += round < 10 ? 0 : made;
@@ -68,7 +68,7 @@ public sealed unsafe class RecyclingPoolTests : IDisposable
                 RentAll(_pool, batch);
                 all.UnionWith(batch);
             },
-            _ => ReturnAll(batch));
+            _ => FreeAll(batch));
 
         // 100 are out at a time, a ring each may lie idle; without a way back it would be 5000.
         Assert.InRange(all.Count, 100, 300);
@@ -129,7 +129,7 @@ public sealed unsafe class RecyclingPoolTests : IDisposable
         }
 
         HashSet<IMemoryOwner<byte>> known = [.. owners];
-        ReturnAll(owners);
+        FreeAll(owners);
         for (int i = 0; i < 100; i++)
         {
             Assert.Throws<OutOfMemoryException>(() => pool.Rent(1_001));
@@ -233,7 +233,7 @@ public sealed unsafe class RecyclingPoolTests : IDisposable
         return GC.GetAllocatedBytesForCurrentThread() - before;
     }
 
-    private static long ReturnAll(IMemoryOwner<byte>[] owners)
+    private static long FreeAll(IMemoryOwner<byte>[] owners)
     {
         long before = GC.GetAllocatedBytesForCurrentThread();
         for (int i = 0; i < owners.Length; i++)

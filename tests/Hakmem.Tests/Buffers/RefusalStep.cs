@@ -1,5 +1,6 @@
 using System;
 using System.IO;
+using Hakmem.Tests.Concurrency;
 using Xunit;
 
 namespace Hakmem.Tests.Buffers;

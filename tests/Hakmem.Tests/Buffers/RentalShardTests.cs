@@ -3,8 +3,8 @@ using System.Buffers;
 using System.Collections.Generic;
 using System.Linq;
 using System.Threading;
+using Hakmem.Small;
 using Hakmem.Tests.Support;
-using Hakmem.ThreadCaches;
 using Xunit;
 
 namespace Hakmem.Tests.Buffers;

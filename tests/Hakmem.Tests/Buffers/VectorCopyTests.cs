@@ -1,6 +1,7 @@
 using System;
 using System.Linq;
 using CsCheck;
+using Hakmem.Tests.Support;
 using Xunit;
 
 namespace Hakmem.Tests.Buffers;

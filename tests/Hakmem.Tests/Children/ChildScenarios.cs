@@ -1,5 +1,6 @@
 using System;
 using System.Runtime.CompilerServices;
+using Hakmem.Guarded;
 
 namespace Hakmem.Tests.Children;
 

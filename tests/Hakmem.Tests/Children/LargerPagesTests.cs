@@ -17,7 +17,7 @@ public sealed partial class LargerPagesTests
     // Minutes on a busy machine; this long only if it hangs.
     private static readonly TimeSpan s_hang = TimeSpan.FromMinutes(30);
 
-    private static readonly string[] s_namespaces = ["Arenas", "Spans", "Depots", "Allocators", "Hardening"];
+    private static readonly string[] s_namespaces = ["Pages", "Small", "Large", "Api", "Guarded"];
 
     private static readonly Type[] s_conformance =
         [typeof(SharedHeapConformance), typeof(EagerPurgeConformance), typeof(FullHardeningConformance)];

@@ -2,6 +2,7 @@ using System;
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Hakmem.Heaps;
 
 namespace Hakmem.Tests.Children;
 

@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Globalization;
+using Hakmem.Tests.Support;
 using Xunit;
 
 namespace Hakmem.Tests.Children;

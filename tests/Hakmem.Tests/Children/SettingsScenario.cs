@@ -2,7 +2,7 @@ using System;
 using System.Globalization;
 using System.Linq;
 using System.Reflection;
-using Hakmem.Spans;
+using Hakmem.Pages;
 using Hakmem.Tests.Support;
 
 namespace Hakmem.Tests.Children;

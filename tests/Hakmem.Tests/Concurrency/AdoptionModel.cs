@@ -1,4 +1,7 @@
 using System.Collections.Generic;
+using Hakmem.Records;
+using Hakmem.Small;
+using Hakmem.Tests.Support;
 
 namespace Hakmem.Tests.Concurrency;
 
@@ -25,7 +28,7 @@ internal sealed class AdoptionModel : Model
         _registryLock = NewCell("ThreadCacheRegistry._lock");
         _entry = NewCell("_entries[0].Thread", Owner);
         _isAlive = NewCell("Thread.IsAlive", 1);
-        _top = NewCell("bin->TakeTop", 2);
+        _top = NewCell("bin->AllocTop", 2);
         for (int slot = 0; slot < _slots.Length; slot++)
         {
             _slots[slot] = NewCell($"slot {slot}", slot is 1 or 2 ? slot : 0);
@@ -58,15 +61,15 @@ internal sealed class AdoptionModel : Model
     private IEnumerable<ModelOp> End(ModelThread t)
     {
         // Two blocks are taken and two freed in another order, so that tops and slots matter.
-        yield return ModelOp.Load(_top, "Alloc: top = bin->TakeTop");
+        yield return ModelOp.Load(_top, "Alloc: top = bin->AllocTop");
         int top = t.Result;
         yield return ModelOp.Load(_slots[top], "Alloc: block = *top");
         int block = t.Result;
-        yield return ModelOp.Store(_top, top - 1, "Alloc: bin->TakeTop = top - 1");
+        yield return ModelOp.Store(_top, top - 1, "Alloc: bin->AllocTop = top - 1");
         Ghosts[block]++;
         foreach (int freed in new[] { 3, block })
         {
-            yield return ModelOp.Load(_top, "Free: top = bin->PutTop");
+            yield return ModelOp.Load(_top, "Free: top = bin->FreeTop");
             top = t.Result;
             Ghosts[freed]--;
             yield return ModelOp.Store(_slots[top + 1], freed, "Free: top[1] = ptr");
@@ -75,7 +78,7 @@ internal sealed class AdoptionModel : Model
                 yield return ModelOp.Exchange(_isAlive, 0, "the runtime: the thread has ended");
             }
 
-            yield return ModelOp.Store(_top, top + 1, "Free: bin->PutTop = top + 1");
+            yield return ModelOp.Store(_top, top + 1, "Free: bin->FreeTop = top + 1");
         }
 
         if (_flaw != AdoptionFlaw.EndsEarly)
@@ -121,7 +124,7 @@ internal sealed class AdoptionModel : Model
             yield break;
         }
 
-        yield return ModelOp.Load(_top, "Alloc: top = bin->TakeTop");
+        yield return ModelOp.Load(_top, "Alloc: top = bin->AllocTop");
         int top = t.Result;
         if (top == 0)
         {
@@ -132,7 +135,7 @@ internal sealed class AdoptionModel : Model
         Require(t.Result != 0, "The adopted cache has a slot without a block below its top.");
         Ghosts[t.Result]++;
         Require(Ghosts[t.Result] == 1, $"Block {t.Result} was handed out twice.");
-        yield return ModelOp.Store(_top, top - 1, "Alloc: bin->TakeTop = top - 1");
+        yield return ModelOp.Store(_top, top - 1, "Alloc: bin->AllocTop = top - 1");
     }
 
     private IEnumerable<ModelOp> Trim(ModelThread t)
@@ -151,7 +154,7 @@ internal sealed class AdoptionModel : Model
 
         if (isDead)
         {
-            yield return ModelOp.Load(_top, "CacheExchange.SaveCounts: bin->TakeTop");
+            yield return ModelOp.Load(_top, "CacheExchange.SaveCounts: bin->AllocTop");
             for (int slot = t.Result; slot > 0; slot--)
             {
                 yield return ModelOp.Load(_slots[slot], "Depot.Put, then Depot.Flush: slots[slot]");
@@ -160,7 +163,7 @@ internal sealed class AdoptionModel : Model
                 Require(Ghosts[t.Result] == 1, $"Block {t.Result} went to the depot while it was elsewhere.");
             }
 
-            yield return ModelOp.Store(_top, 0, "ThreadCache.Unload: bin->TakeTop = &cache->EmptySlot");
+            yield return ModelOp.Store(_top, 0, "ThreadCache.ResetBin: bin->AllocTop = &cache->EmptySlot");
             yield return ModelOp.Store(_entry, 0, "FlushDead: _entries.RemoveAt(i)");
         }
 

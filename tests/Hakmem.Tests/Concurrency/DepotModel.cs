@@ -1,4 +1,7 @@
 using System.Collections.Generic;
+using Hakmem.Records;
+using Hakmem.Small;
+using Hakmem.Tests.Support;
 
 namespace Hakmem.Tests.Concurrency;
 
@@ -78,9 +81,9 @@ internal sealed class DepotModel : Model
     // SpanSet.TryAddSpan and the hand-over of its first block.
     private IEnumerable<ModelOp> Make(ModelThread t)
     {
-        yield return ModelOp.Lock(_lock, "Depot.TryTakeOne: lock (_lock)");
+        yield return ModelOp.Lock(_lock, "Depot.TryAllocOne: lock (_lock)");
         yield return ModelOp.Store(_entry, 1, "SpanSet.TryAddSpan: arena.SetEntries");
-        yield return ModelOp.Unlock(_lock, "Depot.TryTakeOne: end of lock");
+        yield return ModelOp.Unlock(_lock, "Depot.TryAllocOne: end of lock");
         Ghosts[2]++;
         yield return ModelOp.Store(_contents[2], 20, "the program writes to block 2");
         yield return _flaw == DepotFlaw.PlainHandOver
@@ -107,7 +110,7 @@ internal sealed class DepotModel : Model
         // The next block would not fit: CacheExchange.Put.
         if (_flaw != DepotFlaw.CountAfterGivingAway)
         {
-            yield return ModelOp.Store(_count[3], 1, "CacheExchange.SaveCounts: bin->Putting->Count");
+            yield return ModelOp.Store(_count[3], 1, "CacheExchange.SaveCounts: bin->Secondary->Count");
         }
 
         yield return ModelOp.Lock(_lock, "Depot.TryTakeEmpty: lock (_lock)");
@@ -132,7 +135,7 @@ internal sealed class DepotModel : Model
 
         if (_flaw == DepotFlaw.CountAfterGivingAway)
         {
-            yield return ModelOp.Store(_count[3], 1, "CacheExchange.SaveCounts: bin->Putting->Count, late");
+            yield return ModelOp.Store(_count[3], 1, "CacheExchange.SaveCounts: bin->Secondary->Count, late");
         }
     }
 
@@ -178,7 +181,7 @@ internal sealed class DepotModel : Model
 
         yield return ModelOp.Load(_count[Index(magazine)], "CacheExchange.Load: taking->Count");
         Require(t.Result == 1, $"Magazine {magazine} came full from the depot, but its count is {t.Result}.");
-        yield return ModelOp.Load(_slots[Index(magazine)], "TryTake: *bin->TakeTop--");
+        yield return ModelOp.Load(_slots[Index(magazine)], "TryTake: *bin->AllocTop--");
         int block = t.Result;
         Require(block != 0, $"Magazine {magazine} came full from the depot, but its slot has nothing.");
         Ghosts[block]++;

@@ -1,4 +1,4 @@
-using Hakmem.ThreadCaches;
+using Hakmem.Reclaim;
 
 namespace Hakmem.Tests.Concurrency;
 

@@ -32,11 +32,11 @@ public sealed class ProtocolModelTests
     [Theory]
     [InlineData(1, 3)]
     [InlineData(2, 2)]
-    public void WhatWasFreedIsLookedAtOrWillBe(int threads, int looks) => AssertHolds(() => new TouchModel(TouchFlaw.None, threads, looks));
+    public void WhatWasFreedIsLookedAtOrWillBe(int threads, int looks) => AssertHolds(() => new DecayNotifyModel(TouchFlaw.None, threads, looks));
 
     [Theory]
     [MemberData(nameof(TouchFlaws))]
-    public void ASlipInTouchingIsFound(string flaw) => AssertFound(() => new TouchModel(Enum.Parse<TouchFlaw>(flaw), threads: 1, looks: 2));
+    public void ASlipInTouchingIsFound(string flaw) => AssertFound(() => new DecayNotifyModel(Enum.Parse<TouchFlaw>(flaw), threads: 1, looks: 2));
 
     internal static TheoryData<string> Flaws<T>()
         where T : struct, Enum => [.. Enum.GetNames<T>().Skip(1)];

@@ -1,6 +1,9 @@
 using System;
 using System.Collections.Generic;
-using Hakmem.ThreadCaches;
+using Hakmem.Reclaim;
+using Hakmem.Records;
+using Hakmem.Small;
+using Hakmem.Tests.Support;
 
 namespace Hakmem.Tests.Concurrency;
 
@@ -99,13 +102,13 @@ internal sealed class ReapingModel : Model
 
     private IEnumerable<ModelOp> Alloc(ModelThread t, Queue<int> held)
     {
-        yield return ModelOp.Load(_top, "Alloc: top = bin->TakeTop");
+        yield return ModelOp.Load(_top, "Alloc: top = bin->AllocTop");
         int top = t.Result;
         yield return ModelOp.Load(_slots[top], "Alloc: block = *top");
         int block = t.Result;
         if (block != 0)
         {
-            yield return ModelOp.Store(_top, top - 1, "Alloc: bin->TakeTop = top - 1");
+            yield return ModelOp.Store(_top, top - 1, "Alloc: bin->AllocTop = top - 1");
             HandOut(block, held);
             yield break;
         }
@@ -113,13 +116,13 @@ internal sealed class ReapingModel : Model
         // CacheExchange.TryTake, as far as the magazine goes.
         yield return ModelOp.Lock(_gate, "TryTake: CacheGate.Close");
 
-        yield return ModelOp.Load(_top, "TryTakeLoaded: bin->TakeTop");
+        yield return ModelOp.Load(_top, "TryAllocLoaded: bin->AllocTop");
         top = t.Result;
-        yield return ModelOp.Load(_slots[top], "TryTakeLoaded: *bin->TakeTop");
+        yield return ModelOp.Load(_slots[top], "TryAllocLoaded: *bin->AllocTop");
         block = t.Result;
         if (block != 0)
         {
-            yield return ModelOp.Store(_top, top - 1, "TryTakeLoaded: bin->TakeTop--");
+            yield return ModelOp.Store(_top, top - 1, "TryAllocLoaded: bin->AllocTop--");
             HandOut(block, held);
         }
 
@@ -129,16 +132,16 @@ internal sealed class ReapingModel : Model
     private IEnumerable<ModelOp> Free(ModelThread t, Queue<int> held)
     {
         int block = held.Dequeue();
-        yield return ModelOp.Load(_top, "Free: top = bin->PutTop");
+        yield return ModelOp.Load(_top, "Free: top = bin->FreeTop");
         int top = t.Result;
         yield return ModelOp.Load(_slots[top], "Free: *top != ptr");
         Require(t.Result != block, "Free took a first free of a block for a second.");
-        yield return ModelOp.Load(_end, "Free: top < bin->PutEnd");
+        yield return ModelOp.Load(_end, "Free: top < bin->FreeEnd");
         if (top < t.Result)
         {
             Ghosts[block]--;
             yield return ModelOp.Store(_slots[top + 1], block, "Free: top[1] = ptr");
-            yield return ModelOp.Store(_top, top + 1, "Free: bin->PutTop = top + 1");
+            yield return ModelOp.Store(_top, top + 1, "Free: bin->FreeTop = top + 1");
             yield break;
         }
 
@@ -164,9 +167,9 @@ internal sealed class ReapingModel : Model
 
         if (count < Capacity)
         {
-            yield return ModelOp.Store(_slots[count + 1], block, "Put: *++PutTop = block, the slot");
-            yield return ModelOp.Store(_top, count + 1, "Put: *++PutTop = block, the top");
-            yield return ModelOp.Store(_end, Capacity, "Load: put->PutEnd");
+            yield return ModelOp.Store(_slots[count + 1], block, "Put: *++FreeTop = block, the slot");
+            yield return ModelOp.Store(_top, count + 1, "Put: *++FreeTop = block, the top");
+            yield return ModelOp.Store(_end, Capacity, "Load: put->FreeEnd");
         }
         else
         {
@@ -179,7 +182,7 @@ internal sealed class ReapingModel : Model
     // A free of a block that is free. It is the newest in the bin, or the reaper has it.
     private IEnumerable<ModelOp> FreeAgain(ModelThread t, int block)
     {
-        yield return ModelOp.Load(_top, "Free again: top = bin->PutTop");
+        yield return ModelOp.Load(_top, "Free again: top = bin->FreeTop");
         int top = t.Result;
         yield return ModelOp.Load(_slots[top], "Free again: *top != ptr");
         if (t.Result == block)
@@ -187,7 +190,7 @@ internal sealed class ReapingModel : Model
             yield break;
         }
 
-        yield return ModelOp.Load(_end, "Free again: top < bin->PutEnd");
+        yield return ModelOp.Load(_end, "Free again: top < bin->FreeEnd");
         Require(top >= t.Result, "Free took a block that was freed just before.");
 
         // CacheExchange.TryPut: inside the gate the block is in the bin or in its span.
@@ -236,7 +239,7 @@ internal sealed class ReapingModel : Model
         yield return ModelOp.Load(_state, "TryCut: entry.IsAtRest, the state").As(ReaperStep.AskRest);
         bool isAtRest = t.Result != 0;
         yield return ModelOp.Fence("TryCut: entry.IsAtRest, the barrier");
-        yield return ModelOp.StoreRelease(_end, 0, "TryCut: PutEnd = null").As(ReaperStep.CloseBin);
+        yield return ModelOp.StoreRelease(_end, 0, "TryCut: FreeEnd = null").As(ReaperStep.CloseBin);
         if (_flaw != ReapingFlaw.NoClosingBarrier)
         {
             yield return ModelOp.ProcessWideBarrier("ReapSome: the barrier after closing").As(ReaperStep.Barrier);

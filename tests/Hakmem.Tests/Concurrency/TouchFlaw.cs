@@ -1,6 +1,6 @@
 namespace Hakmem.Tests.Concurrency;
 
-// What TouchModel can do wrong.
+// What DecayNotifyModel can do wrong.
 internal enum TouchFlaw
 {
     None,

@@ -1,5 +1,5 @@
-using Hakmem.Tests.Arenas;
 using Hakmem.Tests.Os;
+using Hakmem.Tests.Pages;
 using Hakmem.Tests.Support;
 using Xunit;
 

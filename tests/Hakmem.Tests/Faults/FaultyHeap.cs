@@ -1,8 +1,10 @@
 using System;
-using Hakmem.Decay;
-using Hakmem.SizeClasses;
-using Hakmem.Tests.Arenas;
+using Hakmem.Heaps;
+using Hakmem.Pages;
+using Hakmem.Reclaim;
+using Hakmem.Records;
 using Hakmem.Tests.Os;
+using Hakmem.Tests.Pages;
 using Hakmem.Tests.Support;
 using Xunit;
 
@@ -33,7 +35,7 @@ internal sealed unsafe class FaultyHeap : IDisposable
 
     public FaultyMemory Os => _test.Os;
 
-    public Hakmem.Arenas.Arena Arena => _test.Arena;
+    public Hakmem.Pages.Arena Arena => _test.Arena;
 
     public long CommittedBytes => _test.CommittedBytes;
 

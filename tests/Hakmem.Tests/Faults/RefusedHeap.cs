@@ -1,7 +1,7 @@
 using System;
 using System.Collections.Generic;
-using Hakmem.Decay;
-using Hakmem.Tests.Arenas;
+using Hakmem.Reclaim;
+using Hakmem.Tests.Pages;
 using Hakmem.Tests.Support;
 using Xunit;
 

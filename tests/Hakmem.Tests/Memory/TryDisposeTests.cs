@@ -1,9 +1,9 @@
 using System;
 using System.Threading;
-using Hakmem.Allocators;
-using Hakmem.Arenas;
+using Hakmem.Api;
+using Hakmem.Records;
+using Hakmem.Small;
 using Hakmem.Tests.Support;
-using Hakmem.ThreadCaches;
 using Xunit;
 
 namespace Hakmem.Tests.Memory;
@@ -89,7 +89,7 @@ public sealed unsafe class TryDisposeTests
     {
         HakmemAllocator heap = new();
         void* block = heap.Alloc(64);
-        int slot = PageMapEntry.Decode(Hakmem.Arenas.Arena.EntryOf(ProcessArena.Instance.PageMap, block)).HeapSlot;
+        int slot = PageMapEntry.Decode(Hakmem.Pages.Arena.EntryOf(ProcessArena.Instance.PageMap, block)).HeapSlot;
         heap.Free(block);
         ThreadCache* cache = CurrentThread.PeerOf(CurrentThread.Shared, slot);
         CacheGate.Close(cache);

@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Linq;
 using System.Threading;
 using Hakmem.Os;
+using Hakmem.Pages;
 using Xunit;
 
 namespace Hakmem.Tests.Os;

@@ -1,4 +1,5 @@
 using System;
+using Hakmem.Heaps;
 using Hakmem.Tests.Support;
 using Xunit;
 

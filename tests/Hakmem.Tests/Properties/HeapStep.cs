@@ -1,4 +1,5 @@
 using System.Globalization;
+using Hakmem.Heaps;
 
 namespace Hakmem.Tests.Properties;
 

@@ -1,5 +1,5 @@
 using System;
-using Hakmem.Tests.Diagnostics;
+using Hakmem.Tests.Heaps;
 using Hakmem.Tests.Support;
 using Xunit;
 

@@ -1,8 +1,8 @@
 using System;
 using System.Collections.Generic;
 using System.Threading;
-using Hakmem.Decay;
-using Hakmem.Tests.Arenas;
+using Hakmem.Reclaim;
+using Hakmem.Tests.Pages;
 using Hakmem.Tests.Support;
 using Xunit;
 

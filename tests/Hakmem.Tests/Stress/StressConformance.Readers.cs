@@ -1,7 +1,7 @@
 using System;
 using System.Collections.Concurrent;
 using System.Threading;
-using Hakmem.Tests.Diagnostics;
+using Hakmem.Tests.Heaps;
 using Hakmem.Tests.Support;
 using Xunit;
 

@@ -2,10 +2,10 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using System.Numerics;
-using Hakmem.Arenas;
-using Hakmem.Hardening;
-using Hakmem.SizeClasses;
-using Hakmem.Spans;
+using Hakmem.Guarded;
+using Hakmem.Pages;
+using Hakmem.Records;
+using Hakmem.Small;
 using Xunit;
 
 namespace Hakmem.Tests.Support;

@@ -1,0 +1,44 @@
+using Hakmem.Records;
+
+namespace Hakmem.Pages;
+
+// The SuperSlabs that a heap keeps for reuse: a set that finds runs, and two lists by age, newest first: those whose pages may be there
+// (dirty) and those known to be zero (clean). Not thread-safe: belongs to the heap's SuperSlab lock.
+internal sealed unsafe class EmptySuperSlabs(Arena arena)
+{
+    private SuperSlabList _dirty = new();
+    private SuperSlabList _clean = new();
+
+    // Has room for every SuperSlab of the heap: it was made before the heap got it, so that adding one cannot fail.
+    public SuperSlabBitmap Set { get; } = new(arena.Metadata);
+
+    // The one to reuse: the newest of the dirty ones, then of the clean ones; -1 if there is none.
+    public int Warmest => !_dirty.IsEmpty ? _dirty.Head : _clean.Head;
+
+    public int OldestDirty => _dirty.Tail;
+
+    public int OldestClean => _clean.Tail;
+
+    public void Add(int slab)
+    {
+        SuperSlabHeader* header = arena.Slab(slab);
+        header->State = SuperSlabState.Cached;
+        header->FreeUnits = UnitMask.All;
+        Set.Add(slab, 1);
+        (header->DirtyUnits != 0 ? ref _dirty : ref _clean).AddFirst(arena, slab);
+    }
+
+    public void Remove(int slab)
+    {
+        (arena.Slab(slab)->DirtyUnits != 0 ? ref _dirty : ref _clean).Remove(arena, slab);
+        Set.Remove(slab, 1);
+    }
+
+    // Forgets all, without touching their headers.
+    public void Clear()
+    {
+        _dirty = new SuperSlabList();
+        _clean = new SuperSlabList();
+        Set.Clear();
+    }
+}

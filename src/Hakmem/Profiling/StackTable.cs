@@ -1,0 +1,171 @@
+using System;
+using System.Numerics;
+using System.Runtime.InteropServices;
+using System.Text;
+using Hakmem.Os;
+
+namespace Hakmem.Profiling;
+
+// The texts of call stacks, each kept once and named by a number: what a block's history points at.
+//
+// Kept for good, in memory of the table's own that a report of a fault can read without a lock, and bounded: when a
+// program has come by more places than there is room for, later ones get a number that says so. Two stacks of one hash
+// are taken for one; at 64 bits and some thousands of stacks that does not happen. One for the process. Thread-safe: no
+// managed memory is taken under its lock.
+//
+//   +-------------------------+----------------------+--------------------------+
+//   | texts, one after the    | where each text is,  | numbers by hash, open    |
+//   | other                   | by number            | addressing, 0 for none   |
+//   +-------------------------+----------------------+--------------------------+
+internal sealed unsafe class StackTable(OsMemory os, int maxBytes)
+{
+    // No stack was taken.
+    public const int None = 0;
+
+    // The table is full.
+    public const int Full = 1;
+
+    // Some ten thousand stacks of a dozen frames.
+    public const int DefaultBytes = 8 << 20;
+
+    private const int MaxStacks = 1 << 16;
+    private const int Buckets = 2 * MaxStacks;
+
+    private static readonly byte[] s_fullText = "   at (not kept: the table of call stacks is full)\n"u8.ToArray();
+
+    private readonly UninterruptibleLock _lock = new();
+
+    // All below is guarded by _lock. Memory that was handed out is never written again. Null until there was memory for
+    // it.
+    private byte* _memory;
+    private Entry* _entries;
+    private int* _buckets;
+    private int _used;
+    private int _count;
+
+    public static StackTable Instance { get; } = new(OsMemory.CreateForCurrentSystem(), DefaultBytes);
+
+    private int TextBytes => (maxBytes + Entry.Bytes - 1) & -Entry.Bytes;
+
+    // The number of a text, the same for the same text.
+    public int Add(ReadOnlySpan<byte> text)
+    {
+        ulong hash = HashOf(text);
+        using (_lock.Enter())
+        {
+            if (!TryPrepare())
+            {
+                return None;
+            }
+
+            int* bucket = FindBucket(hash);
+            if (*bucket != None)
+            {
+                return *bucket;
+            }
+
+            if (_count >= MaxStacks || text.Length > maxBytes - _used)
+            {
+                return _entries[Full].Length > 0 ? Full : None;
+            }
+
+            *bucket = _count;
+            return AddEntry(text, hash);
+        }
+    }
+
+    // Where a text is, for good; null and zero bytes for None.
+    public byte* TextOf(int number, out int bytes)
+    {
+        using (_lock.Enter())
+        {
+            Entry entry = number == None ? default : _entries[number];
+            bytes = entry.Length;
+            return entry.Text;
+        }
+    }
+
+    // A text for people; null for None.
+    public string? StringOf(int number)
+    {
+        byte* text = TextOf(number, out int bytes);
+        return bytes == 0 ? null : Encoding.UTF8.GetString(text, bytes);
+    }
+
+    private bool TryPrepare()
+    {
+        if (_memory != null)
+        {
+            return true;
+        }
+
+        nuint wanted = (nuint)TextBytes + ((nuint)MaxStacks * (nuint)sizeof(Entry)) + (Buckets * sizeof(int));
+        nuint bytes = (wanted + os.PageSize - 1) & ~(os.PageSize - 1);
+        byte* memory = os.TryReserve(bytes);
+        if (memory == null || !os.TryCommit(memory, bytes))
+        {
+            _ = memory != null && os.TryRelease(memory, bytes);
+            return false;
+        }
+
+        _memory = memory;
+        _entries = (Entry*)(memory + TextBytes);
+        _buckets = (int*)(_entries + MaxStacks);
+        _count = Full;
+        if (s_fullText.Length <= maxBytes)
+        {
+            AddEntry(s_fullText, 0);
+        }
+
+        _count = Full + 1;
+        return true;
+    }
+
+    private int AddEntry(ReadOnlySpan<byte> text, ulong hash)
+    {
+        _entries[_count] = new Entry { Text = Keep(text), Length = text.Length, Hash = hash };
+        return _count++;
+    }
+
+    // Where a hash's number is, or may be put: there are twice as many places as numbers.
+    private int* FindBucket(ulong hash)
+    {
+        int index = (int)(hash >> (64 - BitOperations.Log2(Buckets)));
+        while (_buckets[index] != None && _entries[_buckets[index]].Hash != hash)
+        {
+            index = (index + 1) % Buckets;
+        }
+
+        return _buckets + index;
+    }
+
+    private byte* Keep(ReadOnlySpan<byte> text)
+    {
+        byte* copy = _memory + _used;
+        text.CopyTo(new Span<byte>(copy, text.Length));
+        _used += text.Length;
+        return copy;
+    }
+
+    // FNV-1a.
+    private static ulong HashOf(ReadOnlySpan<byte> text)
+    {
+        ulong hash = 0xCBF2_9CE4_8422_2325;
+        foreach (byte each in text)
+        {
+            hash = (hash ^ each) * 0x100_0000_01B3;
+        }
+
+        return hash;
+    }
+
+    [StructLayout(LayoutKind.Sequential, Size = Bytes)]
+    private struct Entry
+    {
+        public const int Bytes = 32;
+
+        public byte* Text;
+        public int Length;
+        public ulong Hash;
+    }
+}

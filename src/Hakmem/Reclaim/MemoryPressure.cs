@@ -1,0 +1,17 @@
+using System;
+
+namespace Hakmem.Reclaim;
+
+// Whether memory is short, by the garbage collector's own measure: 90 % of the machine's memory or the container's limit, unless
+// configured otherwise.
+internal static class MemoryPressure
+{
+    // The collector's figure for the load is as old as its last collection, and a program that keeps its data off the managed heap collects
+    // rarely; so the process's own resident set is asked as well, which alone tells in a container.
+    public static bool IsHigh()
+    {
+        GCMemoryInfo info = GC.GetGCMemoryInfo(GCKind.Any);
+        long threshold = info.HighMemoryLoadThresholdBytes;
+        return threshold > 0 && (info.MemoryLoadBytes >= threshold || Environment.WorkingSet >= threshold);
+    }
+}

@@ -1,0 +1,328 @@
+using System;
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using Hakmem.Pages;
+using Hakmem.Records;
+
+namespace Hakmem.Small;
+
+// The spans of one size class of a heap: takes blocks out of them and puts blocks back, by bits in out-of-band bitmaps.
+//
+// Spans with free blocks are in a list, the one last given a block first; spans without are in none and come back to it with the first
+// block that is returned. A span whose blocks are all back gives its units back. Returned blocks are handed out again before
+// blocks that were never used, lowest address first, so that memory that was never touched stays so.
+//
+// With full hardening, placement is random instead: a new span is poisoned as a whole and all its blocks are entered as returned ones, so that
+// any free block holds poison, and the next to be handed out is any of a span's free ones.
+//
+// Not thread-safe: each belongs to a depot, under its lock. placement is null, or what random places are drawn from.
+internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapSlot, SizeClassInfo info, Random? placement = null)
+{
+    private int _partialHead = -1;
+
+    // Blocks that are not in a span's books: held by callers, in magazines.
+    public long BlocksOut { get; private set; }
+
+    public int Count { get; private set; }
+
+    // Fills slots with up to wanted blocks such that the last slot gets the lowest address (with random placement, in any order); gives
+    // their number. Opens a new span only
+    // for the first half of what is wanted: a few blocks from old spans beat a full magazine from a new one. Adds where those lie that
+    // come from memory never used before.
+    public int Fill(void** slots, int wanted, ref FreshRanges fresh)
+    {
+        int position = wanted;
+        while (position > 0)
+        {
+            if (_partialHead < 0 && (wanted - position > wanted / 2 || !TryAddSpan()))
+            {
+                break;
+            }
+
+            int unit = _partialHead;
+            SpanHeader* span = arena.Span(unit);
+            if (placement != null)
+            {
+                TakeAny(placement, unit, span, slots, ref position);
+            }
+            else
+            {
+                TakeFreedBlocks(unit, span, slots, ref position);
+            }
+
+            byte* address = arena.AddressOfUnit(unit);
+            byte* start = address + ((long)span->Carved * info.BlockBytes);
+            while (position > 0 && span->Carved < info.BlocksPerSpan)
+            {
+                slots[--position] = address + ((long)span->Carved++ * info.BlockBytes);
+                span->FreeCount--;
+            }
+
+            byte* end = address + ((long)span->Carved * info.BlockBytes);
+            if (span->IsFresh && end > start)
+            {
+                fresh.Add(start, end);
+            }
+
+            if (span->FreeCount == 0)
+            {
+                Unlink(unit, span);
+            }
+        }
+
+        int count = wanted - position;
+        if (placement != null)
+        {
+            Shuffle(placement, slots + position, count);
+        }
+
+        Buffer.MemoryCopy(slots + position, slots, (long)count * sizeof(void*), (long)count * sizeof(void*));
+        BlocksOut += count;
+        return count;
+    }
+
+    // Takes one block, preferring one that was never used; isZero says whether its memory is known to be zero. Null if memory is out.
+    public void* TryAllocOne(out bool isZero)
+    {
+        isZero = false;
+        if (_partialHead < 0 && !TryAddSpan())
+        {
+            return null;
+        }
+
+        int unit = _partialHead;
+        SpanHeader* span = arena.Span(unit);
+        void* block;
+        if (placement != null)
+        {
+            block = TakeAny(placement, unit, span);
+        }
+        else if (span->Carved < info.BlocksPerSpan)
+        {
+            isZero = span->IsFresh;
+            block = arena.AddressOfUnit(unit) + ((long)span->Carved++ * info.BlockBytes);
+            span->FreeCount--;
+        }
+        else
+        {
+            int position = 1;
+            TakeFreedBlocks(unit, span, &block, ref position);
+        }
+
+        if (span->FreeCount == 0)
+        {
+            Unlink(unit, span);
+        }
+
+        BlocksOut++;
+        return block;
+    }
+
+    // Whether a block is out of the books of this set's spans.
+    public bool IsOut(void* block) => TryFindOut(block, out _, out _);
+
+    // Puts a block back. False, and nothing changed, if it is not a block of this set's spans that is out.
+    public bool TryFree(void* block)
+    {
+        if (!TryFindOut(block, out int unit, out int index))
+        {
+            return false;
+        }
+
+        SpanHeader* span = arena.Span(unit);
+        arena.Bitmap(unit)[index >> 6] |= 1UL << index;
+        BlocksOut--;
+        if (span->FreeCount++ == 0)
+        {
+            span->FirstFreeWord = index >> 6;
+            Link(unit, span);
+        }
+        else
+        {
+            span->FirstFreeWord = Math.Min(span->FirstFreeWord, index >> 6);
+        }
+
+        if (span->FreeCount == info.BlocksPerSpan)
+        {
+            RemoveSpan(unit, span);
+        }
+
+        return true;
+    }
+
+    // Forgets all spans: their memory is being given back as a whole.
+    public void Clear()
+    {
+        _partialHead = -1;
+        BlocksOut = 0;
+        Count = 0;
+    }
+
+    private bool TryFindOut(void* block, out int unit, out int index)
+    {
+        // SAFETY: pointers reach a magazine only after Free has checked them against the page map, so the entry is that
+        // of a span of this class unless the span has been given back since, after a double free: then it is zero or
+        // another's, and is refused.
+        DecodedEntry entry = PageMapEntry.Decode(*arena.EntryOf(arena.UnitOf((nuint)block)));
+        unit = -1;
+        index = -1;
+        if (entry.HeapSlot != heapSlot || entry.SizeClass != info.Index)
+        {
+            return false;
+        }
+
+        unit = arena.UnitOf(entry.Address);
+        index = (int)Math.BigMul((nuint)block - entry.Address, info.Reciprocal, out ulong remainder);
+        return remainder < info.Reciprocal && index < arena.Span(unit)->Carved && (arena.Bitmap(unit)[index >> 6] & (1UL << index)) == 0;
+    }
+
+    private void TakeFreedBlocks(int unit, SpanHeader* span, void** slots, ref int position)
+    {
+        ulong* bitmap = arena.Bitmap(unit);
+        byte* address = arena.AddressOfUnit(unit);
+        int words = (span->Carved + 63) >> 6;
+        int word = span->FirstFreeWord;
+        int taken = position;
+        for (; word < words && position > 0; word++)
+        {
+            ulong bits = bitmap[word];
+            while (bits != 0 && position > 0)
+            {
+                int index = (word << 6) + BitOperations.TrailingZeroCount(bits);
+                slots[--position] = address + ((long)index * info.BlockBytes);
+                bits &= bits - 1;
+            }
+
+            bitmap[word] = bits;
+            if (bits != 0)
+            {
+                break;
+            }
+        }
+
+        span->FirstFreeWord = word;
+        span->FreeCount -= taken - position;
+    }
+
+    // Takes free blocks of a span until it has none or the first slot is filled: any of them, in no order that the
+    // addresses tell once they are shuffled.
+    private void TakeAny(Random random, int unit, SpanHeader* span, void** slots, ref int position)
+    {
+        while (span->FreeCount > position && position > 0)
+        {
+            slots[--position] = TakeAny(random, unit, span);
+        }
+
+        // All that it has: mostly one or two, since a span that blocks come back to is the next to be taken from.
+        if (position > 0)
+        {
+            TakeFreedBlocks(unit, span, slots, ref position);
+        }
+    }
+
+    private static void Shuffle(Random random, void** slots, int count)
+    {
+        for (int left = count; left > 1; left--)
+        {
+            int drawn = random.Next(left);
+            void* last = slots[left - 1];
+            slots[left - 1] = slots[drawn];
+            slots[drawn] = last;
+        }
+    }
+
+    // The span has a free block, and all its blocks have been carved. One draw gives the word and, in it, the block.
+    private void* TakeAny(Random random, int unit, SpanHeader* span)
+    {
+        ulong* bitmap = arena.Bitmap(unit);
+        int words = (info.BlocksPerSpan + 63) >> 6;
+        uint drawn = (uint)random.Next();
+        int word = (int)(((drawn & 0xFFFF) * (uint)words) >> 16);
+        while (bitmap[word] == 0)
+        {
+            word = word + 1 == words ? 0 : word + 1;
+        }
+
+        // The first free block from a drawn one on, which it mostly is itself while the word is full.
+        int start = (int)((drawn >> 16) & 63);
+        int bit = (start + BitOperations.TrailingZeroCount(BitOperations.RotateRight(bitmap[word], start))) & 63;
+        bitmap[word] ^= 1UL << bit;
+        span->FreeCount--;
+        return arena.AddressOfUnit(unit) + ((long)((word << 6) + bit) * info.BlockBytes);
+    }
+
+    private void MarkAllFree(int unit, SpanHeader* span)
+    {
+        Poison.Fill(arena.AddressOfUnit(unit), (nuint)info.SpanBlockBytes);
+        ulong* bitmap = arena.Bitmap(unit);
+        for (int index = 0; index < info.BlocksPerSpan; index++)
+        {
+            bitmap[index >> 6] |= 1UL << index;
+        }
+
+        span->Carved = info.BlocksPerSpan;
+        span->IsFresh = false;
+    }
+
+    private bool TryAddSpan()
+    {
+        if (!units.TryAllocate(info.SpanUnits, isGrowable: false, out int unit, out bool isFresh))
+        {
+            return false;
+        }
+
+        SpanHeader* span = arena.Span(unit);
+        span->FreeCount = info.BlocksPerSpan;
+        span->Carved = 0;
+        span->FirstFreeWord = 0;
+        span->UnitCount = info.SpanUnits;
+        span->IsFresh = isFresh;
+        Unsafe.InitBlock(arena.Bitmap(unit), 0, (uint)((info.BlocksPerSpan + 63) >> 6) * sizeof(ulong));
+        if (placement != null)
+        {
+            MarkAllFree(unit, span);
+        }
+
+        arena.SetEntries(unit, info.SpanUnits, PageMapEntry.ForSpan(heapSlot, (nuint)arena.AddressOfUnit(unit), info.Index, info.IsStacked));
+        Link(unit, span);
+        Count++;
+        return true;
+    }
+
+    private void RemoveSpan(int unit, SpanHeader* span)
+    {
+        Unlink(unit, span);
+        arena.SetEntries(unit, info.SpanUnits, 0);
+        Count--;
+        units.Free(unit, info.SpanUnits);
+    }
+
+    private void Link(int unit, SpanHeader* span)
+    {
+        span->Next = _partialHead;
+        span->Previous = -1;
+        if (_partialHead >= 0)
+        {
+            arena.Span(_partialHead)->Previous = unit;
+        }
+
+        _partialHead = unit;
+    }
+
+    private void Unlink(int unit, SpanHeader* span)
+    {
+        if (span->Previous >= 0)
+        {
+            arena.Span(span->Previous)->Next = span->Next;
+        }
+        else
+        {
+            _partialHead = span->Next;
+        }
+
+        if (span->Next >= 0)
+        {
+            arena.Span(span->Next)->Previous = span->Previous;
+        }
+    }
+}

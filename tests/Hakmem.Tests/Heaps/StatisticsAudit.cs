@@ -1,0 +1,41 @@
+using System.Linq;
+using Hakmem.Records;
+using Xunit;
+
+namespace Hakmem.Tests.Heaps;
+
+// What must hold of every reading of a heap's statistics, whatever other threads do in the heap meanwhile.
+internal static class StatisticsAudit
+{
+    public static void AssertPossible(HakmemStatistics statistics)
+    {
+        foreach (SizeClassStatistics row in statistics.SizeClasses)
+        {
+            AssertPossible(row);
+        }
+
+        long[] figures =
+        [
+            statistics.LiveBytes, statistics.LiveBlocks, statistics.CachedBytes, statistics.DirtyBytes, statistics.RecordBytes, statistics.PurgedBytes,
+            statistics.PurgeCalls, statistics.ReapedBlocks, statistics.SuperSlabsInUse, statistics.SuperSlabsCached, statistics.ThreadCaches,
+        ];
+        Assert.True(figures.All(figure => figure >= 0), $"A figure is negative:\n{statistics}");
+        Assert.InRange(statistics.PeakCommittedBytes, statistics.CommittedBytes, statistics.ReservedBytes);
+        Assert.InRange(statistics.DirtyBytes, 0, statistics.CommittedBytes);
+        long slabs = (long)statistics.SuperSlabsInUse + statistics.SuperSlabsCached;
+        Assert.Equal(statistics.CommittedBytes, slabs * Geometry.SlabBytes);
+
+        // What is handed out lies in SuperSlabs that are in use, and the size classes' part of it in their spans.
+        Assert.InRange(statistics.LiveBytes + statistics.CachedBytes, 0, (long)statistics.SuperSlabsInUse * Geometry.SlabBytes);
+        Assert.InRange(statistics.SizeClasses.Sum(row => row.SpanBytes), 0, (long)statistics.SuperSlabsInUse * Geometry.SlabBytes);
+        Assert.InRange(statistics.SizeClasses.Sum(row => row.LiveBlocks * row.BlockBytes), 0, statistics.LiveBytes);
+        Assert.InRange(statistics.SizeClasses.Sum(row => row.CachedBlocks * row.BlockBytes), 0, statistics.CachedBytes);
+        Assert.InRange(statistics.SizeClasses.Sum(row => row.LiveBlocks), 0, statistics.LiveBlocks);
+    }
+
+    private static void AssertPossible(SizeClassStatistics row)
+    {
+        Assert.True(row is { LiveBlocks: >= 0, CachedBlocks: >= 0, Spans: > 0 }, row.ToString());
+        Assert.True((row.LiveBlocks + row.CachedBlocks) * row.BlockBytes <= row.SpanBytes, row.ToString());
+    }
+}

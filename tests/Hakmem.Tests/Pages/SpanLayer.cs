@@ -1,0 +1,93 @@
+using System;
+using Hakmem.Large;
+using Hakmem.Pages;
+using Hakmem.Records;
+using Hakmem.Tests.Os;
+using Xunit;
+
+namespace Hakmem.Tests.Pages;
+
+// One heap's layers up to the spans, over an arena of its own.
+internal sealed unsafe class SpanLayer : IDisposable
+{
+    public const int HeapSlot = 7;
+
+    // Purged after 100 ms, given back after 1000 ms of whatever clock a test passes in.
+    public static readonly HakmemOptions Options = new()
+    {
+        PurgeDelay = TimeSpan.FromMilliseconds(100),
+        SuperSlabCacheTtl = TimeSpan.FromMilliseconds(1_000),
+        LazyZero = LazyZeroMode.Deferred,
+    };
+
+    // For allocators that take the time from the system: nothing ages.
+    public static readonly HakmemOptions Ageless = new() { LazyZero = LazyZeroMode.Off, SuperSlabCacheTtl = TimeSpan.FromDays(1) };
+
+    public SpanLayer(HakmemOptions options)
+    {
+        Cache = new SuperSlabCache(Test.Arena, HeapSlot, options.ToLimits());
+        Units = new UnitAllocator(Cache);
+        Runs = new RunAllocator(Cache);
+    }
+
+    public TestArena Test { get; } = new();
+
+    public Arena Arena => Test.Arena;
+
+    public FaultyMemory Os => Test.Os;
+
+    public SuperSlabCache Cache { get; }
+
+    public UnitAllocator Units { get; }
+
+    public RunAllocator Runs { get; }
+
+    public int Take()
+    {
+        lock (Cache.SyncRoot)
+        {
+            return Cache.TryTake();
+        }
+    }
+
+    public int TakeRun(int count, int alignmentSlabs = 1)
+    {
+        lock (Cache.SyncRoot)
+        {
+            return Cache.TryTakeRun(count, alignmentSlabs);
+        }
+    }
+
+    public bool TakeAt(int first, int count)
+    {
+        lock (Cache.SyncRoot)
+        {
+            return Cache.TryTakeAt(first, count);
+        }
+    }
+
+    public void Put(int slab, long now, bool isDirty)
+    {
+        lock (Cache.SyncRoot)
+        {
+            Arena.Slab(slab)->DirtyUnits = isDirty ? UnitMask.All : 0;
+            Cache.Put(slab, now);
+        }
+    }
+
+    public void ReleaseCached()
+    {
+        lock (Cache.SyncRoot)
+        {
+            Cache.ReleaseCached();
+        }
+    }
+
+    public void AssertBooksAgree()
+    {
+        Assert.Equal(Test.CommittedBytes, Cache.CommittedBytes);
+        Assert.Equal(Cache.OwnedCount, (int)(Test.CommittedBytes >> Geometry.SlabShift));
+    }
+
+    public void Dispose() => Test.Dispose();
+}

@@ -1,0 +1,102 @@
+using System;
+using System.Linq;
+using Hakmem.Records;
+using Hakmem.Small;
+using Hakmem.Tests.Pages;
+using Xunit;
+
+namespace Hakmem.Tests.Small;
+
+// What all depots of a heap hold together.
+public sealed unsafe class DepotBudgetTests : IDisposable
+{
+    private const long MaxBytes = 32L << 20;
+
+    private static readonly SizeClassInfo[] s_classes = SizeClassInfo.CreateTable();
+
+    private readonly SpanLayer _layer = new(SpanLayer.Ageless);
+    private readonly DepotBudget _budget = new();
+    private readonly DepotSet _depots;
+
+    public DepotBudgetTests() =>
+        _depots = new DepotSet(_layer.Arena, _layer.Units, SpanLayer.HeapSlot, s_classes, _budget);
+
+    public void Dispose() => _layer.Dispose();
+
+    [Fact]
+    public void TheSumIsExceededOnlyAboveTheLimit()
+    {
+        _budget.Add(MaxBytes);
+        Assert.False(_budget.IsExceeded);
+        _budget.Add(1);
+        Assert.True(_budget.IsExceeded);
+        _budget.Add(-1);
+        Assert.False(_budget.IsExceeded);
+    }
+
+    [Fact]
+    public void WhateverBecomesOfMagazinesTheSumIsWhatTheDepotsHold()
+    {
+        foreach (SizeClassInfo info in s_classes.Take(60))
+        {
+            Depot depot = _depots[info.Index];
+            Magazine* first = depot.TryTakeFull(null, info.MagazineCapacity);
+            Magazine* second = depot.TryTakeFull(null, info.MagazineCapacity);
+            Magazine* third = depot.TryTakeFull(null, info.MagazineCapacity);
+            depot.TryTakeEmpty(first, info.MagazineCapacity, out _);
+            depot.Put(second);
+            depot.Put(third);
+            depot.TryAllocOne(out _);
+            depot.TryTakeFull(null, 1);
+        }
+
+        AssertSumIs(HeldBytes());
+        Assert.True(HeldBytes() > 0);
+        for (int index = 0; index < 30; index++)
+        {
+            _depots[index].FlushAll();
+        }
+
+        AssertSumIs(HeldBytes());
+        Assert.All(s_classes, info => _depots[info.Index].Clear());
+        Assert.Equal(0, HeldBytes());
+        AssertSumIs(0);
+    }
+
+    [Fact]
+    public void EnforcingEmptiesOtherDepotsUntilTheSumIsWithinTheLimit()
+    {
+        int[] indexes = [.. Enumerable.Range(60, 50)];
+        foreach (int index in indexes)
+        {
+            // About a MiB in each, until there is too much. All are taken before any is put, since what was put comes back first.
+            int count = Math.Max(1, (1 << 20) / (s_classes[index].MagazineCapacity * s_classes[index].BlockBytes));
+            nint[] magazines = [.. Enumerable.Range(0, count).Select(_ => (nint)_depots[index].TryTakeFull(null, s_classes[index].MagazineCapacity))];
+            foreach (nint magazine in _budget.IsExceeded ? [] : magazines)
+            {
+                _depots[index].Put((Magazine*)magazine);
+            }
+        }
+
+        Assert.True(_budget.IsExceeded);
+        int inUse = indexes[0];
+        long before = _depots[inUse].Count().BlocksHere;
+        Assert.Equal((nuint)0, _budget.FlushExcess(_depots, inUse));
+        Assert.False(_budget.IsExceeded);
+        Assert.Equal(before, _depots[inUse].Count().BlocksHere);
+        Assert.InRange(HeldBytes(), MaxBytes / 2, MaxBytes);
+        AssertSumIs(HeldBytes());
+    }
+
+    private long HeldBytes() => s_classes.Sum(info => _depots[info.Index].Count().BlocksHere * info.BlockBytes);
+
+    // The budget says only on which side of its limit the sum is: so it is brought there.
+    private void AssertSumIs(long bytes)
+    {
+        _budget.Add(MaxBytes - bytes);
+        Assert.False(_budget.IsExceeded);
+        _budget.Add(1);
+        Assert.True(_budget.IsExceeded);
+        _budget.Add(bytes - MaxBytes - 1);
+    }
+}
