@@ -316,6 +316,37 @@ public sealed unsafe class SuperSlabCacheTests
         Assert.True(layer.TakeAt(0, 4));
     }
 
+    // Its pages may be dirty, and whoever got it next would take them for zero.
+    [Fact]
+    public void ReleaseAllLeavesWhatTheSystemKeepsTaken()
+    {
+        using SpanLayer layer = Taken(4, SpanLayer.Options);
+        PutAll(layer, 2);
+        layer.EvictAll();
+        layer.Os.ForgetCalls();
+
+        // The first call is for SuperSlabs 0 and 1, which lie apart from 3.
+        layer.Os.RefuseNth(1);
+        lock (layer.Cache.SyncRoot)
+        {
+            layer.Cache.ReleaseAll();
+        }
+
+        layer.Os.RefuseNone();
+        Assert.Equal(0, layer.Cache.OwnedCount);
+        Assert.Equal(2L << Geometry.SlabShift, layer.Arena.TakenBytes);
+        Assert.All(Enumerable.Range(0, 2), slab => Assert.Equal(-1, layer.Arena.Slab(slab)->HeapSlot));
+        Assert.False(layer.TakeAt(0, 1) || layer.TakeAt(1, 1));
+        Assert.True(layer.TakeAt(2, 2));
+        Assert.Equal(
+            [
+                new OsCallRecord(OsCall.Decommit, (nuint)layer.Test.AddressOf(0), 2 * Geometry.SlabBytes, false),
+                new OsCallRecord(OsCall.Discard, (nuint)layer.Test.AddressOf(0), 2 * Geometry.SlabBytes, true),
+                new OsCallRecord(OsCall.Decommit, (nuint)layer.Test.AddressOf(3), Geometry.SlabBytes, true),
+            ],
+            Purges(layer));
+    }
+
     private static SpanLayer Taken(int count, HakmemOptions options)
     {
         SpanLayer layer = new(options);
