@@ -17,6 +17,9 @@ public sealed unsafe class CacheReaperTests : IDisposable
 {
     // Stacked: one magazine serves Alloc and Free.
     private const int Stacked = 40;
+
+    // Alloc takes from one magazine, Free puts into another.
+    private const int Paired = 3;
     private const int Blocks = 3;
 
     private readonly CacheLayer _layer = new(64L << 20);
@@ -89,13 +92,45 @@ public sealed unsafe class CacheReaperTests : IDisposable
         _reaper.ReapSome(_entries, 0, isForced: true);
         _reaper.Probe = null;
 
-        AssertAllAreOutOnce([first, second]);
+        AssertAllAreOutOnce(Stacked, [first, second]);
+    }
+
+    // The owner has read the end of a bin before the reaper closes it, and puts its block when both magazines have been
+    // emptied: so they change places while the one that was taken from has a gap at the bottom.
+    [Fact]
+    public void TryTakeFromPuttingClosesTheReapersGap()
+    {
+        nint[] blocks = [.. Enumerable.Range(0, Blocks).Select(_ => (nint)_layer.Take(_cache, Paired))];
+        _layer.Put(_cache, Paired, (void*)blocks[0]);
+        Bin* bin = ThreadCache.BinAt(_cache, Paired);
+        FreeSide* put = ThreadCache.FreeSideOf(_cache, Paired);
+        Magazine* emptied = bin->Primary;
+        _entries.Add(new CacheEntry(StartRunningThread()) { Cache = _cache });
+        _reaper.Probe = step =>
+        {
+            if (step == ReaperStep.OpenGate)
+            {
+                put->FreeTop[1] = (void*)blocks[1];
+                put->FreeTop++;
+            }
+        };
+        _reaper.ReapSome(_entries, 0, isForced: true);
+        _reaper.Probe = null;
+
+        // One block stays on top, as the owner is not at rest.
+        Assert.True(emptied->Holes > 0);
+        nint last = (nint)_layer.Take(_cache, Paired);
+        Assert.True(CacheExchange.TryAllocFromSecondary(_cache, Paired) == (void*)blocks[1]);
+        Assert.True(bin->Secondary == emptied);
+        _layer.Put(_cache, Paired, (void*)last);
+        Assert.Equal(1, CacheExchange.CountOf(_cache, Paired));
+        AssertAllAreOutOnce(Paired, blocks[1..]);
     }
 
     // Each block can be returned to its span once, and with those in the cache that is all.
-    private void AssertAllAreOutOnce(nint[] blocks)
+    private void AssertAllAreOutOnce(int index, nint[] blocks)
     {
-        Depot depot = _layer.Depots[Stacked];
+        Depot depot = _layer.Depots[index];
         Array.ForEach(blocks, block => Assert.True(depot.TryFreeOne((void*)block), "The reaper took a block that is not its own."));
         _layer.Exchange.FlushAll(_cache);
         Assert.Equal((nuint)0, depot.FlushAll());
