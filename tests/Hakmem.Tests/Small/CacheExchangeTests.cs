@@ -1,8 +1,8 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
-using Hakmem.Records;
-using Hakmem.Small;
+using Hakmem.Depots;
+using Hakmem.SizeClasses;
 using Hakmem.Tests.Os;
 using Xunit;
 
@@ -306,6 +306,30 @@ public sealed unsafe class CacheExchangeTests
         Array.ForEach(blocks, block => layer.Put(cache, Tiny, (void*)block));
         Assert.Equal(0, layer.LiveOf(cache, Tiny));
         Assert.Equal((0L, 0L, 0), layer.Depots[Tiny].Count());
+    }
+
+    // There is no other: blocks would come one by one from then on.
+    [Fact]
+    public void TryTakeWithoutMemoryRefillsTheEmptyMagazine()
+    {
+        using CacheLayer layer = new(Plenty);
+        ThreadCache* cache = layer.NewCache();
+        Bin* bin = ThreadCache.BinAt(cache, Tiny);
+        Assert.True(layer.Take(cache, Tiny) != null);
+        Magazine* magazine = bin->Primary;
+        while (CacheExchange.CountOf(cache, Tiny) > 0)
+        {
+            Assert.True(layer.Take(cache, Tiny) != null);
+        }
+
+        layer.Spans.Os.RefuseAll(OsCall.Reserve);
+        while (layer.Arena.Metadata.TryAllocate(64) != null)
+        {
+        }
+
+        Assert.True(layer.Take(cache, Tiny) != null);
+        Assert.True(bin->Primary == magazine && bin->Secondary == null);
+        Assert.Equal(magazine->Capacity - 1, CacheExchange.CountOf(cache, Tiny));
     }
 
     [Fact]
