@@ -5,7 +5,7 @@ namespace Hakmem.Benchmarks.Workloads;
 /// <summary>One small block, again and again: the fast path and nothing else.</summary>
 /// <remarks>
 /// The loop tests at its end, as compilers usually make them. .NET 10 leaves a <c>for</c> loop as written when all that is inlined into
-/// it is above a hundred nodes, and then nothing moves out of it: see benchmarks/README.md for what that costs whom.
+/// it is above a hundred nodes, and then nothing moves out of it: see benchmarks/LOG.md for what that costs whom.
 /// </remarks>
 internal sealed unsafe class TinyHotWorkload : Workload
 {

@@ -12,7 +12,7 @@ namespace Hakmem;
 //
 // More than 2 KiB are copied by the C library's memmove, and the GNU library's does that by one instruction of the processor, "rep movsb", which
 // waits for each line of the destination where it is not in a cache. A stream's next chunk seldom is. A loop of vectors that asks for lines a
-// page ahead of where it stores does not wait: see benchmarks/README.md for what it brings. From some 8 KiB the instruction catches up, and what
+// page ahead of where it stores does not wait: see benchmarks/LOG.md for what it brings. From some 8 KiB the instruction catches up, and what
 // is longer is left to it.
 internal static unsafe class VectorCopy
 {
