@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
-using Hakmem.Heaps;
+using Hakmem.Guarded;
 using Hakmem.Records;
-using Hakmem.Small;
 
 namespace Hakmem;
 
@@ -15,7 +14,7 @@ public sealed unsafe partial class HakmemAllocator
         nuint lastByte = byteCount - 1;
         if (cache != null && cache->Checked != null && lastByte < SizeClass.MaxBytes)
         {
-            void* block = Heap.TryTakeChecked(cache->Checked, SizeClass.IndexOf(lastByte));
+            void* block = CheckedPaths.TryAllocate(cache->Checked, SizeClass.IndexOf(lastByte));
             if (block != null)
             {
                 return block;
@@ -28,7 +27,7 @@ public sealed unsafe partial class HakmemAllocator
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void FreeSharedSlow(ThreadCache* cache, void* ptr)
     {
-        if (cache != null && cache->Checked != null && Heap.TryFreeChecked(cache->Checked, ptr))
+        if (cache != null && cache->Checked != null && CheckedPaths.TryFree(cache->Checked, ptr))
         {
             return;
         }
@@ -45,12 +44,12 @@ public sealed unsafe partial class HakmemAllocator
         {
             uint index = SizeClass.IndexOf(lastByte);
             block = cache->Inner == null ? null
-                : cache->Checked != null ? Heap.TryTakeChecked(cache->Checked, index)
-                : _heap.TryTakePoisoned(cache->Inner, (int)index, byteCount);
+                : cache->Checked != null ? CheckedPaths.TryAllocate(cache->Checked, index)
+                : _heap.TryAllocateLoaded(cache->Inner, (int)index, byteCount);
             cache = ThreadCache.MagazinesOf(cache);
-            if (block == null && !ThreadCache.IsCounted(cache))
+            if (block == null && !cache->CountsAllocations)
             {
-                block = _heap.MarkLive(CacheExchange.TryAllocFromSecondary(cache, (int)index));
+                block = _heap.TryAllocateFromSecondary(cache, (int)index);
             }
         }
 
@@ -66,7 +65,7 @@ public sealed unsafe partial class HakmemAllocator
     {
         cache = cache == null ? GetCache() : cache;
         if (ptr == null || (cache != null && cache->Inner != null &&
-            (cache->Checked != null ? Heap.TryFreeChecked(cache->Checked, ptr) : _heap.TryFreePoisoned(cache->Inner, ptr))))
+            (cache->Checked != null ? CheckedPaths.TryFree(cache->Checked, ptr) : _heap.TryFreeLoaded(cache->Inner, ptr))))
         {
             return;
         }

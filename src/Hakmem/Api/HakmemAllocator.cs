@@ -151,7 +151,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     /// <inheritdoc/>
     public void* AllocZeroed(nuint byteCount)
     {
-        if (byteCount < Heap.ZeroCheckBytes)
+        if (byteCount < SmallKind.ZeroCheckBytes)
         {
             void* cleared = Alloc(byteCount);
             NativeMemory.Clear(cleared, byteCount);

@@ -1,3 +1,4 @@
+
 namespace Hakmem;
 
 /// <summary>One size class's figures at one moment.</summary>

@@ -1,6 +1,6 @@
 using System;
-using Hakmem.Profiling;
 using Hakmem.Records;
+using Hakmem.Small;
 
 namespace Hakmem.Guarded;
 
@@ -12,7 +12,7 @@ namespace Hakmem.Guarded;
 // not always the same one of a program's loop. Blocks that the reaper takes out of a magazine have been counted: the next sample then comes early.
 //
 // No state but the countdown in the calling thread's cache.
-internal sealed unsafe class AllocationSampler(GuardedBlocks guards, int interval)
+internal sealed unsafe class AllocationSampler(GuardedBlocks guards, GuardedKind kind, int interval) : SamplingHook
 {
     // Larger blocks are not sampled ...
     private const nuint MaxBlockBytes = 256 << 10;
@@ -21,7 +21,7 @@ internal sealed unsafe class AllocationSampler(GuardedBlocks guards, int interva
     private const long MaxLiveRangeBytes = 32L << 20;
 
     // A guarded block if one is due; null if not, or if memory is out.
-    public void* TryAllocate(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
+    public override void* TryAllocate(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
     {
         if (cache == null || !IsDue(cache) || byteCount > MaxBlockBytes || alignment > Geometry.UnitBytes ||
             guards.LiveRangeBytes >= MaxLiveRangeBytes)
@@ -29,11 +29,11 @@ internal sealed unsafe class AllocationSampler(GuardedBlocks guards, int interva
             return null;
         }
 
-        return guards.TryAllocate(byteCount, alignment, isZeroed, StackCapture.Take(StackTable.Instance));
+        return kind.TryAllocate(cache, byteCount, alignment, isZeroed);
     }
 
     // Counts allocations that have been served, or that the fast path can now serve.
-    public static void Count(ThreadCache* cache, int allocations)
+    public override void CountAllocations(ThreadCache* cache, int allocations)
     {
         // Zero is a countdown that has not begun.
         int left = cache->UntilSample - allocations;

@@ -32,15 +32,22 @@ internal sealed unsafe partial class Heap
     // Resizes a block that Claim has resolved. isGone is set once it is not the caller's any more.
     private void* TryReallocate(ThreadCache* cache, void* address, BlockInfo block, nuint byteCount, nuint alignment, ref bool isGone)
     {
-        if (TryResizeInPlace(block, address, byteCount))
+        ResizeResult result = block.Kind.TryResizeInPlace(block, address, byteCount);
+        if (result == ResizeResult.NotThere)
+        {
+            throw Misuse.FreedMeanwhile(address, "Realloc");
+        }
+
+        if (result == ResizeResult.Done)
         {
             PurgeAndNotify();
             return address;
         }
 
-        if (block.Kind != BlockKind.Small)
+        // It may be another kind of block by now: a run of units may have become a run of SuperSlabs.
+        if (block.Kind.TryHold(address, "Realloc", out BlockInfo held))
         {
-            return TryMoveHeld(cache, address, byteCount, alignment, ref isGone);
+            return TryMoveHeld(cache, held, address, byteCount, alignment, ref isGone);
         }
 
         void* target = TryAllocateToMove(cache, block, byteCount, alignment);
@@ -52,7 +59,7 @@ internal sealed unsafe partial class Heap
             HakmemCorruptionException? finding = null;
             try
             {
-                finding = _live != null ? FreeResolved(cache, address, block)
+                finding = _claims != null ? block.Kind.Free(cache, block, address)
                     : cache != null && HakmemAllocator.TryPutInto(cache, address) ? null
                     : FreeAny(cache, address, "Realloc");
             }
@@ -93,29 +100,14 @@ internal sealed unsafe partial class Heap
         PurgeAndNotify();
     }
 
-    private bool TryResizeInPlace(BlockInfo block, void* address, nuint byteCount)
-    {
-        switch (block.Kind)
-        {
-            case BlockKind.Small:
-                return byteCount <= block.Bytes && byteCount > block.Bytes / 2;
-            case BlockKind.Guarded:
-                return byteCount == block.Bytes;
-            default:
-                ResizeResult result = _large.TryResizeInPlace(block, address, byteCount);
-                return result == ResizeResult.NotThere ? throw LateMisuse(address, "Realloc") : result == ResizeResult.Done;
-        }
-    }
-
     // Moves a block that is no size class's, which nobody else can free or resize meanwhile. Null if memory is out, and
     // it is where it was.
-    private void* TryMoveHeld(ThreadCache* cache, void* address, nuint byteCount, nuint alignment, ref bool isGone)
+    private void* TryMoveHeld(
+        ThreadCache* cache, BlockInfo block, void* address, nuint byteCount, nuint alignment, ref bool isGone)
     {
-        // It may be another kind of block by now: a run of units may have become a run of SuperSlabs on the way.
-        BlockInfo block = Hold(address);
         try
         {
-            void* target = alignment <= Geometry.SlabBytes ? _large.TryMoveRun(block, byteCount) : null;
+            void* target = alignment <= Geometry.SlabBytes ? block.Kind.TryMoveHeld(block, byteCount) : null;
             isGone = target != null;
             target = isGone ? MarkLive(target) : TryAllocateToMove(cache, block, byteCount, alignment);
             if (target != null && !isGone)
@@ -126,7 +118,7 @@ internal sealed unsafe partial class Heap
                 HakmemCorruptionException? finding = null;
                 try
                 {
-                    finding = FreeHeld(block, address);
+                    finding = block.Kind.FreeHeld(block, address);
                 }
                 catch (OutOfMemoryException)
                 {
@@ -147,7 +139,7 @@ internal sealed unsafe partial class Heap
         {
             if (!isGone)
             {
-                Unhold(block, address);
+                block.Kind.Unhold(block, address);
             }
         }
     }
@@ -155,48 +147,9 @@ internal sealed unsafe partial class Heap
     // What a block is moved to by a copy: growable room, if it is likely to grow again.
     private void* TryAllocateToMove(ThreadCache* cache, BlockInfo block, nuint byteCount, nuint alignment)
     {
-        bool isGrowable = _poisoned == null && byteCount > block.Bytes && byteCount > LargeBlocks.GrowableBytes &&
+        bool isGrowable = !_kinds.Small.HasQuarantine && byteCount > block.Bytes && byteCount > LargeBlocks.GrowableBytes &&
             byteCount <= Geometry.SlabBytes && alignment <= Geometry.UnitBytes;
-        void* target = isGrowable ? MarkLive(_large.TryAllocateGrowable(byteCount)) : null;
+        void* target = isGrowable ? MarkLive(_kinds.UnitRuns.TryAllocate(cache, byteCount, 1, isZeroed: false)) : null;
         return target == null ? TryAllocate(cache, byteCount, alignment, isZeroed: false) : target;
-    }
-
-    private BlockInfo Hold(void* address)
-    {
-        BlockInfo block = _resolver.Resolve(address, "Realloc");
-        if (block.Kind == BlockKind.Guarded)
-        {
-            _guards!.Hold(block.First, (nuint)address, "Realloc");
-        }
-        else if (!_large.TryHold(address, out block))
-        {
-            throw LateMisuse(address, "Realloc");
-        }
-
-        return block;
-    }
-
-    private void Unhold(BlockInfo block, void* address)
-    {
-        if (block.Kind == BlockKind.Guarded)
-        {
-            _guards!.Unhold(block.First, (nuint)address);
-        }
-        else
-        {
-            _large.Unhold(block);
-        }
-    }
-
-    // Gives what FreeResolved does.
-    private HakmemCorruptionException? FreeHeld(BlockInfo block, void* address)
-    {
-        if (block.Kind == BlockKind.Guarded)
-        {
-            return FreeGuarded(block, address, isHeld: true);
-        }
-
-        _large.FreeHeld(block);
-        return null;
     }
 }

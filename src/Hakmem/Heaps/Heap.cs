@@ -19,62 +19,77 @@ namespace Hakmem.Heaps;
 // in docs/concurrency.md.
 internal sealed unsafe partial class Heap
 {
-    // From this size on, a zeroed allocation asks whether memory is known to be zero before it clears it. Below, the answer costs more
-    // than the clearing.
-    public const nuint ZeroCheckBytes = 32 << 10;
-
-    private static readonly SizeClassInfo[] s_classes = SizeClassInfo.CreateTable();
-
     private readonly Arena _arena;
     private readonly HeapLimits _limits;
     private readonly SuperSlabCache _superSlabs;
-    private readonly UnitAllocator _units;
-    private readonly RunAllocator _runs;
-    private readonly LargeBlocks _large;
-    private readonly DepotBudget _depotBudget = new();
     private readonly DepotSet _depots;
     private readonly CacheExchange _exchange;
     private readonly ThreadCacheRegistry _registry;
     private readonly HeapDecay _decay;
-    private readonly BlockResolver _resolver;
+    private readonly Reclaimer _reclaimer;
     private readonly SizeClassInfo[] _classes;
-    private readonly int _slot;
+    private readonly BlockKinds _kinds;
 
-    // The growth count at which dead threads were last looked for. A stale reading looks once too often or once too late.
-    private volatile int _lookedForDeadAt;
+    // Null unless allocations are sampled.
+    private readonly SamplingHook? _hook;
+
+    // Null unless a table says which blocks are live.
+    private readonly BlockClaims? _claims;
+
+    // Null unless freed blocks wait in a quarantine.
+    private readonly BlockQuarantine? _quarantine;
 
     public Heap(Arena arena, int slot, HeapLimits limits, DecayTimer? timer)
     {
         _arena = arena;
-        _slot = slot;
         _limits = limits;
-        bool isFull = limits.Hardening == HardeningLevel.Full;
-        _classes = isFull ? SizeClassInfo.CreateTable(PoisonedBlocks.MaxMagazine)
-            : limits.GuardedSampleInterval > 0 ? SizeClassInfo.CreateTable(limits.GuardedSampleInterval)
-            : s_classes;
+        HardeningParts? hardening = HardeningParts.TryCreate(arena, limits);
+        _classes = hardening is null ? SizeClassInfo.Standard : hardening.CreateClasses();
         _superSlabs = new SuperSlabCache(arena, slot, limits);
-        _units = new UnitAllocator(_superSlabs);
-        _runs = new RunAllocator(_superSlabs);
-        _large = new LargeBlocks(arena, _superSlabs, _units, _runs);
-        _depots = new DepotSet(arena, _units, slot, _classes, _depotBudget, isPlacedAtRandom: isFull);
-        _poisoned = isFull ? NewPoisoned() : null;
-        _exchange = new CacheExchange(_depots, _classes, _poisoned);
-        bool isChecked = limits.Hardening == HardeningLevel.Checked;
-        _live = isChecked || isFull ? RequireLiveTable(arena) : null;
-        _registry = new ThreadCacheRegistry(arena, slot, _classes, _exchange, limits.ThreadCacheBytes, isFronted: isChecked || isFull);
-        _decay = new HeapDecay(
-            limits, _superSlabs, _units, _depots, _registry, new CacheReaper(_depots, arena.Metadata, _poisoned), timer, _poisoned);
+        UnitAllocator units = new(_superSlabs);
+        RunAllocator runs = new(_superSlabs);
+        DepotBudget budget = new();
+        _depots = new DepotSet(arena, units, slot, _classes, budget, hardening is { IsPlacedAtRandom: true });
+        _quarantine = hardening?.AddQuarantine(_depots, _classes);
+        _exchange = new CacheExchange(_depots, _classes, _quarantine);
+        bool hasLiveTable = hardening is { HasLiveTable: true };
+        _registry = new ThreadCacheRegistry(arena, slot, _classes, _exchange, limits.ThreadCacheBytes, isFronted: hasLiveTable);
+        CacheReaper reaper = new(_depots, arena.Metadata, _quarantine);
+        _decay = new HeapDecay(limits, _superSlabs, units, _depots, _registry, reaper, timer, _quarantine);
         _decay.Register();
         _reclaimer = new Reclaimer(_decay, _depots, _registry, _exchange, _classes);
-        if (isFull || limits.GuardedSampleInterval > 0)
+        HeapParts parts = new()
         {
-            Harden(isFull);
+            Arena = arena,
+            Slot = slot,
+            Classes = _classes,
+            SuperSlabs = _superSlabs,
+            Depots = _depots,
+            DepotBudget = budget,
+            Exchange = _exchange,
+            Registry = _registry,
+            Quarantine = _quarantine,
+            HasLiveTable = hasLiveTable,
+        };
+        SmallKind? small = null;
+        GuardedKind? guarded = null;
+        if (hardening is not null)
+        {
+            (small, guarded, _hook, _claims) = hardening.CreateKinds(parts, units, runs);
         }
 
-        _resolver = new BlockResolver(arena, slot, _classes, _large, _guards);
+        _kinds = new BlockKinds(
+            arena,
+            slot,
+            small ?? new SmallKind(parts, hook: null),
+            new LargeBlocks(arena, _superSlabs, units, runs),
+            guarded ?? new GuardedKind(arena, slot, runs, blocks: null, keepsStacks: false));
     }
 
     public MetadataAllocator Metadata => _arena.Metadata;
+
+    // How often everything unused was returned for an allocation that had failed.
+    public long ReclaimRounds => _reclaimer.Rounds;
 
     // A cache of this heap for the calling thread, which has none. Null if memory is out.
     public ThreadCache* TryCreateThreadCache()
@@ -82,8 +97,13 @@ internal sealed unsafe partial class Heap
         ThreadCache* cache = _registry.TryGet();
         if (cache != null && cache->Inner != null)
         {
-            cache->Inner->Live = _live;
-            cache->Checked = _poisoned == null ? cache->Inner : null;
+            _claims!.Attach(cache->Inner);
+            cache->Checked = _quarantine == null ? cache->Inner : null;
+        }
+
+        if (cache != null)
+        {
+            ThreadCache.MagazinesOf(cache)->CountsAllocations = _hook != null || _quarantine != null;
         }
 
         return cache;
@@ -116,9 +136,32 @@ internal sealed unsafe partial class Heap
         ThrowIfFound(finding);
     }
 
+    // The steady state of a heap whose threads have fronts, for a block from the cache with the magazines; null if the
+    // slow path has to serve it.
+    public void* TryAllocateLoaded(ThreadCache* cache, int index, nuint byteCount) =>
+        ((PoisonedKind)_kinds.Small).TryAllocateLoaded(cache, index, byteCount);
+
+    // The same of a free; false if the slow path has to decide.
+    public bool TryFreeLoaded(ThreadCache* cache, void* address)
+    {
+        bool isFreed = ((PoisonedKind)_kinds.Small).TryFreeLoaded(
+            cache, address, out bool isFlushed, out HakmemCorruptionException? finding);
+        if (isFlushed)
+        {
+            PurgeAndNotify();
+            ThrowIfFound(finding);
+        }
+
+        return isFreed;
+    }
+
+    // A block from the secondary magazine of the calling thread's cache, or null: the commonest of the slow paths.
+    public void* TryAllocateFromSecondary(ThreadCache* cache, int index) =>
+        MarkLive(CacheExchange.TryAllocFromSecondary(cache, index));
+
     public nuint UsableSize(ThreadCache* cache, void* address) => Resolve(cache, address, "UsableSize").Bytes;
 
-    public bool Owns(void* address) => _resolver.Owns(address);
+    public bool Owns(void* address) => _kinds.Owns(address);
 
     // Gives back what is not in use; cache is the calling thread's, or null.
     public void Trim(ThreadCache* cache)
@@ -148,26 +191,25 @@ internal sealed unsafe partial class Heap
             _superSlabs.ReleaseAll();
         }
 
-        _guards?.Clear();
-        _poisoned?.Clear();
+        _kinds.Clear();
     }
 
     public HakmemStatistics GetStatistics()
     {
-        StatisticsCollector census = new(_arena, _superSlabs, _runs, _depots, _classes);
+        StatisticsCollector collector = new(_arena, _superSlabs, _kinds);
         int threadCaches;
         long reapedBlocks;
         using (_decay.SyncRoot.Enter())
         {
-            _registry.CountBlocks(census.CachedBlocks);
-            _poisoned?.CountBlocks(census.CachedBlocks);
-            census.Read(_guards?.Figures ?? default);
+            collector.Read();
             threadCaches = _registry.Count;
             reapedBlocks = _decay.ReapedBlocks;
         }
 
-        return census.ToStatistics(threadCaches, reapedBlocks) with
+        return collector.ToStatistics() with
         {
+            ThreadCaches = threadCaches,
+            ReapedBlocks = reapedBlocks,
             FailedDecayLooks = _decay.FailedLooks,
             LastDecayFailure = _decay.LastFailure,
         };
@@ -188,7 +230,7 @@ internal sealed unsafe partial class Heap
 
         using (_decay.SyncRoot.Enter())
         {
-            if (!_registry.TryCountHeld(_depots, _poisoned, held, quarantined))
+            if (!_registry.TryCountHeld(_depots, _quarantine, held, quarantined))
             {
                 return false;
             }
@@ -205,7 +247,7 @@ internal sealed unsafe partial class Heap
         return true;
     }
 
-    public HakmemHeapMap GetHeapMap() => HeapMapReader.Take(_arena, _superSlabs, _classes);
+    public HakmemHeapMap GetHeapMap() => HeapMapReader.Take(_arena, _superSlabs, _kinds);
 
     // Why an allocation of this many bytes failed.
     public OutOfMemoryException OutOfMemory(nuint byteCount)
@@ -250,17 +292,17 @@ internal sealed unsafe partial class Heap
     // Gives what was found on the way: a block that was free already, or one that was written to while it was.
     private HakmemCorruptionException? TrimAll(ThreadCache* cache)
     {
-        HakmemCorruptionException? finding = FlushQuarantines(cache);
+        HakmemCorruptionException? finding = _kinds.Flush(cache);
         if (cache != null)
         {
             _exchange.FlushAll(cache);
         }
 
         HakmemCorruptionException? other = _decay.Trim();
-        if (_poisoned != null)
+        if (_quarantine != null)
         {
-            // What other threads had put is in quarantine now.
-            HakmemCorruptionException? theirs = _poisoned.Flush();
+            // The blocks that other threads had freed are in quarantine now.
+            HakmemCorruptionException? theirs = _kinds.Flush(null);
             _decay.Trim();
             finding ??= theirs;
         }
@@ -270,157 +312,78 @@ internal sealed unsafe partial class Heap
 
     private void* TryAllocateOnce(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
     {
-        void* guarded = _guards == null ? null : TryAllocateHardened(cache, byteCount, alignment, isZeroed);
-        if (guarded != null || _poisoned != null)
-        {
-            return guarded;
-        }
-
-        int index = ClassFor(byteCount, alignment);
-        if (index < 0)
-        {
-            return _large.TryAllocateRun(byteCount, alignment, isZeroed);
-        }
-
-        bool isZero = false;
-        void* block = null;
-        if (cache != null && !(isZeroed && byteCount >= ZeroCheckBytes && CacheExchange.CountOf(cache, index) == 0))
-        {
-            block = TakeCached(cache, index);
-        }
-
-        block = block == null ? _depots[index].TryAllocOne(out isZero) : block;
-        if (block != null && isZeroed && !isZero)
-        {
-            new Span<byte>(block, (int)byteCount).Clear();
-        }
-
-        return block;
+        void* sampled = _hook == null ? null : _hook.TryAllocate(cache, byteCount, alignment, isZeroed);
+        return sampled != null
+            ? sampled
+            : _kinds.For(byteCount, alignment).TryAllocate(cache, byteCount, alignment, isZeroed);
     }
 
-    // Gives and throws what FreeResolved does.
-    private HakmemCorruptionException? FreeAny(ThreadCache* cache, void* address, string operation)
+    // After a failure: with everything unused returned, unless that would be in vain; and once more in any case, since
+    // memory may have come free meanwhile.
+    private void* TryAllocateReclaiming(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
     {
-        int full = cache == null || _live != null ? -1 : CacheExchange.ClassIfFull(cache, address);
-        return full >= 0
-            ? FinishFree(full, _exchange.Put(cache, full, address))
-            : FreeResolved(cache, address, Claim(cache, address, operation));
-    }
-
-    // Throws if the block is free already. What it gives instead of throwing was found on the way; the free is done all
-    // the same.
-    private HakmemCorruptionException? FreeResolved(ThreadCache* cache, void* address, BlockInfo block)
-    {
-        if (_guards != null && (block.Kind == BlockKind.Guarded || _poisoned != null))
+        _decay.Report(_kinds.Flush(cache));
+        bool isReclaimed = _reclaimer.TryReclaim(cache, nuint.Max(byteCount, alignment), out nuint corruptAddress);
+        _decay.Report(corruptAddress);
+        _decay.Report(_quarantine == null ? null : _kinds.Flush(null));
+        if (!isReclaimed)
         {
-            return FreeHardened(block, address);
+            _superSlabs.AwaitPurge();
+            return TryAllocateOnce(cache, byteCount, alignment, isZeroed);
         }
 
-        if (block.Kind != BlockKind.Small)
-        {
-            if (!_large.TryFree(block, address))
-            {
-                throw LateMisuse(address, "Free");
-            }
-
-            return null;
-        }
-
-        nuint corruptAddress = 0;
-        if (!(cache != null
-            ? _exchange.TryPut(cache, block.SizeClass, address, isLive: _live != null, out corruptAddress)
-            : _depots[block.SizeClass].TryFreeOne(address)))
-        {
-            throw Misuse.Of(address, "Free", "it was freed already");
-        }
-
-        return FinishFree(block.SizeClass, corruptAddress);
-    }
-
-    // What is left to do after a block went to a magazine or span, given what was found corrupt on the way. Gives the
-    // same as an error, or null.
-    private HakmemCorruptionException? FinishFree(int sizeClass, nuint corruptAddress)
-    {
-        if (_depotBudget.IsExceeded)
-        {
-            nuint found = _depotBudget.FlushExcess(_depots, sizeClass);
-            corruptAddress = found != 0 ? found : corruptAddress;
-        }
-
-        return Misuse.LateDoubleFree(corruptAddress);
-    }
-
-    private void* TakeCached(ThreadCache* cache, int index)
-    {
-        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        void** top = bin->AllocTop;
-        void* block = *top;
+        void* block = TryAllocateOnce(cache, byteCount, alignment, isZeroed);
         if (block != null)
         {
-            bin->AllocTop = top - 1;
-            return block;
+            _reclaimer.ForgetFailure();
         }
 
-        block = _exchange.TryTake(cache, index, out nuint corruptAddress);
-        if (corruptAddress != 0)
-        {
-            throw Misuse.Of((void*)corruptAddress, "Alloc", "an earlier double free: the block was about to be handed out twice");
-        }
-
-        if (_sampler != null)
-        {
-            AllocationSampler.Count(cache, 1 + CacheExchange.VisibleOf(cache, index));
-        }
-
-        // The heap grew: before it does so again, see whether dead threads have blocks.
-        int growth = _superSlabs.GrowthCount;
-        if (growth != _lookedForDeadAt)
-        {
-            _lookedForDeadAt = growth;
-            _registry.FlushDead();
-        }
-
+        _superSlabs.PurgeExcess();
         return block;
     }
 
-    // The size class for a request, or -1 if it needs a run.
-    private static int ClassFor(nuint byteCount, nuint alignment)
+    // Throws if the block is free already. Returns a finding about another block, or null; the block is free in either
+    // case.
+    private HakmemCorruptionException? FreeAny(ThreadCache* cache, void* address, string operation)
     {
-        if (byteCount > SizeClass.MaxBytes || alignment > Geometry.UnitBytes)
+        if (_kinds.Small.TryFreeIntoFull(cache, address, out HakmemCorruptionException? finding))
         {
-            return -1;
+            return finding;
         }
 
-        // A span begins at a unit, so a block is aligned as its size class is.
-        nuint size = (nuint.Max(byteCount, 1) + alignment - 1) & ~(alignment - 1);
-        int index = (int)SizeClass.IndexOf(size - 1);
-        while (alignment > Geometry.MinAlignment && (nuint)s_classes[index].BlockBytes % alignment != 0)
+        BlockInfo block = Claim(cache, address, operation);
+        return block.Kind.Free(cache, block, address);
+    }
+
+    // Resolves an address and refuses it if it is known to be free. With a table of live blocks, the block is not live
+    // any more afterwards, and only the calling thread may free it, or mark it again.
+    private BlockInfo Claim(ThreadCache* cache, void* address, string operation)
+    {
+        if (_claims == null)
         {
-            index++;
+            return Resolve(cache, address, operation);
         }
 
-        return index;
+        ulong entry = Arena.EntryOf(_arena.PageMap, address);
+        BlockInfo block = _kinds.Resolve(address, operation);
+        return _claims.TryClaimSlow(cache, address, entry) ? block : throw block.Kind.FreedAlready(block, address, operation);
     }
 
     // Resolves an address and refuses it if it is known to be free.
     private BlockInfo Resolve(ThreadCache* cache, void* address, string operation)
     {
-        BlockInfo block = _resolver.Resolve(address, operation);
-        if (_live != null || block.Kind == BlockKind.Guarded)
+        BlockInfo block = _kinds.Resolve(address, operation);
+        if (_claims == null)
         {
-            RequireLive(block, address, operation);
+            block.Kind.RequireLive(cache, block, address, operation);
         }
-        else if (block.Kind == BlockKind.Small &&
-            ((cache != null && CacheExchange.Contains(cache, block.SizeClass, address)) ||
-                _resolver.IsFreeInSpan(block)))
+        else if (!_claims.IsLive(address))
         {
-            throw Misuse.Of(address, operation, "it was freed already");
+            throw block.Kind.FreedAlready(block, address, operation);
         }
 
         return block;
     }
 
-    // Of a block that was there when it was looked for, and is no longer.
-    private static HakmemCorruptionException LateMisuse(void* address, string operation) =>
-        Misuse.Of(address, operation, "it was freed already, or another thread is resizing it");
+    private void* MarkLive(void* block) => _claims == null ? block : _claims.Mark(block);
 }

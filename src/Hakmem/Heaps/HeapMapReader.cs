@@ -1,9 +1,9 @@
 using System;
 using System.Numerics;
 using System.Threading;
+using Hakmem.Large;
 using Hakmem.Pages;
 using Hakmem.Records;
-using Hakmem.Small;
 
 namespace Hakmem.Heaps;
 
@@ -21,7 +21,7 @@ internal static unsafe class HeapMapReader
     // Room beyond the SuperSlabs counted a moment ago: at least this many, and an eighth.
     private const int SpareSlabs = 4;
 
-    public static HakmemHeapMap Take(Arena arena, SuperSlabCache superSlabs, SizeClassInfo[] classes)
+    public static HakmemHeapMap Take(Arena arena, SuperSlabCache superSlabs, BlockKinds kinds)
     {
         while (true)
         {
@@ -29,7 +29,7 @@ internal static unsafe class HeapMapReader
             int capacity = owned + (owned / 8) + SpareSlabs;
             var slabs = new SuperSlabInfo[capacity];
             var units = new UnitInfo[capacity * Geometry.UnitsPerSlab];
-            int copied = TryCopy(arena, superSlabs, classes, slabs, units);
+            int copied = TryCopy(arena, superSlabs, kinds, slabs, units);
             if (copied >= 0)
             {
                 return new HakmemHeapMap { SuperSlabs = new ArraySegment<SuperSlabInfo>(slabs, 0, copied) };
@@ -38,11 +38,11 @@ internal static unsafe class HeapMapReader
     }
 
     // Gives the number of SuperSlabs, or -1 if the heap has grown past the room meanwhile and has to be measured again.
-    private static int TryCopy(Arena arena, SuperSlabCache superSlabs, SizeClassInfo[] classes, SuperSlabInfo[] slabs, UnitInfo[] units)
+    private static int TryCopy(Arena arena, SuperSlabCache superSlabs, BlockKinds kinds, SuperSlabInfo[] slabs, UnitInfo[] units)
     {
         using (superSlabs.SyncRoot.Enter())
         {
-            return superSlabs.OwnedCount <= slabs.Length ? Copy(arena, superSlabs, classes, slabs, units) : -1;
+            return superSlabs.OwnedCount <= slabs.Length ? Copy(arena, superSlabs, kinds, slabs, units) : -1;
         }
     }
 
@@ -54,14 +54,14 @@ internal static unsafe class HeapMapReader
         }
     }
 
-    private static int Copy(Arena arena, SuperSlabCache superSlabs, SizeClassInfo[] classes, SuperSlabInfo[] slabs, UnitInfo[] units)
+    private static int Copy(Arena arena, SuperSlabCache superSlabs, BlockKinds kinds, SuperSlabInfo[] slabs, UnitInfo[] units)
     {
         int count = 0;
         for (int slab = superSlabs.NextOwned(0); slab >= 0; slab = superSlabs.NextOwned(slab + 1))
         {
             SuperSlabHeader* header = arena.Slab(slab);
             Memory<UnitInfo> slabUnits = units.AsMemory(count * Geometry.UnitsPerSlab, Geometry.UnitsPerSlab);
-            CopyUnits(arena, slab, classes, slabUnits.Span);
+            CopyUnits(arena, slab, kinds, slabUnits.Span);
             slabs[count++] = new SuperSlabInfo(
                 (nuint)arena.AddressOfSlab(slab),
                 KindOf(header),
@@ -81,16 +81,12 @@ internal static unsafe class HeapMapReader
         _ => SuperSlabKind.Purging,
     };
 
-    private static void CopyUnits(Arena arena, int slab, SizeClassInfo[] classes, Span<UnitInfo> units)
+    private static void CopyUnits(Arena arena, int slab, BlockKinds kinds, Span<UnitInfo> units)
     {
         SuperSlabHeader* header = arena.Slab(slab);
-        if (header->State is SuperSlabState.RunHead or SuperSlabState.RunBody)
+        if (SlabRunKind.IsRun(header->State))
         {
-            // A guarded range's SuperSlabs have entries, those of other runs none.
-            EntryKind entry = PageMapEntry.Decode(*arena.EntryOf(slab << Geometry.UnitsPerSlabShift)).Kind;
-            UnitKind kind = entry == EntryKind.Guarded ? UnitKind.Guarded : UnitKind.LargeRun;
-            units.Fill(new UnitInfo(kind, IsFirst: false, 0, 0, 0));
-            units[0] = units[0] with { IsFirst = header->State == SuperSlabState.RunHead };
+            Describe(arena, slab << Geometry.UnitsPerSlabShift, kinds, units);
             return;
         }
 
@@ -101,7 +97,7 @@ internal static unsafe class HeapMapReader
             uint bit = 1u << unit;
             if ((free & bit) == 0)
             {
-                unit += CopyTaken(arena, (slab << Geometry.UnitsPerSlabShift) + unit, classes, units[unit..]);
+                unit += Describe(arena, (slab << Geometry.UnitsPerSlabShift) + unit, kinds, units[unit..]);
             }
             else
             {
@@ -111,35 +107,10 @@ internal static unsafe class HeapMapReader
         }
     }
 
-    // Copies a whole span or one unit of something else; gives the number of units.
-    private static int CopyTaken(Arena arena, int unit, SizeClassInfo[] classes, Span<UnitInfo> units)
+    // Copies a whole span or one unit of another kind; returns the number of units.
+    private static int Describe(Arena arena, int unit, BlockKinds kinds, Span<UnitInfo> units)
     {
         DecodedEntry entry = PageMapEntry.Decode(Volatile.Read(ref *arena.EntryOf(unit)));
-        bool isFirst = entry.Address == (nuint)arena.AddressOfUnit(unit);
-        return entry.Kind switch
-        {
-            EntryKind.None => CopyUnit(UnitKind.Changing, isFirst: false, units),
-            EntryKind.Span when isFirst => CopySpan(arena, unit, classes[entry.SizeClass], units),
-
-            // Cleared from the first unit on.
-            EntryKind.Span => CopyUnit(UnitKind.Changing, isFirst: false, units),
-            EntryKind.UnitRun => CopyUnit(UnitKind.GrowableRun, isFirst, units),
-            EntryKind.Guarded => CopyUnit(UnitKind.Guarded, isFirst, units),
-        };
-    }
-
-    private static int CopyUnit(UnitKind kind, bool isFirst, Span<UnitInfo> units)
-    {
-        units[0] = new UnitInfo(kind, isFirst, 0, 0, 0);
-        return 1;
-    }
-
-    private static int CopySpan(Arena arena, int unit, SizeClassInfo info, Span<UnitInfo> units)
-    {
-        int freeBlocks = Math.Clamp(Volatile.Read(ref arena.Span(unit)->FreeCount), 0, info.BlocksPerSpan);
-        var span = new UnitInfo(UnitKind.Span, IsFirst: false, info.BlockBytes, info.BlocksPerSpan, info.BlocksPerSpan - freeBlocks);
-        units[..info.SpanUnits].Fill(span);
-        units[0] = span with { IsFirst = true };
-        return info.SpanUnits;
+        return kinds.Of(entry).Describe(unit, entry, units);
     }
 }

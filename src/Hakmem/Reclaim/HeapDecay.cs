@@ -1,6 +1,5 @@
 using System;
 using System.Threading;
-using Hakmem.Guarded;
 using Hakmem.Os;
 using Hakmem.Pages;
 using Hakmem.Small;

@@ -1,5 +1,4 @@
 using System;
-using Hakmem.Heaps;
 
 namespace Hakmem.Reclaim;
 

@@ -32,6 +32,11 @@ internal unsafe struct ThreadCache
     // The first of the heap's stacked classes, or SizeClass.Count if it has none.
     public byte FirstStacked;
 
+    // Whether every visit to the slow path has to go through the heap: where allocations are counted for sampling, and
+    // where freed blocks must not be handed out again before they pass the quarantine. Written before the thread has
+    // the record.
+    public bool CountsAllocations;
+
     // The most bytes of blocks that the bins' capacities admit.
     public long CapacityBytes;
 
@@ -85,10 +90,6 @@ internal unsafe struct ThreadCache
     // SAFETY (both): a cache is allocated with its full size, and the index is a size class.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Bin* BinAt(ThreadCache* cache, uint index) => (Bin*)((byte*)cache + HeadBytes) + index;
-
-    // Whether every visit to the slow path has to come by the heap's: where allocations are counted, for guarded sampling,
-    // and with full hardening, where what was put must not be taken.
-    public static bool IsCounted(ThreadCache* cache) => cache->FirstStacked == SizeClass.Count;
 
     // The record that has the magazines; null for null.
     public static ThreadCache* MagazinesOf(ThreadCache* cache) => cache == null || cache->Inner == null ? cache : cache->Inner;

@@ -92,6 +92,9 @@ internal readonly struct SizeClassInfo
     // Whether thread caches keep one loaded magazine for the class, last in, first out, rather than a pair (see Bin).
     public bool IsStacked { get; }
 
+    // The table of heaps without sampling and full hardening. Not to be changed.
+    public static SizeClassInfo[] Standard { get; } = CreateTable();
+
     public static SizeClassInfo[] CreateTable() => CreateTable(int.MaxValue);
 
     // For a heap in which no more than so many blocks of a class may be allocated before the slow path is entered: all classes are paired,

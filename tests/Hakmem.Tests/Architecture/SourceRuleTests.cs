@@ -21,13 +21,13 @@ public sealed partial class SourceRuleTests
         AssertNone(file => File.ReadLines(file).Count() > MaxLines ? $"has more than {MaxLines} lines" : null);
 
     [Fact]
-    public void EveryFileHasOneTypeAndItsName() => AssertNone(file =>
+    public void EveryFileIsNamedAfterItsFirstType() => AssertNone(file =>
     {
         string[] types = [.. TopLevelType().Matches(File.ReadAllText(file)).Select(match => match.Groups[1].Value)];
 
-        // A part of a type may add to the name: Type.Part.cs.
+        // A part of a type may add to the name: Type.Part.cs. Small types may follow the one that they belong to.
         string expected = Path.GetFileName(file).Split('.')[0];
-        return types.Length == 0 || (types.Length == 1 && types[0] == expected) ? null : $"declares {string.Join(", ", types)}";
+        return types.Length == 0 || types[0] == expected ? null : $"declares {string.Join(", ", types)}";
     });
 
     [Fact]

@@ -1,6 +1,6 @@
 using System;
 using System.Runtime.CompilerServices;
-using Hakmem.Guarded;
+using Hakmem.Pages;
 
 namespace Hakmem.Tests.Children;
 

@@ -1,0 +1,119 @@
+using System;
+using System.Globalization;
+using Hakmem.Large;
+using Hakmem.Pages;
+using Hakmem.Profiling;
+using Hakmem.Records;
+
+namespace Hakmem.Guarded;
+
+// Blocks between guard pages, each in a range of its own; GuardedBlocks has their records and states. A heap without
+// guarded blocks has this kind too, without records: another heap's ranges are resolved here.
+internal sealed unsafe class GuardedKind(
+    Arena arena, int heapSlot, RunAllocator runs, GuardedBlocks? blocks, bool keepsStacks) : BlockKind
+{
+    public override UnitKind MapKind => UnitKind.Guarded;
+
+    private int Stack => keepsStacks ? StackCapture.Take(StackTable.Instance) : StackTable.None;
+
+    public override void* TryAllocate(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed) =>
+        blocks == null ? null : blocks.TryAllocate(byteCount, alignment, isZeroed, Stack);
+
+    public override BlockInfo Resolve(void* address, DecodedEntry entry, string operation)
+    {
+        int unit = arena.UnitOf(entry.Address);
+        nuint begin = 0;
+        nuint bytes = 0;
+        if (blocks == null || !blocks.TryFind(unit, out begin, out bytes))
+        {
+            // Advice only, for the text.
+            bool isOwn = arena.Slab(unit >> Geometry.UnitsPerSlabShift)->HeapSlot == heapSlot;
+            throw isOwn ? Misuse.NoBlock(address, operation) : Misuse.OtherHeap(address, operation);
+        }
+
+        if ((nuint)address - begin < Math.Max(bytes, 1))
+        {
+            Misuse.RequireStart(address, operation, (nuint)address - begin, bytes);
+            return new BlockInfo(this, unit, 0, 0, bytes);
+        }
+
+        throw Misuse.Of(address, operation, string.Create(
+            CultureInfo.InvariantCulture, $"it lies out of the bounds of the guarded block of {bytes} at 0x{begin:x}"));
+    }
+
+    public override void RequireLive(ThreadCache* cache, BlockInfo block, void* address, string operation)
+    {
+        if (!blocks!.IsLive(block.First, (nuint)address))
+        {
+            throw FreedAlready(block, address, operation);
+        }
+    }
+
+    public override HakmemCorruptionException FreedAlready(BlockInfo block, void* address, string operation) =>
+        blocks!.DoubleFree(block.First, (nuint)address, operation);
+
+    public override HakmemCorruptionException? Free(ThreadCache* cache, BlockInfo block, void* address) =>
+        blocks!.Free(block.First, (nuint)address, Stack, isHeld: false);
+
+    public override ResizeResult TryResizeInPlace(BlockInfo block, void* address, nuint byteCount) =>
+        byteCount == block.Bytes ? ResizeResult.Done : ResizeResult.NoRoom;
+
+    public override bool TryHold(void* address, string operation, out BlockInfo block)
+    {
+        DecodedEntry entry = PageMapEntry.Decode(Arena.EntryOf(arena.PageMap, address));
+        block = Resolve(address, entry, operation);
+        blocks!.Hold(block.First, (nuint)address, operation);
+        return true;
+    }
+
+    public override void Unhold(BlockInfo block, void* address) => blocks!.Unhold(block.First, (nuint)address);
+
+    public override HakmemCorruptionException? FreeHeld(BlockInfo block, void* address) =>
+        blocks!.Free(block.First, (nuint)address, Stack, isHeld: true);
+
+    public override KindTotals NewTotals() => new Totals(runs, blocks);
+
+    public override int Describe(int unit, DecodedEntry entry, Span<UnitInfo> units)
+    {
+        SuperSlabState state = arena.Slab(unit >> Geometry.UnitsPerSlabShift)->State;
+        int count = state is SuperSlabState.RunHead or SuperSlabState.RunBody ? units.Length : 1;
+        units[..count].Fill(new UnitInfo(MapKind, IsFirst: false, 0, 0, 0));
+        units[0] = units[0] with { IsFirst = entry.Address == (nuint)arena.AddressOfUnit(unit) };
+        return count;
+    }
+
+    public override HakmemCorruptionException? Flush(ThreadCache* cache) => blocks?.Flush();
+
+    public override void Clear() => blocks?.Clear();
+
+    //     live + quarantined <= the ranges of guarded blocks
+    //
+    // The left side is read before the right one, and cut down to it.
+    private sealed class Totals(RunAllocator runs, GuardedBlocks? blocks) : KindTotals
+    {
+        private GuardedFigures _figures;
+        private long _rangeBytes;
+        private long _ranges;
+
+        public override void ReadFree() => _figures = blocks?.Figures ?? default;
+
+        public override void CountUnit(DecodedEntry entry, bool isFirst)
+        {
+            _rangeBytes += Geometry.UnitBytes;
+            _ranges += isFirst ? 1 : 0;
+        }
+
+        public override void ReadUnits()
+        {
+            _rangeBytes += (long)runs.GuardedSlabCount << Geometry.SlabShift;
+            _ranges += runs.GuardedRunCount;
+        }
+
+        public override void Finish()
+        {
+            LiveBlocks = Math.Min(_figures.LiveBlocks, _ranges);
+            LiveBytes = Math.Min(_figures.LiveBytes, _rangeBytes);
+            CachedBytes = Math.Min(_figures.QuarantinedBytes, _rangeBytes - LiveBytes);
+        }
+    }
+}

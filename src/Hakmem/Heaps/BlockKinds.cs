@@ -1,0 +1,104 @@
+using System;
+using System.Threading;
+using Hakmem.Guarded;
+using Hakmem.Large;
+using Hakmem.Pages;
+using Hakmem.Records;
+using Hakmem.Small;
+
+namespace Hakmem.Heaps;
+
+// The list of a heap's kinds of blocks. The page map names the kind of every unit; here the name becomes the object.
+// Reads no memory that a caller could have written. Slow paths only; thread-safe.
+internal sealed unsafe class BlockKinds
+{
+    private static readonly EntryKind[] s_entries = [EntryKind.None, EntryKind.Span, EntryKind.UnitRun, EntryKind.Guarded];
+
+    private readonly Arena _arena;
+    private readonly int _heapSlot;
+    private readonly BlockKind[] _all;
+
+    public BlockKinds(Arena arena, int heapSlot, SmallKind small, LargeBlocks large, GuardedKind guarded)
+    {
+        _arena = arena;
+        _heapSlot = heapSlot;
+        Small = small;
+        UnitRuns = large.UnitRuns;
+
+        // Blocks that no size class of the heap serves. With full hardening all of them are guarded.
+        Large = small.HasQuarantine ? guarded : large.SlabRuns;
+        _all = new BlockKind[s_entries.Length];
+        foreach (EntryKind entry in s_entries)
+        {
+            // Without a discard, so that the compiler refuses a build in which an entry has no kind.
+            _all[(int)entry] = entry switch
+            {
+                EntryKind.None => large.SlabRuns,
+                EntryKind.Span => small,
+                EntryKind.UnitRun => large.UnitRuns,
+                EntryKind.Guarded => guarded,
+            };
+        }
+    }
+
+    public SmallKind Small { get; }
+
+    public BlockKind Large { get; }
+
+    public UnitRunKind UnitRuns { get; }
+
+    public ReadOnlySpan<BlockKind> All => _all;
+
+    // The kind that serves a request.
+    public BlockKind For(nuint byteCount, nuint alignment) => Small.Serves(byteCount, alignment) ? Small : Large;
+
+    public BlockKind Of(DecodedEntry entry) => _all[(int)entry.Kind];
+
+    // Describes the block that begins at an address. Throws HakmemCorruptionException unless a block of this heap, live
+    // or free, begins there.
+    public BlockInfo Resolve(void* address, string operation)
+    {
+        if (!_arena.HasTables((nuint)((byte*)address - _arena.Base)))
+        {
+            throw Misuse.Of(address, operation, "it is not Hakmem memory");
+        }
+
+        DecodedEntry entry = PageMapEntry.Decode(Volatile.Read(ref *_arena.EntryOf(_arena.UnitOf((nuint)address))));
+        return Of(entry).Resolve(address, entry, operation);
+    }
+
+    // Whether an address, interior ones included, lies in a span, run or range of this heap. Never throws.
+    public bool Owns(void* address)
+    {
+        nuint offset = (nuint)((byte*)address - _arena.Base);
+        if (!_arena.HasTables(offset))
+        {
+            return false;
+        }
+
+        SuperSlabHeader* header = _arena.Slab((int)(offset >> Geometry.SlabShift));
+        DecodedEntry entry = PageMapEntry.Decode(*_arena.EntryOf(_arena.UnitOf((nuint)address)));
+        bool isInUnits = header->State == SuperSlabState.Spans && entry.Kind != EntryKind.None;
+        return header->HeapSlot == _heapSlot && (SlabRunKind.IsRun(header->State) || isInUnits);
+    }
+
+    // Moves what the kinds keep out of reuse to the spans. Returns damage that was found on the way, or null.
+    public HakmemCorruptionException? Flush(ThreadCache* cache)
+    {
+        HakmemCorruptionException? finding = null;
+        foreach (BlockKind kind in _all)
+        {
+            finding = kind.Flush(cache) ?? finding;
+        }
+
+        return finding;
+    }
+
+    public void Clear()
+    {
+        foreach (BlockKind kind in _all)
+        {
+            kind.Clear();
+        }
+    }
+}

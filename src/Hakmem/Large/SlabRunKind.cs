@@ -1,0 +1,125 @@
+using System;
+using Hakmem.Pages;
+using Hakmem.Records;
+
+namespace Hakmem.Large;
+
+// Runs of whole SuperSlabs: blocks above 1 MiB, or aligned to more than a unit. The page map has no entries of them, so
+// every address without an entry is resolved here.
+internal sealed unsafe class SlabRunKind(LargeBlocks large, Arena arena, RunAllocator runs) : RunKind(large)
+{
+    // A run of which this many SuperSlabs are kept is moved by pages; a smaller one is copied.
+    private const int MinMoveSlabs = 2;
+
+    public override UnitKind MapKind => UnitKind.LargeRun;
+
+    public static bool IsRun(SuperSlabState state) => state is SuperSlabState.RunHead or SuperSlabState.RunBody;
+
+    public override void* TryAllocate(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
+    {
+        int alignmentSlabs = (int)Math.Max(1, alignment >> Geometry.SlabShift);
+        if (byteCount > (nuint)arena.ReservedBytes || (ulong)alignment > Geometry.MaxArenaBytes ||
+            !runs.TryAllocate(LargeBlocks.SlabsFor(byteCount), alignmentSlabs, out int head))
+        {
+            return null;
+        }
+
+        // A block with an alignment of its own begins where the run does, which has any alignment up to the run's.
+        nuint runBytes = (nuint)LargeBlocks.SlabsFor(byteCount) << Geometry.SlabShift;
+        int offset = alignment > Geometry.MinAlignment ? 0 : RunColor.OffsetFor(head, runBytes, byteCount);
+        if (isZeroed)
+        {
+            runs.Clear(head, byteCount + (nuint)offset);
+        }
+
+        runs.HandOut(head, offset);
+        return arena.AddressOfSlab(head) + offset;
+    }
+
+    public override ResizeResult TryResizeInPlace(BlockInfo block, void* address, nuint byteCount)
+    {
+        if (byteCount <= SizeClass.MaxBytes || byteCount > (nuint)arena.ReservedBytes)
+        {
+            return ResizeResult.NoRoom;
+        }
+
+        nuint offset = (nuint)address - (nuint)arena.AddressOfSlab(block.First);
+        return runs.TryResize(block.First, (byte*)address, LargeBlocks.SlabsFor(byteCount + offset));
+    }
+
+    public override HakmemCorruptionException? FreeHeld(BlockInfo block, void* address)
+    {
+        runs.Free(block.First);
+        return null;
+    }
+
+    public override void* TryMoveHeld(BlockInfo block, nuint byteCount)
+    {
+        int count = arena.Slab(block.First)->RunSlabs;
+        if (count < MinMoveSlabs || byteCount <= block.Bytes || byteCount > (nuint)arena.ReservedBytes)
+        {
+            return null;
+        }
+
+        // Pages are moved whole, so the block keeps its offset in the run.
+        int offset = arena.Slab(block.First)->RunOffsetBytes;
+        int wanted = LargeBlocks.SlabsFor(byteCount + (nuint)offset);
+        if (!runs.TryAllocate(wanted, alignmentSlabs: 1, out int to) || !runs.TryMovePages(block.First, to, count))
+        {
+            // No memory; or not one kernel mapping, or an old kernel: the caller copies.
+            return null;
+        }
+
+        runs.Free(block.First);
+        runs.HandOut(to, offset);
+        return arena.AddressOfSlab(to) + offset;
+    }
+
+    public override KindTotals NewTotals() => new Totals(runs);
+
+    public override int Describe(int unit, DecodedEntry entry, Span<UnitInfo> units)
+    {
+        SuperSlabHeader* header = arena.Slab(unit >> Geometry.UnitsPerSlabShift);
+        if (!IsRun(header->State))
+        {
+            // A taken unit without an entry: a span there is being opened or closed, or the unit purged.
+            units[0] = new UnitInfo(UnitKind.Changing, IsFirst: false, 0, 0, 0);
+            return 1;
+        }
+
+        units.Fill(new UnitInfo(MapKind, IsFirst: false, 0, 0, 0));
+        units[0] = units[0] with { IsFirst = header->State == SuperSlabState.RunHead };
+        return units.Length;
+    }
+
+    public LargeBlocks.Place FindLocked(int slab)
+    {
+        if (!IsRun(arena.Slab(slab)->State))
+        {
+            return default;
+        }
+
+        int head = arena.Slab(slab)->RunHead;
+        nuint offset = (nuint)arena.Slab(head)->RunOffsetBytes;
+        nuint bytes = ((nuint)arena.Slab(head)->RunSlabs << Geometry.SlabShift) - offset;
+        nuint begin = (nuint)arena.AddressOfSlab(head) + offset;
+        return new LargeBlocks.Place(new BlockInfo(this, head, 0, 0, bytes), begin, IsOtherHeap: false);
+    }
+
+    public override ref bool HoldOf(BlockInfo block) => ref arena.Slab(block.First)->IsHeld;
+
+    protected override bool TryFree(BlockInfo block, void* address) => runs.TryFree(block.First, (byte*)address);
+
+    private sealed class Totals(RunAllocator runs) : KindTotals
+    {
+        public override void ReadUnits()
+        {
+            LiveBlocks = runs.RunCount;
+            LiveBytes = ((long)runs.SlabCount << Geometry.SlabShift) - runs.OffsetBytes;
+        }
+
+        public override void Finish()
+        {
+        }
+    }
+}

@@ -1,0 +1,86 @@
+using System;
+using Hakmem.Pages;
+using Hakmem.Records;
+
+namespace Hakmem.Large;
+
+// Growable runs of units within one SuperSlab, of GrowableBytes to a SuperSlab. Only Realloc makes them.
+internal sealed unsafe class UnitRunKind(LargeBlocks large, Arena arena, UnitAllocator units, RunAllocator runs)
+    : RunKind(large)
+{
+    public override UnitKind MapKind => UnitKind.GrowableRun;
+
+    // Its memory is not known to be zero, and it is aligned to a unit.
+    public override void* TryAllocate(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
+    {
+        if (!units.TryAllocateRun(LargeBlocks.UnitsFor(byteCount), out int unit))
+        {
+            return null;
+        }
+
+        byte* block = arena.AddressOfUnit(unit);
+        if (isZeroed)
+        {
+            new Span<byte>(block, (int)byteCount).Clear();
+        }
+
+        return block;
+    }
+
+    // Without room, the run may have become a run of SuperSlabs.
+    public override ResizeResult TryResizeInPlace(BlockInfo block, void* address, nuint byteCount)
+    {
+        if (byteCount <= LargeBlocks.GrowableBytes || byteCount > (nuint)arena.ReservedBytes)
+        {
+            return ResizeResult.NoRoom;
+        }
+
+        if (byteCount <= Geometry.SlabBytes)
+        {
+            return units.TryResizeRun(block.First, LargeBlocks.UnitsFor(byteCount));
+        }
+
+        int slab = block.First >> Geometry.UnitsPerSlabShift;
+        return block.First % Geometry.UnitsPerSlab == 0
+            ? runs.TryAdopt(slab, units, LargeBlocks.SlabsFor(byteCount))
+            : ResizeResult.NoRoom;
+    }
+
+    public override HakmemCorruptionException? FreeHeld(BlockInfo block, void* address)
+    {
+        units.FreeRun(block.First);
+        return null;
+    }
+
+    public override KindTotals NewTotals() => new Totals();
+
+    public override int Describe(int unit, DecodedEntry entry, Span<UnitInfo> units)
+    {
+        units[0] = new UnitInfo(MapKind, entry.Address == (nuint)arena.AddressOfUnit(unit), 0, 0, 0);
+        return 1;
+    }
+
+    public LargeBlocks.Place FindLocked(int unit)
+    {
+        nuint bytes = (nuint)arena.Span(unit)->UnitCount << Geometry.UnitShift;
+        BlockInfo block = new(this, unit, 0, 0, bytes);
+        return new LargeBlocks.Place(block, (nuint)arena.AddressOfUnit(unit), IsOtherHeap: false);
+    }
+
+    public override ref bool HoldOf(BlockInfo block) => ref arena.Span(block.First)->IsHeld;
+
+    protected override bool TryFree(BlockInfo block, void* address) => units.TryFreeRun(block.First);
+
+    private sealed class Totals : KindTotals
+    {
+        public override void CountUnit(DecodedEntry entry, bool isFirst)
+        {
+            LiveBytes += Geometry.UnitBytes;
+            LiveBlocks += isFirst ? 1 : 0;
+        }
+
+        public override void Finish()
+        {
+        }
+    }
+}

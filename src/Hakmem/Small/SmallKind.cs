@@ -1,0 +1,216 @@
+using System;
+using System.Globalization;
+using System.Threading;
+using Hakmem.Pages;
+using Hakmem.Records;
+
+namespace Hakmem.Small;
+
+// Blocks of the 112 size classes: the slow paths between the public allocator, the thread's cache and the depots.
+//
+// Thread-safe. Their magazines and spans decide whether a block is free; see CacheExchange and SpanSet.
+internal unsafe class SmallKind(HeapParts heap, SamplingHook? hook) : BlockKind
+{
+    // From this size on, a zeroed allocation asks whether memory is known to be zero before it clears it. Below, the
+    // question costs more than the clearing.
+    public const nuint ZeroCheckBytes = 32 << 10;
+
+    // The heap's growth count when dead threads were last looked for. A stale reading looks once too often or too late.
+    private volatile int _checkedForDeadAt;
+
+    public override UnitKind MapKind => UnitKind.Span;
+
+    protected HeapParts Parts => heap;
+
+    // The size class that serves a request, or -1 if none does.
+    public static int ClassFor(nuint byteCount, nuint alignment)
+    {
+        if (byteCount > SizeClass.MaxBytes || alignment > Geometry.UnitBytes)
+        {
+            return -1;
+        }
+
+        // A span begins at a unit, so a block is aligned as its size class is.
+        nuint size = (nuint.Max(byteCount, 1) + alignment - 1) & ~(alignment - 1);
+        int index = (int)SizeClass.IndexOf(size - 1);
+        while (alignment > Geometry.MinAlignment && (nuint)SizeClass.BytesOf(index) % alignment != 0)
+        {
+            index++;
+        }
+
+        return index;
+    }
+
+    // Whether a request is for a block of this kind.
+    public virtual bool Serves(nuint byteCount, nuint alignment) => ClassFor(byteCount, alignment) >= 0;
+
+    public override void* TryAllocate(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
+    {
+        int index = ClassFor(byteCount, alignment);
+        bool isZero = false;
+        void* block = null;
+        if (cache != null && !(isZeroed && byteCount >= ZeroCheckBytes && CacheExchange.CountOf(cache, index) == 0))
+        {
+            block = TakeCached(cache, index);
+        }
+
+        block = block == null ? heap.Depots[index].TryAllocOne(out isZero) : block;
+        if (block != null && isZeroed && !isZero)
+        {
+            new Span<byte>(block, (int)byteCount).Clear();
+        }
+
+        return block;
+    }
+
+    public override BlockInfo Resolve(void* address, DecodedEntry entry, string operation)
+    {
+        if (entry.HeapSlot != heap.Slot)
+        {
+            throw Misuse.OtherHeap(address, operation);
+        }
+
+        nuint inSpan = (nuint)address - entry.Address;
+        SizeClassInfo info = heap.Classes[entry.SizeClass];
+        if (inSpan >= (nuint)info.SpanBlockBytes)
+        {
+            throw Misuse.Of(address, operation, "it lies behind the last block of a span");
+        }
+
+        int index = (int)(inSpan / (nuint)info.BlockBytes);
+        Misuse.RequireStart(address, operation, inSpan % (nuint)info.BlockBytes, (nuint)info.BlockBytes);
+        return new BlockInfo(this, heap.Arena.UnitOf(entry.Address), info.Index, index, (nuint)info.BlockBytes);
+    }
+
+    // A block that has left its span is in the thread's own cache, with a caller, or in another cache; which of the last
+    // two, the records do not say.
+    public override void RequireLive(ThreadCache* cache, BlockInfo block, void* address, string operation)
+    {
+        if ((cache != null && CacheExchange.Contains(cache, block.SizeClass, address)) || IsFreeInSpan(block))
+        {
+            throw FreedAlready(block, address, operation);
+        }
+    }
+
+    public override HakmemCorruptionException FreedAlready(BlockInfo block, void* address, string operation) =>
+        Misuse.FreedAlready(address, operation);
+
+    public override HakmemCorruptionException? Free(ThreadCache* cache, BlockInfo block, void* address)
+    {
+        nuint corruptAddress = 0;
+        if (!(cache != null
+            ? heap.Exchange.TryPut(cache, block.SizeClass, address, heap.HasLiveTable, out corruptAddress)
+            : heap.Depots[block.SizeClass].TryFreeOne(address)))
+        {
+            throw FreedAlready(block, address, "Free");
+        }
+
+        return FinishFree(block.SizeClass, corruptAddress);
+    }
+
+    // Frees a block for which Free's inlined path found nothing but a full magazine. False if that is not known.
+    public bool TryFreeIntoFull(ThreadCache* cache, void* address, out HakmemCorruptionException? finding)
+    {
+        int full = cache == null || heap.HasLiveTable ? -1 : CacheExchange.ClassIfFull(cache, address);
+        finding = full >= 0 ? FinishFree(full, heap.Exchange.Put(cache, full, address)) : null;
+        return full >= 0;
+    }
+
+    // A block keeps its place as long as it uses more than half of it.
+    public override ResizeResult TryResizeInPlace(BlockInfo block, void* address, nuint byteCount) =>
+        byteCount <= block.Bytes && byteCount > block.Bytes / 2 ? ResizeResult.Done : ResizeResult.NoRoom;
+
+    // Freeing a small block is one step, which decides races; resizing by a copy needs no hold.
+    public override bool TryHold(void* address, string operation, out BlockInfo block)
+    {
+        block = default;
+        return false;
+    }
+
+    public override void Unhold(BlockInfo block, void* address)
+    {
+    }
+
+    public override HakmemCorruptionException? FreeHeld(BlockInfo block, void* address) => Free(null, block, address);
+
+    public override KindTotals NewTotals() => new SmallTotals(heap);
+
+    // A unit without a span's first entry is being opened or closed: entries are cleared from the first unit on.
+    public override int Describe(int unit, DecodedEntry entry, Span<UnitInfo> units)
+    {
+        if (entry.Address != (nuint)heap.Arena.AddressOfUnit(unit))
+        {
+            units[0] = new UnitInfo(UnitKind.Changing, IsFirst: false, 0, 0, 0);
+            return 1;
+        }
+
+        SizeClassInfo info = heap.Classes[entry.SizeClass];
+        int freeBlocks = Math.Clamp(Volatile.Read(ref heap.Arena.Span(unit)->FreeCount), 0, info.BlocksPerSpan);
+        var span = new UnitInfo(
+            MapKind, IsFirst: false, info.BlockBytes, info.BlocksPerSpan, info.BlocksPerSpan - freeBlocks);
+        units[..info.SpanUnits].Fill(span);
+        units[0] = span with { IsFirst = true };
+        return info.SpanUnits;
+    }
+
+    public override HakmemCorruptionException? Flush(ThreadCache* cache) => null;
+
+    // The heap clears depots and caches itself.
+    public override void Clear()
+    {
+    }
+
+    // A block of a class from the cache, after an exchange with the depot if need be; null if memory is out.
+    protected void* TakeCached(ThreadCache* cache, int index)
+    {
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        void** top = bin->AllocTop;
+        void* block = *top;
+        if (block != null)
+        {
+            bin->AllocTop = top - 1;
+            return block;
+        }
+
+        block = heap.Exchange.TryTake(cache, index, out nuint corruptAddress);
+        if (corruptAddress != 0)
+        {
+            throw Misuse.Of(
+                (void*)corruptAddress, "Alloc", "an earlier double free: the block was about to be handed out twice");
+        }
+
+        hook?.CountAllocations(cache, 1 + CacheExchange.VisibleOf(cache, index));
+
+        // The heap grew: before it does so again, the blocks of dead threads are flushed.
+        int growth = heap.SuperSlabs.GrowthCount;
+        if (growth != _checkedForDeadAt)
+        {
+            _checkedForDeadAt = growth;
+            heap.Registry.FlushDead();
+        }
+
+        return block;
+    }
+
+    // Keeps the depots within their budget after a free. Returns what was found corrupt on the way as an error, or null.
+    protected HakmemCorruptionException? FinishFree(int sizeClass, nuint corruptAddress)
+    {
+        if (heap.DepotBudget.IsExceeded)
+        {
+            nuint found = heap.DepotBudget.FlushExcess(heap.Depots, sizeClass);
+            corruptAddress = found != 0 ? found : corruptAddress;
+        }
+
+        return Misuse.LateDoubleFree(corruptAddress);
+    }
+
+    // Whether a block is free in its span, rather than with a caller or in a magazine. Read without the depot's lock:
+    // for a block that a caller owns, neither its bit nor the carved count can change, so no race makes a live block
+    // look free.
+    private bool IsFreeInSpan(BlockInfo block)
+    {
+        ulong word = Volatile.Read(ref heap.Arena.Bitmap(block.First)[block.Index >> 6]);
+        return block.Index >= Volatile.Read(ref heap.Arena.Span(block.First)->Carved) ||
+            (word & (1UL << block.Index)) != 0;
+    }
+}
