@@ -1,4 +1,5 @@
 using System;
+using System.Diagnostics;
 using System.Threading;
 using Hakmem.Guarded;
 using Hakmem.Large;
@@ -12,8 +13,6 @@ namespace Hakmem.Heaps;
 // Reads no memory that a caller could have written. Slow paths only; thread-safe.
 internal sealed unsafe class BlockKinds
 {
-    private static readonly EntryKind[] s_entries = [EntryKind.None, EntryKind.Span, EntryKind.UnitRun, EntryKind.Guarded];
-
     private readonly Arena _arena;
     private readonly int _heapSlot;
     private readonly BlockKind[] _all;
@@ -27,18 +26,10 @@ internal sealed unsafe class BlockKinds
 
         // Blocks that no size class of the heap serves. With full hardening all of them are guarded.
         Large = small.HasQuarantine ? guarded : large.SlabRuns;
-        _all = new BlockKind[s_entries.Length];
-        foreach (EntryKind entry in s_entries)
-        {
-            // Without a discard, so that the compiler refuses a build in which an entry has no kind.
-            _all[(int)entry] = entry switch
-            {
-                EntryKind.None => large.SlabRuns,
-                EntryKind.Span => small,
-                EntryKind.UnitRun => large.UnitRuns,
-                EntryKind.Guarded => guarded,
-            };
-        }
+
+        // In the order of EntryKind. The list.
+        _all = [large.SlabRuns, small, large.UnitRuns, guarded];
+        Debug.Assert(_all.Length == (int)EntryKind.Last + 1, "Every kind of the page map has an object.");
     }
 
     public SmallKind Small { get; }

@@ -63,7 +63,7 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
             GuardedSlabCount += count;
             GuardedRunCount++;
             _arena.Span(head << Geometry.UnitsPerSlabShift)->Guard = guard;
-            SetEntries(head, count, PageMapEntry.ForGuarded((nuint)_arena.AddressOfSlab(head)));
+            SetEntries(head, count, PageMapEntry.ForRange(EntryKind.Guarded, (nuint)_arena.AddressOfSlab(head)));
             return true;
         }
     }

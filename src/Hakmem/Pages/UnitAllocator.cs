@@ -75,7 +75,7 @@ internal sealed unsafe partial class UnitAllocator
 
             _arena.Span(unit)->UnitCount = count;
             _arena.Span(unit)->Guard = guard;
-            _arena.SetEntries(unit, count, PageMapEntry.ForGuarded((nuint)_arena.AddressOfUnit(unit)));
+            _arena.SetEntries(unit, count, PageMapEntry.ForRange(EntryKind.Guarded, (nuint)_arena.AddressOfUnit(unit)));
             return true;
         }
     }
@@ -228,7 +228,7 @@ internal sealed unsafe partial class UnitAllocator
     }
 
     private void SetRunEntries(int unit, int from, int to) =>
-        _arena.SetEntries(unit + from, to - from, PageMapEntry.ForUnitRun((nuint)_arena.AddressOfUnit(unit)));
+        _arena.SetEntries(unit + from, to - from, PageMapEntry.ForRange(EntryKind.UnitRun, (nuint)_arena.AddressOfUnit(unit)));
 
     private void FreeBlock(int unit, long now)
     {

@@ -58,12 +58,14 @@ internal static class PageMapEntry
 
     private const ulong AddressMask = (1UL << TagShift) - Geometry.UnitBytes;
 
-    // In place of a heap's tag, on units whose blocks are freed by the slow path only (runs of units): no heap has it.
-    private const int UnitRunTagNumber = (1 << (64 - TagShift)) - 1;
+    // The tag numbers of kinds other than spans count down from here, by EntryKind; no heap has one of them.
+    private const int TopTagNumber = (1 << (64 - TagShift)) + (int)EntryKind.Span;
 
-    // The same for guarded blocks, whose record the first unit's span header leads to. A fault report looks for the
-    // number, and takes what is below it for the address.
-    public const int GuardTagNumber = (1 << (64 - TagShift)) - 2;
+    // The lowest of them.
+    private const int LeastKindTagNumber = TopTagNumber - (int)EntryKind.Last;
+
+    // The tag number of guarded blocks. A fault report looks for it, and takes what is below it for the address.
+    public const int GuardTagNumber = TopTagNumber - (int)EntryKind.Guarded;
 
     // How many heaps can be told apart where spans have this address or a higher one: the largest tag takes off less
     // than that. Some systems, and emulators of them, begin at some GiB.
@@ -75,23 +77,19 @@ internal static class PageMapEntry
     public static ulong ForSpan(int heapSlot, nuint address, int sizeClass, bool isStacked) =>
         TagOf(heapSlot) + address + BinOffsetOf(sizeClass, isStacked);
 
-    public static ulong ForUnitRun(nuint address) => ((ulong)UnitRunTagNumber << TagShift) | address;
-
-    // Of a guarded block: the address of its range, which the block lies somewhere in.
-    public static ulong ForGuarded(nuint address) => ((ulong)GuardTagNumber << TagShift) | address;
+    // For blocks that the slow path frees: the kind, and the address of the run or range that contains the block.
+    public static ulong ForRange(EntryKind kind, nuint address) =>
+        ((ulong)(TopTagNumber - (int)kind) << TagShift) | address;
 
     // The one place that tells kinds apart.
     public static DecodedEntry Decode(ulong entry)
     {
         int tag = (int)(entry >> TagShift);
         nuint below = (nuint)(entry & AddressMask);
-        return tag switch
-        {
-            0 => new DecodedEntry(EntryKind.None, 0, -1, -1),
-            UnitRunTagNumber => new DecodedEntry(EntryKind.UnitRun, below, -1, -1),
-            GuardTagNumber => new DecodedEntry(EntryKind.Guarded, below, -1, -1),
-            _ => new DecodedEntry(EntryKind.Span, below + ((nuint)tag << Geometry.SlabShift), tag - 1, SizeClassOf(entry)),
-        };
+        return tag == 0 ? new DecodedEntry(EntryKind.None, 0, -1, -1)
+            : tag >= LeastKindTagNumber ? new DecodedEntry((EntryKind)(TopTagNumber - tag), below, -1, -1)
+            : new DecodedEntry(
+                EntryKind.Span, below + ((nuint)tag << Geometry.SlabShift), tag - 1, SizeClassOf(entry));
     }
 
     // Of a span's entry; see Decode for others.

@@ -42,7 +42,7 @@ public sealed unsafe class LayoutTests
         ThreadCache cache;
         FreeSide* asSide = ThreadCache.FreeSideAt(&cache, PageMapEntry.BinOffsetOf(0UL));
         Assert.InRange((byte*)&asSide->BlockCount - (byte*)&cache.EmptySlot, 0, sizeof(void*) - sizeof(ushort));
-        Assert.Equal((nuint)0, PageMapEntry.BinOffsetOf(PageMapEntry.ForUnitRun(Geometry.UnitBytes)));
+        Assert.Equal((nuint)0, PageMapEntry.BinOffsetOf(PageMapEntry.ForRange(EntryKind.UnitRun, Geometry.UnitBytes)));
 
         // Looks like the shared heap's tag with nothing but a small offset left.
         HakmemAllocator.Shared.Free(HakmemAllocator.Shared.Alloc(64));

@@ -40,7 +40,7 @@ public sealed class PageMapEntryTests
     public void AUnitRunsEntryIsOfNoHeapAndNoClass() =>
         s_addresses.Sample(address =>
         {
-            ulong entry = PageMapEntry.ForUnitRun((nuint)address);
+            ulong entry = PageMapEntry.ForRange(EntryKind.UnitRun, (nuint)address);
             Assert.Equal(new DecodedEntry(EntryKind.UnitRun, (nuint)address, -1, -1), PageMapEntry.Decode(entry));
             Assert.Equal((nuint)0, PageMapEntry.BinOffsetOf(entry));
         });
@@ -49,7 +49,7 @@ public sealed class PageMapEntryTests
     public void AGuardedBlocksEntryIsOfNoHeapAndNoUnitRun() =>
         s_addresses.Sample(address =>
         {
-            ulong entry = PageMapEntry.ForGuarded((nuint)address);
+            ulong entry = PageMapEntry.ForRange(EntryKind.Guarded, (nuint)address);
             Assert.Equal(new DecodedEntry(EntryKind.Guarded, (nuint)address, -1, -1), PageMapEntry.Decode(entry));
             Assert.Equal((nuint)0, PageMapEntry.BinOffsetOf(entry));
 

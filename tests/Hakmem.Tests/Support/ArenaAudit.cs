@@ -87,7 +87,7 @@ internal sealed unsafe class ArenaAudit
                 continue;
             }
 
-            ulong entry = PageMapEntry.ForGuarded((nuint)_arena.AddressOfSlab(head));
+            ulong entry = PageMapEntry.ForRange(EntryKind.Guarded, (nuint)_arena.AddressOfSlab(head));
             Assert.Equal(-1, EntriesOf(slab).IndexOfAnyExcept(entry));
             if (slab == head)
             {
