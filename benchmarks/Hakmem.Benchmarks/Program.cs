@@ -41,7 +41,9 @@ internal static class Program
 
         RootCommand root = new("Benchmarks of the Hakmem allocator.")
         {
-            WorkloadsCommand.Create(), SeedCommand.Create(), LatencyCommand.Create(), SoakCommand.Create(), StartupCommand.Create(), FailuresCommand.Create(), ListCommand.Create(), MicroCommand.Create(),
+            WorkloadsCommand.Create(), DrawCommand.Create(), SeedCommand.Create(), LatencyCommand.Create(),
+            SoakCommand.Create(), StartupCommand.Create(), FailuresCommand.Create(), ListCommand.Create(),
+            MicroCommand.Create(),
         };
         return root.Parse(arguments.Length == 0 ? ["--help"] : arguments).Invoke();
     }

@@ -8,16 +8,18 @@ using ScottPlot;
 namespace Hakmem.Benchmarks.Runner;
 
 /// <summary>
-/// Draws each subject's time over Hakmem's: one group of bars a workload, block workloads on the left, rentals on the right.
-/// The axis is logarithmic, so that twice as fast and twice as slow are the same length to either side of Hakmem's line.
+/// Draws each subject's time over Hakmem's: one group of bars for each workload. The axis is logarithmic, so that twice
+/// as fast and twice as slow are the same length to either side of Hakmem's line. The picture is as wide as a README's
+/// column on GitHub, at two pixels for each of the page's, so that its text is as large there as the page's.
 /// </summary>
 internal static class ResultsChart
 {
-    private const int PanelWidth = 1000;
-    private const int PixelsPerBar = 17;
-    private const int FrameHeight = 190;
-    private const double GroupGap = 1.2;
-    private const float LabelSize = 12;
+    private const int PageWidth = 830;
+    private const int PageHeightPerBar = 19;
+    private const int FrameHeight = 130;
+    private const int PixelsPerPagePixel = 2;
+    private const double GroupGap = 0.6;
+    private const float LabelSize = 14;
 
     // One colour a subject wherever it appears: ours blue, the C library's malloc grey, peers in warm and green shades.
     private static readonly Dictionary<string, Color> s_colors = new()
@@ -48,31 +50,26 @@ internal static class ResultsChart
             .GroupBy(row => row.Workload)
             .Where(group => group.Any(row => row.Subject == SubjectCatalog.Hakmem))];
 
-        // Rentals are what subjects other than plain allocators take part in.
-        ILookup<bool, IGrouping<string, ResultRow>> byKind = workloads.ToLookup(group => group.Any(row => row.Subject == "arraypool"));
-        IGrouping<string, ResultRow>[][] panels = [.. byKind.OrderBy(kind => kind.Key).Select(kind => kind.ToArray())];
-        if (panels.Length == 0)
+        if (workloads.Length == 0)
         {
             return;
         }
 
-        Multiplot chart = new();
-        chart.AddPlots(panels.Length);
-        chart.Layout = new ScottPlot.MultiplotLayouts.Columns();
-        for (int i = 0; i < panels.Length; i++)
-        {
-            DrawPanel(chart.GetPlot(i), panels[i], results.Environment);
-        }
-
-        int bars = panels.Max(panel => panel.Sum(group => Compared(group).Count() + 1));
-        chart.SavePng(path, PanelWidth * panels.Length, FrameHeight + (bars * PixelsPerBar));
+        Plot plot = new() { ScaleFactor = PixelsPerPagePixel };
+        double bars = DrawGroups(plot, workloads);
+        DrawScale(plot);
+        DrawLegend(plot, workloads.SelectMany(Compared).Select(row => row.Subject).ToHashSet());
+        BenchmarkEnvironment where = results.Environment;
+        plot.Title($"Right of the line: slower than Hakmem ({where.Cpu}, {where.Date:yyyy-MM-dd})", LabelSize);
+        int pageHeight = FrameHeight + (int)(bars * PageHeightPerBar);
+        plot.SavePng(path, PageWidth * PixelsPerPagePixel, pageHeight * PixelsPerPagePixel);
     }
 
-    private static void DrawPanel(Plot plot, IGrouping<string, ResultRow>[] workloads, BenchmarkEnvironment environment)
+    // Returns how many bars' height the groups take, the gaps between them included.
+    private static double DrawGroups(Plot plot, IGrouping<string, ResultRow>[] workloads)
     {
         double position = 0;
         List<Tick> ticks = [];
-        HashSet<string> shown = [];
         foreach (IGrouping<string, ResultRow> workload in workloads)
         {
             double ours = workload.First(row => row.Subject == SubjectCatalog.Hakmem).Nanoseconds;
@@ -80,7 +77,6 @@ internal static class ResultsChart
             foreach (ResultRow row in Compared(workload))
             {
                 DrawBar(plot, row, ours, position--);
-                shown.Add(row.Subject);
             }
 
             string oursText = ours.ToString(ours < 100 ? "0.0" : "N0", CultureInfo.InvariantCulture);
@@ -89,10 +85,8 @@ internal static class ResultsChart
         }
 
         plot.Axes.Left.TickGenerator = new ScottPlot.TickGenerators.NumericManual([.. ticks]);
-        plot.Axes.Left.TickLabelStyle.FontSize = LabelSize + 1;
-        DrawScale(plot);
-        DrawLegend(plot, shown);
-        plot.Title($"Right of the line: slower than Hakmem · {environment.Cpu}, {environment.Runtime}", LabelSize + 2);
+        plot.Axes.Left.TickLabelStyle.FontSize = LabelSize;
+        return -position;
     }
 
     private static void DrawBar(Plot plot, ResultRow row, double ours, double position)
@@ -106,7 +100,7 @@ internal static class ResultsChart
             LineWidth = 0,
             Orientation = Orientation.Horizontal,
             Size = 0.85,
-            Label = ratio.ToString(ratio < 0.1 ? "0.000" : ratio < 10 ? "0.00" : "0", CultureInfo.InvariantCulture),
+            Label = ratio.ToString(ratio < 10 ? "0.00" : "0", CultureInfo.InvariantCulture),
         };
         ScottPlot.Plottables.BarPlot plotted = plot.Add.Bar(bar);
         plotted.ValueLabelStyle.FontSize = LabelSize;
@@ -122,11 +116,12 @@ internal static class ResultsChart
         }))];
         plot.Axes.Bottom.TickGenerator = new ScottPlot.TickGenerators.NumericManual(ticks);
         plot.Axes.Bottom.Label.Text = "ns per operation, divided by Hakmem's (log scale; 1 = Hakmem)";
-        plot.Axes.Bottom.Label.FontSize = LabelSize + 1;
+        plot.Axes.Bottom.Label.FontSize = LabelSize;
+        plot.Axes.Bottom.TickLabelStyle.FontSize = LabelSize;
         ScottPlot.Plottables.VerticalLine line = plot.Add.VerticalLine(0);
         line.Color = Colors.Black;
         line.LineWidth = 1.5f;
-        plot.Axes.Margins(horizontal: 0.12, vertical: 0.01);
+        plot.Axes.Margins(horizontal: 0.14, vertical: 0.01);
         plot.HideGrid();
     }
 

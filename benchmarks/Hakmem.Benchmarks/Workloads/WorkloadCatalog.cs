@@ -132,6 +132,27 @@ internal static class WorkloadCatalog
             Operation = Rental,
             Operations = 5_000_000,
         },
+        new BuffersForWorkload("buffers-for-4k", bufferBytes: 4 << 10, outCount: 16)
+        {
+            Definition = "buffers-4k in loops that test at their start",
+            Exposes = "what each call looks up again",
+            Operation = Rental,
+            Operations = 5_000_000,
+        },
+        new BuffersForWorkload("buffers-for-64k", bufferBytes: 64 << 10, outCount: 4)
+        {
+            Definition = "buffers-64k in loops that test at their start",
+            Exposes = "the same for sockets' and files' buffers",
+            Operation = Rental,
+            Operations = 5_000_000,
+        },
+        new BuffersForWorkload("buffers-for-1m", bufferBytes: 1 << 20, outCount: 2)
+        {
+            Definition = "buffers-1m in loops that test at their start",
+            Exposes = "where allocators give up caching and ask the kernel",
+            Operation = Rental,
+            Operations = 5_000_000,
+        },
         new StreamWorkload("stream", streamBytes: 64 << 20, pieceBytes: 4 << 10)
         {
             Definition = "a stream in memory written to 64 MiB, 4 KiB at a time, and disposed",
