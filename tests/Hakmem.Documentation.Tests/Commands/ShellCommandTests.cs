@@ -3,15 +3,22 @@ using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using Hakmem.Documentation.Tests.Blocks;
+using Hakmem.Documentation.Tests.FrontDoor;
 using Hakmem.Tests.Architecture;
 using Xunit;
 
 namespace Hakmem.Documentation.Tests.Commands;
 
-// Commands that the documents show name projects, scripts and options that there are. They are not run: some take minutes.
+// Commands that the documents show and the workflows run name projects, scripts and options that there are. They are not
+// run: some take minutes.
 public sealed class ShellCommandTests
 {
-    private static readonly ShellCommand[] s_commands = [.. Documents.Files.SelectMany(ShellCommand.Of)];
+    private static readonly ShellCommand[] s_commands =
+    [
+        .. Documents.Files.SelectMany(ShellCommand.Of),
+        .. ShellCommand.Of(".github/PULL_REQUEST_TEMPLATE.md"),
+        .. WorkflowJob.All.SelectMany(job => job.Commands),
+    ];
 
     [Fact]
     public void EveryProjectIsThere()
@@ -19,6 +26,18 @@ public sealed class ShellCommandTests
         ShellCommand[] runs = [.. s_commands.Where(command => command.Project is not null)];
         Assert.NotEmpty(runs);
         Assert.All(runs, command => Assert.NotEmpty(Directory.GetFiles(Path.Combine(SourceTree.Root, command.Project!), "*.csproj")));
+    }
+
+    [Fact]
+    public void EveryProjectThatIsBuiltIsThere()
+    {
+        ShellCommand[] builds = [.. s_commands.Where(command => command.Built is not null)];
+        Assert.NotEmpty(builds);
+        Assert.All(builds, command =>
+        {
+            string path = Path.Combine(SourceTree.Root, command.Built!);
+            Assert.True(File.Exists(path) || Directory.GetFiles(path, "*.csproj").Length > 0, command.ToString());
+        });
     }
 
     [Fact]
