@@ -1,7 +1,7 @@
 using System.Buffers;
 using Hakmem;
 
-// A service as the README has it, which answers one request of its own and ends.
+// A service as docs/aspnetcore.md has it, which answers one request of its own and ends.
 WebApplicationBuilder builder = WebApplication.CreateBuilder(args);
 builder.Logging.ClearProviders();
 builder.AddHakmem();
