@@ -34,8 +34,7 @@ public sealed partial class ReadmeTests
     [InlineData(PackageFile.AspNetCore)]
     public void ReadmeInAPackageLeadsToWhatThereIs(string package)
     {
-        string[] ours = [.. AddressesIn(package).Where(address =>
-            address.StartsWith(Pages, StringComparison.Ordinal) || address.StartsWith(Pictures, StringComparison.Ordinal))];
+        string[] ours = [.. AddressesIn(package).Where(address => StartsWithAny(address, Pages, Pictures))];
         Assert.NotEmpty(ours);
         Assert.All(ours, address =>
         {
@@ -49,7 +48,7 @@ public sealed partial class ReadmeTests
     public void PictureInTheReadmeIsTheFileItself()
     {
         string[] all = [.. Picture().Matches(TextOf(PackageFile.Core)).Select(match => match.Groups[1].Value)];
-        string[] pictures = [.. all.Where(address => !s_badges.Any(badges => address.StartsWith(badges, StringComparison.Ordinal)))];
+        string[] pictures = [.. all.Where(address => !StartsWithAny(address, s_badges))];
         Assert.NotEmpty(pictures);
         Assert.All(pictures, address => Assert.StartsWith(Pictures, address, StringComparison.Ordinal));
     }
@@ -61,6 +60,9 @@ public sealed partial class ReadmeTests
         string packed = TextOf(PackageFile.Core).Replace(Pages, "", StringComparison.Ordinal).Replace(Pictures, "", StringComparison.Ordinal);
         Assert.Equal(written.Replace(Pages, "", StringComparison.Ordinal).Replace(Pictures, "", StringComparison.Ordinal), packed);
     }
+
+    private static bool StartsWithAny(string address, params string[] starts) =>
+        starts.Any(start => address.StartsWith(start, StringComparison.Ordinal));
 
     private static string TextOf(string package) => Encoding.UTF8.GetString(PackageFile.Read(package, "README.md").AsSpan());
 

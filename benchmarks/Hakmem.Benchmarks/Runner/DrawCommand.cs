@@ -52,7 +52,8 @@ internal static class DrawCommand
         if (parsed.GetValue(s_only) is { } only)
         {
             string[] names = only.Split(',', StringSplitOptions.RemoveEmptyEntries);
-            string? unknown = names.FirstOrDefault(name => !rows.Any(row => row.Workload == name || row.Subject == name));
+            string? unknown = names.FirstOrDefault(
+                name => !rows.Any(row => row.Workload == name || row.Subject == name));
             if (unknown is not null)
             {
                 Console.Error.WriteLine($"There is no result for '{unknown}'.");

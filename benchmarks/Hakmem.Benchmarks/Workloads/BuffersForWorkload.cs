@@ -4,8 +4,8 @@ using Hakmem.Benchmarks.Subjects;
 namespace Hakmem.Benchmarks.Workloads;
 
 /// <summary>
-/// The pattern of <see cref="BuffersWorkload"/> in <c>for</c> loops, as programs write them: they test at their start, so
-/// the compiler takes nothing out of them.
+/// The pattern of <see cref="BuffersWorkload"/> in <c>for</c> loops, as programs write them: they test at their start,
+/// so the compiler takes nothing out of them.
 /// </summary>
 internal sealed class BuffersForWorkload : Workload
 {

@@ -9,8 +9,8 @@ using Xunit;
 
 namespace Hakmem.Documentation.Tests.Commands;
 
-// Commands that the documents show and the workflows run name projects, scripts and options that there are. They are not
-// run: some take minutes.
+// Commands that the documents show and the workflows run name projects, scripts and options that there are. They are
+// not run: some take minutes.
 public sealed class ShellCommandTests
 {
     private static readonly ShellCommand[] s_commands =

@@ -42,7 +42,8 @@ public sealed partial class ReadmeTests
     public void PlatformBadgeNamesWhereTheTestsRun()
     {
         string[] tested = [.. WorkflowJob.All
-            .Where(job => job.Commands.Any(command => command is { Script: ".ci/run" } or { Project: "tests/Hakmem.Tests" }))
+            .Where(job => job.Commands.Any(
+                command => command is { Script: ".ci/run" } or { Project: "tests/Hakmem.Tests" }))
             .Select(job => job.Name.Replace("-", "--", StringComparison.Ordinal))];
         Assert.Equal($"platforms-{string.Join(" | ", tested)}-blue", Message("platforms"));
     }
