@@ -17,20 +17,36 @@ internal sealed unsafe class BlockKinds
     private readonly int _heapSlot;
     private readonly BlockKind[] _all;
 
-    public BlockKinds(Arena arena, int heapSlot, SmallKind small, LargeBlocks large, GuardedKind guarded)
+    // hardening is null in a heap without.
+    public BlockKinds(HeapParts parts, UnitAllocator units, RunAllocator runs, HardeningParts? hardening)
     {
-        _arena = arena;
-        _heapSlot = heapSlot;
-        Small = small;
+        _arena = parts.Arena;
+        _heapSlot = parts.Slot;
+        SmallKind? small = null;
+        GuardedKind? guarded = null;
+        if (hardening is not null)
+        {
+            (small, guarded, Hook, Claims) = hardening.CreateKinds(parts, units, runs);
+        }
+
+        LargeBlocks large = new(parts.Arena, parts.SuperSlabs, units, runs);
+        Small = small ?? new SmallKind(parts, hook: null);
+        guarded ??= new GuardedKind(parts.Arena, parts.Slot, runs, blocks: null, keepsStacks: false);
         UnitRuns = large.UnitRuns;
 
-        // Blocks that no size class of the heap serves. With full hardening all of them are guarded.
-        Large = small.HasQuarantine ? guarded : large.SlabRuns;
-
-        // In the order of EntryKind. The list.
-        _all = [large.SlabRuns, small, large.UnitRuns, guarded];
+        // The list, in the order of EntryKind.
+        _all = [large.SlabRuns, Small, large.UnitRuns, guarded];
         Debug.Assert(_all.Length == (int)EntryKind.Last + 1, "Every kind of the page map has an object.");
+
+        // Blocks that no size class of the heap serves. With full hardening all of them are guarded.
+        Large = Small.HasQuarantine ? guarded : large.SlabRuns;
     }
+
+    // Null unless allocations are sampled.
+    public SamplingHook? Hook { get; }
+
+    // Null unless a table says which blocks are live.
+    public BlockClaims? Claims { get; }
 
     public SmallKind Small { get; }
 

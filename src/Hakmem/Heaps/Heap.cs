@@ -71,19 +71,9 @@ internal sealed unsafe partial class Heap
             Quarantine = _quarantine,
             HasLiveTable = hasLiveTable,
         };
-        SmallKind? small = null;
-        GuardedKind? guarded = null;
-        if (hardening is not null)
-        {
-            (small, guarded, _hook, _claims) = hardening.CreateKinds(parts, units, runs);
-        }
-
-        _kinds = new BlockKinds(
-            arena,
-            slot,
-            small ?? new SmallKind(parts, hook: null),
-            new LargeBlocks(arena, _superSlabs, units, runs),
-            guarded ?? new GuardedKind(arena, slot, runs, blocks: null, keepsStacks: false));
+        _kinds = new BlockKinds(parts, units, runs, hardening);
+        _hook = _kinds.Hook;
+        _claims = _kinds.Claims;
     }
 
     public MetadataAllocator Metadata => _arena.Metadata;
