@@ -82,6 +82,31 @@ internal sealed unsafe class GuardedKind(
         return count;
     }
 
+    public override void Verify(HeapCheck check, int unit, DecodedEntry entry, int unitCount)
+    {
+        byte* range = arena.AddressOfUnit(unit);
+        nuint bytes = (nuint)unitCount << Geometry.UnitShift;
+        RequireSameEntries(check, arena, unit, unitCount);
+        GuardedBlock* block = (GuardedBlock*)arena.Span(unit)->Guard;
+        if (block == null)
+        {
+            check.Require(false, "a guarded range has a record", (nuint)range);
+            return;
+        }
+
+        check.Require(
+            block->RangeBytes == 0 || block->RangeBytes == bytes, "a guarded block's record has the size of its range",
+            (nuint)range, (long)block->RangeBytes);
+        check.Require(
+            block->Range == null || block->Range == range, "a guarded block's record leads to its range", (nuint)range,
+            (long)block->Range);
+        check.Require(
+            block->State == GuardedState.Unready ||
+                (block->Address - (nuint)range >= block->DataBegin &&
+                block->Address + block->Bytes - (nuint)range <= block->DataEnd && block->DataEnd <= bytes),
+            "a guarded block lies between its guard pages", (nuint)range, (long)block->Address);
+    }
+
     public override HakmemCorruptionException? Flush(ThreadCache* cache) => blocks?.Flush();
 
     public override void Clear() => blocks?.Clear();

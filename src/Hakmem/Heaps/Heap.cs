@@ -22,6 +22,7 @@ internal sealed unsafe partial class Heap
     private readonly Arena _arena;
     private readonly HeapLimits _limits;
     private readonly SuperSlabCache _superSlabs;
+    private readonly UnitAllocator _units;
     private readonly DepotSet _depots;
     private readonly CacheExchange _exchange;
     private readonly ThreadCacheRegistry _registry;
@@ -46,16 +47,16 @@ internal sealed unsafe partial class Heap
         HardeningParts? hardening = HardeningParts.TryCreate(arena, limits);
         _classes = hardening is null ? SizeClassInfo.Standard : hardening.CreateClasses();
         _superSlabs = new SuperSlabCache(arena, slot, limits);
-        UnitAllocator units = new(_superSlabs);
+        _units = new UnitAllocator(_superSlabs);
         RunAllocator runs = new(_superSlabs);
         DepotBudget budget = new();
-        _depots = new DepotSet(arena, units, slot, _classes, budget, hardening is { IsPlacedAtRandom: true });
+        _depots = new DepotSet(arena, _units, slot, _classes, budget, hardening is { IsPlacedAtRandom: true });
         _quarantine = hardening?.AddQuarantine(_depots, _classes);
         _exchange = new CacheExchange(_depots, _classes, _quarantine);
         bool hasLiveTable = hardening is { HasLiveTable: true };
         _registry = new ThreadCacheRegistry(arena, slot, _classes, _exchange, limits.ThreadCacheBytes, isFronted: hasLiveTable);
         CacheReaper reaper = new(_depots, arena.Metadata, _quarantine);
-        _decay = new HeapDecay(limits, _superSlabs, units, _depots, _registry, reaper, timer, _quarantine);
+        _decay = new HeapDecay(limits, _superSlabs, _units, _depots, _registry, reaper, timer, _quarantine);
         _decay.Register();
         _reclaimer = new Reclaimer(_decay, _depots, _registry, _exchange, _classes);
         HeapParts parts = new()
@@ -71,7 +72,7 @@ internal sealed unsafe partial class Heap
             Quarantine = _quarantine,
             HasLiveTable = hasLiveTable,
         };
-        _kinds = new BlockKinds(parts, units, runs, hardening);
+        _kinds = new BlockKinds(parts, _units, runs, hardening);
         _hook = _kinds.Hook;
         _claims = _kinds.Claims;
     }
@@ -235,6 +236,30 @@ internal sealed unsafe partial class Heap
         }
 
         return true;
+    }
+
+    // Checks the records of all layers against each other.
+    public HakmemVerification Verify()
+    {
+        int owned;
+        using (_superSlabs.SyncRoot.Enter())
+        {
+            owned = _superSlabs.OwnedCount;
+        }
+
+        // Room for what the heap may grow by meanwhile; spans beyond it are not checked this time.
+        HeapCheck check = new((owned + HeapVerifier.SpareSlabs) * Geometry.UnitsPerSlab);
+        using (_decay.SyncRoot.Enter())
+        {
+            HeapVerifier.Verify(check, _arena, _superSlabs, _units, _depots, _kinds);
+        }
+
+        return new HakmemVerification
+        {
+            Problems = check.Describe(),
+            SuperSlabs = check.SuperSlabs,
+            Spans = check.SpanCount,
+        };
     }
 
     public HakmemHeapMap GetHeapMap() => HeapMapReader.Take(_arena, _superSlabs, _kinds);

@@ -92,6 +92,21 @@ internal sealed unsafe class SlabRunKind(LargeBlocks large, Arena arena, RunAllo
         return units.Length;
     }
 
+    public override void Verify(HeapCheck check, int unit, DecodedEntry entry, int unitCount)
+    {
+        int head = unit >> Geometry.UnitsPerSlabShift;
+        if (!IsRun(arena.Slab(head)->State))
+        {
+            // A span there is being opened or closed, or the unit purged.
+            return;
+        }
+
+        nuint address = (nuint)arena.AddressOfSlab(head);
+        int offset = arena.Slab(head)->RunOffsetBytes;
+        check.Require(offset is >= 0 and < Geometry.SlabBytes, "a block begins in the first SuperSlab of its run", address, offset);
+        RequireSameEntries(check, arena, unit, unitCount);
+    }
+
     public LargeBlocks.Place FindLocked(int slab)
     {
         if (!IsRun(arena.Slab(slab)->State))

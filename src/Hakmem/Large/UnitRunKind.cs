@@ -60,6 +60,9 @@ internal sealed unsafe class UnitRunKind(LargeBlocks large, Arena arena, UnitAll
         return 1;
     }
 
+    public override void Verify(HeapCheck check, int unit, DecodedEntry entry, int unitCount) =>
+        RequireSameEntries(check, arena, unit, unitCount);
+
     public LargeBlocks.Place FindLocked(int unit)
     {
         nuint bytes = (nuint)arena.Span(unit)->UnitCount << Geometry.UnitShift;

@@ -63,12 +63,28 @@ internal abstract unsafe class BlockKind
     // page-map entry. Returns how many units it has described. Under the SuperSlab lock.
     public abstract int Describe(int unit, DecodedEntry entry, Span<UnitInfo> units);
 
+    // Checks the records of a taken unit: the first of a span, run or range of unitCount units, as its header says. Under
+    // the SuperSlab lock.
+    public abstract void Verify(HeapCheck check, int unit, DecodedEntry entry, int unitCount);
+
     // Moves freed blocks that the kind keeps out of reuse to their spans; the blocks freed by the calling thread, whose
     // cache may be null, first. Returns damage that was found on the way, or null.
     public abstract HakmemCorruptionException? Flush(ThreadCache* cache);
 
     // Drops all records of the kind, because the heap is disposed.
     public abstract void Clear();
+
+    // Requires that the page map has the same entry for all units of a run or range.
+    protected static void RequireSameEntries(HeapCheck check, Arena arena, int unit, int unitCount)
+    {
+        ulong entry = *arena.EntryOf(unit);
+        for (int other = unit + 1; other < unit + unitCount; other++)
+        {
+            check.Require(
+                *arena.EntryOf(other) == entry, "all units of a run or range have the same page-map entry",
+                (nuint)arena.AddressOfUnit(other), (long)*arena.EntryOf(other));
+        }
+    }
 }
 
 // What an address was found to be.

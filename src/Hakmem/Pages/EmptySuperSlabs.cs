@@ -41,4 +41,19 @@ internal sealed unsafe class EmptySuperSlabs(Arena arena)
         _clean = new SuperSlabList();
         Set.Clear();
     }
+
+    public void Verify(HeapCheck check)
+    {
+        int listed = _dirty.Verify(check, arena, Set.Count + 1) + _clean.Verify(check, arena, Set.Count + 1);
+        check.Require(listed == Set.Count, "every empty SuperSlab is in one list", (nuint)arena.Base, listed);
+        for (int slab = Set.NextMember(0); slab >= 0; slab = Set.NextMember(slab + 1))
+        {
+            SuperSlabHeader* header = arena.Slab(slab);
+            nuint address = (nuint)arena.AddressOfSlab(slab);
+            check.Require(
+                header->State == SuperSlabState.Cached, "a SuperSlab in the set of empty ones is Cached", address,
+                (long)header->State);
+            check.Require(header->FreeUnits == UnitMask.All, "all units of an empty SuperSlab are free", address, header->FreeUnits);
+        }
+    }
 }

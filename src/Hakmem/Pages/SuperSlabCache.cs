@@ -200,6 +200,9 @@ internal sealed unsafe partial class SuperSlabCache(Arena arena, int heapSlot, H
         _owned.Clear();
     }
 
+    // Checks the records of empty SuperSlabs. Under SyncRoot.
+    public void VerifyEmpty(HeapCheck check) => _empty.Verify(check);
+
     private bool IsWithinLimit(int more) =>
         limits.MaxBytes == 0 || (long)(_owned.Count + more) << Geometry.SlabShift <= limits.MaxBytes;
 

@@ -49,4 +49,23 @@ internal unsafe struct SuperSlabList()
             Tail = header->Previous;
         }
     }
+
+    // Checks that the links lead from the head to the tail and back. Returns how many SuperSlabs are in the list, at most
+    // so many.
+    public readonly int Verify(HeapCheck check, Arena arena, int most)
+    {
+        int count = 0;
+        int previous = -1;
+        for (int slab = Head; slab >= 0 && count < most; slab = arena.Slab(slab)->Next)
+        {
+            int back = arena.Slab(slab)->Previous;
+            check.Require(
+                back == previous, "a SuperSlab's link back leads to the one before it", (nuint)arena.AddressOfSlab(slab), back);
+            previous = slab;
+            count++;
+        }
+
+        check.Require(Tail == previous, "a list of SuperSlabs ends at its tail", (nuint)arena.Base, Tail);
+        return count;
+    }
 }

@@ -238,6 +238,31 @@ internal sealed unsafe partial class UnitAllocator
         FreeUnits(unit, count, now);
     }
 
+    // Checks the lists of SuperSlabs that are divided into units, of which there are so many. Under the lock.
+    public void Verify(HeapCheck check, int slabs)
+    {
+        int listed = 0;
+        for (int length = 0; length < _byLongestRun.Length; length++)
+        {
+            listed += _byLongestRun[length].Verify(check, _arena, slabs + 1);
+            bool isInUse = (_listsInUse & (1u << length)) != 0;
+            check.Require(
+                isInUse != _byLongestRun[length].IsEmpty, "a list of SuperSlabs is marked as in use if it is not empty",
+                (nuint)_arena.Base, length);
+            int slab = _byLongestRun[length].Head;
+            for (int seen = 0; slab >= 0 && seen <= slabs; seen++)
+            {
+                int longest = UnitMask.LongestRun(_arena.Slab(slab)->FreeUnits);
+                check.Require(
+                    longest == length, "a SuperSlab is in the list for its longest free run", (nuint)_arena.AddressOfSlab(slab),
+                    longest);
+                slab = _arena.Slab(slab)->Next;
+            }
+        }
+
+        check.Require(listed == slabs, "every SuperSlab of units is in one list", (nuint)_arena.Base, listed);
+    }
+
     private bool TryTake(int count, bool isGrowable, out int unit, out bool isFresh)
     {
         int slab = FindSlab(count, isGrowable);

@@ -229,6 +229,34 @@ internal sealed unsafe partial class Depot
         }
     }
 
+    // Checks the spans of the class, of those that the check has noted, and the full magazines.
+    public void Verify(HeapCheck check, int sizeClass)
+    {
+        using (_lock.Enter())
+        {
+            int partial = 0;
+            for (int i = 0; i < check.SpanCount; i++)
+            {
+                (int noted, int unit) = check.SpanAt(i);
+                partial += noted == sizeClass && _spans.Verify(check, unit) ? 1 : 0;
+            }
+
+            _spans.VerifyList(check, partial);
+            int magazines = 0;
+            long blocks = 0;
+            for (Magazine* magazine = _full; magazine != null && magazines <= _fullCount; magazine = magazine->Next)
+            {
+                magazines++;
+                blocks += magazine->Count;
+            }
+
+            check.Require(magazines == _fullCount, "a depot counts its full magazines", (nuint)_full, magazines);
+            check.Require(
+                blocks <= _blocksInFull && blocks <= _spans.BlocksOut, "the blocks of a depot's magazines have left their spans",
+                (nuint)_full, blocks);
+        }
+    }
+
     // Whether there are blocks in full magazines.
     public bool HasBlocks
     {

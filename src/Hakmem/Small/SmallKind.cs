@@ -153,6 +153,16 @@ internal unsafe class SmallKind(HeapParts heap, SamplingHook? hook) : BlockKind
         return info.SpanUnits;
     }
 
+    // The rest of a span's records is checked under its depot's lock.
+    public override void Verify(HeapCheck check, int unit, DecodedEntry entry, int unitCount)
+    {
+        nuint address = (nuint)heap.Arena.AddressOfUnit(unit);
+        check.Require(entry.HeapSlot == heap.Slot, "the page map names another heap for this span", address, entry.HeapSlot);
+        check.Require(
+            unitCount == heap.Classes[entry.SizeClass].SpanUnits, "a span has as many units as its size class", address, unitCount);
+        check.AddSpan(entry.SizeClass, unit);
+    }
+
     public override HakmemCorruptionException? Flush(ThreadCache* cache) => null;
 
     // The heap clears depots and caches itself.

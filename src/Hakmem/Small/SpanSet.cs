@@ -325,4 +325,67 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
             arena.Span(span->Next)->Previous = span->Previous;
         }
     }
+
+    // Checks the records of a span that was there a moment ago. Returns whether it is there, with free blocks.
+    public bool Verify(HeapCheck check, int unit)
+    {
+        byte* address = arena.AddressOfUnit(unit);
+        DecodedEntry entry = PageMapEntry.Decode(*arena.EntryOf(unit));
+        bool isThere = entry.Kind == EntryKind.Span && entry.HeapSlot == heapSlot && entry.SizeClass == info.Index &&
+            entry.Address == (nuint)address;
+        if (!isThere)
+        {
+            return false;
+        }
+
+        SpanHeader* span = arena.Span(unit);
+        for (int other = unit + 1; other < unit + info.SpanUnits; other++)
+        {
+            check.Require(
+                *arena.EntryOf(other) == *arena.EntryOf(unit), "all units of a span have the same page-map entry",
+                (nuint)arena.AddressOfUnit(other), (long)*arena.EntryOf(other));
+        }
+
+        check.Require(
+            span->Carved is >= 0 && span->Carved <= info.BlocksPerSpan, "a span has carved no more blocks than it has",
+            (nuint)address, span->Carved);
+        int freed = 0;
+        int firstWord = int.MaxValue;
+        int last = -1;
+        for (int word = 0; word < (info.BlocksPerSpan + 63) / 64; word++)
+        {
+            ulong value = arena.Bitmap(unit)[word];
+            freed += BitOperations.PopCount(value);
+            firstWord = value != 0 && firstWord == int.MaxValue ? word : firstWord;
+            last = value != 0 ? (word * 64) + BitOperations.Log2(value) : last;
+        }
+
+        check.Require(firstWord >= span->FirstFreeWord, "no free block comes before the first free word", (nuint)address, firstWord);
+        check.Require(last < span->Carved, "a freed block was carved", (nuint)address, last);
+        int free = freed + info.BlocksPerSpan - span->Carved;
+        check.Require(free == span->FreeCount, "a span's free count is what its bitmap and its carved count say", (nuint)address, span->FreeCount);
+        check.Require(free < info.BlocksPerSpan, "a span whose blocks are all free was closed", (nuint)address, free);
+        return free > 0;
+    }
+
+    // Checks the list of spans with free blocks, of which there are at least so many: spans may have been opened since
+    // they were counted.
+    public void VerifyList(HeapCheck check, int partial)
+    {
+        int listed = 0;
+        int previous = -1;
+        for (int unit = _partialHead; unit >= 0 && listed <= Count; unit = arena.Span(unit)->Next)
+        {
+            nuint address = (nuint)arena.AddressOfUnit(unit);
+            check.Require(
+                arena.Span(unit)->Previous == previous, "a span's link back leads to the one before it", address,
+                arena.Span(unit)->Previous);
+            check.Require(arena.Span(unit)->FreeCount > 0, "a listed span has free blocks", address, arena.Span(unit)->FreeCount);
+            previous = unit;
+            listed++;
+        }
+
+        check.Require(
+            listed >= partial && listed <= Count, "every span with free blocks is once in its class's list", (nuint)arena.Base, listed);
+    }
 }

@@ -22,7 +22,7 @@ public sealed partial class LayerTests
     [
         "HakmemOptions", "PrefaultMode", "LazyZeroMode", "HugePageMode", "HardeningLevel",
         "HakmemStatistics", "SizeClassStatistics", "HakmemCorruptionException",
-        "HakmemHeapMap", "SuperSlabInfo", "SuperSlabKind", "UnitInfo", "UnitKind",
+        "HakmemVerification", "HakmemHeapMap", "SuperSlabInfo", "SuperSlabKind", "UnitInfo", "UnitKind",
     ];
 
     [Fact]

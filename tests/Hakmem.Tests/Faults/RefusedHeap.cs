@@ -101,6 +101,8 @@ internal sealed unsafe class RefusedHeap : IHakmemAllocator, IDisposable
 
     public HakmemHeapMap GetHeapMap() => _heap.GetHeapMap();
 
+    public HakmemVerification Verify() => _heap.Verify();
+
     // Refuses nothing while the audit runs, which is to find nothing left of a heap without live blocks, and every record in order.
     public void AuditEmpty(Action audit)
     {

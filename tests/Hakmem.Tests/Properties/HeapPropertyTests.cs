@@ -20,6 +20,7 @@ public sealed class HeapPropertyTests
                 {
                     model.Take(step);
                     model.Ledger.AssertStatisticsMatch();
+                    HeapSoundness.AssertInDebug(heap);
                 }
 
                 FinishEmpty(model);
@@ -54,6 +55,7 @@ public sealed class HeapPropertyTests
                 {
                     model.Take(step);
                     model.Ledger.AssertStatisticsMatch();
+                    HeapSoundness.AssertInDebug(heap);
                 }
 
                 FinishEmpty(model);
@@ -76,6 +78,7 @@ public sealed class HeapPropertyTests
                 {
                     TakeWithinLimit(heap, ledger, step);
                     ledger.AssertStatisticsMatch();
+                    HeapSoundness.AssertInDebug(heap);
                     Assert.True(heap.GetStatistics().CommittedBytes <= Limit);
                 }
 

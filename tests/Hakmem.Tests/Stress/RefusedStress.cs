@@ -16,6 +16,8 @@ public abstract class RefusedStress : StressConformance
 
     protected override HakmemHeapMap GetHeapMap() => _refused.GetHeapMap();
 
+    protected override HakmemVerification Verify() => _refused.Verify();
+
     protected override void AssertEmpty()
     {
         Assert.NotEqual(0, _refused.Refusals);

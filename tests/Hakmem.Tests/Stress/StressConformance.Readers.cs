@@ -35,6 +35,16 @@ public abstract unsafe partial class StressConformance
         AssertEmpty();
     }
 
+    [Theory]
+    [MemberData(nameof(ThreadCounts))]
+    public void VerificationWhileOthersWorkIsSound(int threads)
+    {
+        RunBeside(threads, () => HeapSoundness.Assert(Verify()));
+        AssertEmpty();
+    }
+
+    protected virtual HakmemVerification Verify() => ((HakmemAllocator)_heap).Verify();
+
     protected virtual HakmemHeapMap GetHeapMap() => ((HakmemAllocator)_heap).GetHeapMap();
 
     // Large blocks too, whose figures are kept elsewhere, and blocks freed by another thread than the one that

@@ -264,6 +264,7 @@ public abstract unsafe partial class StressConformance : IDisposable
     protected virtual void AssertEmpty()
     {
         _heap.Trim();
+        HeapSoundness.Assert(Verify());
         if (_heap == HakmemAllocator.Shared)
         {
             return;
