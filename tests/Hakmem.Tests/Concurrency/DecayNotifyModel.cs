@@ -3,9 +3,9 @@ using Hakmem.Reclaim;
 
 namespace Hakmem.Tests.Concurrency;
 
-// A heap that the timer has, and is about to let rest, beside threads that free and touch it (DecayTarget.Touch,
-// DecayTimer.Note and Wake). The timer is due once in the model whenever the heap is listed; the framework's timer,
-// which only follows from that, is left out.
+// A heap that the timer has, and is about to let rest, beside threads that free and use it (DecayTarget.NotifyUsed,
+// DecayTimer.Reschedule and Schedule). The timer is due once in the model whenever the heap is listed; the framework's
+// timer, which only follows from that, is left out.
 //
 // Checked: whatever was freed has been looked at, or the timer has the heap and will look.
 internal sealed class DecayNotifyModel : Model
