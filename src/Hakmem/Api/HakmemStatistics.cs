@@ -6,79 +6,101 @@ using Hakmem.Small;
 
 namespace Hakmem;
 
-/// <summary>A heap's figures at one moment. All sizes are in bytes.</summary>
+/// <summary>The statistics of a heap at one moment. All sizes are in bytes. Immutable, hence thread-safe.</summary>
 public sealed record HakmemStatistics
 {
-    /// <summary>Bytes in blocks that callers hold, counted at their size class (what <see cref="IHakmemAllocator.UsableSize"/> says).</summary>
+    /// <summary>
+    /// The bytes of the blocks that callers hold, each counted with the size that
+    /// <see cref="IHakmemAllocator.UsableSize"/> returns.
+    /// </summary>
     public long LiveBytes { get; init; }
 
-    /// <summary>Blocks that callers hold.</summary>
+    /// <summary>The number of blocks that callers hold.</summary>
     public long LiveBlocks { get; init; }
 
-    /// <summary>Bytes in free blocks that sit in thread caches and depots, ready to be handed out, or in the quarantine of hardening.</summary>
+    /// <summary>
+    /// The bytes of free blocks in thread caches and depots, ready for an allocation, and in the quarantine of
+    /// hardening.
+    /// </summary>
     public long CachedBytes { get; init; }
 
-    /// <summary>Bytes of address space that are readable and writable: what <see cref="HakmemOptions.MaxBytes"/> limits.</summary>
+    /// <summary>
+    /// The bytes of address space that are readable and writable. <see cref="HakmemOptions.MaxBytes"/> limits them.
+    /// </summary>
     public long CommittedBytes { get; init; }
 
-    /// <summary>The largest value <see cref="CommittedBytes"/> has had.</summary>
+    /// <summary>The largest value of <see cref="CommittedBytes"/> so far.</summary>
     public long PeakCommittedBytes { get; init; }
 
-    /// <summary>Bytes of address space reserved by the process-wide arena that this heap draws from.</summary>
+    /// <summary>The bytes of address space that the arena of the process reserves for all heaps.</summary>
     public long ReservedBytes { get; init; }
 
-    /// <summary>Committed bytes that may hold physical pages: touched since they were committed or last discarded.</summary>
+    /// <summary>
+    /// The committed bytes that may have physical pages: they were used since they were committed or last discarded.
+    /// </summary>
     public long DirtyBytes { get; init; }
 
     /// <summary>
-    /// Bytes that the allocator's own records take, such as thread caches, for all heaps. Not part of <see cref="CommittedBytes"/>. What threads
-    /// that have ended leave behind is given back some seconds later.
+    /// The bytes of the allocator's own records, such as thread caches, of all heaps. Not part of
+    /// <see cref="CommittedBytes"/>. The records of ended threads are returned some seconds later.
     /// </summary>
     public long RecordBytes { get; init; }
 
-    /// <summary>Bytes discarded or decommitted so far, by decay, by the cache's limits and by <see cref="IHakmemAllocator.Trim"/>.</summary>
+    /// <summary>
+    /// The bytes discarded or decommitted so far, by decay, by the limits of the SuperSlab cache and by
+    /// <see cref="IHakmemAllocator.Trim"/>.
+    /// </summary>
     public long PurgedBytes { get; init; }
 
-    /// <summary>System calls that <see cref="PurgedBytes"/> took.</summary>
+    /// <summary>The number of system calls that purged <see cref="PurgedBytes"/>.</summary>
     public long PurgeCalls { get; init; }
 
-    /// <summary>Free blocks taken out of thread caches so far because they lay unused there, or memory was short.</summary>
+    /// <summary>
+    /// The number of free blocks moved out of thread caches so far because they were not used there or memory was
+    /// short.
+    /// </summary>
     public long ReapedBlocks { get; init; }
 
     /// <summary>
-    /// Looks at this heap, by which unused memory comes back with time, that failed so far or could not be made because the system refused a
-    /// timer. Further looks are made all the same; while each fails, memory comes back late or not at all.
+    /// The number of decay passes over this heap that failed so far, or could not run because the operating system
+    /// refused a timer. A decay pass returns unused memory with time. Later passes run nevertheless; while each fails,
+    /// memory returns late or not at all.
     /// </summary>
-    public long FailedDecayLooks { get; init; }
+    public long FailedDecayPasses { get; init; }
 
-    /// <summary>What the last of <see cref="FailedDecayLooks"/> threw; null if none has failed.</summary>
+    /// <summary>The exception of the last of the <see cref="FailedDecayPasses"/>; null if none has failed.</summary>
     public Exception? LastDecayFailure { get; init; }
 
-    /// <summary>SuperSlabs that hold spans or large runs.</summary>
+    /// <summary>The number of SuperSlabs that contain spans or large runs.</summary>
     public int SuperSlabsInUse { get; init; }
 
-    /// <summary>Empty SuperSlabs kept for reuse.</summary>
+    /// <summary>The number of empty SuperSlabs kept for reuse.</summary>
     public int SuperSlabsCached { get; init; }
 
-    /// <summary>Thread caches: those of live threads and those of dead threads that nobody has adopted yet.</summary>
+    /// <summary>
+    /// The number of thread caches: those of live threads, and those of ended threads that no thread has adopted yet.
+    /// </summary>
     public int ThreadCaches { get; init; }
 
-    /// <summary>Figures for each size class that has spans, smallest first.</summary>
+    /// <summary>The statistics of each size class that has spans, smallest blocks first.</summary>
     public IReadOnlyList<SizeClassStatistics> SizeClasses { get; init; } = [];
 
-    /// <summary>The figures as a table for people: totals, then a row for each size class.</summary>
-    /// <returns>Several lines, in invariant culture, without a newline at the end.</returns>
+    /// <summary>Returns the statistics as a table for people: the totals, then a row for each size class.</summary>
+    /// <returns>Several lines in the invariant culture, without a newline at the end.</returns>
     public override string ToString()
     {
         var text = new StringBuilder();
         Line(text, "live", LiveBytes, $"in {LiveBlocks} blocks");
         Line(text, "cached", CachedBytes, $"in {ThreadCaches} thread caches and the depots");
-        Line(text, "committed", CommittedBytes, $"in {SuperSlabsInUse} SuperSlabs in use, {SuperSlabsCached} empty; peak {Size(PeakCommittedBytes)}");
-        Line(text, "dirty", DirtyBytes, "may hold physical pages");
-        Line(text, "purged", PurgedBytes, $"so far, in {PurgeCalls} calls; {ReapedBlocks} blocks reaped from thread caches");
-        if (FailedDecayLooks > 0)
+        string slabs = $"in {SuperSlabsInUse} SuperSlabs in use, {SuperSlabsCached} empty";
+        Line(text, "committed", CommittedBytes, $"{slabs}; peak {Size(PeakCommittedBytes)}");
+        Line(text, "dirty", DirtyBytes, "may have physical pages");
+        string reaped = $"{ReapedBlocks} blocks reaped from thread caches";
+        Line(text, "purged", PurgedBytes, $"so far, in {PurgeCalls} calls; {reaped}");
+        if (FailedDecayPasses > 0)
         {
-            text.Append(CultureInfo.InvariantCulture, $"{FailedDecayLooks} looks of the decay failed, the last with {LastDecayFailure?.GetType()}: {LastDecayFailure?.Message}\n");
+            string failure = $"the last with {LastDecayFailure?.GetType()}: {LastDecayFailure?.Message}";
+            text.Append(CultureInfo.InvariantCulture, $"{FailedDecayPasses} decay passes failed, {failure}\n");
         }
 
         Line(text, "records", RecordBytes, "of the allocator's own, for all heaps");
@@ -86,7 +108,8 @@ public sealed record HakmemStatistics
         text.Append(CultureInfo.InvariantCulture, $"{"block",12}{"live",12}{"cached",12}{"spans",8}{"in spans",12}");
         foreach (SizeClassStatistics row in SizeClasses)
         {
-            text.Append(CultureInfo.InvariantCulture, $"\n{Size(row.BlockBytes),12}{row.LiveBlocks,12}{row.CachedBlocks,12}{row.Spans,8}{Size(row.SpanBytes),12}");
+            text.Append(CultureInfo.InvariantCulture, $"\n{Size(row.BlockBytes),12}{row.LiveBlocks,12}");
+            text.Append(CultureInfo.InvariantCulture, $"{row.CachedBlocks,12}{row.Spans,8}{Size(row.SpanBytes),12}");
         }
 
         return text.ToString();
@@ -103,3 +126,12 @@ public sealed record HakmemStatistics
         _ => string.Create(CultureInfo.InvariantCulture, $"{bytes} B"),
     };
 }
+
+/// <summary>The statistics of one size class at one moment.</summary>
+/// <param name="BlockBytes">The size of a block in bytes.</param>
+/// <param name="LiveBlocks">The number of blocks that callers hold.</param>
+/// <param name="CachedBlocks">The number of free blocks in thread caches and in the depot.</param>
+/// <param name="Spans">The number of spans.</param>
+/// <param name="SpanBytes">The bytes of the spans.</param>
+public readonly record struct SizeClassStatistics(
+    long BlockBytes, long LiveBlocks, long CachedBlocks, int Spans, long SpanBytes);

@@ -201,7 +201,7 @@ internal sealed unsafe partial class Heap
         {
             ThreadCaches = threadCaches,
             ReapedBlocks = reapedBlocks,
-            FailedDecayLooks = _decay.FailedLooks,
+            FailedDecayPasses = _decay.FailedLooks,
             LastDecayFailure = _decay.LastFailure,
         };
     }

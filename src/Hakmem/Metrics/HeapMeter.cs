@@ -6,22 +6,24 @@ using Hakmem.Os;
 
 namespace Hakmem.Metrics;
 
-// One heap's instruments, on a meter of their own, so that disposing it takes them away and no other heap's.
+// The instruments of one heap, on a meter of their own, so that disposing the meter removes them and no other heap's.
 //
-// A listener asks one instrument after the other. They share a reading, so that a collection costs one GetStatistics and its figures are of one
-// moment: the reading is taken anew when an instrument is asked that was already answered from it, or when it has become old, which is what
-// happens with a listener that has chosen few of them.
+// A listener reads one instrument after another. They share one reading of the statistics, so that a collection costs
+// one GetStatistics and its figures are of one moment. An instrument takes a new reading if it was already answered
+// from the current one, or if that is older than MaxAgeMs, which happens when a listener has enabled only a few
+// instruments.
 internal sealed class HeapMeter : IDisposable
 {
     private const long MaxAgeMs = 200;
 
     private readonly HakmemAllocator _allocator;
     private readonly KeyValuePair<string, object?>[] _tags;
-    private readonly Meter _meter = new(HakmemMetrics.MeterName, typeof(HeapMeter).Assembly.GetName().Version?.ToString(3));
+    private readonly Meter _meter = new(
+        HakmemMetrics.MeterName, typeof(HeapMeter).Assembly.GetName().Version?.ToString(3));
     private readonly UninterruptibleLock _lock = new();
     private int _instruments;
 
-    // Guarded by _lock: the reading, when it was taken, and which instruments were answered from it, a bit for each.
+    // Guarded by _lock: the current reading, its time, and one bit for each instrument that was answered from it.
     private HakmemStatistics? _reading;
     private long _readAtMs;
     private uint _answered;
@@ -30,15 +32,15 @@ internal sealed class HeapMeter : IDisposable
     {
         _allocator = allocator;
         _tags = [new("hakmem.heap", heapName)];
-        Add("hakmem.memory.live", "By", "Bytes in blocks that callers hold.", figures => figures.LiveBytes);
-        Add("hakmem.memory.cached", "By", "Bytes in free blocks in thread caches and depots.", figures => figures.CachedBytes);
-        Add("hakmem.memory.committed", "By", "Bytes that are readable and writable.", figures => figures.CommittedBytes);
-        Add("hakmem.memory.dirty", "By", "Committed bytes that may hold physical pages.", figures => figures.DirtyBytes);
-        Add("hakmem.blocks.live", "{block}", "Blocks that callers hold.", figures => figures.LiveBlocks);
-        Add("hakmem.superslabs.in_use", "{superslab}", "SuperSlabs (2 MiB) that hold something.", figures => figures.SuperSlabsInUse);
-        Add("hakmem.superslabs.cached", "{superslab}", "Empty SuperSlabs (2 MiB) kept for reuse.", figures => figures.SuperSlabsCached);
-        Add("hakmem.thread_caches", "{cache}", "Caches of threads that use the heap.", figures => figures.ThreadCaches);
-        AddCounter("hakmem.decay.failed_looks", "{look}", "Looks of the decay that failed.", figures => figures.FailedDecayLooks);
+        Add("hakmem.memory.live", "By", "Bytes in blocks that callers hold.", s => s.LiveBytes);
+        Add("hakmem.memory.cached", "By", "Bytes in free blocks in thread caches and depots.", s => s.CachedBytes);
+        Add("hakmem.memory.committed", "By", "Bytes that are readable and writable.", s => s.CommittedBytes);
+        Add("hakmem.memory.dirty", "By", "Committed bytes that may have physical pages.", s => s.DirtyBytes);
+        Add("hakmem.blocks.live", "{block}", "Blocks that callers hold.", s => s.LiveBlocks);
+        Add("hakmem.superslabs.in_use", "{superslab}", "SuperSlabs (2 MiB) in use.", s => s.SuperSlabsInUse);
+        Add("hakmem.superslabs.cached", "{superslab}", "Empty SuperSlabs kept for reuse.", s => s.SuperSlabsCached);
+        Add("hakmem.thread_caches", "{cache}", "Caches of threads that use the heap.", s => s.ThreadCaches);
+        AddCounter("hakmem.decay.failed_passes", "{pass}", "Decay passes that failed.", s => s.FailedDecayPasses);
     }
 
     public void Dispose() => _meter.Dispose();
@@ -58,9 +60,9 @@ internal sealed class HeapMeter : IDisposable
     private Measurement<long>[] Measure(uint bit, Func<HakmemStatistics, long> figure) =>
         Read(bit) is { } reading ? [new Measurement<long>(figure(reading), _tags)] : [];
 
-    // Null once the heap is disposed. The heap is asked under no lock: it may throw, and a handler of that may collect.
-    // Where two collect at once, either reads for itself.
-    private HakmemStatistics? Read(uint bit) => TryReuse(bit) ?? ReadAnew(bit);
+    // Returns null once the heap is disposed. No lock is held during GetStatistics: it may throw, and an exception
+    // handler may collect. Of two concurrent collections each takes a reading of its own.
+    private HakmemStatistics? Read(uint bit) => TryReuse(bit) ?? TakeReading(bit);
 
     private HakmemStatistics? TryReuse(uint bit)
     {
@@ -76,7 +78,7 @@ internal sealed class HeapMeter : IDisposable
         }
     }
 
-    private HakmemStatistics? ReadAnew(uint bit)
+    private HakmemStatistics? TakeReading(uint bit)
     {
         HakmemStatistics? reading = null;
         try
@@ -85,7 +87,7 @@ internal sealed class HeapMeter : IDisposable
         }
         catch (ObjectDisposedException)
         {
-            // Nothing to measure any more.
+            // A disposed heap has no statistics; its instruments return no measurement.
         }
 
         using (_lock.Enter())

@@ -66,7 +66,7 @@ public sealed unsafe class HakmemMetricsTests : IDisposable
                 ["hakmem.superslabs.in_use"] = statistics.SuperSlabsInUse,
                 ["hakmem.superslabs.cached"] = statistics.SuperSlabsCached,
                 ["hakmem.thread_caches"] = statistics.ThreadCaches,
-                ["hakmem.decay.failed_looks"] = statistics.FailedDecayLooks,
+                ["hakmem.decay.failed_passes"] = statistics.FailedDecayPasses,
             },
             _measured);
         Assert.Equal(64_000, _measured["hakmem.memory.live"]);

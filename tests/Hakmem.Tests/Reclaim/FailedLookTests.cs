@@ -147,9 +147,9 @@ public sealed unsafe class FailedLookTests
             test.Os.Refuse(call => call is OsCall.Discard or OsCall.Decommit && failures++ < 4 ? throw new NotSupportedException("purge") : false);
             _time.Advance(Ages);
             HakmemStatistics statistics = heap.GetStatistics();
-            Assert.Equal(4, statistics.FailedDecayLooks);
+            Assert.Equal(4, statistics.FailedDecayPasses);
             Assert.Equal("purge", statistics.LastDecayFailure?.Message);
-            Assert.Contains("4 looks", statistics.ToString(), StringComparison.Ordinal);
+            Assert.Contains("4 decay passes", statistics.ToString(), StringComparison.Ordinal);
             heap.Free(kept);
         });
         _time.Advance(Ages);
