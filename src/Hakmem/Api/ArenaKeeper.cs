@@ -4,31 +4,32 @@ using Hakmem.Pages;
 
 namespace Hakmem.Api;
 
-// Gives the process's arena back where this library was loaded into an AssemblyLoadContext that is unloaded: its
-// address range would else be lost with each context that comes and goes.
+// Releases the process's arena if this library was loaded into an AssemblyLoadContext that is unloaded. Otherwise each
+// context that comes and goes would leak its address range.
 //
-// An object that nothing but a static field refers to. Its finalizer runs when nothing can reach the context any more,
-// which the runtime says of it only when no thread has a method of the context's on its stack: so no code of this
-// library's or of its callers' in the context runs, now or later, but for finalizers. These may still allocate and
-// free, and run in any order, one thread's all:
+// Only a static field refers to this object. Its finalizer runs when nothing can reach the context any more, and the
+// runtime decides that only when no thread has a method of the context on its stack: from then on no code of this
+// library or of its callers in the context runs, except finalizers. Those may still allocate and free; they run in any
+// order, all on one thread:
 //
-//   first finalization  -->  a pool thread waits until all finalizers have run  -->  second finalization: released, or left for good
+//   first finalization --> a pool thread waits for all finalizers --> second finalization: releases the arena, or never
 //
-// What is live in the second was handed to somebody outside of the context, or lost: the whole range stays mapped,
-// since a pointer into it may be in use. So it does where an isolated heap was not disposed, where somebody else's
-// mapping lies in the range, and where faults at guarded blocks are reported, whose handler reads the tables. A
-// finalizer that registers itself again each time may run later than that, on this thread: it then finds a shared heap
-// that says so.
+// A block that is live at the second finalization was passed out of the context or leaked. The whole range then stays
+// mapped, since a pointer into it may be in use. It also stays mapped if an isolated heap was not disposed, if a
+// foreign mapping lies in the range, or if faults at guarded blocks are reported, because the fault handler reads the
+// tables. A finalizer that registers itself again each time may run after the release, on the same thread: it finds a
+// shared heap that throws ObjectDisposedException.
 //
-// In a context that is not unloaded the finalizer does not run; nor is it to give anything back at the end of a
-// process, where runtimes differ in whether they run finalizers.
+// In a context that is not unloaded the finalizer does not run. At the end of a process, where runtimes differ in
+// whether they run finalizers, it does nothing.
 internal sealed class ArenaKeeper(Arena arena)
 {
-    // Whether all finalizers of the context have run. Written by the pool thread before it registers this object again,
-    // read by the finalizer: the collection is in between.
+    // Whether all finalizers of the context have run. Written by the pool thread before it registers this object again;
+    // read by the finalizer, which a later collection starts.
     private bool _haveOthersRun;
 
-    // The shared heap, once it is made. Written by its initializer, before any heap can be used; read by the finalizer.
+    // The shared heap, or null until it is created. Written by the initializer of HakmemAllocator, before any heap can
+    // be used; read by the finalizer.
     private HakmemAllocator? _shared;
 
     ~ArenaKeeper()
@@ -58,7 +59,7 @@ internal sealed class ArenaKeeper(Arena arena)
         }
         catch (OutOfMemoryException)
         {
-            // An exception here would end the process: at the next collection, then.
+            // An exception of a finalizer would end the process. Try again at the next collection.
             GC.ReRegisterForFinalize(this);
         }
     }
@@ -70,7 +71,7 @@ internal sealed class ArenaKeeper(Arena arena)
         GC.ReRegisterForFinalize(this);
     }
 
-    // Exact, since no other thread is in a heap. What the threads' caches and the depots hold is free.
+    // Exact, since no other thread is in a heap. Blocks in thread caches and depots are free.
     private bool IsNothingLive()
     {
         try
@@ -80,7 +81,7 @@ internal sealed class ArenaKeeper(Arena arena)
         }
         catch (OutOfMemoryException)
         {
-            // The garbage-collected memory is out, and a finalizer's exception would end the process: the range stays.
+            // There is no managed memory left, and an exception of a finalizer would end the process. The range stays.
             return false;
         }
     }

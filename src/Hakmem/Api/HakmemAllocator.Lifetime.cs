@@ -1,4 +1,5 @@
 using System;
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
 using System.Threading;
@@ -10,10 +11,10 @@ using Hakmem.Small;
 
 namespace Hakmem;
 
-// How heaps come to be and end, and what becomes of the shared one where it cannot be made.
+// Creation and disposal of heaps, and the shared heap that could not be created.
 public sealed unsafe partial class HakmemAllocator
 {
-    // The shared heap where it could not be made.
+    // A shared heap that could not be created.
     private HakmemAllocator(ExceptionDispatchInfo failure)
     {
         _heap = null!;
@@ -35,24 +36,26 @@ public sealed unsafe partial class HakmemAllocator
         }
     }
 
-    // The shared heap's arena has been given back. On the one thread that may still come by: its cache went with the
-    // arena.
+    // Marks the shared heap as unusable after its arena was released. Runs on the finalizer thread, the only one that
+    // may still use the heap; its cache was in the arena's memory.
     internal void Retire()
     {
-        _failure = ExceptionDispatchInfo.Capture(
-            new ObjectDisposedException(nameof(HakmemAllocator), "The AssemblyLoadContext of this heap has been unloaded, and its memory given back."));
+        _failure = ExceptionDispatchInfo.Capture(new ObjectDisposedException(
+            nameof(HakmemAllocator),
+            "The AssemblyLoadContext of this heap has been unloaded, and the heap's memory has been released."));
         CurrentThread.SetShared(null);
     }
 
     /// <summary>
-    /// Whether <see cref="Dispose"/> does as <see cref="TryDispose"/>: leaves the heap as it is while callers hold blocks of it. For an owner
-    /// that disposes whatever it made and cannot know whether all users are done, such as a container. False by default.
+    /// Whether <see cref="Dispose"/> behaves as <see cref="TryDispose"/> and leaves the heap as it is while callers
+    /// hold blocks of it. Set it for an owner that disposes everything that it created and cannot know whether all
+    /// users are done, such as a container. False by default.
     /// </summary>
     public bool DisposesOnlyUnused { get; init; }
 
     /// <summary>
-    /// Gives back all memory of an isolated heap, live blocks included: pointers into it must not be used any more. No other thread may
-    /// be in the heap. A second call does nothing.
+    /// Releases all memory of an isolated heap, live blocks included: the caller must not use pointers into it any
+    /// more. No other thread may be in a call of the heap. A second call does nothing.
     /// </summary>
     /// <exception cref="InvalidOperationException">This is <see cref="Shared"/>.</exception>
     public void Dispose()
@@ -73,15 +76,16 @@ public sealed unsafe partial class HakmemAllocator
     }
 
     /// <summary>
-    /// Disposes an isolated heap of which no caller holds a block. Otherwise the heap stays as it is: blocks stay valid, and every call goes
-    /// on working.
+    /// Disposes an isolated heap if no caller holds a block of it. Otherwise the heap stays as it is: its blocks stay
+    /// valid, and every call continues to work.
     /// </summary>
     /// <remarks>
-    /// Any thread may hold blocks meanwhile, and a call that begins beside this one succeeds or throws an <see cref="ObjectDisposedException"/>.
-    /// A thread that holds no block must not be within a call. Blocks are counted: this costs what
-    /// <see cref="GetStatistics"/> does, and more where none seems to be held: then other threads' slow paths wait meanwhile.
+    /// Other threads may hold blocks during the call. A call of theirs that begins meanwhile either succeeds or throws
+    /// an <see cref="ObjectDisposedException"/>. A thread that holds no block must not be in a call of the heap. This
+    /// method counts the blocks, which takes as long as <see cref="GetStatistics"/>; if it finds none, it counts again
+    /// while the slow paths of other threads wait.
     /// </remarks>
-    /// <returns>Whether the heap is disposed, by this call or before it.</returns>
+    /// <returns>True if the heap is disposed, by this call or an earlier one; otherwise false.</returns>
     /// <exception cref="InvalidOperationException">This is <see cref="Shared"/>.</exception>
     public bool TryDispose()
     {
@@ -93,12 +97,13 @@ public sealed unsafe partial class HakmemAllocator
         int slot = CloseSlot();
         if (slot == DisposedSlot)
         {
-            // By a call that is over, or by one on another thread that may find that the heap is in use.
+            // Closed by a call that has ended, or by another thread that may find that the heap is in use.
             return Volatile.Read(ref _isGone);
         }
 
-        // Again, now that calls are refused: the count above may be wrong beside calls that move blocks, and one may
-        // have been taken since. The barrier has every thread see the refusal, and this one see what they did before.
+        // Counts again now that the heap refuses calls: the first count may be wrong if calls moved blocks meanwhile,
+        // and a block may have been allocated since. After the barrier every thread sees the refusal, and this thread
+        // sees what the others did before it.
         try
         {
             if (ProcessBarrier.IsSupported)
@@ -126,22 +131,25 @@ public sealed unsafe partial class HakmemAllocator
         return true;
     }
 
-    // From here on every call is refused. The slot, or DisposedSlot if that was so already.
+    // Makes every later call of the heap fail. Returns the slot, or DisposedSlot if the heap was closed already.
     private int CloseSlot()
     {
         int slot = Interlocked.Exchange(ref _slot, _slot == HeapSlots.Shared ? HeapSlots.Shared : DisposedSlot);
+        Debug.Assert(slot == DisposedSlot || !_isGone, "The slot of a heap whose memory is released stays closed.");
         return slot != HeapSlots.Shared ? slot
-            : throw new InvalidOperationException("The shared heap lives as long as the process: it cannot be disposed.");
+            : throw new InvalidOperationException(
+                "HakmemAllocator.Shared cannot be disposed, because it lives as long as the process. Call Trim to " +
+                "release its unused memory, or create a HakmemAllocator of your own and dispose that.");
     }
 
-    // Apart, so that the options are not so much as loaded where nothing is set.
+    // A method of its own, so that the options class is not loaded if nothing is set.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static HeapLimits LimitsOfSettings() => new HakmemOptions().ToLimits();
 
     private static HeapLimits SharedLimits() => HakmemSettings.AreAny() ? LimitsOfSettings() : new HeapLimits();
 
-    // An exception in the initializer of a class comes out as a TypeInitializationException, whose message does not say
-    // the cause: it is kept, for whoever uses the heap.
+    // Does not throw: the runtime would wrap an exception of a static initializer in a TypeInitializationException,
+    // whose message does not name the cause. Each use of the heap throws the exception instead.
     private static HakmemAllocator CreateShared()
     {
         try
@@ -158,10 +166,11 @@ public sealed unsafe partial class HakmemAllocator
 
     private static int TakeSlot(Arena arena)
     {
-        // Every heap needs a thread's cache of the shared one, which is the way to its others.
+        // A thread finds its caches of all heaps through its cache of the shared heap.
         s_shared._failure?.Throw();
         int slot = HeapSlots.Process.TryTake(arena.MaxHeapSlots);
-        return slot > 0 ? slot : throw new InvalidOperationException($"There are {arena.MaxHeapSlots - 1} isolated heaps already.");
+        return slot > 0 ? slot : throw new InvalidOperationException(
+            $"The process already has {arena.MaxHeapSlots - 1} isolated heaps, which is the most. Dispose one first.");
     }
 
     private static void ReturnSlot(int slot)

@@ -1,4 +1,5 @@
 using System;
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
 using System.Runtime.CompilerServices;
@@ -15,15 +16,19 @@ using Hakmem.Small;
 namespace Hakmem;
 
 /// <summary>
-/// An unmanaged-memory heap with a cache per thread: <see cref="Shared"/> for the whole process, or one of your own that gives
-/// everything back when it is disposed.
+/// A heap of unmanaged memory with a cache per thread: <see cref="Shared"/> serves the whole process, and an isolated
+/// heap of your own releases all of its memory when it is disposed.
 /// </summary>
 /// <remarks>
-/// <para>Thread-safe: any thread may free, resize or measure what another allocated. <see cref="Dispose"/> must not run beside other calls.</para>
 /// <para>
-/// Up to 1 MiB a request is served by the smallest of 112 size classes that fits (16-byte steps to 256 bytes, then eight to a
-/// doubling: less than 12.5 % above the request from 128 bytes on); larger ones by whole SuperSlabs of 2 MiB. The steady state of
-/// <see cref="Alloc"/> and <see cref="Free"/> is a few instructions without a lock or an atomic operation, inlined where the heap is
+/// Thread-safe: any thread may free, resize or measure a block that another thread allocated. <see cref="Dispose"/>
+/// must not run while another thread is in a call of the same heap.
+/// </para>
+/// <para>
+/// A request of up to 1 MiB is served by the smallest of 112 size classes that fits it: 16-byte steps up to 256 bytes,
+/// then eight classes to each doubling, so that a block has less than 12.5 % more bytes than the request from 128 bytes
+/// on. Larger requests are served by whole SuperSlabs of 2 MiB. In the steady state <see cref="Alloc"/> and
+/// <see cref="Free"/> run a few instructions without a lock or an atomic operation, and are inlined if the heap is
 /// <see cref="Shared"/>.
 /// </para>
 /// </remarks>
@@ -31,51 +36,65 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
 {
     private static readonly HakmemAllocator s_shared = CreateShared();
 
-    // Null in the shared heap where that could not be made; every slow path of it then throws _failure first.
+    // Null in a shared heap that could not be created; each of its slow paths throws _failure first.
     private readonly Heap _heap;
 
-    // What keeps the shared heap from being used; else null. Written when it is made, or by Retire, when no other
-    // thread is in it.
+    // Why the shared heap cannot be used, or null. Written by the constructor, and by Retire while no other thread is
+    // in the heap.
     private ExceptionDispatchInfo? _failure;
 
-    // The heap's slot, or DisposedSlot. Written by Dispose, which by contract runs beside no other call, and by
-    // TryDispose, with a barrier that all threads take part in. Each slow path reads it once more than the fast path
-    // did; a stale reading is of the same heap.
+    // The heap's slot, or DisposedSlot. Written by Dispose, which must not run beside another call, and by TryDispose,
+    // followed by a process-wide barrier. Each slow path reads it again; a stale value is the slot of the same heap.
     private int _slot;
 
-    // No thread's table reaches this far, so every fast path of a disposed heap ends in its slow path.
+    // Whether the heap's memory is released. Written once, before the release. Not derived from _slot, which TryDispose
+    // closes and may open again.
+    private bool _isGone;
+
+    // No thread's table of peers has this slot, so every fast path of a disposed heap ends in its slow path.
     private const int DisposedSlot = int.MaxValue;
 
     /// <summary>Creates an isolated heap.</summary>
-    /// <param name="options">How it behaves; null for the process's settings and the defaults.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A value in <paramref name="options"/> is out of its range.</exception>
-    /// <exception cref="InvalidOperationException">There are 8191 isolated heaps already, or a setting cannot be understood.</exception>
-    /// <exception cref="OutOfMemoryException">The address range that all heaps share could not be reserved when it was first needed.</exception>
-    /// <exception cref="PlatformNotSupportedException">The system is not supported.</exception>
+    /// <param name="options">
+    /// The heap's options; null for the process's settings and the default values.
+    /// </param>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// A value of <paramref name="options"/> is out of its range.
+    /// </exception>
+    /// <exception cref="InvalidOperationException">
+    /// The process has 8191 isolated heaps already, or a setting cannot be parsed.
+    /// </exception>
+    /// <exception cref="OutOfMemoryException">
+    /// The address range that all heaps share could not be reserved when the first heap was created.
+    /// </exception>
+    /// <exception cref="PlatformNotSupportedException">The operating system is not supported.</exception>
     public HakmemAllocator(HakmemOptions? options = null)
         : this((options ?? new HakmemOptions()).ToLimits(), ProcessArena.Instance, TakeSlot(ProcessArena.Instance), DecayTimer.Process)
     {
     }
 
-    // For tests: a heap over an arena of their own, where nothing decays but by a timer of their own.
+    // For tests: a heap over the test's own arena, in which memory decays only by the test's own timer.
     internal HakmemAllocator(HakmemOptions options, Arena arena, DecayTimer? timer = null)
         : this(options.ToLimits(timer?.Time), arena, TakeSlot(arena), timer)
     {
     }
 
     /// <summary>
-    /// The process-wide heap. It cannot be disposed. Where it cannot be made, every use of it throws why:
-    /// <see cref="InvalidOperationException"/> for a setting that cannot be understood, <see cref="OutOfMemoryException"/> for too little address
-    /// space, <see cref="PlatformNotSupportedException"/> for a system that is not supported.
+    /// The process-wide heap, which cannot be disposed. If it cannot be created, every use of it throws the reason:
+    /// <see cref="InvalidOperationException"/> for a setting that cannot be parsed, <see cref="OutOfMemoryException"/>
+    /// for too little address space, <see cref="PlatformNotSupportedException"/> for an operating system that is not
+    /// supported.
     /// </summary>
     public static HakmemAllocator Shared => s_shared;
 
-    // The two fast paths. Their shape is the JIT compiler's: the thread-static read first and whatever the heap, then one chain of tests
-    // with one way out. So it can take the look-up of the thread-static (a call of about 1.2 ns) out of a loop around them. It does so in a
-    // loop that tests at its end, and .NET 10 turns a for or while loop into one only if all of it is within a hundred nodes of the
-    // compiler's tree. Free with two compares of the address was too large for that even in a loop of nothing else. What the cache does is in methods
-    // of its own, for pools that have it at hand; written out here, a pair took at most 2 % less, and no more loops had the look-up taken out. Where the heap is
-    // Shared, written out, the compiler knows the answer of the tests for it, and nothing of "this" is left to load.
+    // The two fast paths. Their shape suits the JIT compiler: they read the thread-static first, whatever the heap, and
+    // then run one chain of tests with one exit. That lets the compiler hoist the look-up of the thread-static (a call
+    // of about 1.2 ns) out of a loop around them. It hoists only out of a loop that tests at its end, and .NET 10
+    // converts a for or while loop to one only if the whole loop has at most about a hundred nodes in the compiler's
+    // tree. A Free that compared the address twice was too large for that, even in a loop of nothing else. The work on
+    // the cache is in TryTakeFrom and TryPutInto, which pools call with their thread's cache; writing it out here made
+    // a pair at most 2 % faster and hoisted the look-up out of no further loop. Where the heap is Shared and the call
+    // is inlined, the compiler evaluates the tests for it and loads nothing of "this".
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -121,10 +140,10 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
         }
     }
 
-    // The calling thread's cache of the shared heap, made if need be; null if memory for one is out.
+    // The calling thread's cache of the shared heap, created at first use; null if there is no memory for it.
     internal static ThreadCache* GetSharedCache() => s_shared.GetCache();
 
-    // Alloc and Free of the shared heap, for a pool that has its thread's cache at hand and need not look it up.
+    // Alloc and Free of the shared heap, for a pool that keeps its thread's cache and so need not look it up.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void* AllocShared(ThreadCache* cache, nuint byteCount)
     {
@@ -175,14 +194,25 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     }
 
     /// <inheritdoc/>
-    public void* Realloc(void* ptr, nuint byteCount) => ptr == null ? Alloc(byteCount) : Realloc(ptr, byteCount, alignment: 1);
+    public void* Realloc(void* ptr, nuint byteCount) =>
+        ptr == null ? Alloc(byteCount) : Realloc(ptr, byteCount, alignment: 1);
 
-    // The same for a block that AlignedAlloc gave, and which is to keep its alignment.
+    // Reallocates a block of AlignedAlloc and keeps its alignment.
     internal void* Realloc(void* ptr, nuint byteCount, nuint alignment)
     {
-        void* block = _heap.TryReallocate(GetMagazines(), ptr, byteCount, alignment);
+        void* block = TryRealloc(ptr, byteCount, alignment);
         return block != null ? block : ThrowOutOfMemory(byteCount);
     }
+
+    // Realloc and AlignedAlloc for an owner of a block that cannot handle an exception at the call. If there is no room
+    // they return null, and the owner throws OutOfMemory(byteCount) later.
+    internal void* TryRealloc(void* ptr, nuint byteCount, nuint alignment) =>
+        _heap.TryReallocate(GetMagazines(), ptr, byteCount, alignment);
+
+    internal void* TryAllocAligned(nuint byteCount, nuint alignment) =>
+        TryAllocSlow(byteCount, alignment, isZeroed: false);
+
+    internal OutOfMemoryException OutOfMemory(nuint byteCount) => _heap.OutOfMemory(byteCount);
 
     /// <inheritdoc/>
     public nuint UsableSize(void* ptr) => ptr == null ? 0 : _heap.UsableSize(GetMagazines(), ptr);
@@ -193,7 +223,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     /// <inheritdoc/>
     public void Trim() => _heap.Trim(GetMagazines());
 
-    // How often everything unused was given back for an allocation that had failed; for tests.
+    // How many times all unused memory was reclaimed after an allocation had failed; for tests.
     internal long ReclaimRounds => _heap.ReclaimRounds;
 
     /// <inheritdoc/>
@@ -203,12 +233,19 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
         return _heap.GetStatistics();
     }
 
+    // Whether the heap's memory is released, for objects that outlive the heap. The read is plain and publishes
+    // nothing: a thread whose use is ordered after the disposal sees it, and for a thread that races with the disposal
+    // no ordering would help, since the memory may be released between this read and the use.
+    internal bool IsDisposed => _isGone;
+
     /// <summary>
-    /// Every SuperSlab of this heap, with what each of its 64 KiB units holds: for pictures of the heap and for finding fragmentation.
+    /// Returns every SuperSlab of this heap with the contents of each of its 64 KiB units, for pictures of the heap and
+    /// for the diagnosis of fragmentation.
     /// </summary>
     /// <remarks>
-    /// Thread-safe. Costs time in proportion to the number of SuperSlabs, during which other threads' slow paths may wait, and less than 1 KiB
-    /// of garbage for each: not for every request.
+    /// Thread-safe. The call takes time in proportion to the number of SuperSlabs, during which the slow paths of other
+    /// threads may wait, and allocates less than 1 KiB of managed memory for each SuperSlab. Do not call it on every
+    /// request.
     /// </remarks>
     /// <returns>A copy, which later calls do not change.</returns>
     /// <exception cref="ObjectDisposedException">The heap has been disposed.</exception>
@@ -219,13 +256,13 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     }
 
     /// <summary>
-    /// Checks the invariants of this heap's own records in every layer against each other: SuperSlabs, page map, units, runs, spans,
-    /// depots. It finds records that a stray write or a bug has damaged, not misuse of blocks.
+    /// Checks the invariants of this heap's own records in every layer against each other: SuperSlabs, page map, units,
+    /// runs, spans, depots. It finds records that a stray write or a bug has damaged, not misuse of blocks.
     /// </summary>
     /// <remarks>
-    /// Thread-safe, also while other threads allocate and free: each layer is checked under its lock. It costs some microseconds for
-    /// each SuperSlab, during which other threads' slow paths may wait: for tests, and for a service that looks for the
-    /// cause of a corruption.
+    /// Thread-safe, also while other threads allocate and free: each layer is checked under its lock. It costs some
+    /// microseconds for each SuperSlab, during which the slow paths of other threads may wait: for tests, and for a
+    /// service that looks for the cause of a corruption.
     /// </remarks>
     /// <returns>What was checked, and each invariant that does not hold with its address.</returns>
     /// <exception cref="ObjectDisposedException">The heap has been disposed.</exception>
@@ -235,7 +272,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
         return _heap.Verify();
     }
 
-    // A block from a thread's cache, or null.
+    // Takes a block from a thread's cache; null if the cache has none.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void* TryTakeFrom(ThreadCache* cache, nuint byteCount)
     {
@@ -245,7 +282,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
             return null;
         }
 
-        // An empty magazine, and a bin without one, give the null in front of the slots.
+        // The top of an empty magazine, and of a bin without a magazine, points at the null in front of the slots.
         Bin* bin = ThreadCache.BinAt(cache, SizeClass.IndexOf(lastByte));
         void** top = bin->AllocTop;
         void* block = *top;
@@ -257,17 +294,18 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
         return block;
     }
 
-    // Puts a block into a thread's cache; false where that takes more than this. Not for a record behind a front.
+    // Frees a block to a thread's cache; false if the slow path has to free it. Not for a cache that is the Inner of
+    // another.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static bool TryPutInto(ThreadCache* cache, void* ptr)
     {
-        // The first test refuses whatever is not a block of this heap, all in one.
+        // Rejects every address that is not a block of this heap by one comparison.
         ulong entry = Arena.EntryOf(cache->PageMap, ptr);
         FreeSide* put = ThreadCache.FreeSideAt(cache, PageMapEntry.BinOffsetOf(entry));
         if (FreeSide.Admits(put, entry, ptr))
         {
-            // The second is for the block that was freed last: the commonest double free. It comes before the third,
-            // since the reaper closes a bin before it takes the block.
+            // The first test finds the commonest double free, that of the block freed last. It comes before the test of
+            // the limit, because the reaper closes a bin before it takes the block.
             void** top = put->FreeTop;
             if (*top != ptr && top < put->FreeEnd)
             {
@@ -280,10 +318,80 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
         return false;
     }
 
+    // The slow paths. Every call of a heap with full or checked hardening ends here, since the bins of its caches stay
+    // empty (see ThreadCache.Inner); its steady state is tried first.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void* AllocSharedSlow(ThreadCache* cache, nuint byteCount)
+    {
+        nuint lastByte = byteCount - 1;
+        if (cache != null && cache->Checked != null && lastByte < SizeClass.MaxBytes)
+        {
+            void* block = CheckedPaths.TryAllocate(cache->Checked, SizeClass.IndexOf(lastByte));
+            if (block != null)
+            {
+                return block;
+            }
+        }
+
+        return s_shared.AllocSlow(cache, byteCount);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void FreeSharedSlow(ThreadCache* cache, void* ptr)
+    {
+        if (cache != null && cache->Checked != null && CheckedPaths.TryFree(cache->Checked, ptr))
+        {
+            return;
+        }
+
+        s_shared.FreeSlow(cache, ptr);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void* AllocSlow(ThreadCache* cache, nuint byteCount)
+    {
+        nuint lastByte = byteCount - 1;
+        void* block = null;
+        if (cache != null && lastByte < SizeClass.MaxBytes)
+        {
+            uint index = SizeClass.IndexOf(lastByte);
+            block = cache->Inner == null ? null
+                : cache->Checked != null ? CheckedPaths.TryAllocate(cache->Checked, index)
+                : _heap.TryAllocateLoaded(cache->Inner, (int)index, byteCount);
+            cache = ThreadCache.MagazinesOf(cache);
+            Debug.Assert(cache->Inner == null, "The record with the magazines has no Inner.");
+            if (block == null && !cache->CountsAllocations)
+            {
+                block = _heap.TryAllocateFromSecondary(cache, (int)index);
+            }
+        }
+
+        block = block != null ? block : TryAllocSlow(byteCount, 1, isZeroed: false);
+        return block != null ? block : ThrowOutOfMemory(byteCount);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void FreeSlow(void* ptr) => FreeSlow(GetCache(), ptr);
+
+    // The cache is the calling thread's; null if it has none yet or there was no memory for it.
+    private void FreeSlow(ThreadCache* cache, void* ptr)
+    {
+        cache = cache == null ? GetCache() : cache;
+        if (ptr == null || (cache != null && cache->Inner != null && (cache->Checked != null
+            ? CheckedPaths.TryFree(cache->Checked, ptr)
+            : _heap.TryFreeLoaded(cache->Inner, ptr))))
+        {
+            return;
+        }
+
+        _heap.Free(ThreadCache.MagazinesOf(cache), ptr);
+    }
+
     private void* TryAllocSlow(nuint byteCount, nuint alignment, bool isZeroed) =>
         _heap.TryAllocate(GetMagazines(), byteCount, alignment, isZeroed);
 
-    // The calling thread's cache of this heap, which is not the shared one, given that of the shared heap; null if it has none yet.
+    // Returns the calling thread's cache of this isolated heap, given its cache of the shared heap; null if it has none
+    // yet.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private ThreadCache* FindCacheBeside(ThreadCache* shared) => CurrentThread.PeerOf(shared, _slot);
 
@@ -296,10 +404,10 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
         ObjectDisposedException.ThrowIf(_slot == DisposedSlot, this);
     }
 
-    // The calling thread's magazines: its cache, or what that is a front of.
+    // The record with the calling thread's magazines: its cache, or the Inner of that.
     private ThreadCache* GetMagazines() => ThreadCache.MagazinesOf(GetCache());
 
-    // The calling thread's cache, made if need be; null if memory for one is out.
+    // The calling thread's cache of this heap, created at first use; null if there is no memory for it.
     private ThreadCache* GetCache()
     {
         ThreadCache* cache = CurrentThread.Shared;
@@ -318,21 +426,22 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
         return cache;
     }
 
-    // The same for another heap than the shared one.
+    // GetCache of an isolated heap.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private ThreadCache* GetCacheBeside(ThreadCache* shared)
     {
-        // Read once: beside TryDispose it may change, and change back.
+        // Read once: a concurrent TryDispose may change it and change it back.
         int slot = Volatile.Read(ref _slot);
         _failure?.Throw();
         ObjectDisposedException.ThrowIf(slot == DisposedSlot, this);
+        Debug.Assert(slot != HeapSlots.Shared, "The cache of the shared heap is not in the table of peers.");
         ThreadCache* cache = CurrentThread.PeerOf(shared, slot);
         if (cache != null)
         {
             return cache;
         }
 
-        // The way to it is made first: a cache that nothing leads to would be lost.
+        // The table of peers comes first: a cache that no table has would be lost.
         ThreadCache* home = GetSharedCache();
         if (home == null || !CurrentThread.TryMakeRoom(Shared._heap.Metadata, slot))
         {

@@ -3,10 +3,10 @@ using System.Runtime.CompilerServices;
 
 namespace Hakmem;
 
-/// <summary>Typed allocation and Span-based rental on top of the allocators.</summary>
+/// <summary>Allocation of typed blocks and rental of buffers that are viewed as spans. Thread-safe.</summary>
 public static unsafe class HakmemAllocatorExtensions
 {
-    /// <summary>Allocates room for <paramref name="count"/> elements; the contents are undefined.</summary>
+    /// <summary>Allocates a block for <paramref name="count"/> elements. Its contents are undefined.</summary>
     /// <typeparam name="T">The element type.</typeparam>
     /// <param name="allocator">The allocator.</param>
     /// <param name="count">The number of elements; zero is allowed.</param>
@@ -22,13 +22,13 @@ public static unsafe class HakmemAllocatorExtensions
     }
 
     /// <summary>
-    /// Rents an unmanaged buffer for the extent of a scope: no garbage, no finalizer. Dispose it exactly once, on the variable
-    /// that owns it (a copy of the struct is an alias).
+    /// Rents an unmanaged buffer for one scope, without garbage and without a finalizer. Dispose it exactly once,
+    /// through the variable that owns it: a copy of the struct is an alias.
     /// </summary>
     /// <typeparam name="T">The element type.</typeparam>
     /// <param name="allocator">The allocator.</param>
-    /// <param name="length">The number of elements, zero or more: exactly the length the buffer will have.</param>
-    /// <param name="zeroed">Whether the elements start as zeros; otherwise they are undefined.</param>
+    /// <param name="length">The number of elements, zero or more. The buffer has exactly this length.</param>
+    /// <param name="zeroed">True to set all elements to zero; otherwise they are undefined.</param>
     /// <returns>The buffer.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="allocator"/> is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative.</exception>
@@ -48,7 +48,7 @@ public static unsafe class HakmemAllocatorExtensions
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static nuint ByteCount(nuint elementSize, nuint count)
     {
-        // An impossible size becomes the largest one, which every allocator refuses with its own OutOfMemoryException.
+        // A size that overflows becomes the largest size, which every allocator rejects with OutOfMemoryException.
         return count > nuint.MaxValue / elementSize ? nuint.MaxValue : count * elementSize;
     }
 }

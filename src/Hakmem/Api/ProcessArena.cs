@@ -6,22 +6,22 @@ using Hakmem.Pages;
 
 namespace Hakmem.Api;
 
-// The arena that all heaps of the process share, reserved when the first heap is made.
+// The arena that all heaps of the process share. It is reserved when the first heap is created.
 internal static class ProcessArena
 {
     private const string Percent = "ContainerLimitPercent";
 
-    // Why there is no arena; null if there is one. Written by the initializer below, which throws nothing itself: the
-    // runtime would put a TypeInitializationException around it, whose message does not say the cause.
+    // Why there is no arena, or null. Written by TryCreate, which does not throw: the runtime would wrap the exception
+    // in a TypeInitializationException, whose message does not name the cause.
     private static ExceptionDispatchInfo? s_failure;
 
     private static readonly Arena? s_instance = TryCreate();
 
-    // Nothing else refers to it.
+    // No other reference to it exists: see ArenaKeeper.
     private static readonly ArenaKeeper? s_keeper = s_instance is null ? null : new ArenaKeeper(s_instance);
 
-    // Throws what kept the arena from being made: OutOfMemoryException, PlatformNotSupportedException, or
-    // InvalidOperationException for a setting.
+    // Throws if the arena could not be created: OutOfMemoryException, PlatformNotSupportedException, or
+    // InvalidOperationException for a wrong setting.
     public static Arena Instance
     {
         get
@@ -31,7 +31,7 @@ internal static class ProcessArena
         }
     }
 
-    // The shared heap's records say what is live in the arena when it is given back: see ArenaKeeper.
+    // The keeper counts the live blocks of the shared heap before it releases the arena.
     public static void SetShared(HakmemAllocator shared) => s_keeper?.SetShared(shared);
 
     private static Arena? TryCreate()
@@ -48,13 +48,14 @@ internal static class ProcessArena
         }
     }
 
-    // The one setting that is not a heap's: what a container's limit leaves to all of them. Throws InvalidOperationException, as for any setting
-    // that cannot be understood.
+    // The percentage of the container's memory limit that all heaps together may commit: the only setting that belongs
+    // to no heap. Throws InvalidOperationException if it cannot be parsed or is out of its range.
     private static int ReadPercent()
     {
         int percent = HakmemSettings.ReadInt32(Percent, "HAKMEM_CONTAINER_LIMIT_PERCENT") ?? MemoryLimit.DefaultPercent;
         return percent is >= 0 and <= 100
             ? percent
-            : throw new InvalidOperationException($"Hakmem.{Percent} (HAKMEM_CONTAINER_LIMIT_PERCENT) is {percent}, which is not from 0 to 100.");
+            : throw new InvalidOperationException(
+                $"Hakmem.{Percent} (HAKMEM_CONTAINER_LIMIT_PERCENT) is {percent}, but must be from 0 to 100.");
     }
 }
