@@ -3,8 +3,8 @@ using System.Reflection;
 
 namespace Hakmem.Compat;
 
-// Stands in for System.Runtime.Loader.AssemblyLoadContext. The frameworks that this target is for besides .NET have no
-// contexts that are unloaded, and on .NET the other target is what is used: there is none of any assembly.
+// Stands in for System.Runtime.Loader.AssemblyLoadContext. No context is ever unloaded here: .NET uses the other target
+// of this library, and the other frameworks cannot unload a context.
 internal abstract class AssemblyLoadContext
 {
     public abstract event Action<AssemblyLoadContext> Unloading;

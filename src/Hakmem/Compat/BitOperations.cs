@@ -2,11 +2,12 @@ using System.Runtime.CompilerServices;
 
 namespace Hakmem.Compat;
 
-// Stands in for System.Numerics.BitOperations, in plain arithmetic: no processor instruction can be asked for here. (Knuth, TAOCP 4A,
+// Stands in for System.Numerics.BitOperations, by arithmetic without special processor instructions. (Knuth, TAOCP 4A,
 // 7.1.3; Leiserson, Prokop, Randall: "Using de Bruijn Sequences to Index a 1 in a Computer Word".)
 internal static class BitOperations
 {
-    // de Bruijn: the top five (six) bits of the product differ for every power of two (for every 2^n - 1 in Log2).
+    // De Bruijn factors: the top six bits of the product with TrailingFactor differ for every power of two, the top
+    // five of that with LogFactor for every 2^n - 1.
     private const uint LogFactor = 0x07C4ACDD;
     private const ulong TrailingFactor = 0x03F79D71B4CB0A89;
 
@@ -17,7 +18,7 @@ internal static class BitOperations
 
     public static bool IsPow2(int value) => (value & (value - 1)) == 0 && value > 0;
 
-    // Zero for zero, as the framework's.
+    // Returns zero for zero, as the framework does.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Log2(uint value)
     {
@@ -35,12 +36,13 @@ internal static class BitOperations
 
     public static int LeadingZeroCount(uint value) => value == 0 ? 32 : 31 - Log2(value);
 
-    // The width of the type for zero, as the framework's.
+    // Returns the width of the type for zero, as the framework does.
     public static int TrailingZeroCount(uint value) => value == 0 ? 32 : TrailingZeroCount((ulong)value);
 
     public static int TrailingZeroCount(int value) => TrailingZeroCount((uint)value);
 
-    public static int TrailingZeroCount(ulong value) => value == 0 ? 64 : s_trailing[(value & (0 - value)) * TrailingFactor >> 58];
+    public static int TrailingZeroCount(ulong value) =>
+        value == 0 ? 64 : s_trailing[(value & (0 - value)) * TrailingFactor >> 58];
 
     public static int PopCount(uint value) => PopCount((ulong)value);
 
@@ -52,7 +54,7 @@ internal static class BitOperations
         return (int)((value * 0x0101010101010101) >> 56);
     }
 
-    // Zero where the result does not fit, as the framework's.
+    // Returns zero if the result does not fit, as the framework does.
     public static ulong RoundUpToPowerOf2(ulong value) =>
         value <= 1 ? value : value > 1UL << 63 ? 0 : 1UL << (Log2(value - 1) + 1);
 

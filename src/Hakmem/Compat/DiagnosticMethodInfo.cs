@@ -3,7 +3,7 @@ using System.Reflection;
 
 namespace Hakmem.Compat;
 
-// Stands in for System.Diagnostics.DiagnosticMethodInfo: a stack frame's method by name.
+// Stands in for System.Diagnostics.DiagnosticMethodInfo: the names of a stack frame's method.
 internal sealed class DiagnosticMethodInfo
 {
     private DiagnosticMethodInfo(MethodBase method)
@@ -19,5 +19,6 @@ internal sealed class DiagnosticMethodInfo
 
     public string DeclaringAssemblyName { get; }
 
-    public static DiagnosticMethodInfo? Create(StackFrame frame) => frame.GetMethod() is { } method ? new DiagnosticMethodInfo(method) : null;
+    public static DiagnosticMethodInfo? Create(StackFrame frame) =>
+        frame.GetMethod() is { } method ? new DiagnosticMethodInfo(method) : null;
 }

@@ -2,7 +2,7 @@ using System;
 
 namespace Hakmem.Compat;
 
-// Static members that the class has got since netstandard2.0.
+// Static members that netstandard2.0 lacks.
 internal static class EnumMembers
 {
     extension(Enum)

@@ -2,8 +2,8 @@ using System;
 
 namespace Hakmem.Compat;
 
-// Lets a declaration of a native function be written once for all targets. Here it is only a note: no generator implements the method,
-// so that a part of its class for this target does, with DllImport.
+// Allows one declaration of a native function for all targets. In this target no generator implements the method; a
+// part of its class for this target does, with DllImport.
 [AttributeUsage(AttributeTargets.Method, Inherited = false)]
 internal sealed class LibraryImportAttribute(string libraryName) : Attribute
 {

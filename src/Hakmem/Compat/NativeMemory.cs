@@ -2,13 +2,13 @@ using System.Runtime.CompilerServices;
 
 namespace Hakmem.Compat;
 
-// Stands in for what this library uses of System.Runtime.InteropServices.NativeMemory.
+// Stands in for the members of System.Runtime.InteropServices.NativeMemory that this library uses.
 internal static unsafe class NativeMemory
 {
-    // What one block instruction is given at most: its length is 32 bits.
+    // The most bytes for one block instruction, whose length has 32 bits.
     private const nuint MaxPieceBytes = 1u << 30;
 
-    // SAFETY: the caller vouches for byteCount writable bytes at ptr.
+    // SAFETY: the caller guarantees byteCount writable bytes at ptr.
     public static void Clear(void* ptr, nuint byteCount) => Fill(ptr, byteCount, 0);
 
     // SAFETY: as above.

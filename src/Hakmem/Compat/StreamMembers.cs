@@ -5,7 +5,7 @@ using System.Threading.Tasks;
 
 namespace Hakmem.Compat;
 
-// Stream's members for those who derive from it, and those that take spans, which netstandard2.0 lacks.
+// Members of Stream that netstandard2.0 lacks: the checks for derived classes, and the overloads that take spans.
 internal static class StreamMembers
 {
     extension(Stream)
@@ -20,7 +20,8 @@ internal static class StreamMembers
 
             if ((uint)count > (uint)(buffer.Length - offset))
             {
-                throw new ArgumentOutOfRangeException(nameof(count), count, "Offset and count must lie within the array.");
+                throw new ArgumentOutOfRangeException(
+                    nameof(count), count, "Offset and count must lie within the array.");
             }
         }
 

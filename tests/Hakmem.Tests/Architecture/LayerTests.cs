@@ -108,9 +108,11 @@ public sealed partial class LayerTests
             Assert.True(
                 space is "System" or "Microsoft.CodeAnalysis" || space.StartsWith("System.", StringComparison.Ordinal),
                 $"{Path.GetFileName(file)} is in {space}.");
+            int types = InternalType().Count(text);
+            int embedded = text.Split("\n[Embedded]\n", StringSplitOptions.None).Length - 1;
             Assert.True(
-                text.Contains("\n[Embedded]\n", StringComparison.Ordinal) && !PublicType().IsMatch(text),
-                $"{Path.GetFileName(file)} can be seen.");
+                types > 0 && embedded == types && !PublicType().IsMatch(text),
+                $"{Path.GetFileName(file)} has a type that other assemblies can see.");
         }
     }
 
@@ -144,4 +146,7 @@ public sealed partial class LayerTests
 
     [GeneratedRegex(@"^public ", RegexOptions.Multiline)]
     private static partial Regex PublicType();
+
+    [GeneratedRegex(@"^internal ", RegexOptions.Multiline)]
+    private static partial Regex InternalType();
 }

@@ -2,7 +2,8 @@ using System;
 
 namespace Microsoft.CodeAnalysis;
 
-// Keeps a type out of sight of other assemblies, whatever they are given to see: tests of this target would find two of each otherwise.
+// Hides a type from all other assemblies, even those that may see internal types. Otherwise the tests of this target
+// would find two types of each name.
 [Embedded]
 [AttributeUsage(AttributeTargets.All)]
 internal sealed class EmbeddedAttribute : Attribute;

@@ -2,8 +2,8 @@ using System;
 
 namespace Hakmem.Compat;
 
-// Static members that the class has got since netstandard2.0.
-internal static class MathMembers
+// Members of Math, nint and nuint that netstandard2.0 lacks.
+internal static class NumberMembers
 {
     extension(Math)
     {
@@ -11,7 +11,7 @@ internal static class MathMembers
 
         public static long Clamp(long value, long min, long max) => Math.Min(Math.Max(value, min), max);
 
-        // The 128-bit product: its high half, and low its low half. Schoolbook multiplication in 32-bit digits.
+        // Returns the high half of the 128-bit product; low is its low half. Long multiplication in 32-bit digits.
         public static ulong BigMul(ulong a, ulong b, out ulong low)
         {
             ulong lowLow = (a & uint.MaxValue) * (b & uint.MaxValue);
@@ -20,5 +20,19 @@ internal static class MathMembers
             low = (lowHigh << 32) | (lowLow & uint.MaxValue);
             return ((a >> 32) * (b >> 32)) + (highLow >> 32) + (lowHigh >> 32);
         }
+    }
+
+    extension(nint)
+    {
+        public static unsafe int Size => sizeof(nint);
+    }
+
+    extension(nuint)
+    {
+        public static nuint MaxValue => unchecked((nuint)(-1L));
+
+        public static nuint Max(nuint x, nuint y) => x > y ? x : y;
+
+        public static nuint Min(nuint x, nuint y) => x < y ? x : y;
     }
 }

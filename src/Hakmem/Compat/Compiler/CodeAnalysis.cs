@@ -1,0 +1,38 @@
+using System;
+using Microsoft.CodeAnalysis;
+
+namespace System.Diagnostics.CodeAnalysis;
+
+// Attributes for the analysis of nullable references and of required members.
+
+// The method always throws.
+[Embedded]
+[AttributeUsage(AttributeTargets.Method, Inherited = false)]
+internal sealed class DoesNotReturnAttribute : Attribute;
+
+// The method throws if the parameter has this value.
+[Embedded]
+[AttributeUsage(AttributeTargets.Parameter)]
+internal sealed class DoesNotReturnIfAttribute(bool parameterValue) : Attribute
+{
+    public bool ParameterValue { get; } = parameterValue;
+}
+
+// The parameter may be null if the method returns this value.
+[Embedded]
+[AttributeUsage(AttributeTargets.Parameter)]
+internal sealed class MaybeNullWhenAttribute(bool returnValue) : Attribute
+{
+    public bool ReturnValue { get; } = returnValue;
+}
+
+// The value is not null once the method has returned.
+[Embedded]
+[AttributeUsage(
+    AttributeTargets.Field | AttributeTargets.Parameter | AttributeTargets.Property | AttributeTargets.ReturnValue)]
+internal sealed class NotNullAttribute : Attribute;
+
+// The constructor sets all required members.
+[Embedded]
+[AttributeUsage(AttributeTargets.Constructor)]
+internal sealed class SetsRequiredMembersAttribute : Attribute;
