@@ -7,25 +7,26 @@ using System.Runtime.InteropServices;
 namespace Hakmem;
 
 /// <summary>
-/// A long-indexed array of unmanaged memory, past the 2 GiB and the element count of a managed one: growable, alignable, and viewed as
-/// spans, memories, and lists of memories for scatter/gather input and output.
+/// An array of unmanaged memory with a <see cref="long"/> index, past the 2 GiB and the element count of a managed
+/// array. It can grow, can be aligned, and has views as spans, as memories, and as lists of memories for scatter/gather
+/// input and output.
 /// </summary>
 /// <typeparam name="T">The element type.</typeparam>
 /// <remarks>
 /// <para>
-/// Reading and writing elements on several threads is the caller's to order; <see cref="Resize"/> and <see cref="Dispose"/> must run
-/// beside no other use. There is no finalizer: an array that is dropped undisposed leaks its memory.
+/// Callers synchronise their own reads and writes of elements. <see cref="Resize"/> and <see cref="Dispose"/> must not
+/// run while another thread uses the array. There is no finalizer: an array that is not disposed leaks its memory.
 /// </para>
 /// <para>
-/// A span or pointer must not be used after <see cref="Resize"/> or <see cref="Dispose"/>. A <see cref="Memory{T}"/> follows the array when
-/// it moves, and throws once the array or its heap is disposed or the array too short for it. Memory that is pinned (as
-/// by pending input or output) when the array moves or is disposed stays where it is until it is unpinned, and then no
-/// longer is the array's.
+/// Do not use a span or pointer after <see cref="Resize"/> or <see cref="Dispose"/>. A <see cref="Memory{T}"/> follows
+/// the array when it moves, and throws once the array or its heap is disposed or the array has become too short for it.
+/// Memory that is pinned (as by pending input or output) when the array moves or is disposed stays at its address until
+/// it is unpinned, but no longer belongs to the array.
 /// </para>
 /// <para>
-/// Once its heap has been disposed, which takes the memory with it, whatever would reach an element throws an <see
-/// cref="ObjectDisposedException"/>, and <see cref="Dispose"/> does nothing. A span or pointer that was taken before
-/// cannot be protected so, and must not be used.
+/// Disposing the heap frees the memory. Every access to an element then throws an
+/// <see cref="ObjectDisposedException"/>, and <see cref="Dispose"/> does nothing. A span or pointer from before cannot
+/// be protected this way, and must not be used.
 /// </para>
 /// </remarks>
 public sealed unsafe class NativeArray<T> : IDisposable
@@ -36,13 +37,14 @@ public sealed unsafe class NativeArray<T> : IDisposable
     private readonly HakmemAllocator _allocator;
     private readonly NativeBlock _block;
 
-    // Copies of the block's, so that an access is one load less. The length is zero once disposed, so that no index passes.
+    // Copies of the address and length of the block, which save a load in each access. The length is zero once
+    // disposed, so that every index is out of range.
     private T* _start;
     private long _length;
 
-    /// <summary>Creates an array on <see cref="HakmemAllocator.Shared"/>.</summary>
+    /// <summary>Creates an array that is allocated from <see cref="HakmemAllocator.Shared"/>.</summary>
     /// <param name="length">The number of elements, from zero.</param>
-    /// <param name="zeroed">Whether the elements start as zeros; otherwise they are undefined.</param>
+    /// <param name="zeroed">True to set all elements to zero; otherwise they are undefined.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative.</exception>
     /// <exception cref="OutOfMemoryException">The size overflows, or there is no room.</exception>
     public NativeArray(long length, bool zeroed = false)
@@ -51,10 +53,13 @@ public sealed unsafe class NativeArray<T> : IDisposable
     }
 
     /// <summary>Creates an array.</summary>
-    /// <param name="allocator">Where its memory comes from.</param>
+    /// <param name="allocator">The heap that it is allocated from.</param>
     /// <param name="length">The number of elements, from zero.</param>
-    /// <param name="zeroed">Whether the elements start as zeros; otherwise they are undefined.</param>
-    /// <param name="alignment">What the first element's address is a multiple of, also after <see cref="Resize"/>: a power of two, in bytes. Below 16 it counts as 16.</param>
+    /// <param name="zeroed">True to set all elements to zero; otherwise they are undefined.</param>
+    /// <param name="alignment">
+    /// The alignment of the first element in bytes, which <see cref="Resize"/> keeps: a power of two. A value below 16
+    /// counts as 16.
+    /// </param>
     /// <exception cref="ArgumentNullException"><paramref name="allocator"/> is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative.</exception>
     /// <exception cref="ArgumentException"><paramref name="alignment"/> is not a power of two.</exception>
@@ -81,10 +86,10 @@ public sealed unsafe class NativeArray<T> : IDisposable
     /// <summary>The address of the first element; null after <see cref="Dispose"/>.</summary>
     public T* Pointer => _start;
 
-    /// <summary>One element, by reference.</summary>
+    /// <summary>Returns one element by reference.</summary>
     /// <param name="index">From zero to <see cref="Length"/> - 1.</param>
     /// <exception cref="IndexOutOfRangeException">The index is out of range.</exception>
-    /// <exception cref="ObjectDisposedException">The array has been disposed.</exception>
+    /// <exception cref="ObjectDisposedException">The array or its heap has been disposed.</exception>
     public ref T this[long index]
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -99,49 +104,65 @@ public sealed unsafe class NativeArray<T> : IDisposable
         }
     }
 
-    /// <summary>All elements as one span.</summary>
-    /// <returns>A view of the array; it must not be used after <see cref="Resize"/> or <see cref="Dispose"/>.</returns>
-    /// <exception cref="InvalidOperationException">There are more elements than a span can have.</exception>
-    /// <exception cref="ObjectDisposedException">The array has been disposed.</exception>
+    /// <summary>Returns all elements as one span.</summary>
+    /// <returns>A view of the array. Do not use it after <see cref="Resize"/> or <see cref="Dispose"/>.</returns>
+    /// <exception cref="InvalidOperationException">
+    /// The array has more than <see cref="int.MaxValue"/> elements.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The array or its heap has been disposed.</exception>
     public Span<T> AsSpan()
     {
         ThrowIfDisposed();
         return _length <= int.MaxValue
             ? new Span<T>(_start, (int)_length)
-            : throw new InvalidOperationException($"A span has at most {int.MaxValue} elements and the array {_length}: take it in parts.");
+            : throw new InvalidOperationException(
+                $"The array has {_length} elements, a span at most {int.MaxValue}. Call AsSpan(start, length).");
     }
 
-    /// <summary>Some of the elements as a span.</summary>
-    /// <param name="start">The first, from zero to <see cref="Length"/>.</param>
-    /// <param name="length">How many, from zero to <see cref="Length"/> - <paramref name="start"/>.</param>
-    /// <returns>A view of the array; it must not be used after <see cref="Resize"/> or <see cref="Dispose"/>.</returns>
+    /// <summary>Returns some of the elements as a span.</summary>
+    /// <param name="start">The index of the first, from zero to <see cref="Length"/>.</param>
+    /// <param name="length">
+    /// The number of elements, from zero to <see cref="Length"/> - <paramref name="start"/>.
+    /// </param>
+    /// <returns>A view of the array. Do not use it after <see cref="Resize"/> or <see cref="Dispose"/>.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The range does not lie in the array.</exception>
-    /// <exception cref="ObjectDisposedException">The array has been disposed.</exception>
+    /// <exception cref="ObjectDisposedException">The array or its heap has been disposed.</exception>
     public Span<T> AsSpan(long start, int length)
     {
         ThrowUnlessInside(start, length);
         return new Span<T>(_start + start, length);
     }
 
-    /// <summary>Some of the elements as a memory, which costs a small object.</summary>
-    /// <param name="start">The first, from zero to <see cref="Length"/>.</param>
-    /// <param name="length">How many, from zero to <see cref="Length"/> - <paramref name="start"/>.</param>
-    /// <returns>A view of the array that follows it when it moves.</returns>
+    /// <summary>Returns some of the elements as a memory. Each call creates a small object.</summary>
+    /// <param name="start">The index of the first, from zero to <see cref="Length"/>.</param>
+    /// <param name="length">
+    /// The number of elements, from zero to <see cref="Length"/> - <paramref name="start"/>.
+    /// </param>
+    /// <returns>A view of the array, which follows the array when it moves.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The range does not lie in the array.</exception>
-    /// <exception cref="ObjectDisposedException">The array has been disposed.</exception>
+    /// <exception cref="ObjectDisposedException">The array or its heap has been disposed.</exception>
     public Memory<T> AsMemory(long start, int length)
     {
         ThrowUnlessInside(start, length);
         return new NativeBlockMemory<T>(_block, ByteCount(start), length).Slice(0, length);
     }
 
-    /// <summary>The bytes of a range, in order, as the buffers of a scattering read (<see cref="System.IO.RandomAccess.Read(Microsoft.Win32.SafeHandles.SafeFileHandle, IReadOnlyList{Memory{byte}}, long)"/>).</summary>
-    /// <param name="start">The first element, from zero to <see cref="Length"/>.</param>
-    /// <param name="length">How many elements, from zero to <see cref="Length"/> - <paramref name="start"/>.</param>
-    /// <param name="maxSegmentBytes">The most bytes of one memory, from one; 1 GiB by default. All but the last have as many.</param>
-    /// <returns>The memories; none for an empty range.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">The range does not lie in the array, or <paramref name="maxSegmentBytes"/> is less than one.</exception>
-    /// <exception cref="ObjectDisposedException">The array has been disposed.</exception>
+    /// <summary>
+    /// Returns the bytes of a range, in order, as the buffers for a scatter read
+    /// (<c>Read</c> of <see cref="System.IO.RandomAccess"/>).
+    /// </summary>
+    /// <param name="start">The index of the first element, from zero to <see cref="Length"/>.</param>
+    /// <param name="length">
+    /// The number of elements, from zero to <see cref="Length"/> - <paramref name="start"/>.
+    /// </param>
+    /// <param name="maxSegmentBytes">
+    /// The most bytes of one memory, from one; 1 GiB by default. All memories but the last have this size.
+    /// </param>
+    /// <returns>The memories; an empty list for an empty range.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// The range does not lie in the array, or <paramref name="maxSegmentBytes"/> is less than one.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The array or its heap has been disposed.</exception>
     public IReadOnlyList<Memory<byte>> AsScatterList(long start, long length, int maxSegmentBytes = DefaultSegmentBytes)
     {
         List<Memory<byte>> segments = [];
@@ -149,9 +170,13 @@ public sealed unsafe class NativeArray<T> : IDisposable
         return segments;
     }
 
-    /// <summary>The bytes of a range, in order, as the buffers of a gathering write (<see cref="System.IO.RandomAccess.Write(Microsoft.Win32.SafeHandles.SafeFileHandle, IReadOnlyList{ReadOnlyMemory{byte}}, long)"/>).</summary>
+    /// <summary>
+    /// Returns the bytes of a range, in order, as the buffers for a gather write
+    /// (<c>Write</c> of <see cref="System.IO.RandomAccess"/>).
+    /// </summary>
     /// <inheritdoc cref="AsScatterList"/>
-    public IReadOnlyList<ReadOnlyMemory<byte>> AsGatherList(long start, long length, int maxSegmentBytes = DefaultSegmentBytes)
+    public IReadOnlyList<ReadOnlyMemory<byte>> AsGatherList(
+        long start, long length, int maxSegmentBytes = DefaultSegmentBytes)
     {
         List<ReadOnlyMemory<byte>> segments = [];
         AddSegments(start, length, maxSegmentBytes, segment => segments.Add(segment));
@@ -160,10 +185,14 @@ public sealed unsafe class NativeArray<T> : IDisposable
 
     /// <summary>Changes the length, in place if possible, and keeps the elements that both lengths have.</summary>
     /// <param name="length">The new number of elements, from zero.</param>
-    /// <param name="zeroed">Whether elements beyond the old length start as zeros; otherwise they are undefined.</param>
+    /// <param name="zeroed">
+    /// True to set the elements beyond the old length to zero; otherwise they are undefined.
+    /// </param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative.</exception>
     /// <exception cref="ObjectDisposedException">The array or its heap has been disposed.</exception>
-    /// <exception cref="OutOfMemoryException">The size overflows, or there is no room; the array is as it was.</exception>
+    /// <exception cref="OutOfMemoryException">
+    /// The size overflows, or there is no room; the array is unchanged.
+    /// </exception>
     public void Resize(long length, bool zeroed = false)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);
@@ -175,7 +204,7 @@ public sealed unsafe class NativeArray<T> : IDisposable
         }
         finally
         {
-            // Whatever came to light on the way, the block is what it says it is.
+            // Also after an exception the block knows its address and size.
             _start = (T*)_block.Pointer;
             _length = (long)(_block.Bytes / (nuint)sizeof(T));
         }
@@ -186,9 +215,9 @@ public sealed unsafe class NativeArray<T> : IDisposable
         }
     }
 
-    /// <summary>Sets every element.</summary>
+    /// <summary>Sets every element to a value.</summary>
     /// <param name="value">The value.</param>
-    /// <exception cref="ObjectDisposedException">The array has been disposed.</exception>
+    /// <exception cref="ObjectDisposedException">The array or its heap has been disposed.</exception>
     public void Fill(T value)
     {
         ThrowIfDisposed();
@@ -200,7 +229,7 @@ public sealed unsafe class NativeArray<T> : IDisposable
         }
     }
 
-    /// <summary>Returns the memory. A second call does nothing.</summary>
+    /// <summary>Frees the memory. A second call does nothing.</summary>
     public void Dispose()
     {
         _start = null;
@@ -210,7 +239,7 @@ public sealed unsafe class NativeArray<T> : IDisposable
 
     private static nuint ByteCount(long count)
     {
-        // An impossible size becomes the largest one, which every allocator refuses with its own OutOfMemoryException.
+        // A size that overflows becomes the largest size, which every allocator rejects with OutOfMemoryException.
         return (ulong)count > nuint.MaxValue / (nuint)sizeof(T) ? nuint.MaxValue : (nuint)count * (nuint)sizeof(T);
     }
 

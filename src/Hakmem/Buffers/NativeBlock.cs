@@ -1,4 +1,5 @@
 using System;
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
@@ -7,35 +8,36 @@ using Hakmem.Os;
 
 namespace Hakmem;
 
-// One resizable block behind the classes that own memory for longer than a scope: a writer's buffer, an array, a stream's chunk.
+// One resizable block, for the classes that own memory for longer than a scope: a writer's buffer, an array, a stream's
+// chunk.
 //
-// Views (NativeBlockMemory) go through this object for each access and so follow the block when it moves, and fail once
-// it is freed or its heap is gone. A pin is different: whoever holds the address of a pinned view, the kernel for
-// instance, may use it until it unpins. So while there are pins the memory under them stays: resizing copies to a new
-// block, freeing waits, and what is left behind is freed with the last unpin. The alternative, to throw, would make a
-// pending read on another thread the reason why a Write or Dispose fails.
+// Views (NativeBlockMemory) read Pointer at each access. So they follow the block when it moves, and they throw once it
+// is freed or its heap is disposed. A pin is different: its holder, the kernel for instance, may use the address until
+// it unpins. So while there are pins the memory under them stays: resizing copies to a new block, freeing waits, and
+// the last unpin frees the blocks that were kept. The rejected alternative is to throw: then a pending read on one
+// thread would make a Write or Dispose on another thread fail.
 //
-// The owner's calls (Resize, Free, reading Pointer) are the owner's to order. Pin and Unpin may come from any thread, at any time.
+// The owner orders its own calls (Resize, Free, reads of Pointer). Pin and Unpin may come from any thread at any time.
 //
-// Under the lock nothing is allocated from managed memory, and nothing is thrown that a legal program can bring about:
-// a handler of FirstChanceException may pin the same memory. One heap's call is made under it, the one that may move
-// the block while no pin may begin: it says by its result that there is no room. What it may still throw is corruption,
-// from a program that is none of those; what is recorded here then stands as it was.
+// Under the lock no managed memory is allocated, and nothing is thrown that a legal program can cause: a handler of
+// FirstChanceException may pin the same memory. Only one call of the heap runs under the lock, the one that may move
+// the block, since no pin may begin meanwhile. It returns null if there is no room. It may still throw
+// HakmemCorruptionException; the fields are then unchanged.
 internal sealed unsafe class NativeBlock
 {
-    // About a microsecond: what is waited for takes many.
+    // About a microsecond. The disposal that is waited for takes many.
     private const int TurnsBetweenTries = 32;
 
-    // The class whose memory this is, as messages name it.
+    // The public class that owns the memory, for messages.
     private readonly Type _owner;
     private readonly HakmemAllocator _allocator;
     private readonly nuint _alignment;
     private readonly UninterruptibleLock _lock = new();
 
-    // Guarded by the lock: pins outstanding, and what has to stay until there are none: blocks that were replaced, and
+    // Guarded by _lock: the number of pins, and the blocks to free with the last unpin: those that were replaced, and
     // the one that was freed.
     private int _pinCount;
-    private LeftBehind? _leftBehind;
+    private ReplacedBlock? _replaced;
     private byte* _freedWhilePinned;
 
     private NativeBlockMemory<byte>? _all;
@@ -49,14 +51,14 @@ internal sealed unsafe class NativeBlock
         Pointer = (byte*)Allocate(allocator, bytes, alignment, zeroed);
     }
 
-    // The memory; null once it is freed. Written under the lock by the owner; views read it plainly.
+    // The memory; null once it is freed. Written by the owner under _lock; views read it without the lock.
     public byte* Pointer { get; private set; }
 
-    // How many bytes the owner asked for.
+    // The number of bytes that the owner requested. Written by the owner under _lock.
     public nuint Bytes { get; private set; }
 
-    // How many bytes the block can have where it is; at least those. The owner's, as the calls are: so the block stays
-    // where it is meanwhile.
+    // The number of bytes that the block can have without moving, at least Bytes. Only the owner may call it, so the
+    // block does not move meanwhile.
     public nuint UsableBytes
     {
         get
@@ -71,10 +73,10 @@ internal sealed unsafe class NativeBlock
         }
     }
 
-    // A view of the whole block, however large it is at the time (up to what a span can have). The owner's, as the calls are.
+    // A view of the whole block at its current size, up to the length of a span. Only the owner may call it.
     public NativeBlockMemory<byte> All => _all ??= new NativeBlockMemory<byte>(this, 0, int.MaxValue);
 
-    // A block of a heap, by whichever of its calls does the least.
+    // Allocates a block by the cheapest call of the heap that serves the arguments.
     public static void* Allocate(HakmemAllocator allocator, nuint bytes, nuint alignment, bool zeroed)
     {
         if (alignment == 1)
@@ -91,8 +93,8 @@ internal sealed unsafe class NativeBlock
         return pointer;
     }
 
-    // Frees a block whose heap may have been disposed before its owner: then the block is gone already, which is what
-    // was wanted. Gives what came to light on the way, for whoever has more to free to throw at last. Null does
+    // Frees a block whose heap may have been disposed before the owner; then the block is freed already. Returns the
+    // corruption that the heap found, so that a caller with more blocks to free can throw it at the end. Null does
     // nothing.
     public static HakmemCorruptionException? TryRelease(HakmemAllocator allocator, void* pointer)
     {
@@ -105,8 +107,8 @@ internal sealed unsafe class NativeBlock
             }
             catch (ObjectDisposedException)
             {
-                // The heap is disposed just now, and takes the block with it; or TryDispose is about to find that it
-                // may not be, and then the block is still to be freed.
+                // Another thread is disposing the heap, which frees the block; or its TryDispose will find live blocks
+                // and leave the heap as it is, and then this thread must still free the block.
                 Thread.SpinWait(TurnsBetweenTries);
             }
             catch (HakmemCorruptionException finding)
@@ -126,7 +128,7 @@ internal sealed unsafe class NativeBlock
         }
     }
 
-    // Where the memory is; throws if it is gone.
+    // Returns the address of the memory; throws if it is freed or its heap disposed.
     public byte* Access()
     {
         byte* pointer = Pointer;
@@ -138,8 +140,8 @@ internal sealed unsafe class NativeBlock
         return pointer;
     }
 
-    // If an exception says that there is no room, nothing has changed. After one that says that corruption was found,
-    // Pointer and Bytes say what is.
+    // After an OutOfMemoryException nothing has changed. After a HakmemCorruptionException Pointer and Bytes describe
+    // the block as it is.
     public void Resize(nuint bytes)
     {
         if (!TryResize(bytes))
@@ -148,7 +150,7 @@ internal sealed unsafe class NativeBlock
         }
     }
 
-    // The same; false if there is no room.
+    // Resizes, but returns false if there is no room.
     public bool TryResize(nuint bytes)
     {
         Access();
@@ -158,7 +160,7 @@ internal sealed unsafe class NativeBlock
     // A second call does nothing.
     public void Free() => ThrowIfFound(TryFree());
 
-    // The same. Gives what came to light on the way.
+    // Frees, but returns the corruption that the heap found instead of throwing it.
     public HakmemCorruptionException? TryFree()
     {
         byte* freed;
@@ -177,16 +179,16 @@ internal sealed unsafe class NativeBlock
         return TryRelease(_allocator, freed);
     }
 
-    // Holds the memory where it is until Unpin. Refuses if it is gone, or has fewer bytes than are wanted.
+    // Keeps the memory at its address until Unpin. Throws if it is freed, or has fewer than the given bytes.
     public byte* Pin(nuint bytes)
     {
         byte* pointer;
-        bool isCutOff;
+        bool isTooShort;
         using (_lock.Enter())
         {
             pointer = _allocator.IsDisposed ? null : Pointer;
-            isCutOff = bytes > Bytes;
-            if (pointer != null && !isCutOff)
+            isTooShort = bytes > Bytes;
+            if (pointer != null && !isTooShort)
             {
                 _pinCount++;
             }
@@ -197,10 +199,10 @@ internal sealed unsafe class NativeBlock
             ThrowGone();
         }
 
-        if (isCutOff)
+        if (isTooShort)
         {
             throw new ArgumentOutOfRangeException(
-                nameof(bytes), "The memory is no longer all there: its owner has been cut off.");
+                nameof(bytes), "The memory is no longer valid: its owner was resized to fewer bytes.");
         }
 
         return pointer;
@@ -208,24 +210,25 @@ internal sealed unsafe class NativeBlock
 
     public void Unpin()
     {
-        LeftBehind? left = null;
+        ReplacedBlock? replaced = null;
         byte* freed = null;
         using (_lock.Enter())
         {
+            Debug.Assert(_pinCount > 0, "Unpin was called without a pin.");
             _pinCount--;
             if (_pinCount == 0)
             {
-                left = _leftBehind;
+                replaced = _replaced;
                 freed = _freedWhilePinned;
-                _leftBehind = null;
+                _replaced = null;
                 _freedWhilePinned = null;
             }
         }
 
         HakmemCorruptionException? finding = TryRelease(_allocator, freed);
-        for (; left is not null; left = left.Next)
+        for (; replaced is not null; replaced = replaced.Next)
         {
-            finding = TryRelease(_allocator, left.Pointer) ?? finding;
+            finding = TryRelease(_allocator, replaced.Pointer) ?? finding;
         }
 
         ThrowIfFound(finding);
@@ -234,7 +237,7 @@ internal sealed unsafe class NativeBlock
     [DoesNotReturn]
     private void ThrowGone() => throw Disposed.Error(_owner, isHeapGone: Pointer != null);
 
-    // Resizes as the heap likes, where nothing is pinned.
+    // Resizes by the heap's Realloc, unless there are pins.
     private bool TryReallocate(nuint bytes, out bool isPinned)
     {
         using (_lock.Enter())
@@ -251,11 +254,11 @@ internal sealed unsafe class NativeBlock
         }
     }
 
-    // Goes on in a new block. What is needed comes first: from the lock on nothing fails. By then there may be no pins
-    // any more.
+    // Copies to a new block. All allocations come first: once the lock is taken nothing fails. The pins may have ended
+    // by then.
     private bool TryReplace(nuint bytes)
     {
-        LeftBehind old = new(Pointer);
+        ReplacedBlock old = new(Pointer);
         byte* copy = (byte*)_allocator.TryAllocAligned(bytes, _alignment);
         if (copy == null)
         {
@@ -270,8 +273,8 @@ internal sealed unsafe class NativeBlock
             isPinned = _pinCount > 0;
             if (isPinned)
             {
-                old.Next = _leftBehind;
-                _leftBehind = old;
+                old.Next = _replaced;
+                _replaced = old;
             }
 
             Set(copy, bytes);
@@ -283,17 +286,20 @@ internal sealed unsafe class NativeBlock
 
     private void Set(byte* pointer, nuint bytes)
     {
-        // Memories made before reach further than those made from now on: these get a view of their own.
+        _lock.AssertHeld();
+
+        // A view remembers the end of its longest memory. After shrinking, later memories are shorter and need a new
+        // view.
         _all = bytes < Bytes ? null : _all;
         Pointer = pointer;
         Bytes = bytes;
     }
 
-    // A block that was replaced while it was pinned, in a list of them.
-    private sealed class LeftBehind(byte* pointer)
+    // A block that was replaced while it was pinned, in a linked list.
+    private sealed class ReplacedBlock(byte* pointer)
     {
         public byte* Pointer { get; } = pointer;
 
-        public LeftBehind? Next { get; set; }
+        public ReplacedBlock? Next { get; set; }
     }
 }

@@ -3,18 +3,18 @@ using System.Buffers;
 
 namespace Hakmem;
 
-// A view of a NativeBlock that can be a Memory<T>: the elements from a byte offset on, as many as the block has there but not more than
-// a limit. It owns nothing. Each access asks the block where it is, so a view survives a move, and after the disposal
-// of the owner or its heap throws instead of reading memory that is somebody else's by now.
+// A view of a NativeBlock that can be a Memory<T>: the elements from a byte offset to the end of the block, at most
+// maxLength. It owns nothing. Each access reads the block's address, so the view follows a move, and after the disposal
+// of the owner or its heap it throws instead of reading memory that may belong to another block.
 internal sealed unsafe class NativeBlockMemory<T>(NativeBlock block, nuint byteOffset, int maxLength) : MemoryManager<T>
     where T : unmanaged
 {
-    // How far the memories reach that were made of this view. A pin is told where it begins, not where it ends: it gets its address only where all of
-    // that is still there, and is refused for a part that is, too. Written by the owner's calls, before whoever pins has the memory: no ordering
-    // of its own.
+    // The end of the longest Memory<T> of this view, in elements. A pin is told its start but not its end, so it fails
+    // unless all of these elements still exist, even if those of its own memory do. Written by the owner before it
+    // returns the memory to the code that pins it, so it needs no ordering.
     private int _end;
 
-    // Some of the view's elements. Whether they exist is checked at each use, since the block may shrink.
+    // Returns a part of the view. Each use checks whether its elements still exist, since the block may shrink.
     public Memory<T> Slice(int start, int length)
     {
         _end = Math.Max(_end, start + length);
@@ -25,8 +25,8 @@ internal sealed unsafe class NativeBlockMemory<T>(NativeBlock block, nuint byteO
     {
         byte* pointer = block.Access();
 
-        // SAFETY: the range lies in the block by the owner's own size; the owner may not free or resize it while a span
-        // is in use, and nobody dispose its heap.
+        // SAFETY: the range lies in the block by its own size. While a span is in use, the owner must not free or
+        // resize the block, and no thread may dispose its heap.
         return new Span<T>(pointer + byteOffset, Length);
     }
 

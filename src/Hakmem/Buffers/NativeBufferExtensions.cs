@@ -3,22 +3,30 @@ using System.Numerics;
 
 namespace Hakmem;
 
-/// <summary>Rentals with an alignment, beside <see cref="HakmemAllocatorExtensions.Rent{T}"/>.</summary>
+/// <summary>
+/// Rental of aligned buffers, in addition to <see cref="HakmemAllocatorExtensions.Rent{T}"/>. Thread-safe.
+/// </summary>
 public static unsafe class NativeBufferExtensions
 {
-    /// <summary>Rents a buffer whose first element lies at a multiple of an alignment, which <see cref="NativeBuffer{T}.Resize"/> keeps.</summary>
+    /// <summary>
+    /// Rents a buffer whose address is a multiple of an alignment. <see cref="NativeBuffer{T}.Resize"/> keeps the
+    /// alignment.
+    /// </summary>
     /// <typeparam name="T">The element type.</typeparam>
     /// <param name="allocator">The allocator.</param>
-    /// <param name="length">The number of elements, zero or more: exactly the length the buffer will have.</param>
-    /// <param name="alignment">The alignment in bytes: a power of two, at most 2^62. Below 16 it counts as 16.</param>
-    /// <param name="zeroed">Whether the elements start as zeros; otherwise they are undefined.</param>
+    /// <param name="length">The number of elements, zero or more. The buffer has exactly this length.</param>
+    /// <param name="alignment">
+    /// The alignment in bytes: a power of two, at most 2^62. A value below 16 counts as 16.
+    /// </param>
+    /// <param name="zeroed">True to set all elements to zero; otherwise they are undefined.</param>
     /// <returns>The buffer.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="allocator"/> is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative.</exception>
     /// <exception cref="ArgumentException"><paramref name="alignment"/> is not a power of two.</exception>
     /// <exception cref="OutOfMemoryException">The size overflows, or there is no room.</exception>
     /// <exception cref="ObjectDisposedException">The heap has been disposed.</exception>
-    public static NativeBuffer<T> Rent<T>(this HakmemAllocator allocator, int length, nuint alignment, bool zeroed = false)
+    public static NativeBuffer<T> Rent<T>(
+        this HakmemAllocator allocator, int length, nuint alignment, bool zeroed = false)
         where T : unmanaged
     {
         ArgumentNullException.ThrowIfNull(allocator);

@@ -2,22 +2,25 @@ using System;
 using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Hakmem;
 
 /// <summary>
-/// An <see cref="IBufferWriter{T}"/> into one contiguous unmanaged block that grows as needed, in place where that is possible: what
-/// <see cref="ArrayBufferWriter{T}"/> is for arrays, with the same members.
+/// An <see cref="IBufferWriter{T}"/> to one contiguous block of unmanaged memory that grows as needed, in place if
+/// possible. It corresponds to <see cref="ArrayBufferWriter{T}"/> for arrays and has the same members.
 /// </summary>
 /// <typeparam name="T">The element type.</typeparam>
 /// <remarks>
-/// Not thread-safe. A span taken from it must not be used after the writer has grown or been disposed; a <see cref="Memory{T}"/> follows
-/// the block when it moves, and throws an <see cref="ObjectDisposedException"/> after <see cref="Dispose"/>. Memory that is pinned
-/// when the writer grows or is disposed stays where it is until it is unpinned, and then no longer is the writer's.
 /// <para>
-/// Once its heap has been disposed, which takes the memory with it, whatever reads or writes throws an <see
-/// cref="ObjectDisposedException"/>, and
-/// <see cref="Dispose"/> does nothing. A span that was taken before cannot be protected so, and must not be used.
+/// Not thread-safe. Do not use a span after the writer has grown or has been disposed. A <see cref="Memory{T}"/>
+/// follows the block when it moves, and throws an <see cref="ObjectDisposedException"/> after <see cref="Dispose"/>.
+/// Memory that is pinned when the writer grows or is disposed stays at its address until it is unpinned, but no longer
+/// belongs to the writer.
+/// </para>
+/// <para>
+/// Disposing the heap frees the memory. Every read and write then throws an <see cref="ObjectDisposedException"/>, and
+/// <see cref="Dispose"/> does nothing. A span from before cannot be protected this way, and must not be used.
 /// </para>
 /// </remarks>
 public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
@@ -29,13 +32,15 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
     private readonly NativeBlock _block;
     private readonly NativeBlockMemory<T> _memory;
 
-    // The block's address, null once disposed, and its length in elements.
+    // The address of the block, null once disposed, and its length in elements.
     private T* _start;
     private int _capacity;
     private int _written;
 
-    /// <summary>Creates a writer over <see cref="HakmemAllocator.Shared"/>.</summary>
-    /// <param name="initialCapacity">How many elements it has room for before it grows, from zero; 256 by default.</param>
+    /// <summary>Creates a writer that allocates from <see cref="HakmemAllocator.Shared"/>.</summary>
+    /// <param name="initialCapacity">
+    /// The number of elements that fit before it grows, from zero; 256 by default.
+    /// </param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="initialCapacity"/> is negative.</exception>
     /// <exception cref="OutOfMemoryException">There is no room.</exception>
     public NativeBufferWriter(int initialCapacity = DefaultInitialCapacity)
@@ -44,8 +49,10 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
     }
 
     /// <summary>Creates a writer.</summary>
-    /// <param name="allocator">Where its memory comes from.</param>
-    /// <param name="initialCapacity">How many elements it has room for before it grows, from zero; 256 by default.</param>
+    /// <param name="allocator">The heap that it allocates from.</param>
+    /// <param name="initialCapacity">
+    /// The number of elements that fit before it grows, from zero; 256 by default.
+    /// </param>
     /// <exception cref="ArgumentNullException"><paramref name="allocator"/> is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="initialCapacity"/> is negative.</exception>
     /// <exception cref="ObjectDisposedException">The heap has been disposed.</exception>
@@ -61,17 +68,17 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
         _capacity = initialCapacity;
     }
 
-    /// <summary>How many elements have been written.</summary>
+    /// <summary>The number of elements written so far; zero after <see cref="Dispose"/>.</summary>
     public int WrittenCount => _written;
 
-    /// <summary>How many elements there is room for without growing; zero after <see cref="Dispose"/>.</summary>
+    /// <summary>The number of elements that fit without growing; zero after <see cref="Dispose"/>.</summary>
     public int Capacity => _capacity;
 
-    /// <summary>How many more elements can be written without growing.</summary>
+    /// <summary>The number of further elements that fit without growing.</summary>
     public int FreeCapacity => _capacity - _written;
 
-    /// <summary>What has been written. It must not be used after the writer has grown or been disposed.</summary>
-    /// <exception cref="ObjectDisposedException">The writer has been disposed.</exception>
+    /// <summary>The written elements. Do not use the span after the writer has grown or has been disposed.</summary>
+    /// <exception cref="ObjectDisposedException">The writer or its heap has been disposed.</exception>
     public ReadOnlySpan<T> WrittenSpan
     {
         get
@@ -81,8 +88,8 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
         }
     }
 
-    /// <summary>What has been written, as memory that stays valid when the writer grows.</summary>
-    /// <exception cref="ObjectDisposedException">The writer has been disposed.</exception>
+    /// <summary>The written elements, as memory that stays valid when the writer grows.</summary>
+    /// <exception cref="ObjectDisposedException">The writer or its heap has been disposed.</exception>
     public ReadOnlyMemory<T> WrittenMemory
     {
         get
@@ -94,11 +101,16 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
 
     private bool IsGone => _start == null || _allocator.IsDisposed;
 
-    /// <summary>Says that elements were written to what <see cref="GetSpan"/> or <see cref="GetMemory"/> gave.</summary>
-    /// <param name="count">How many, from zero to <see cref="FreeCapacity"/>.</param>
+    /// <summary>
+    /// Counts elements as written that the caller wrote to the span of <see cref="GetSpan"/> or the memory of
+    /// <see cref="GetMemory"/>.
+    /// </summary>
+    /// <param name="count">The number of elements, from zero to <see cref="FreeCapacity"/>.</param>
     /// <exception cref="ArgumentException"><paramref name="count"/> is negative.</exception>
-    /// <exception cref="InvalidOperationException">There is less room than that.</exception>
-    /// <exception cref="ObjectDisposedException">The writer has been disposed.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// <paramref name="count"/> is above <see cref="FreeCapacity"/>.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The writer or its heap has been disposed.</exception>
     public void Advance(int count)
     {
         if ((uint)count > (uint)(_capacity - _written) || IsGone)
@@ -109,12 +121,14 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
         _written += count;
     }
 
-    /// <summary>Room for at least so many elements, behind what has been written.</summary>
-    /// <param name="sizeHint">The least length, from zero, which asks for at least one element.</param>
-    /// <returns>All the room there is then. It must not be used after the writer has grown or been disposed.</returns>
+    /// <summary>Returns free room after the written elements, and grows the writer if there is not enough.</summary>
+    /// <param name="sizeHint">The least length of the room in elements. Zero, the default, counts as one.</param>
+    /// <returns>The whole free room. Do not use a span of it after the writer has grown or has been disposed.</returns>
     /// <exception cref="ArgumentException"><paramref name="sizeHint"/> is negative.</exception>
-    /// <exception cref="OutOfMemoryException">There is no room, or there would be more than <see cref="int.MaxValue"/> elements; the writer is as it was.</exception>
-    /// <exception cref="ObjectDisposedException">The writer has been disposed.</exception>
+    /// <exception cref="OutOfMemoryException">
+    /// There is no room, or the writer would have more than <see cref="int.MaxValue"/> elements; it is unchanged.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The writer or its heap has been disposed.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Span<T> GetSpan(int sizeHint = 0)
     {
@@ -129,10 +143,12 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
         return _memory.Slice(_written, _capacity - _written);
     }
 
-    /// <summary>Writes elements, growing as needed.</summary>
-    /// <param name="values">The elements. They may be some of those written before.</param>
-    /// <exception cref="OutOfMemoryException">There is no room, or there would be more than <see cref="int.MaxValue"/> elements; the writer is as it was.</exception>
-    /// <exception cref="ObjectDisposedException">The writer has been disposed.</exception>
+    /// <summary>Writes elements, and grows the writer if needed.</summary>
+    /// <param name="values">The elements. They may be part of those written before.</param>
+    /// <exception cref="OutOfMemoryException">
+    /// There is no room, or the writer would have more than <see cref="int.MaxValue"/> elements; it is unchanged.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The writer or its heap has been disposed.</exception>
     public void Write(ReadOnlySpan<T> values)
     {
         if (values.Length > _capacity - _written || IsGone)
@@ -145,8 +161,10 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
         _written += values.Length;
     }
 
-    /// <summary>Forgets what was written and sets it to zeros. The memory stays the writer's.</summary>
-    /// <exception cref="ObjectDisposedException">The writer has been disposed.</exception>
+    /// <summary>
+    /// Sets the written elements to zero and <see cref="WrittenCount"/> to zero. The writer keeps its memory.
+    /// </summary>
+    /// <exception cref="ObjectDisposedException">The writer or its heap has been disposed.</exception>
     public void Clear()
     {
         ThrowIfDisposed();
@@ -154,15 +172,17 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
         _written = 0;
     }
 
-    /// <summary>Forgets what was written, without clearing it. The memory stays the writer's.</summary>
-    /// <exception cref="ObjectDisposedException">The writer has been disposed.</exception>
+    /// <summary>
+    /// Sets <see cref="WrittenCount"/> to zero without clearing the elements. The writer keeps its memory.
+    /// </summary>
+    /// <exception cref="ObjectDisposedException">The writer or its heap has been disposed.</exception>
     public void ResetWrittenCount()
     {
         ThrowIfDisposed();
         _written = 0;
     }
 
-    /// <summary>Returns the memory. A second call does nothing.</summary>
+    /// <summary>Frees the memory. A second call does nothing.</summary>
     public void Dispose()
     {
         _start = null;
@@ -174,7 +194,7 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void EnsureRoom(int sizeHint)
     {
-        // At least one; a negative hint becomes a huge one, which the slow path refuses.
+        // Zero counts as one. A negative hint becomes a huge one, which the slow path rejects.
         if (Math.Max((uint)sizeHint, 1) > (uint)(_capacity - _written) || _allocator.IsDisposed)
         {
             Grow(sizeHint);
@@ -193,11 +213,13 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
         long needed = (long)_written + Math.Max(sizeHint, 1);
         if (needed > int.MaxValue)
         {
-            throw new OutOfMemoryException($"A writer cannot hold {needed} elements: {int.MaxValue} are the most.");
+            throw new OutOfMemoryException(
+                $"The writer cannot hold {needed} elements; the most is {int.MaxValue}. Use several writers.");
         }
 
-        // Twice as much each time, so that what growing copies stays in proportion to what is written. Where there is no room for that, an
-        // eighth more; and at last what is needed, and what the block that is got for it has beyond, so that the next write need not grow again.
+        // Doubles each time, so that the bytes copied by growing stay in proportion to the bytes written. If there is
+        // no room for that, it grows to an eighth more than needed, and failing that to what is needed and what its
+        // block has beyond that, so that the next write need not grow again.
         long doubled = Math.Max(needed, Math.Clamp(2L * _capacity, DefaultInitialCapacity, int.MaxValue));
         long anEighthMore = needed + (needed / 8);
         if ((doubled > needed && TrySetCapacity(doubled)) || (doubled > anEighthMore && TrySetCapacity(anEighthMore)))
@@ -225,7 +247,7 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
         }
         finally
         {
-            // Whatever came to light on the way, the block is what it says it is.
+            // Also after an exception the block knows its address and size.
             _start = (T*)_block.Pointer;
             _capacity = (int)(_block.Bytes / (nuint)sizeof(T));
         }
@@ -234,7 +256,7 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void WriteGrowing(ReadOnlySpan<T> values)
     {
-        // Growing may move what the values are a part of.
+        // The values may be part of the block, which growing may move.
         long ownOffset = OffsetOf(values);
         Grow(values.Length);
         ReadOnlySpan<T> source = ownOffset < 0 ? values : new ReadOnlySpan<T>((byte*)_start + ownOffset, values.Length);
@@ -242,10 +264,10 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
         _written += values.Length;
     }
 
-    // Where in the block a span begins, in bytes, or -1 if it is not of the block.
+    // Returns the byte offset of a span in the block, or -1 if it is not part of the block.
     private long OffsetOf(ReadOnlySpan<T> values)
     {
-        ulong offset = (nuint)Unsafe.AsPointer(ref System.Runtime.InteropServices.MemoryMarshal.GetReference(values)) - (nuint)_start;
+        ulong offset = (nuint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(values)) - (nuint)_start;
         return offset < _block.Bytes ? (long)offset : -1;
     }
 
@@ -255,7 +277,8 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
         ThrowIfDisposed();
         throw count < 0
             ? new ArgumentException("The count must not be negative.", nameof(count))
-            : new InvalidOperationException($"Cannot advance by {count} elements: there is room for {_capacity - _written}.");
+            : new InvalidOperationException(
+                $"Advance({count}) exceeds the free room of {_capacity - _written} elements. Call GetSpan first.");
     }
 
     private void ThrowIfDisposed()

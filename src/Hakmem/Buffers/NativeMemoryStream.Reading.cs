@@ -6,7 +6,7 @@ using System.Threading.Tasks;
 
 namespace Hakmem;
 
-// Reading, and the views of the whole contents.
+// Reading, and the views of all contents.
 public sealed partial class NativeMemoryStream
 {
     private long Remaining => Math.Max(0, _length - _position);
@@ -18,10 +18,12 @@ public sealed partial class NativeMemoryStream
         return Read(buffer.AsSpan(offset, count));
     }
 
-    /// <summary>Reads bytes and moves behind them.</summary>
-    /// <param name="buffer">Where they go.</param>
-    /// <returns>How many there were: less than asked for only at the end of the stream.</returns>
-    /// <exception cref="ObjectDisposedException">The stream has been disposed.</exception>
+    /// <summary>Reads bytes at the position and moves the position to their end.</summary>
+    /// <param name="buffer">The destination.</param>
+    /// <returns>
+    /// The number of bytes read: less than the length of <paramref name="buffer"/> only at the end of the stream.
+    /// </returns>
+    /// <exception cref="ObjectDisposedException">The stream or its heap has been disposed.</exception>
 #if NET
     public override int Read(Span<byte> buffer)
 #else
@@ -42,9 +44,9 @@ public sealed partial class NativeMemoryStream
         return count;
     }
 
-    /// <summary>Reads one byte and moves behind it.</summary>
+    /// <summary>Reads one byte at the position and moves the position by one.</summary>
     /// <returns>The byte, or -1 at the end of the stream.</returns>
-    /// <exception cref="ObjectDisposedException">The stream has been disposed.</exception>
+    /// <exception cref="ObjectDisposedException">The stream or its heap has been disposed.</exception>
     public override int ReadByte()
     {
         ThrowIfDisposed();
@@ -59,10 +61,14 @@ public sealed partial class NativeMemoryStream
         return ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
     }
 
-    /// <summary>Reads as <see cref="Read(Span{byte})"/> does, and has always completed when it returns.</summary>
-    /// <param name="buffer">Where the bytes go.</param>
-    /// <param name="cancellationToken">If it is cancelled already, nothing is read.</param>
-    /// <returns>The count; exceptions are in the task.</returns>
+    /// <summary>
+    /// Reads as <see cref="Read(Span{byte})"/> does. The operation has always completed when the call returns.
+    /// </summary>
+    /// <param name="buffer">The destination.</param>
+    /// <param name="cancellationToken">If it is cancelled before the call, nothing is read.</param>
+    /// <returns>
+    /// The completed operation with the number of bytes read, or with the exception of a failed read.
+    /// </returns>
 #if NET
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
 #else
@@ -84,16 +90,19 @@ public sealed partial class NativeMemoryStream
         }
     }
 
-    /// <summary>Writes what lies from the position to the end to another stream, chunk by chunk, and moves to the end.</summary>
+    /// <summary>
+    /// Writes the bytes from the position to the end to another stream, chunk by chunk, and moves the position to the
+    /// end.
+    /// </summary>
     /// <param name="destination">The other stream.</param>
     /// <param name="bufferSize">Not used: the chunks are the buffers. It must be above zero.</param>
     /// <exception cref="ArgumentNullException"><paramref name="destination"/> is null.</exception>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="bufferSize"/> is not above zero.</exception>
-    /// <exception cref="NotSupportedException"><paramref name="destination"/> cannot be written to.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="bufferSize"/> is zero or negative.</exception>
+    /// <exception cref="NotSupportedException"><paramref name="destination"/> is not writable.</exception>
     /// <exception cref="ObjectDisposedException">One of the streams has been disposed.</exception>
     /// <remarks>
-    /// If the other stream refuses, the position is where it was; a part may have been written. If that is a <see
-    /// cref="NativeMemoryStream"/>, nothing has been.
+    /// If the other stream throws, the position is unchanged, and the other stream may have received some of the bytes;
+    /// none if it is a <see cref="NativeMemoryStream"/>.
     /// </remarks>
 #if NET
     public override void CopyTo(Stream destination, int bufferSize)
@@ -121,8 +130,10 @@ public sealed partial class NativeMemoryStream
     /// <inheritdoc cref="CopyTo"/>
     /// <param name="destination">The other stream.</param>
     /// <param name="bufferSize">Not used: the chunks are the buffers. It must be above zero.</param>
-    /// <param name="cancellationToken">Stops the copying between and, if the other stream can, in the middle of chunks.</param>
-    /// <returns>The operation. The stream must not be changed until it has completed.</returns>
+    /// <param name="cancellationToken">
+    /// Cancels the copying between chunks and, if the other stream supports it, within a chunk.
+    /// </param>
+    /// <returns>The operation. Do not change the stream before it has completed.</returns>
     public override Task CopyToAsync(Stream destination, int bufferSize, CancellationToken cancellationToken)
     {
         Stream.ValidateCopyToArguments(destination, bufferSize);
@@ -137,24 +148,27 @@ public sealed partial class NativeMemoryStream
         return CopyRangeAsync(start, _position, destination, cancellationToken);
     }
 
-    /// <summary>Writes the whole contents to another stream, wherever the position is, and leaves it there.</summary>
-    /// <param name="stream">The other stream, or this one, which then moves behind what was written at its position.</param>
+    /// <summary>Writes all contents to another stream. The position has no effect and stays as it is.</summary>
+    /// <param name="stream">
+    /// The other stream. It may be this stream, whose position then moves to the end of the written bytes.
+    /// </param>
     /// <exception cref="ArgumentNullException"><paramref name="stream"/> is null.</exception>
     /// <exception cref="ObjectDisposedException">One of the streams has been disposed.</exception>
-    /// <exception cref="OutOfMemoryException">The other is a <see cref="NativeMemoryStream"/>, or this one, and there
-    /// is no room; nothing has been written.</exception>
+    /// <exception cref="OutOfMemoryException">
+    /// The other stream is a <see cref="NativeMemoryStream"/> and has no room; nothing has been written.
+    /// </exception>
     public void WriteTo(Stream stream)
     {
         ArgumentNullException.ThrowIfNull(stream);
         ThrowIfDisposed();
         if (_length == 0)
         {
-            // As a MemoryStream does: a stream whose position is beyond its end is lengthened by it.
+            // As MemoryStream does: an empty write extends a stream whose position is beyond its end.
             stream.Write([]);
         }
         else if (ReferenceEquals(stream, this))
         {
-            // What is written may be what is still to be read.
+            // The write may overwrite bytes that are still to be read.
             using NativeMemoryStream copy = new(_allocator);
             WriteRange(0, _length, copy);
             MakeRoomIn(this, _length);
@@ -167,22 +181,24 @@ public sealed partial class NativeMemoryStream
         }
     }
 
-    /// <summary>The whole contents without a copy, wherever the position is.</summary>
+    /// <summary>Returns all contents without copying them. The position has no effect.</summary>
     /// <returns>
-    /// A view of the chunks. What is written to them later shows; it must not be used once the stream has been cut off, has given back
-    /// <see cref="Capacity"/>, or has been disposed, and throws after the last two where the memory is gone.
+    /// A view of the chunks, which shows later writes to them. Do not use it after the stream was truncated, its
+    /// <see cref="Capacity"/> was reduced, or it was disposed; after the last two it throws where the memory is freed.
     /// </returns>
-    /// <exception cref="ObjectDisposedException">The stream has been disposed.</exception>
+    /// <exception cref="ObjectDisposedException">The stream or its heap has been disposed.</exception>
     public ReadOnlySequence<byte> GetReadOnlySequence()
     {
         ThrowIfDisposed();
         return _chunks.SequenceOf(_length);
     }
 
-    /// <summary>The whole contents in one piece and without a copy, if they lie in one chunk.</summary>
-    /// <param name="contents">A view as <see cref="GetReadOnlySequence"/> gives it; empty if the result is false.</param>
-    /// <returns>Whether they do: always, as long as the stream is no longer than a chunk.</returns>
-    /// <exception cref="ObjectDisposedException">The stream has been disposed.</exception>
+    /// <summary>Returns all contents in one piece without copying them, if they lie in one chunk.</summary>
+    /// <param name="contents">
+    /// A view like that of <see cref="GetReadOnlySequence"/>; empty if the result is false.
+    /// </param>
+    /// <returns>True if the stream is no longer than one chunk; otherwise false.</returns>
+    /// <exception cref="ObjectDisposedException">The stream or its heap has been disposed.</exception>
     public bool TryGetContents(out ReadOnlyMemory<byte> contents)
     {
         ReadOnlySequence<byte> sequence = GetReadOnlySequence();
@@ -190,10 +206,10 @@ public sealed partial class NativeMemoryStream
         return sequence.IsSingleSegment;
     }
 
-    /// <summary>There is never an array behind the stream.</summary>
+    /// <summary>Always returns false, because the contents are not in an array.</summary>
     /// <param name="buffer">Empty.</param>
     /// <returns>False.</returns>
-#pragma warning disable CA1822 // An instance's member, as MemoryStream's is.
+#pragma warning disable CA1822 // An instance member, as in MemoryStream.
     public bool TryGetBuffer(out ArraySegment<byte> buffer)
     {
         buffer = default;
@@ -201,22 +217,25 @@ public sealed partial class NativeMemoryStream
     }
 #pragma warning restore CA1822
 
-    /// <summary>A copy of the whole contents, wherever the position is.</summary>
-    /// <returns>A new array.</returns>
-    /// <exception cref="InvalidOperationException">The contents are longer than an array can be.</exception>
-    /// <exception cref="ObjectDisposedException">The stream has been disposed.</exception>
+    /// <summary>Copies all contents to a new array. The position has no effect.</summary>
+    /// <returns>The array.</returns>
+    /// <exception cref="InvalidOperationException">
+    /// The contents are longer than <c>Array.MaxLength</c>.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The stream or its heap has been disposed.</exception>
     public byte[] ToArray()
     {
         ThrowIfDisposed();
         if (_length > Array.MaxLength)
         {
-            throw new InvalidOperationException($"An array has at most {Array.MaxLength} bytes and the stream {_length}.");
+            throw new InvalidOperationException(
+                $"The stream has {_length} bytes, an array at most {Array.MaxLength}. Call GetReadOnlySequence.");
         }
 
         return _chunks.SequenceOf(_length).ToArray();
     }
 
-    // Lets a stream of this kind have all the room before the first byte is written, so that it takes all or nothing.
+    // Makes all the room in a NativeMemoryStream before the first byte is written, so that it receives all or nothing.
     private static void MakeRoomIn(Stream destination, long count)
     {
         if (count > 0 && destination is NativeMemoryStream native)
@@ -225,8 +244,7 @@ public sealed partial class NativeMemoryStream
         }
     }
 
-    // The stream may be written to meanwhile, if it is its own destination: the end is a value, and each part's place
-    // is asked for in its turn.
+    // The destination may be this stream. So the end is a parameter, and each turn of the loop looks up its part anew.
     private void WriteRange(long start, long end, Stream destination)
     {
         while (start < end)

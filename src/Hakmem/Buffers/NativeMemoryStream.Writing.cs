@@ -9,12 +9,12 @@ namespace Hakmem;
 // Writing, as a stream and as a buffer writer.
 public sealed partial class NativeMemoryStream
 {
-    // What GetSpan or GetMemory handed out last, until Advance: how many bytes, and whether they are the scratch block's, which
-    // Advance then copies to where they belong. Zero if nothing is handed out.
+    // The handout is the room that GetSpan or GetMemory returned last, until Advance ends it: its size in bytes, zero
+    // if there is none, and whether it is the scratch block, which Advance copies to the chunks.
     private int _handoutBytes;
     private bool _isHandoutScratch;
 
-    // For requests that no chunk has room for at the position. Kept for the next one.
+    // For requests that do not fit into the chunk at the position. Kept for the next such request.
     private NativeBlock? _scratch;
 
     /// <inheritdoc/>
@@ -24,11 +24,16 @@ public sealed partial class NativeMemoryStream
         Write(buffer.AsSpan(offset, count));
     }
 
-    /// <summary>Writes bytes at the position and moves behind them. Bytes between the end and a position beyond it become zeros.</summary>
-    /// <param name="buffer">The bytes. They may be some of the stream's own; what is written is what they were before.</param>
-    /// <exception cref="IOException">The stream would become longer than a stream can be.</exception>
-    /// <exception cref="ObjectDisposedException">The stream has been disposed.</exception>
-    /// <exception cref="OutOfMemoryException">There is no room; the stream is as it was.</exception>
+    /// <summary>
+    /// Writes bytes at the position and moves the position to their end. Bytes between the end of the stream and a
+    /// position beyond it become zero.
+    /// </summary>
+    /// <param name="buffer">
+    /// The bytes. They may be part of the stream; then their values before the call are written.
+    /// </param>
+    /// <exception cref="IOException">The stream would become longer than 1 TiB.</exception>
+    /// <exception cref="ObjectDisposedException">The stream or its heap has been disposed.</exception>
+    /// <exception cref="OutOfMemoryException">There is no room; the stream is unchanged.</exception>
 #if NET
     public override void Write(ReadOnlySpan<byte> buffer)
 #else
@@ -60,11 +65,11 @@ public sealed partial class NativeMemoryStream
         _length = Math.Max(_length, _position);
     }
 
-    /// <summary>Writes one byte at the position and moves behind it.</summary>
+    /// <summary>Writes one byte at the position and moves the position by one.</summary>
     /// <param name="value">The byte.</param>
-    /// <exception cref="IOException">The stream would become longer than a stream can be.</exception>
-    /// <exception cref="ObjectDisposedException">The stream has been disposed.</exception>
-    /// <exception cref="OutOfMemoryException">There is no room; the stream is as it was.</exception>
+    /// <exception cref="IOException">The stream would become longer than 1 TiB.</exception>
+    /// <exception cref="ObjectDisposedException">The stream or its heap has been disposed.</exception>
+    /// <exception cref="OutOfMemoryException">There is no room; the stream is unchanged.</exception>
     public override void WriteByte(byte value)
     {
         EnsureWritable(1);
@@ -80,10 +85,13 @@ public sealed partial class NativeMemoryStream
         return WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
     }
 
-    /// <summary>Writes as <see cref="Write(ReadOnlySpan{byte})"/> does, and has always completed when it returns.</summary>
+    /// <summary>
+    /// Writes as <see cref="Write(ReadOnlySpan{byte})"/> does. The operation has always completed when the call
+    /// returns.
+    /// </summary>
     /// <param name="buffer">The bytes.</param>
-    /// <param name="cancellationToken">If it is cancelled already, nothing is written.</param>
-    /// <returns>The operation; exceptions are in the task.</returns>
+    /// <param name="cancellationToken">If it is cancelled before the call, nothing is written.</param>
+    /// <returns>The completed operation, which contains the exception of a failed write.</returns>
 #if NET
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
 #else
@@ -106,19 +114,22 @@ public sealed partial class NativeMemoryStream
         }
     }
 
-    /// <summary>Does nothing, and has completed when it returns.</summary>
-    /// <param name="cancellationToken">If it is cancelled already, so is the task.</param>
-    /// <returns>The operation.</returns>
+    /// <summary>Does nothing. The operation has completed when the call returns.</summary>
+    /// <param name="cancellationToken">If it is cancelled before the call, the task is cancelled.</param>
+    /// <returns>The completed operation.</returns>
     public override Task FlushAsync(CancellationToken cancellationToken) =>
         cancellationToken.IsCancellationRequested ? Task.FromCanceled(cancellationToken) : Task.CompletedTask;
 
-    /// <summary>Room for at least so many bytes at the position, to be followed by <see cref="Advance"/>.</summary>
-    /// <param name="sizeHint">The least length, from zero, which asks for at least one byte.</param>
-    /// <returns>The room: in the stream itself where a chunk has enough, else in a block that <see cref="Advance"/> copies from. Any other call that reads, writes, moves the position, or sets length or capacity ends it.</returns>
+    /// <summary>Returns room for bytes at the position. Write to it, then call <see cref="Advance"/>.</summary>
+    /// <param name="sizeHint">The least length of the room in bytes. Zero, the default, counts as one.</param>
+    /// <returns>
+    /// The room: in the stream itself if a chunk has enough, otherwise in a block that <see cref="Advance"/> copies to
+    /// the stream. It ends with any call that reads, writes, moves the position, or sets the length or the capacity.
+    /// </returns>
     /// <exception cref="ArgumentException"><paramref name="sizeHint"/> is negative.</exception>
-    /// <exception cref="IOException">The stream would become longer than a stream can be.</exception>
-    /// <exception cref="ObjectDisposedException">The stream has been disposed.</exception>
-    /// <exception cref="OutOfMemoryException">There is no room; the stream is as it was.</exception>
+    /// <exception cref="IOException">The stream would become longer than 1 TiB.</exception>
+    /// <exception cref="ObjectDisposedException">The stream or its heap has been disposed.</exception>
+    /// <exception cref="OutOfMemoryException">There is no room; the stream is unchanged.</exception>
     public Span<byte> GetSpan(int sizeHint = 0) =>
         HandOut(sizeHint) ? _scratch!.All.GetSpan()[.._handoutBytes] : _chunks.SpanAt(_position, int.MaxValue);
 
@@ -126,11 +137,16 @@ public sealed partial class NativeMemoryStream
     public Memory<byte> GetMemory(int sizeHint = 0) =>
         HandOut(sizeHint) ? _scratch!.All.Slice(0, _handoutBytes) : _chunks.MemoryAt(_position, int.MaxValue);
 
-    /// <summary>Says that bytes were written to what <see cref="GetSpan"/> or <see cref="GetMemory"/> gave, and moves the position behind them.</summary>
-    /// <param name="count">How many, from zero to the length of what was given.</param>
+    /// <summary>
+    /// Adds bytes to the stream that the caller wrote to the room of <see cref="GetSpan"/> or <see cref="GetMemory"/>,
+    /// and moves the position to their end.
+    /// </summary>
+    /// <param name="count">The number of bytes, from zero to the length of the room.</param>
     /// <exception cref="ArgumentException"><paramref name="count"/> is negative.</exception>
-    /// <exception cref="InvalidOperationException">That is more than was given, or nothing was since the last other call.</exception>
-    /// <exception cref="ObjectDisposedException">The stream has been disposed.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// <paramref name="count"/> exceeds the length of the room, or another call has ended the room.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The stream or its heap has been disposed.</exception>
     public void Advance(int count)
     {
         ThrowIfDisposed();
@@ -141,7 +157,8 @@ public sealed partial class NativeMemoryStream
 
         if (count > _handoutBytes)
         {
-            throw new InvalidOperationException($"Cannot advance by {count} bytes: {_handoutBytes} were given.");
+            throw new InvalidOperationException(
+                $"Advance({count}) exceeds the room of {_handoutBytes} bytes. Call GetSpan or GetMemory first.");
         }
 
         bool isScratch = _isHandoutScratch;
@@ -157,14 +174,14 @@ public sealed partial class NativeMemoryStream
         }
         else
         {
-            // The room was there when it was handed out; what is left is the gap before it.
+            // GetSpan made the room; this clears the gap between the end and the position.
             EnsureWritable(count);
             _position += count;
             _length = Math.Max(_length, _position);
         }
     }
 
-    // Prepares what GetSpan gives: true if that is the scratch block.
+    // Prepares the handout of GetSpan. Returns whether it is the scratch block.
     private bool HandOut(int sizeHint)
     {
         if (sizeHint < 0)
@@ -187,8 +204,9 @@ public sealed partial class NativeMemoryStream
         return true;
     }
 
-    // Makes a scratch block of at least so many bytes, and room for as many in the stream, so that Advance finds it. A
-    // larger block takes the place of the one before when nothing can be refused any more: that may be handed out.
+    // Creates a scratch block of at least the given bytes, and room for as many in the stream, so that Advance cannot
+    // fail. A larger block replaces the old one only when nothing can fail any more, because the old one may be the
+    // current handout.
     private void EnsureScratch(int bytes)
     {
         RequireLength(bytes);
@@ -213,8 +231,8 @@ public sealed partial class NativeMemoryStream
         }
     }
 
-    // Writes bytes that go to several chunks, at the position. If they are of this stream themselves, and so of one
-    // chunk, the part that goes to this one comes last: it would change what the others are copied from.
+    // Writes bytes to several chunks from the position on. If the bytes are part of this stream, and so of one chunk,
+    // the part that goes to that chunk comes last: it changes the bytes that the other parts are copied from.
     private void WriteParts(ReadOnlySpan<byte> buffer)
     {
         int last = -1;
@@ -246,15 +264,15 @@ public sealed partial class NativeMemoryStream
         _isHandoutScratch = false;
     }
 
-    // Makes room for bytes at the position, and zeros of what lies between the end and the position. What was handed
-    // out ends with it, unless it is refused.
+    // Makes room for bytes at the position, clears the bytes between the end and the position, and ends the handout. If
+    // it throws, the handout stays.
     private void EnsureWritable(int count)
     {
         EnsureRoom(count);
         EndHandout();
     }
 
-    // The same for any number of bytes, which leaves alone what was handed out.
+    // Does the same for any number of bytes and keeps the handout.
     private void EnsureRoom(long count)
     {
         ThrowIfDisposed();
@@ -264,7 +282,8 @@ public sealed partial class NativeMemoryStream
         }
     }
 
-    // The same for given bytes, and where those are afterwards: growing may move the first chunk, which they may be of.
+    // Makes room for the given bytes and returns where they are afterwards: growing may move the first chunk, which may
+    // contain them.
     private ReadOnlySpan<byte> MakeWritable(ReadOnlySpan<byte> buffer)
     {
         long ownOffset = _chunks.OffsetInFirst(buffer);
@@ -282,7 +301,7 @@ public sealed partial class NativeMemoryStream
     {
         if (_position > MaxLength - count)
         {
-            throw new IOException("The stream was too long.");
+            throw new IOException($"The stream cannot be longer than {MaxLength} bytes.");
         }
     }
 }

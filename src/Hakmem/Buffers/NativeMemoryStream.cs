@@ -6,39 +6,40 @@ using System.Numerics;
 namespace Hakmem;
 
 /// <summary>
-/// A <see cref="Stream"/> in unmanaged memory, in place of <see cref="MemoryStream"/> where contents are large or many: it grows by chunks
-/// without copying, goes past 2 GiB, and puts nothing but small objects on the managed heap.
+/// A <see cref="Stream"/> in unmanaged memory, to replace <see cref="MemoryStream"/> for large or many contents. It
+/// grows by chunks without copying, can exceed 2 GiB, and puts only small objects on the managed heap.
 /// </summary>
 /// <remarks>
 /// <para>
-/// It reads, writes and seeks as a <see cref="MemoryStream"/> that was made empty does, with the same exceptions, but contents cannot be had as an array
-/// without a copy (<see cref="TryGetBuffer"/> is always false, there is no <c>GetBuffer</c>; see <see cref="GetReadOnlySequence"/> and
-/// <see cref="TryGetContents"/>), and after <see cref="Stream.Dispose()"/> they are gone: <see cref="ToArray"/> throws then, as everything but
-/// <see cref="Flush"/> does.
+/// It reads, writes and seeks as an expandable <see cref="MemoryStream"/> does, with the same exceptions. Two things
+/// differ. The contents are not in an array: <see cref="TryGetBuffer"/> always returns false, there is no
+/// <c>GetBuffer</c>, and <see cref="GetReadOnlySequence"/> and <see cref="TryGetContents"/> return views instead. And
+/// <see cref="Stream.Dispose()"/> frees the contents: <see cref="ToArray"/> throws afterwards, as all members but
+/// <see cref="Flush"/> do.
 /// </para>
 /// <para>
-/// Not thread-safe. A stream that is dropped undisposed leaks its memory: no finalizer frees what a span may still point to. A memory or sequence
-/// throws an <see cref="ObjectDisposedException"/> if it is used after the stream was disposed; memory that is pinned then, as by a pending
-/// write to a socket, stays until it is unpinned.
+/// Not thread-safe. A stream that is not disposed leaks its memory: there is no finalizer, because a span may still
+/// point to the memory. A memory or sequence throws an <see cref="ObjectDisposedException"/> if it is used after the
+/// stream was disposed. Memory that is pinned then, as by a pending write to a socket, stays until it is unpinned.
 /// </para>
 /// <para>
-/// Once its heap has been disposed, which takes the memory with it, the stream is as after its own disposal, and <see
-/// cref="Stream.Dispose()"/> does nothing. A span that was taken before cannot be protected so, and must not be used.
+/// Disposing the heap frees the memory. The stream then behaves as if it were disposed, and
+/// <see cref="Stream.Dispose()"/> does nothing. A span from before cannot be protected this way, and must not be used.
 /// </para>
 /// <para>
-/// A call that is refused changes nothing: not the length, the position, the capacity or the contents, and what was
-/// handed out before it stays valid.
+/// A call that throws changes nothing: the length, the position, the capacity and the contents stay as they are, and
+/// spans and memories from before the call stay valid.
 /// </para>
 /// </remarks>
 public sealed partial class NativeMemoryStream : Stream, IBufferWriter<byte>
 {
-    // A size class that thread caches hold. Writing 64 MiB takes up to 6 % less time with it than with 64 KiB, and no less still with 1 MiB; what a
-    // stream holds beyond its contents is less than a chunk.
+    // A size class that thread caches hold. Writing 64 MiB takes up to 6 % less time with it than with 64 KiB, and 1
+    // MiB is no faster. A stream holds less than one chunk beyond its contents.
     private const int DefaultChunkBytes = 256 << 10;
     private const int MinChunkBytes = 256;
     private const int MaxChunkBytes = 1 << 30;
 
-    // More than the largest arena has. With the smallest chunks there is an end before that, at the number of chunks.
+    // More than the largest arena has. With the smallest chunks the number of chunks limits the length earlier.
     private const long MaxLength = 1L << 40;
 
     private readonly HakmemAllocator _allocator;
@@ -47,23 +48,33 @@ public sealed partial class NativeMemoryStream : Stream, IBufferWriter<byte>
     private long _length;
     private bool _isDisposed;
 
-    /// <summary>Creates an empty stream over <see cref="HakmemAllocator.Shared"/>, with chunks of 256 KiB.</summary>
+    /// <summary>
+    /// Creates an empty stream that allocates chunks of 256 KiB from <see cref="HakmemAllocator.Shared"/>.
+    /// </summary>
     public NativeMemoryStream()
         : this(HakmemAllocator.Shared)
     {
     }
 
-    /// <summary>Creates an empty stream. It holds no memory until something is written.</summary>
-    /// <param name="allocator">Where its memory comes from.</param>
-    /// <param name="chunkBytes">The size of a chunk: a power of two, from 256 bytes to 1 GiB; 256 KiB by default. A stream whose contents are smaller than that holds less.</param>
+    /// <summary>Creates an empty stream. It allocates no memory before the first write.</summary>
+    /// <param name="allocator">The heap that it allocates from.</param>
+    /// <param name="chunkBytes">
+    /// The size of a chunk in bytes: a power of two, from 256 bytes to 1 GiB; 256 KiB by default. A stream with fewer
+    /// bytes than a chunk holds less memory.
+    /// </param>
     /// <exception cref="ArgumentNullException"><paramref name="allocator"/> is null.</exception>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="chunkBytes"/> is out of its range or no power of two.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// <paramref name="chunkBytes"/> is out of its range or not a power of two.
+    /// </exception>
     public NativeMemoryStream(HakmemAllocator allocator, int chunkBytes = DefaultChunkBytes)
     {
         ArgumentNullException.ThrowIfNull(allocator);
         if (chunkBytes is < MinChunkBytes or > MaxChunkBytes || !BitOperations.IsPow2(chunkBytes))
         {
-            throw new ArgumentOutOfRangeException(nameof(chunkBytes), chunkBytes, $"A chunk has a power of two of bytes, from {MinChunkBytes} to {MaxChunkBytes}.");
+            throw new ArgumentOutOfRangeException(
+                nameof(chunkBytes),
+                chunkBytes,
+                $"The size of a chunk must be a power of two from {MinChunkBytes} to {MaxChunkBytes}.");
         }
 
         _allocator = allocator;
@@ -80,7 +91,7 @@ public sealed partial class NativeMemoryStream : Stream, IBufferWriter<byte>
     public override bool CanWrite => !IsGone;
 
     /// <summary>The length in bytes.</summary>
-    /// <exception cref="ObjectDisposedException">The stream has been disposed.</exception>
+    /// <exception cref="ObjectDisposedException">The stream or its heap has been disposed.</exception>
     public override long Length
     {
         get
@@ -90,9 +101,9 @@ public sealed partial class NativeMemoryStream : Stream, IBufferWriter<byte>
         }
     }
 
-    /// <summary>Where the next byte is read or written; it may lie beyond the end.</summary>
+    /// <summary>The position in bytes of the next read or write; it may lie beyond the end.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is negative.</exception>
-    /// <exception cref="ObjectDisposedException">The stream has been disposed.</exception>
+    /// <exception cref="ObjectDisposedException">The stream or its heap has been disposed.</exception>
     public override long Position
     {
         get
@@ -111,12 +122,14 @@ public sealed partial class NativeMemoryStream : Stream, IBufferWriter<byte>
     }
 
     /// <summary>
-    /// How many bytes it has memory for. Setting it makes room, or gives back the chunks that lie behind the value; room is made in whole chunks, so
-    /// the value may become larger than what was set.
+    /// The number of bytes that it has memory for. A larger value adds chunks, and a smaller one frees the chunks after
+    /// it. The stream grows by whole chunks, so the property may become larger than the value that was set.
     /// </summary>
-    /// <exception cref="ArgumentOutOfRangeException">The value is less than <see cref="Length"/>, or more than a stream can have.</exception>
-    /// <exception cref="ObjectDisposedException">The stream has been disposed.</exception>
-    /// <exception cref="OutOfMemoryException">There is no room; the stream is as it was.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// The value is less than <see cref="Length"/> or more than 1 TiB.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The stream or its heap has been disposed.</exception>
+    /// <exception cref="OutOfMemoryException">There is no room; the stream is unchanged.</exception>
     public long Capacity
     {
         get
@@ -144,13 +157,13 @@ public sealed partial class NativeMemoryStream : Stream, IBufferWriter<byte>
     }
 
     /// <summary>Sets the position.</summary>
-    /// <param name="offset">In bytes, relative to <paramref name="origin"/>.</param>
+    /// <param name="offset">The distance from <paramref name="origin"/> in bytes; it may be negative.</param>
     /// <param name="origin">The start, the current position or the end.</param>
-    /// <returns>The new position; it may lie beyond the end.</returns>
-    /// <exception cref="IOException">It would lie before the start.</exception>
-    /// <exception cref="ArgumentException"><paramref name="origin"/> is none of the three.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">It would be more than <see cref="long.MaxValue"/>.</exception>
-    /// <exception cref="ObjectDisposedException">The stream has been disposed.</exception>
+    /// <returns>The new position in bytes; it may lie beyond the end.</returns>
+    /// <exception cref="IOException">The position would be before the start.</exception>
+    /// <exception cref="ArgumentException"><paramref name="origin"/> is not a value of its enumeration.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The position would exceed <see cref="long.MaxValue"/>.</exception>
+    /// <exception cref="ObjectDisposedException">The stream or its heap has been disposed.</exception>
     public override long Seek(long offset, SeekOrigin origin)
     {
         ThrowIfDisposed();
@@ -159,7 +172,7 @@ public sealed partial class NativeMemoryStream : Stream, IBufferWriter<byte>
             SeekOrigin.Begin => 0,
             SeekOrigin.Current => _position,
             SeekOrigin.End => _length,
-            _ => throw new ArgumentException($"{origin} is no origin to seek from.", nameof(origin)),
+            _ => throw new ArgumentException($"{origin} is not Begin, Current or End.", nameof(origin)),
         };
         if (offset > 0 && from > long.MaxValue - offset)
         {
@@ -168,7 +181,7 @@ public sealed partial class NativeMemoryStream : Stream, IBufferWriter<byte>
 
         if (from + offset < 0)
         {
-            throw new IOException("An attempt was made to move the position before the beginning of the stream.");
+            throw new IOException("The position cannot be before the beginning of the stream.");
         }
 
         EndHandout();
@@ -176,11 +189,15 @@ public sealed partial class NativeMemoryStream : Stream, IBufferWriter<byte>
         return _position;
     }
 
-    /// <summary>Cuts the stream off, or lengthens it by zeros. Memory is kept for later; <see cref="Capacity"/> gives it back.</summary>
-    /// <param name="value">The new length in bytes, from zero. A position beyond it moves to it.</param>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="value"/> is negative, or more than a stream can have.</exception>
-    /// <exception cref="ObjectDisposedException">The stream has been disposed.</exception>
-    /// <exception cref="OutOfMemoryException">There is no room; the stream is as it was.</exception>
+    /// <summary>
+    /// Truncates the stream, or extends it with zeros. It keeps its memory; set <see cref="Capacity"/> to free memory.
+    /// </summary>
+    /// <param name="value">The new length in bytes, from zero to 1 TiB. A position beyond it moves to it.</param>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// <paramref name="value"/> is negative or more than 1 TiB.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The stream or its heap has been disposed.</exception>
+    /// <exception cref="OutOfMemoryException">There is no room; the stream is unchanged.</exception>
     public override void SetLength(long value)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(value);
@@ -196,13 +213,13 @@ public sealed partial class NativeMemoryStream : Stream, IBufferWriter<byte>
         _position = Math.Min(_position, value);
     }
 
-    /// <summary>Does nothing: what is written is there.</summary>
+    /// <summary>Does nothing, since the stream has no buffer to flush.</summary>
     public override void Flush()
     {
     }
 
-    /// <summary>Gives the memory back. A second call does nothing.</summary>
-    /// <param name="disposing">Whether this is a call of <see cref="Stream.Dispose()"/>.</param>
+    /// <summary>Frees the memory. A second call does nothing.</summary>
+    /// <param name="disposing">True if <see cref="Stream.Dispose()"/> is the caller.</param>
     protected override void Dispose(bool disposing)
     {
         if (disposing && !_isDisposed)

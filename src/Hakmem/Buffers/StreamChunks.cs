@@ -1,17 +1,18 @@
 using System;
 using System.Buffers;
+using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Hakmem;
 
-// The memory of a stream: chunks of one size, a power of two, so that a position finds its byte by a shift. Growing adds chunks and copies
-// nothing. Only while there is a single chunk may it be smaller, and then it grows by Realloc up to the size of the others: a stream of a
-// few hundred bytes does not hold a whole chunk.
+// The memory of a stream: chunks of one size, a power of two, so that a shift of the position finds the chunk. Growing
+// adds chunks and copies nothing. Only a single chunk may be smaller; it grows by Realloc up to the size of the others,
+// so a stream of a few hundred bytes does not hold a whole chunk.
 //
-// Bytes between the stream's length and the capacity are undefined; whoever raises the length over bytes that were never written has
-// them cleared first (see EnsureCapacity).
+// Bytes between the stream's length and the capacity are undefined. A call that raises the length over bytes that were
+// never written clears them first (see EnsureCapacity).
 internal sealed unsafe class StreamChunks(HakmemAllocator allocator, int chunkBytes)
 {
     private const int SmallestBytes = 256;
@@ -19,45 +20,49 @@ internal sealed unsafe class StreamChunks(HakmemAllocator allocator, int chunkBy
     private readonly int _shift = BitOperations.Log2((uint)chunkBytes);
     private NativeBlock[] _blocks = [];
 
-    // The blocks' addresses, so that finding a byte is one load.
+    // The addresses of the blocks, so that one load finds a byte.
     private nint[] _addresses = [];
 
     private int _count;
 
-    // How many bytes a chunk has from a position on, whether there is such a chunk or not.
+    // Returns the number of bytes from a position to the end of its chunk, whether that chunk exists or not.
     public int BytesInChunkFrom(long position) => chunkBytes - ((int)position & (chunkBytes - 1));
 
-    // How many bytes there is room for.
+    // The number of bytes that fit without growing.
     public long Capacity { get; private set; }
 
-    // The bytes at a position that lie in one chunk, up to a count; the position must be below the capacity.
+    // Returns the bytes from a position to the end of its chunk, at most count. The position must be below the
+    // capacity.
     public Span<byte> SpanAt(long position, long count)
     {
+        Debug.Assert(position >= 0 && position < Capacity, "The position must be below the capacity.");
         int index = (int)(position >> _shift);
         int offset = (int)position & (chunkBytes - 1);
         long available = Math.Min(chunkBytes - offset, Capacity - position);
 
-        // SAFETY: the chunk has as many bytes as the capacity says, and lives until Dispose or TrimTo.
+        // SAFETY: the chunk has all bytes below the capacity, and lives until TrimTo or TryFreeAll.
         return new Span<byte>((byte*)_addresses[index] + offset, (int)Math.Min(count, available));
     }
 
-    // Where in the first chunk bytes begin, or -1 if they are not of it.
+    // Returns the offset of a span in the first chunk, or -1 if it is not part of it.
     public long OffsetInFirst(ReadOnlySpan<byte> bytes)
     {
-        ulong offset = _count == 0 ? ulong.MaxValue : (nuint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(bytes)) - (nuint)_addresses[0];
+        nuint address = (nuint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(bytes));
+        ulong offset = _count == 0 ? ulong.MaxValue : address - (nuint)_addresses[0];
         return offset < (ulong)Math.Min(Capacity, chunkBytes) ? (long)offset : -1;
     }
 
-    // The bytes at a position, as SpanAt gives them, as memory.
+    // Returns the bytes of SpanAt as memory.
     public Memory<byte> MemoryAt(long position, long count)
     {
+        Debug.Assert(position >= 0 && position < Capacity, "The position must be below the capacity.");
         int index = (int)(position >> _shift);
         int offset = (int)position & (chunkBytes - 1);
         long available = Math.Min(chunkBytes - offset, Capacity - position);
         return _blocks[index].All.Slice(offset, (int)Math.Min(count, available));
     }
 
-    // The first bytes as a sequence of memories. It stays valid until chunks are given back.
+    // Returns the first bytes as a sequence, which stays valid until chunks are freed.
     public ReadOnlySequence<byte> SequenceOf(long length)
     {
         if (length == 0)
@@ -65,8 +70,8 @@ internal sealed unsafe class StreamChunks(HakmemAllocator allocator, int chunkBy
             return ReadOnlySequence<byte>.Empty;
         }
 
-        StreamSegment first = new(MemoryAt(0, length), 0);
-        StreamSegment last = first;
+        Segment first = new(MemoryAt(0, length), 0);
+        Segment last = first;
         for (long position = last.Memory.Length; position < length; position += last.Memory.Length)
         {
             last = last.Append(MemoryAt(position, length - position));
@@ -75,8 +80,8 @@ internal sealed unsafe class StreamChunks(HakmemAllocator allocator, int chunkBy
         return new ReadOnlySequence<byte>(first, 0, last, last.Memory.Length);
     }
 
-    // Makes room for a capacity. The bytes from length to clearTo become zeros. If an exception says that there is no
-    // room, nothing has changed.
+    // Grows to a capacity and clears the bytes from length to clearTo. After an OutOfMemoryException nothing has
+    // changed.
     public void EnsureCapacity(long capacity, long length, long clearTo)
     {
         long oldCapacity = Capacity;
@@ -85,13 +90,13 @@ internal sealed unsafe class StreamChunks(HakmemAllocator allocator, int chunkBy
             Grow(capacity, clearTo);
         }
 
-        // Chunks that were added in front of clearTo are zero already, but not the first one, which may also have grown.
+        // Chunks that were added before clearTo are zero already, except the first one, which may have grown instead.
         long dirtyEnd = Math.Min(clearTo, Math.Max(oldCapacity, Math.Min(Capacity, chunkBytes)));
         Clear(length, dirtyEnd);
     }
 
-    // Gives back the chunks that lie wholly behind a length, and makes the first one smaller if it is the last. That
-    // takes a new block: where there is no room for that it stays as it is.
+    // Frees the chunks that lie wholly after a length, and shrinks the first one if it is the only one left. Shrinking
+    // needs a new block; if there is no room for that, the chunk stays as it is.
     public void TrimTo(long length)
     {
         int kept = (int)((length + chunkBytes - 1) >> _shift);
@@ -104,7 +109,7 @@ internal sealed unsafe class StreamChunks(HakmemAllocator allocator, int chunkBy
         NativeBlock.ThrowIfFound(finding);
     }
 
-    // Gives back all. The result is what came to light on the way.
+    // Frees all chunks and returns the last corruption that the heap found, or null.
     public HakmemCorruptionException? TryFreeAll() => FreeFrom(0);
 
     private void Clear(long from, long to)
@@ -122,13 +127,16 @@ internal sealed unsafe class StreamChunks(HakmemAllocator allocator, int chunkBy
         long count = (capacity + chunkBytes - 1) >> _shift;
         if (count > Array.MaxLength)
         {
-            throw new OutOfMemoryException($"A stream of {capacity} bytes would have {count} chunks of {chunkBytes}: {Array.MaxLength} are the most.");
+            throw new OutOfMemoryException(
+                $"A stream of {capacity} bytes needs {count} chunks; the most is {Array.MaxLength}. " +
+                "Create the stream with larger chunks.");
         }
 
         int needed = (int)count;
         if (needed > _addresses.Length)
         {
-            // Each array may be longer than the count. The one that is asked about is the last to become so: the other may, and this one then fail.
+            // Both arrays may be longer than the count. The length that the test reads grows last, so that the test
+            // fails again if only the first array could grow.
             int size = (int)Math.Min(Math.Max(needed, 2L * _addresses.Length), Array.MaxLength);
             Array.Resize(ref _blocks, size);
             Array.Resize(ref _addresses, size);
@@ -137,20 +145,20 @@ internal sealed unsafe class StreamChunks(HakmemAllocator allocator, int chunkBy
         int made = Math.Max(_count, 1);
         try
         {
-            // Nobody looks behind the count, and nothing is lost there: see the end.
+            // Elements beyond the count are not read, and the handler below frees them after a failure.
             for (; made < needed; made++)
             {
                 _blocks[made] = NewBlock(chunkBytes, zeroed: (long)made << _shift < clearTo);
             }
 
-            // The first comes last: once it has grown, it could not be made as it was.
+            // The first chunk comes last, because its growth could not be undone after a failure.
             GrowFirst(needed > 1 ? chunkBytes : RoundUp(capacity));
         }
         catch
         {
             while (--made >= Math.Max(_count, 1))
             {
-                // What else came to light is less than what is on its way.
+                // The exception on its way is more important than a corruption found here.
                 _ = _blocks[made].TryFree();
                 _blocks[made] = null!;
             }
@@ -182,7 +190,7 @@ internal sealed unsafe class StreamChunks(HakmemAllocator allocator, int chunkBy
     private long RoundUp(long bytes) =>
         Math.Min(chunkBytes, Math.Max(SmallestBytes, (long)BitOperations.RoundUpToPowerOf2((ulong)bytes)));
 
-    // Takes in the block behind the last.
+    // Adds the block after the last one to the count.
     private void Count(NativeBlock block)
     {
         _addresses[_count] = (nint)block.Pointer;
@@ -190,9 +198,10 @@ internal sealed unsafe class StreamChunks(HakmemAllocator allocator, int chunkBy
         Capacity += (long)block.Bytes;
     }
 
-    // The first of the chunks, when there is no other. False if there is no room.
+    // Resizes the first chunk, which must be the only one. Returns false if there is no room.
     private bool TryResizeFirst(long bytes)
     {
+        Debug.Assert(_count == 1, "Only a single chunk has another size than chunkBytes.");
         NativeBlock first = _blocks[0];
         try
         {
@@ -200,7 +209,7 @@ internal sealed unsafe class StreamChunks(HakmemAllocator allocator, int chunkBy
         }
         finally
         {
-            // Whatever came to light on the way, the block is what it says it is.
+            // Also after an exception the block knows its address and size.
             _addresses[0] = (nint)first.Pointer;
             Capacity = (long)first.Bytes;
         }
@@ -220,5 +229,23 @@ internal sealed unsafe class StreamChunks(HakmemAllocator allocator, int chunkBy
         }
 
         return finding;
+    }
+
+    // The part of the contents in one chunk, as ReadOnlySequence<byte> requires it.
+    private sealed class Segment : ReadOnlySequenceSegment<byte>
+    {
+        public Segment(ReadOnlyMemory<byte> memory, long runningIndex)
+        {
+            Memory = memory;
+            RunningIndex = runningIndex;
+        }
+
+        // Creates the segment after this one and returns it.
+        public Segment Append(ReadOnlyMemory<byte> memory)
+        {
+            Segment next = new(memory, RunningIndex + Memory.Length);
+            Next = next;
+            return next;
+        }
     }
 }

@@ -8,23 +8,25 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Hakmem;
 
-// Copies what is written to a stream: as Span.CopyTo does, and faster for lengths of some KiB where the processor has vectors of 32 bytes.
+// Copies the bytes that are written to a stream: as Span.CopyTo, but faster for lengths of some KiB if the processor
+// has vectors of 32 bytes.
 //
-// More than 2 KiB are copied by the C library's memmove, and the GNU library's does that by one instruction of the processor, "rep movsb", which
-// waits for each line of the destination where it is not in a cache. A stream's next chunk seldom is. A loop of vectors that asks for lines a
-// page ahead of where it stores does not wait: see benchmarks/LOG.md for what it brings. From some 8 KiB the instruction catches up, and what
-// is longer is left to it.
+// Above 2 KiB Span.CopyTo calls memmove of the C library. That of the GNU library uses one instruction of the
+// processor, "rep movsb", which waits for each line of the destination that is not in a cache, and a stream's next
+// chunk seldom is. A loop of vectors that prefetches the lines a page ahead of its stores does not wait:
+// benchmarks/LOG.md has the measurement. From about 8 KiB on the instruction is as fast, so longer copies use it.
 internal static unsafe class VectorCopy
 {
-    // Of these lengths, both included, vectors copy.
+    // The shortest and the longest length that vectors copy.
     public const int MinBytes = (2 << 10) + 1;
     public const int MaxBytes = 8 << 10;
 
-    // The destination must be at least as long as the source; they may overlap.
+    // Throws ArgumentException if the destination is shorter than the source. They may overlap.
     public static void Copy(ReadOnlySpan<byte> source, Span<byte> destination)
     {
 #if NET
-        if (Avx2.IsSupported && source.Length is >= MinBytes and <= MaxBytes && source.Length <= destination.Length && !source.Overlaps(destination))
+        if (Avx2.IsSupported && source.Length is >= MinBytes and <= MaxBytes &&
+            source.Length <= destination.Length && !source.Overlaps(destination))
         {
             fixed (byte* from = source, to = destination)
             {
@@ -39,8 +41,9 @@ internal static unsafe class VectorCopy
     }
 
 #if NET
-    // SAFETY: both have so many bytes, which is at least a stride and two vectors. Lines are asked for beyond the destination's end: a hint, which never
-    // faults, and whose line nothing depends on. Optimised from its first call: as it is compiled first, vectors through the stack, it took five times as long.
+    // SAFETY: both ranges have the given number of bytes, which is at least a stride and two vectors. Prefetches beyond
+    // the end of the destination are hints, which never fault. The method is optimised from its first call, because
+    // unoptimised code moves the vectors through the stack and took five times as long.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void CopyAhead(byte* from, byte* to, nuint bytes)
     {
@@ -48,9 +51,10 @@ internal static unsafe class VectorCopy
         const int Stride = 4 * Vector;
         const int Line = 64;
         const int Ahead = 4 << 10;
-        Debug.Assert(bytes >= Stride + (2 * Vector), "The loop's first steps would go beyond the end.");
+        Debug.Assert(bytes >= Stride + (2 * Vector), "The first steps of the loop would write beyond the end.");
 
-        // The first vector and the last go wherever they fall, those between to whole vectors of the destination: no store lies across two lines.
+        // The first and the last vector may be unaligned. Those between are aligned in the destination, so that no
+        // store crosses a line.
         Vector256.Load(from).Store(to);
         nuint end = bytes - Vector;
         nuint offset = Vector - ((nuint)to % Vector);
