@@ -3,15 +3,16 @@ using Microsoft.Extensions.Logging;
 
 namespace Hakmem.AspNetCore.Hosting;
 
-// The end of an isolated heap that a container owns. A host waits for its requests only so long; one that it has given
-// up on may still use its blocks when the container is disposed, and must not find them unmapped.
+// Owns the isolated heap of a container and logs a warning if the container cannot dispose it. A host waits a limited
+// time for its requests; a request that it gave up may still use its blocks when the container is disposed, and must
+// not find them unmapped.
 //
-// So the heap's own Dispose, which the container calls, leaves it alone while there are live blocks. It then stays
-// usable as long as the process lives: a late request may free and allocate, and what is free decays as ever. This
-// object only tells of it.
+// So the heap's own Dispose, which the container calls, leaves the heap as it is while there are live blocks. The heap
+// then stays usable as long as the process lives: a late request may free and allocate, and free memory decays as
+// before.
 //
-// A container disposes in the reverse order of making: the heap is taken from here, and so has its turn first; the
-// logger's factory, which was made before, still works.
+// A container disposes in the reverse order of creation. It disposes the heap, which it resolved from this object,
+// before this object, and the logger factory, which was created earlier, after both.
 internal sealed partial class ContainerHeap(HakmemOptions options, ILoggerFactory? loggers) : IDisposable
 {
     private readonly ILogger? _logger = loggers?.CreateLogger<HakmemAllocator>();
@@ -20,7 +21,7 @@ internal sealed partial class ContainerHeap(HakmemOptions options, ILoggerFactor
 
     public void Dispose()
     {
-        // Whoever freed its last block between the heap's turn and this one has left nothing to tell.
+        // The last block may have been freed after the container tried to dispose the heap.
         if (_logger is null || Heap.TryDispose())
         {
             return;
@@ -34,7 +35,8 @@ internal sealed partial class ContainerHeap(HakmemOptions options, ILoggerFactor
         EventId = 1,
         EventName = "HeapLeftInUse",
         Level = LogLevel.Warning,
-        Message = "The service's own heap still has {LiveBlocks} blocks of {LiveBytes} bytes in all that were not freed when its container was " +
-            "disposed: by a request that outlives the shutdown timeout, or leaked. The heap is left in place, so that they stay valid.")]
+        Message = "The service's own heap still has {LiveBlocks} live blocks of {LiveBytes} bytes in all after its " +
+            "container was disposed. A request that outlives the shutdown timeout holds them, or they have leaked. " +
+            "The heap stays in place, so that the blocks stay valid.")]
     private static partial void LogLeft(ILogger logger, long liveBlocks, long liveBytes);
 }

@@ -3,20 +3,23 @@ using Microsoft.Extensions.Configuration;
 
 namespace Hakmem.AspNetCore.Hosting;
 
-// What the extensions' calls have settled together: one for each collection of services. Written while services are registered, by one
-// thread; read once the container is built.
+// The state that the calls of AddHakmem and UseHakmemForKestrel share, one object for each collection of services. One
+// thread writes it while services are registered; it is read once the container is built.
 //
-// Which heap it is, is settled at registration because a container disposes whatever its factories make, and the shared heap must not be
-// disposed: that one is registered as an instance, which a container leaves alone, and only an isolated one by a factory.
+// The choice of the heap is made at registration, because a container disposes all objects that its factories create,
+// and the shared heap must not be disposed. So the shared heap is registered as an instance, which a container does not
+// dispose, and only an isolated heap by a factory.
 internal sealed class HakmemHeapChoice
 {
-    // Whether the registered heap is an isolated one. Null where only Kestrel's pool is used.
+    // Whether the registered heap is isolated. Null if only Kestrel's pool is used.
     public bool? IsIsolated { get; set; }
 
-    // Whether the service had registered an allocator before AddHakmem was called, which therefore registered none. (One that is registered
-    // afterwards replaces AddHakmem's HakmemAllocator on purpose, as tests of a service do, though not the interface.)
+    // Whether the service registered an allocator before it called AddHakmem, which then registers none. An allocator
+    // that is registered afterwards replaces the HakmemAllocator of AddHakmem, as tests of a service do, but not its
+    // IHakmemAllocator.
     public bool UsesExistingAllocator { get; set; }
 
-    // The configurations that the calls brought, in their order, each once. All are read before any code changes the options.
+    // The configurations of the calls in their order, without duplicates. All are read before any code changes the
+    // options.
     public List<IConfiguration> Configurations { get; } = [];
 }

@@ -7,16 +7,20 @@ using Microsoft.Extensions.Options;
 
 namespace Hakmem.AspNetCore.Hosting;
 
-// The options' registration, shared by both extensions: bound from the section, then changed by code, then checked at the host's start.
+// Registers the options for both extensions: they are bound from the section, then changed by code, then validated when
+// the host starts.
 internal static class HakmemOptionsRegistration
 {
-    // Returns what is settled of this collection of services, which the validator sees as well.
-    public static HakmemHeapChoice Register(IServiceCollection services, IConfiguration? configuration, Action<HakmemServiceOptions>? configure)
+    private const string IsolatedKey = $"{HakmemServiceOptions.SectionName}:{nameof(HakmemServiceOptions.Isolated)}";
+
+    // Returns the state of this collection of services, which the validator gets too.
+    public static HakmemHeapChoice Register(
+        IServiceCollection services, IConfiguration? configuration, Action<HakmemServiceOptions>? configure)
     {
         OptionsBuilder<HakmemServiceOptions> options = services.AddOptions<HakmemServiceOptions>();
         HakmemHeapChoice choice = ChoiceOf(services) ?? RegisterFirst(options);
 
-        // Both extensions mostly bring the same one.
+        // Both extensions usually pass the same configuration.
         if (configuration is not null && !choice.Configurations.Contains(configuration))
         {
             choice.Configurations.Add(configuration);
@@ -30,28 +34,30 @@ internal static class HakmemOptionsRegistration
         return choice;
     }
 
-    // What the options will say, as far as can be told before the container is built. Values that cannot be understood are left to
-    // the check at the start, which names them.
+    // Returns what HakmemServiceOptions.Isolated will be, as far as it is known before the container is built. A value
+    // that cannot be parsed counts as false here; the validation at start names it.
     public static bool IsIsolated(HakmemHeapChoice choice, Action<HakmemServiceOptions>? configure)
     {
         string? text = choice.Configurations
-            .Select(configuration => configuration[$"{HakmemServiceOptions.SectionName}:{nameof(HakmemServiceOptions.Isolated)}"])
+            .Select(configuration => configuration[IsolatedKey])
             .LastOrDefault(value => value is not null);
         HakmemServiceOptions probe = new() { Isolated = bool.TryParse(text, out bool isolated) && isolated };
         configure?.Invoke(probe);
         return probe.Isolated;
     }
 
-    private static HakmemHeapChoice? ChoiceOf(IServiceCollection services) =>
-        services.FirstOrDefault(service => service.ServiceType == typeof(HakmemHeapChoice))?.ImplementationInstance as HakmemHeapChoice;
+    private static HakmemHeapChoice? ChoiceOf(IServiceCollection services) => services
+        .FirstOrDefault(service => service.ServiceType == typeof(HakmemHeapChoice))?
+        .ImplementationInstance as HakmemHeapChoice;
 
-    // Binding is registered here, by the first call and whether that brings a configuration or not: options are changed in the order of
-    // registration, so what a later call brings is bound before the first call's code too.
+    // The first call registers the binding even if it passes no configuration. Options are changed in the order of
+    // registration, so the configuration of a later call is also bound before the code of the first call runs.
     private static HakmemHeapChoice RegisterFirst(OptionsBuilder<HakmemServiceOptions> options)
     {
         HakmemHeapChoice choice = new();
         options.Services.AddSingleton(choice);
-        options.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<HakmemServiceOptions>, HakmemServiceOptionsValidator>());
+        options.Services.TryAddEnumerable(
+            ServiceDescriptor.Singleton<IValidateOptions<HakmemServiceOptions>, HakmemServiceOptionsValidator>());
         options.Configure(bound => choice.Configurations.ForEach(configuration => Bind(configuration, bound)));
         options.ValidateOnStart();
         return choice;

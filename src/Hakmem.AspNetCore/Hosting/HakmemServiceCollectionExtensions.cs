@@ -11,21 +11,28 @@ using Microsoft.Extensions.Options;
 
 namespace Hakmem;
 
-/// <summary>Puts Hakmem into a container: <c>AddHakmem</c>.</summary>
+/// <summary>
+/// Adds Hakmem to dependency injection: <c>AddHakmem</c>. Not thread-safe, as registration in general.
+/// </summary>
 /// <remarks>
-/// Registered as singletons, where the service has none of its own yet: <see cref="HakmemAllocator"/>, <see cref="IHakmemAllocator"/>,
-/// <see cref="NativeMemoryPool"/>, and <see cref="MemoryPool{T}"/> of bytes (the same object, so that code which only knows the
-/// framework's class gets it too; ASP.NET Core itself asks a container for none). The options are <see cref="HakmemServiceOptions"/>, and the
-/// host refuses to start when they are wrong, and when they are to shape a heap while the service had registered an allocator of its own before.
+/// These singletons are registered, unless the service has registered its own before: <see cref="HakmemAllocator"/>,
+/// <see cref="IHakmemAllocator"/>, <see cref="NativeMemoryPool"/>, and <see cref="MemoryPool{T}"/> of bytes, which is
+/// the same object as the pool, for code that only knows the framework's class (ASP.NET Core itself resolves none). The
+/// options are <see cref="HakmemServiceOptions"/>. The host fails to start if they are wrong, or if they configure a
+/// heap although the service registered an allocator before.
 /// </remarks>
 public static class HakmemServiceCollectionExtensions
 {
     /// <summary>Adds Hakmem, with options from the section <c>Hakmem</c> of the application's configuration.</summary>
     /// <param name="builder">The application's builder, for instance a <c>WebApplicationBuilder</c>.</param>
-    /// <param name="configure">Changes the options after the configuration was read. Called twice: once now, once for the options.</param>
-    /// <returns>The builder.</returns>
+    /// <param name="configure">
+    /// Changes the options after the configuration was read. It runs twice: in this call, and when the options are
+    /// created.
+    /// </param>
+    /// <returns>The same builder.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="builder"/> is null.</exception>
-    public static IHostApplicationBuilder AddHakmem(this IHostApplicationBuilder builder, Action<HakmemServiceOptions>? configure = null)
+    public static IHostApplicationBuilder AddHakmem(
+        this IHostApplicationBuilder builder, Action<HakmemServiceOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
         Add(builder.Services, builder.Configuration, configure);
@@ -33,11 +40,16 @@ public static class HakmemServiceCollectionExtensions
     }
 
     /// <summary>Adds Hakmem, with options from the section <c>Hakmem</c> of a configuration.</summary>
-    /// <param name="services">Where to add it.</param>
-    /// <param name="configuration">The configuration that has the section, not the section itself.</param>
-    /// <param name="configure">Changes the options after the configuration was read. Called twice: once now, once for the options.</param>
-    /// <returns>The services.</returns>
-    /// <exception cref="ArgumentNullException"><paramref name="services"/> or <paramref name="configuration"/> is null.</exception>
+    /// <param name="services">The collection to add to.</param>
+    /// <param name="configuration">The configuration that contains the section, not the section itself.</param>
+    /// <param name="configure">
+    /// Changes the options after the configuration was read. It runs twice: in this call, and when the options are
+    /// created.
+    /// </param>
+    /// <returns>The same collection.</returns>
+    /// <exception cref="ArgumentNullException">
+    /// <paramref name="services"/> or <paramref name="configuration"/> is null.
+    /// </exception>
     public static IServiceCollection AddHakmem(
         this IServiceCollection services, IConfiguration configuration, Action<HakmemServiceOptions>? configure = null)
     {
@@ -45,15 +57,19 @@ public static class HakmemServiceCollectionExtensions
         return Add(services, configuration, configure);
     }
 
-    /// <summary>Adds Hakmem, with options from code alone.</summary>
-    /// <param name="services">Where to add it.</param>
-    /// <param name="configure">Sets the options; null for the defaults. Called twice: once now, once for the options.</param>
-    /// <returns>The services.</returns>
+    /// <summary>Adds Hakmem, with options from code only.</summary>
+    /// <param name="services">The collection to add to.</param>
+    /// <param name="configure">
+    /// Sets the options; null for the default values. It runs twice: in this call, and when the options are created.
+    /// </param>
+    /// <returns>The same collection.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="services"/> is null.</exception>
-    public static IServiceCollection AddHakmem(this IServiceCollection services, Action<HakmemServiceOptions>? configure = null) =>
+    public static IServiceCollection AddHakmem(
+        this IServiceCollection services, Action<HakmemServiceOptions>? configure = null) =>
         Add(services, configuration: null, configure);
 
-    private static IServiceCollection Add(IServiceCollection services, IConfiguration? configuration, Action<HakmemServiceOptions>? configure)
+    private static IServiceCollection Add(
+        IServiceCollection services, IConfiguration? configuration, Action<HakmemServiceOptions>? configure)
     {
         ArgumentNullException.ThrowIfNull(services);
         HakmemHeapChoice choice = HakmemOptionsRegistration.Register(services, configuration, configure);
@@ -69,10 +85,10 @@ public static class HakmemServiceCollectionExtensions
         return services;
     }
 
-    // As an instance where the service brought one, which is the service's to dispose.
+    // Registers the pool of the service as an instance, if there is one, because the service disposes it itself.
     private static void AddPoolAsMemoryPool(IServiceCollection services)
     {
-        object? own = services.LastOrDefault(service => service.ServiceType == typeof(NativeMemoryPool) && !service.IsKeyedService)?.ImplementationInstance;
+        object? own = LastOf<NativeMemoryPool>(services)?.ImplementationInstance;
         if (own is null)
         {
             services.TryAddSingleton<MemoryPool<byte>>(provider => provider.GetRequiredService<NativeMemoryPool>());
@@ -83,11 +99,12 @@ public static class HakmemServiceCollectionExtensions
         }
     }
 
-    // An instance for the shared heap, which the container must not dispose, a factory for one that it must: see HakmemHeapChoice. The
-    // interface is the service's own allocator where there is one, in the same way.
+    // Registers the shared heap as an instance, which the container does not dispose, and an isolated heap by a
+    // factory: see HakmemHeapChoice. If the service has an allocator, the interface is registered for that in the same
+    // way.
     private static void AddHeap(IServiceCollection services, HakmemHeapChoice choice)
     {
-        ServiceDescriptor? own = services.LastOrDefault(service => service.ServiceType == typeof(HakmemAllocator) && !service.IsKeyedService);
+        ServiceDescriptor? own = LastOf<HakmemAllocator>(services);
         choice.UsesExistingAllocator = own is not null;
         if (own is not null ? own.ImplementationInstance is null : choice.IsIsolated == true)
         {
@@ -103,6 +120,9 @@ public static class HakmemServiceCollectionExtensions
             services.TryAddSingleton<IHakmemAllocator>(heap);
         }
     }
+
+    private static ServiceDescriptor? LastOf<T>(IServiceCollection services) =>
+        services.LastOrDefault(service => service.ServiceType == typeof(T) && !service.IsKeyedService);
 
     private static HakmemServiceOptions OptionsOf(IServiceProvider provider) =>
         provider.GetRequiredService<IOptions<HakmemServiceOptions>>().Value;

@@ -7,8 +7,8 @@ using Microsoft.Extensions.Options;
 
 namespace Hakmem.AspNetCore.Hosting;
 
-// Says at the host's start everything that is wrong, each with its configuration key. The heap's ranges are not repeated
-// here: a heap is made for trial (which commits no memory), so that the two cannot come to differ.
+// Reports every wrong option when the host starts, each with its configuration key. It creates and disposes a heap
+// (which commits no memory) to check the options of the heap, instead of repeating their ranges here.
 internal sealed class HakmemServiceOptionsValidator(HakmemHeapChoice choice) : IValidateOptions<HakmemServiceOptions>
 {
     public ValidateOptionsResult Validate(string? name, HakmemServiceOptions options)
@@ -23,57 +23,65 @@ internal sealed class HakmemServiceOptionsValidator(HakmemHeapChoice choice) : I
     {
         if (choice.UsesExistingAllocator)
         {
-            string[] keys = [.. KeysOfAHeap(options)];
+            string[] keys = [.. HeapKeys(options)];
             if (keys.Length > 0)
             {
-                yield return $"{string.Join(", ", keys)} {(keys.Length == 1 ? "is" : "are")} set, which does nothing: the service had registered a " +
-                    $"{nameof(HakmemAllocator)} of its own before AddHakmem was called. Set its options where it is made, or leave it to AddHakmem to register one.";
+                string verb = keys.Length == 1 ? "is" : "are";
+                yield return $"{string.Join(", ", keys)} {verb} set, which has no effect, because a " +
+                    $"{nameof(HakmemAllocator)} was registered before AddHakmem. Set the options where that " +
+                    "allocator is created, or remove its registration so that AddHakmem registers one.";
             }
         }
         else if (choice.IsIsolated is { } chosen && chosen != options.Isolated)
         {
-            yield return $"{Key(nameof(options.Isolated))} is {options.Isolated}, but was {chosen} when AddHakmem was called, which settled it.";
+            yield return $"{Key(nameof(options.Isolated))} is {options.Isolated}, but was {chosen} when AddHakmem " +
+                "was called, which made the choice. Set it before, or in the argument of AddHakmem.";
         }
         else if (!options.Isolated && options.Heap.IsAnythingSet)
         {
-            yield return $"{Key(nameof(options.Heap))} is set, which does nothing to the shared heap. Set {Key(nameof(options.Isolated))} to " +
-                "true for a heap with these settings, or the shared heap's settings in AppContext or the environment.";
+            yield return $"{Key(nameof(options.Heap))} is set, which has no effect on the shared heap. Set " +
+                $"{Key(nameof(options.Isolated))} to true for a heap with these settings, or set those of the shared " +
+                "heap in AppContext or the environment.";
         }
-        else if (options.Isolated && FindingOfATrial(options.Heap) is { } finding)
+        else if (options.Isolated && FindingOfCreation(options.Heap) is { } finding)
         {
             yield return finding;
         }
     }
 
-    // The keys of what is set for a heap that AddHakmem would make.
-    private static IEnumerable<string> KeysOfAHeap(HakmemServiceOptions options) =>
+    // Returns the configured keys that apply to a heap that AddHakmem would create.
+    private static IEnumerable<string> HeapKeys(HakmemServiceOptions options) =>
         (options.Isolated ? new[] { Key(nameof(options.Isolated)) } : [])
             .Concat(options.Heap.ConfiguredKeys.Select(name => $"{Key(nameof(options.Heap))}:{name}"));
 
     private static IEnumerable<string> PoolFindings(HakmemPoolSettings settings)
     {
+        string pool = Key(nameof(HakmemServiceOptions.Pool));
         if (settings.MaxBufferSize < 1)
         {
-            yield return $"{Key("Pool")}:{nameof(settings.MaxBufferSize)} is {settings.MaxBufferSize}, and must be at least 1.";
+            yield return $"{pool}:{nameof(settings.MaxBufferSize)} is {settings.MaxBufferSize}, " +
+                "and must be at least 1.";
         }
         else if (settings.DefaultBufferSize < 1 || settings.DefaultBufferSize > settings.MaxBufferSize)
         {
-            yield return $"{Key("Pool")}:{nameof(settings.DefaultBufferSize)} is {settings.DefaultBufferSize}, and must be from 1 to " +
-                $"{nameof(settings.MaxBufferSize)}, which is {settings.MaxBufferSize}.";
+            yield return $"{pool}:{nameof(settings.DefaultBufferSize)} is {settings.DefaultBufferSize}, and must be " +
+                $"from 1 to {nameof(settings.MaxBufferSize)}, which is {settings.MaxBufferSize}.";
         }
 
         if (settings.MaxBytes < 0)
         {
-            yield return $"{Key("Pool")}:{nameof(settings.MaxBytes)} is {settings.MaxBytes}, and must be 0 (no limit) or more.";
+            yield return $"{pool}:{nameof(settings.MaxBytes)} is {settings.MaxBytes}, " +
+                "and must be 0 (no limit) or more.";
         }
 
         if (!Enum.IsDefined(settings.LeakTracking))
         {
-            yield return $"{Key("Pool")}:{nameof(settings.LeakTracking)} is {settings.LeakTracking}, and must be one of {string.Join(", ", Enum.GetNames<LeakTracking>())}.";
+            yield return $"{pool}:{nameof(settings.LeakTracking)} is {settings.LeakTracking}, and must be one of " +
+                $"{string.Join(", ", Enum.GetNames<LeakTracking>())}.";
         }
     }
 
-    private static string? FindingOfATrial(HakmemHeapSettings settings)
+    private static string? FindingOfCreation(HakmemHeapSettings settings)
     {
         try
         {
@@ -90,19 +98,21 @@ internal sealed class HakmemServiceOptionsValidator(HakmemHeapChoice choice) : I
         }
     }
 
-    // In the heap's words, with the configuration's key and value in the place of the property. Where those words come
-    // to be others, whole.
+    // Returns the message of the heap, with the configuration's key and value in place of the property's name. A
+    // message that does not begin with that name is returned as it is.
     private static string HeapFinding(HakmemHeapSettings settings, ArgumentOutOfRangeException finding)
     {
         string key = Key(nameof(HakmemServiceOptions.Heap));
         string property = $"{nameof(HakmemOptions)}.{finding.ParamName} ";
         string message = finding.Message.Split(" (Parameter", 2)[0];
-        if (settings.ValueOf(finding.ParamName) is not { } value || !message.StartsWith(property, StringComparison.Ordinal))
+        if (settings.ValueOf(finding.ParamName) is not { } value ||
+            !message.StartsWith(property, StringComparison.Ordinal))
         {
             return $"{key}: {finding.Message}";
         }
 
-        return $"{key}:{finding.ParamName} is {Convert.ToString(value, CultureInfo.InvariantCulture)}, and {message[property.Length..]}";
+        string text = Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
+        return $"{key}:{finding.ParamName} is {text}, and {message[property.Length..]}";
     }
 
     private static string Key(string name) => $"{HakmemServiceOptions.SectionName}:{name}";

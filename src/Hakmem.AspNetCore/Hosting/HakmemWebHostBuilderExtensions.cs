@@ -10,19 +10,21 @@ using Microsoft.Extensions.Options;
 
 namespace Hakmem;
 
-/// <summary>Gives Kestrel its memory: <c>UseHakmemForKestrel</c>.</summary>
+/// <summary>Replaces the memory pools of Kestrel: <c>UseHakmemForKestrel</c>. Not thread-safe.</summary>
 public static class HakmemWebHostBuilderExtensions
 {
     /// <summary>
-    /// Makes Kestrel and its transports rent their buffers from a <see cref="PinnedMemoryPool"/>, one for the whole service, in place of the
-    /// framework's pools. The pool is a singleton of the container, its options the section <c>Hakmem:Kestrel</c>. Where a program calls
-    /// <c>UseKestrel</c> itself, this has to come after it: a host in which it would have no effect does not start.
+    /// Makes Kestrel and its transports rent their buffers from one <see cref="PinnedMemoryPool"/> for the whole
+    /// service instead of the framework's pools. The pool is a singleton of the container, and its options are in the
+    /// section <c>Hakmem:Kestrel</c>. A program that calls <c>UseKestrel</c> itself must call this method after it;
+    /// otherwise the host does not start.
     /// </summary>
-    /// <param name="builder">The web host's builder, whose server is Kestrel.</param>
+    /// <param name="builder">The builder of a web host with Kestrel as its server.</param>
     /// <param name="configure">Changes the options after the configuration was read.</param>
-    /// <returns>The builder.</returns>
+    /// <returns>The same builder.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="builder"/> is null.</exception>
-    public static IWebHostBuilder UseHakmemForKestrel(this IWebHostBuilder builder, Action<PinnedMemoryPoolOptions>? configure = null)
+    public static IWebHostBuilder UseHakmemForKestrel(
+        this IWebHostBuilder builder, Action<PinnedMemoryPoolOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
         return builder.ConfigureServices((context, services) =>
@@ -34,7 +36,7 @@ public static class HakmemWebHostBuilderExtensions
                 provider.GetService<IMeterFactory>(),
                 provider.GetService<TimeProvider>()));
 
-            // Kestrel has registered its own factory by now, more than once, so to add one if there is none would do nothing.
+            // Kestrel has registered its own factory several times by now, so TryAdd would have no effect.
             services.RemoveAll<IMemoryPoolFactory<byte>>();
             services.AddSingleton<IMemoryPoolFactory<byte>, PinnedMemoryPoolFactory>();
             services.TryAddEnumerable(ServiceDescriptor.Transient<IStartupFilter, KestrelPoolCheck>());
@@ -42,7 +44,8 @@ public static class HakmemWebHostBuilderExtensions
     }
 
     /// <inheritdoc cref="UseHakmemForKestrel(IWebHostBuilder, Action{PinnedMemoryPoolOptions}?)"/>
-    public static WebApplicationBuilder UseHakmemForKestrel(this WebApplicationBuilder builder, Action<PinnedMemoryPoolOptions>? configure = null)
+    public static WebApplicationBuilder UseHakmemForKestrel(
+        this WebApplicationBuilder builder, Action<PinnedMemoryPoolOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
         builder.WebHost.UseHakmemForKestrel(configure);

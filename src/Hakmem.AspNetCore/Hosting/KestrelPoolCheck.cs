@@ -5,13 +5,15 @@ using Microsoft.AspNetCore.Hosting;
 
 namespace Hakmem.AspNetCore.Hosting;
 
-// Refuses to start a service whose Kestrel would not use the pool it was given. UseKestrel registers the framework's factory whether there is
-// one or not, so the last to register wins, and without this check the wrong order would show in nothing but missing figures.
+// Prevents the start of a service whose Kestrel would not use the registered pool. UseKestrel registers the framework's
+// factory even if there is one, and the last registration wins. Without this check the wrong order would show only in
+// missing metrics.
 internal sealed class KestrelPoolCheck(IMemoryPoolFactory<byte> factory) : IStartupFilter
 {
     public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => factory is PinnedMemoryPoolFactory
         ? next
         : throw new InvalidOperationException(
-            $"Kestrel would rent its memory from {factory.GetType()}: something registered that {nameof(IMemoryPoolFactory<byte>)} after " +
-            $"{nameof(HakmemWebHostBuilderExtensions.UseHakmemForKestrel)}. Call {nameof(HakmemWebHostBuilderExtensions.UseHakmemForKestrel)} after UseKestrel.");
+            $"Kestrel would rent its memory from {factory.GetType()}, an {nameof(IMemoryPoolFactory<byte>)} that was " +
+            $"registered after {nameof(HakmemWebHostBuilderExtensions.UseHakmemForKestrel)}. " +
+            "Call it after UseKestrel.");
 }

@@ -39,8 +39,9 @@ public sealed class HeapInUseTests
         long bytes = heap.GetStatistics().LiveBytes;
         Assert.Equal(
             [("Hakmem.HakmemAllocator", LogLevel.Warning,
-                $"The service's own heap still has 2 blocks of {bytes} bytes in all that were not freed when its container was disposed: by a " +
-                "request that outlives the shutdown timeout, or leaked. The heap is left in place, so that they stay valid.")],
+                $"The service's own heap still has 2 live blocks of {bytes} bytes in all after its container was disposed. " +
+                "A request that outlives the shutdown timeout holds them, or they have leaked. " +
+                "The heap stays in place, so that the blocks stay valid.")],
             loggers.Of("Hakmem.HakmemAllocator"));
         request.Release();
         await request.Ended.WaitAsync(Await.Deadlock);
