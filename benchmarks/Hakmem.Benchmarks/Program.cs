@@ -2,8 +2,8 @@ using System.CommandLine;
 using Hakmem.Benchmarks.Failures;
 using Hakmem.Benchmarks.Latency;
 using Hakmem.Benchmarks.Micro;
+using Hakmem.Benchmarks.ProfilingStudy;
 using Hakmem.Benchmarks.Runner;
-using Hakmem.Benchmarks.Seed;
 using Hakmem.Benchmarks.Soak;
 using Hakmem.Benchmarks.Startup;
 
@@ -19,9 +19,9 @@ internal static class Program
             return RunOneCommand.Run(arguments);
         }
 
-        if (arguments is [SeedOneCommand.Name, ..])
+        if (arguments is [StudyOneCommand.Name, ..])
         {
-            return SeedOneCommand.Run(arguments);
+            return StudyOneCommand.Run(arguments);
         }
 
         if (arguments is [LatencyOneCommand.Name, ..])
@@ -41,7 +41,7 @@ internal static class Program
 
         RootCommand root = new("Benchmarks of the Hakmem allocator.")
         {
-            WorkloadsCommand.Create(), DrawCommand.Create(), SeedCommand.Create(), LatencyCommand.Create(),
+            WorkloadsCommand.Create(), DrawCommand.Create(), StudyCommand.Create(), LatencyCommand.Create(),
             SoakCommand.Create(), StartupCommand.Create(), FailuresCommand.Create(), ListCommand.Create(),
             MicroCommand.Create(),
         };

@@ -3,8 +3,8 @@ using System.Collections.Generic;
 using System.CommandLine;
 using System.Globalization;
 using System.Linq;
+using Hakmem.Benchmarks.ProfilingStudy;
 using Hakmem.Benchmarks.Runner;
-using Hakmem.Benchmarks.Seed;
 using Spectre.Console;
 
 namespace Hakmem.Benchmarks.Startup;
