@@ -25,10 +25,8 @@ public static class HakmemServiceCollectionExtensions
 {
     /// <summary>Adds Hakmem, with options from the section <c>Hakmem</c> of the application's configuration.</summary>
     /// <param name="builder">The application's builder, for instance a <c>WebApplicationBuilder</c>.</param>
-    /// <param name="configure">
-    /// Changes the options after the configuration was read. It runs twice: in this call, and when the options are
-    /// created.
-    /// </param>
+    /// <param name="configure">Changes the options after the configuration was read. It runs twice: in this call, and
+    /// when the options are created.</param>
     /// <returns>The same builder.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="builder"/> is null.</exception>
     public static IHostApplicationBuilder AddHakmem(
@@ -42,14 +40,11 @@ public static class HakmemServiceCollectionExtensions
     /// <summary>Adds Hakmem, with options from the section <c>Hakmem</c> of a configuration.</summary>
     /// <param name="services">The collection to add to.</param>
     /// <param name="configuration">The configuration that contains the section, not the section itself.</param>
-    /// <param name="configure">
-    /// Changes the options after the configuration was read. It runs twice: in this call, and when the options are
-    /// created.
-    /// </param>
+    /// <param name="configure">Changes the options after the configuration was read. It runs twice: in this call, and
+    /// when the options are created.</param>
     /// <returns>The same collection.</returns>
-    /// <exception cref="ArgumentNullException">
-    /// <paramref name="services"/> or <paramref name="configuration"/> is null.
-    /// </exception>
+    /// <exception cref="ArgumentNullException"><paramref name="services"/> or <paramref name="configuration"/> is
+    /// null.</exception>
     public static IServiceCollection AddHakmem(
         this IServiceCollection services, IConfiguration configuration, Action<HakmemServiceOptions>? configure = null)
     {
@@ -59,9 +54,8 @@ public static class HakmemServiceCollectionExtensions
 
     /// <summary>Adds Hakmem, with options from code only.</summary>
     /// <param name="services">The collection to add to.</param>
-    /// <param name="configure">
-    /// Sets the options; null for the default values. It runs twice: in this call, and when the options are created.
-    /// </param>
+    /// <param name="configure">Sets the options; null for the default values. It runs twice: in this call, and when the
+    /// options are created.</param>
     /// <returns>The same collection.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="services"/> is null.</exception>
     public static IServiceCollection AddHakmem(

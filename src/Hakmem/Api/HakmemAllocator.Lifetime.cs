@@ -53,10 +53,8 @@ public sealed unsafe partial class HakmemAllocator
     /// </summary>
     public bool DisposesOnlyUnused { get; init; }
 
-    /// <summary>
-    /// Releases all memory of an isolated heap, live blocks included: the caller must not use pointers into it any
-    /// more. No other thread may be in a call of the heap. A second call does nothing.
-    /// </summary>
+    /// <summary>Releases all memory of an isolated heap, live blocks included: the caller must not use pointers into it
+    /// any more. No other thread may be in a call of the heap. A second call does nothing.</summary>
     /// <exception cref="InvalidOperationException">This is <see cref="Shared"/>.</exception>
     public void Dispose()
     {
@@ -75,10 +73,8 @@ public sealed unsafe partial class HakmemAllocator
         }
     }
 
-    /// <summary>
-    /// Disposes an isolated heap if no caller holds a block of it. Otherwise the heap stays as it is: its blocks stay
-    /// valid, and every call continues to work.
-    /// </summary>
+    /// <summary>Disposes an isolated heap if no caller holds a block of it. Otherwise the heap stays as it is: its
+    /// blocks stay valid, and every call continues to work.</summary>
     /// <remarks>
     /// Other threads may hold blocks during the call. A call of theirs that begins meanwhile either succeeds or throws
     /// an <see cref="ObjectDisposedException"/>. A thread that holds no block must not be in a call of the heap. This

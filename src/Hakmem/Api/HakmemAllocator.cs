@@ -15,10 +15,8 @@ using Hakmem.Small;
 
 namespace Hakmem;
 
-/// <summary>
-/// A heap of unmanaged memory with a cache per thread: <see cref="Shared"/> serves the whole process, and an isolated
-/// heap of your own releases all of its memory when it is disposed.
-/// </summary>
+/// <summary>A heap of unmanaged memory with a cache per thread: <see cref="Shared"/> serves the whole process, and an
+/// isolated heap of your own releases all of its memory when it is disposed.</summary>
 /// <remarks>
 /// <para>
 /// Thread-safe: any thread may free, resize or measure a block that another thread allocated. <see cref="Dispose"/>
@@ -55,18 +53,11 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     private const int DisposedSlot = int.MaxValue;
 
     /// <summary>Creates an isolated heap.</summary>
-    /// <param name="options">
-    /// The heap's options; null for the process's settings and the default values.
-    /// </param>
-    /// <exception cref="ArgumentOutOfRangeException">
-    /// A value of <paramref name="options"/> is out of its range.
-    /// </exception>
-    /// <exception cref="InvalidOperationException">
-    /// The process has 8191 isolated heaps already, or a setting cannot be parsed.
-    /// </exception>
-    /// <exception cref="OutOfMemoryException">
-    /// The address range that all heaps share could not be reserved when the first heap was created.
-    /// </exception>
+    /// <param name="options">The heap's options; null for the process's settings and the default values.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A value of the options is out of its range.</exception>
+    /// <exception cref="InvalidOperationException">There are 8191 heaps, or a setting cannot be parsed.</exception>
+    /// <exception cref="OutOfMemoryException">The address range that all heaps share could not be reserved when the
+    /// first heap was created.</exception>
     /// <exception cref="PlatformNotSupportedException">The operating system is not supported.</exception>
     public HakmemAllocator(HakmemOptions? options = null)
         : this((options ?? new HakmemOptions()).ToLimits(), ProcessArena.Instance, TakeSlot(ProcessArena.Instance), DecayTimer.Process)
@@ -238,10 +229,8 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     // no ordering would help, since the memory may be released between this read and the use.
     internal bool IsDisposed => _isGone;
 
-    /// <summary>
-    /// Returns every SuperSlab of this heap with the contents of each of its 64 KiB units, for pictures of the heap and
-    /// for the diagnosis of fragmentation.
-    /// </summary>
+    /// <summary>Returns every SuperSlab of this heap with the contents of each of its 64 KiB units, for pictures of the
+    /// heap and for the diagnosis of fragmentation.</summary>
     /// <remarks>
     /// Thread-safe. The call takes time in proportion to the number of SuperSlabs, during which the slow paths of other
     /// threads may wait, and allocates less than 1 KiB of managed memory for each SuperSlab. Do not call it on every

@@ -21,10 +21,8 @@ public static unsafe class HakmemAllocatorExtensions
         return (T*)allocator.Alloc(ByteCount((nuint)sizeof(T), count));
     }
 
-    /// <summary>
-    /// Rents an unmanaged buffer for one scope, without garbage and without a finalizer. Dispose it exactly once,
-    /// through the variable that owns it: a copy of the struct is an alias.
-    /// </summary>
+    /// <summary>Rents an unmanaged buffer for one scope, without garbage and without a finalizer. Dispose it exactly
+    /// once, through the variable that owns it: a copy of the struct is an alias.</summary>
     /// <typeparam name="T">The element type.</typeparam>
     /// <param name="allocator">The allocator.</param>
     /// <param name="length">The number of elements, zero or more. The buffer has exactly this length.</param>

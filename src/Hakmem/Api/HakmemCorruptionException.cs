@@ -40,10 +40,8 @@ public sealed class HakmemCorruptionException : InvalidOperationException
         FreeStack = freeStack;
     }
 
-    /// <summary>
-    /// The address of the misused block: the pointer that the call passed, or the block of an earlier double free that
-    /// was found; zero if it is not known.
-    /// </summary>
+    /// <summary>The address of the misused block: the pointer that the call passed, or the block of an earlier double
+    /// free that was found; zero if it is not known.</summary>
     public nuint Address { get; }
 
     /// <summary>
@@ -53,9 +51,6 @@ public sealed class HakmemCorruptionException : InvalidOperationException
     /// </summary>
     public string? AllocationStack { get; }
 
-    /// <summary>
-    /// The call stack that freed the block, one line for each frame; null if it is not known or the block was not
-    /// freed.
-    /// </summary>
+    /// <summary>The call stack that freed the block, one line for each frame; null if it is not known.</summary>
     public string? FreeStack { get; }
 }

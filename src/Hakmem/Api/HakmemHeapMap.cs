@@ -3,10 +3,8 @@ using System.Collections.Generic;
 
 namespace Hakmem;
 
-/// <summary>
-/// Every SuperSlab of a heap and the contents of each of its units, as <see cref="HakmemAllocator.GetHeapMap"/> returns
-/// them.
-/// </summary>
+/// <summary>Every SuperSlab of a heap and the contents of each of its units, as
+/// <see cref="HakmemAllocator.GetHeapMap"/> returns them.</summary>
 /// <remarks>
 /// A copy, which later calls do not change. The list of SuperSlabs, and which of their units are free, dirty or in use,
 /// is of one moment. The number of a span's blocks that are out (<see cref="UnitInfo.BlocksOut"/>) is exact while no
@@ -27,9 +25,7 @@ public sealed record HakmemHeapMap
 /// <summary>One SuperSlab (2 MiB) of a <see cref="HakmemHeapMap"/>.</summary>
 /// <param name="Address">The address of its first byte; a multiple of 2 MiB.</param>
 /// <param name="Kind">What the heap uses it for.</param>
-/// <param name="RunLength">
-/// The number of SuperSlabs of the large run that begins here; zero if none begins here.
-/// </param>
+/// <param name="RunLength">The number of SuperSlabs of the large run that begins here; zero if none does.</param>
 /// <param name="DirtyBytes">How many of its bytes may have physical pages: 0 to 2 MiB, a multiple of 64 KiB.</param>
 /// <param name="Units">Its 32 units, by ascending address.</param>
 public readonly record struct SuperSlabInfo(
@@ -37,17 +33,11 @@ public readonly record struct SuperSlabInfo(
 
 /// <summary>One unit (64 KiB) of a SuperSlab in a <see cref="HakmemHeapMap"/>.</summary>
 /// <param name="Kind">What it contains.</param>
-/// <param name="IsFirst">
-/// Whether a span, a growable run, a large run or the range of a guarded block begins here.
-/// </param>
+/// <param name="IsFirst">Whether a span, a run or the range of a guarded block begins here.</param>
 /// <param name="BlockBytes">The size of the span's blocks in bytes; zero if the unit is not part of a span.</param>
-/// <param name="BlockCount">
-/// The number of blocks of the whole span, 1 to 4096; zero if the unit is not part of a span.
-/// </param>
-/// <param name="BlocksOut">
-/// How many of the span's blocks are out of it: callers hold them, or they are free in a thread cache or depot. From
-/// zero to <paramref name="BlockCount"/>, and the same value for each unit of a span.
-/// </param>
+/// <param name="BlockCount">The number of blocks of the whole span, 1 to 4096; zero outside of a span.</param>
+/// <param name="BlocksOut">How many of the span's blocks are out of it: callers hold them, or they are free in a thread
+/// cache or depot. From zero to <paramref name="BlockCount"/>, and the same value for each unit of a span.</param>
 public readonly record struct UnitInfo(UnitKind Kind, bool IsFirst, int BlockBytes, int BlockCount, int BlocksOut);
 
 /// <summary>What a heap uses one of its SuperSlabs (2 MiB) for.</summary>
@@ -81,10 +71,8 @@ public enum UnitKind
     /// <summary>Blocks of one size class: part of a span.</summary>
     Span = 2,
 
-    /// <summary>
-    /// Part of one block between 64 KiB and 2 MiB that <see cref="IHakmemAllocator.Realloc"/> has grown, and can grow
-    /// further in place.
-    /// </summary>
+    /// <summary>Part of one block between 64 KiB and 2 MiB that <see cref="IHakmemAllocator.Realloc"/> has grown, and
+    /// can grow further in place.</summary>
     GrowableRun = 3,
 
     /// <summary>Part of one block of whole SuperSlabs.</summary>

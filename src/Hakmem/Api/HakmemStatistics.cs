@@ -9,24 +9,17 @@ namespace Hakmem;
 /// <summary>The statistics of a heap at one moment. All sizes are in bytes. Immutable, hence thread-safe.</summary>
 public sealed record HakmemStatistics
 {
-    /// <summary>
-    /// The bytes of the blocks that callers hold, each counted with the size that
-    /// <see cref="IHakmemAllocator.UsableSize"/> returns.
-    /// </summary>
+    /// <summary>The bytes of the blocks that callers hold, each counted with the size that
+    /// <see cref="IHakmemAllocator.UsableSize"/> returns.</summary>
     public long LiveBytes { get; init; }
 
     /// <summary>The number of blocks that callers hold.</summary>
     public long LiveBlocks { get; init; }
 
-    /// <summary>
-    /// The bytes of free blocks in thread caches and depots, ready for an allocation, and in the quarantine of
-    /// hardening.
-    /// </summary>
+    /// <summary>The bytes of free blocks in thread caches, in depots and in the quarantine of hardening.</summary>
     public long CachedBytes { get; init; }
 
-    /// <summary>
-    /// The bytes of address space that are readable and writable. <see cref="HakmemOptions.MaxBytes"/> limits them.
-    /// </summary>
+    /// <summary>The readable and writable bytes, which <see cref="HakmemOptions.MaxBytes"/> limits.</summary>
     public long CommittedBytes { get; init; }
 
     /// <summary>The largest value of <see cref="CommittedBytes"/> so far.</summary>
@@ -35,30 +28,21 @@ public sealed record HakmemStatistics
     /// <summary>The bytes of address space that the arena of the process reserves for all heaps.</summary>
     public long ReservedBytes { get; init; }
 
-    /// <summary>
-    /// The committed bytes that may have physical pages: they were used since they were committed or last discarded.
-    /// </summary>
+    /// <summary>The committed bytes that may have physical pages, because they were used.</summary>
     public long DirtyBytes { get; init; }
 
-    /// <summary>
-    /// The bytes of the allocator's own records, such as thread caches, of all heaps. Not part of
-    /// <see cref="CommittedBytes"/>. The records of ended threads are returned some seconds later.
-    /// </summary>
+    /// <summary>The bytes of the allocator's own records, such as thread caches, of all heaps. Not part of
+    /// <see cref="CommittedBytes"/>. The records of ended threads are returned some seconds later.</summary>
     public long RecordBytes { get; init; }
 
-    /// <summary>
-    /// The bytes discarded or decommitted so far, by decay, by the limits of the SuperSlab cache and by
-    /// <see cref="IHakmemAllocator.Trim"/>.
-    /// </summary>
+    /// <summary>The bytes discarded or decommitted so far, by decay, by the limits of the SuperSlab cache and by
+    /// <see cref="IHakmemAllocator.Trim"/>.</summary>
     public long PurgedBytes { get; init; }
 
     /// <summary>The number of system calls that purged <see cref="PurgedBytes"/>.</summary>
     public long PurgeCalls { get; init; }
 
-    /// <summary>
-    /// The number of free blocks moved out of thread caches so far because they were not used there or memory was
-    /// short.
-    /// </summary>
+    /// <summary>The number of free blocks moved out of thread caches because of disuse or short memory.</summary>
     public long ReapedBlocks { get; init; }
 
     /// <summary>
@@ -77,9 +61,7 @@ public sealed record HakmemStatistics
     /// <summary>The number of empty SuperSlabs kept for reuse.</summary>
     public int SuperSlabsCached { get; init; }
 
-    /// <summary>
-    /// The number of thread caches: those of live threads, and those of ended threads that no thread has adopted yet.
-    /// </summary>
+    /// <summary>The number of thread caches, with those of ended threads that no thread has adopted.</summary>
     public int ThreadCaches { get; init; }
 
     /// <summary>The statistics of each size class that has spans, smallest blocks first.</summary>

@@ -1,8 +1,6 @@
 namespace Hakmem;
 
-/// <summary>
-/// Whether a SuperSlab or large run gets its physical pages when it is committed, or at the first access.
-/// </summary>
+/// <summary>Whether memory gets its physical pages when it is committed, or at the first access.</summary>
 public enum PrefaultMode
 {
     /// <summary>
@@ -12,39 +10,29 @@ public enum PrefaultMode
     /// </summary>
     None = 0,
 
-    /// <summary>
-    /// The kernel is advised with <c>MADV_WILLNEED</c>, which does not populate anonymous memory. This value exists to
-    /// repeat the measurements of the original HAKMEM.
-    /// </summary>
+    /// <summary>The kernel is advised with <c>MADV_WILLNEED</c>, which does not populate anonymous memory. This value
+    /// exists to repeat the measurements of the original HAKMEM.</summary>
     WillNeed = 1,
 
-    /// <summary>
-    /// The kernel populates all pages in one system call (<c>MADV_POPULATE_WRITE</c>, Linux 5.14 and later). Older
-    /// kernels fall back to <see cref="Touch"/>.
-    /// </summary>
+    /// <summary>The kernel populates all pages in one system call (<c>MADV_POPULATE_WRITE</c>, Linux 5.14 and later).
+    /// Older kernels fall back to <see cref="Touch"/>.</summary>
     Populate = 2,
 
     /// <summary>The allocator writes one byte to each page.</summary>
     Touch = 3,
 }
 
-/// <summary>
-/// When the pages of empty memory are discarded, so that the kernel supplies zeros at the next access.
-/// </summary>
+/// <summary>When the pages of empty memory are discarded, so that the next access finds zeros.</summary>
 public enum LazyZeroMode
 {
-    /// <summary>
-    /// When a SuperSlab has been empty for <see cref="HakmemOptions.PurgeDelay"/> (the default), so that memory in
-    /// frequent use keeps its pages.
-    /// </summary>
+    /// <summary>When a SuperSlab has been empty for <see cref="HakmemOptions.PurgeDelay"/> (the default), so that
+    /// memory in frequent use keeps its pages.</summary>
     Deferred = 0,
 
     /// <summary>As soon as a SuperSlab becomes empty, as the original HAKMEM did.</summary>
     Immediate = 1,
 
-    /// <summary>
-    /// Never with time: only <see cref="IHakmemAllocator.Trim"/> and the limits of the SuperSlab cache release memory.
-    /// </summary>
+    /// <summary>Never with time, but by <see cref="IHakmemAllocator.Trim"/> and the limits of the cache.</summary>
     Off = 2,
 }
 

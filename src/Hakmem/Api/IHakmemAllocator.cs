@@ -10,120 +10,83 @@ namespace Hakmem;
 /// </remarks>
 public unsafe interface IHakmemAllocator
 {
-    /// <summary>
-    /// Allocates a block of at least <paramref name="byteCount"/> bytes, aligned to 16 bytes. Its contents are
-    /// undefined.
-    /// </summary>
-    /// <param name="byteCount">
-    /// The size in bytes. For zero the block is a unique pointer that may be freed but not read.
-    /// </param>
+    /// <summary>Allocates a block, aligned to 16 bytes. Its contents are undefined.</summary>
+    /// <param name="byteCount">The size in bytes. For zero the block is unique, may be freed, and has no bytes.</param>
     /// <returns>The block; never null.</returns>
-    /// <exception cref="System.OutOfMemoryException">
-    /// The operating system, the address range or the heap's limit has no room for the block.
-    /// </exception>
-    /// <exception cref="HakmemCorruptionException">
-    /// An earlier double free, or a write to a freed block, was found; nothing was allocated. Each member that
-    /// allocates may throw it.
-    /// </exception>
+    /// <exception cref="System.OutOfMemoryException">The system, address range or heap's limit is full.</exception>
+    /// <exception cref="HakmemCorruptionException">An earlier double free, or a write to a freed block, was found;
+    /// nothing was allocated. Each member that allocates may throw it.</exception>
     /// <exception cref="System.ObjectDisposedException">The heap has been disposed.</exception>
     void* Alloc(nuint byteCount);
 
     /// <summary>Allocates a block as <see cref="Alloc"/> does and sets the requested bytes to zero.</summary>
     /// <param name="byteCount">The size in bytes.</param>
     /// <returns>The block; never null.</returns>
-    /// <exception cref="System.OutOfMemoryException">
-    /// The operating system, the address range or the heap's limit has no room for the block.
-    /// </exception>
+    /// <exception cref="System.OutOfMemoryException">The system, address range or heap's limit is full.</exception>
     /// <exception cref="System.ObjectDisposedException">The heap has been disposed.</exception>
     void* AllocZeroed(nuint byteCount);
 
-    /// <summary>
-    /// Allocates a block whose address is a multiple of <paramref name="alignment"/>. <see cref="Free"/> frees it, as
-    /// any other block.
-    /// </summary>
+    /// <summary>Allocates a block whose address is a multiple of <paramref name="alignment"/>. <see cref="Free"/> frees
+    /// it, as any other block.</summary>
     /// <param name="byteCount">The size in bytes.</param>
-    /// <param name="alignment">
-    /// The alignment in bytes: a power of two. A value below 16 counts as 16. Above 64 KiB the block takes whole
-    /// SuperSlabs of 2 MiB.
-    /// </param>
+    /// <param name="alignment">The alignment in bytes: a power of two. A value below 16 counts as 16. Above 64 KiB the
+    /// block takes whole SuperSlabs of 2 MiB.</param>
     /// <returns>The block; never null.</returns>
     /// <exception cref="System.ArgumentException"><paramref name="alignment"/> is not a power of two.</exception>
-    /// <exception cref="System.OutOfMemoryException">
-    /// The operating system, the address range or the heap's limit has no room for the block.
-    /// </exception>
+    /// <exception cref="System.OutOfMemoryException">The system, address range or heap's limit is full.</exception>
     /// <exception cref="System.ObjectDisposedException">The heap has been disposed.</exception>
     void* AlignedAlloc(nuint byteCount, nuint alignment);
 
-    /// <summary>
-    /// Changes the size of a block, in place if possible, and keeps the bytes that both sizes have. The caller must not
-    /// use the old pointer afterwards.
-    /// </summary>
+    /// <summary>Changes the size of a block, in place if possible, and keeps the bytes that both sizes have. The caller
+    /// must not use the old pointer afterwards.</summary>
     /// <param name="ptr">A block of this heap, or null to allocate a new one.</param>
     /// <param name="byteCount">The new size in bytes. Zero returns a block as <see cref="Alloc"/> of zero does.</param>
     /// <returns>The block, aligned to 16 bytes; never null. If the call throws, the old block is unchanged.</returns>
     /// <exception cref="System.OutOfMemoryException">There is no room; the old block is still valid.</exception>
-    /// <exception cref="HakmemCorruptionException">
-    /// <paramref name="ptr"/> is not a live block of this heap, as far as the hardening level can detect it.
-    /// </exception>
+    /// <exception cref="HakmemCorruptionException"><paramref name="ptr"/> is not a live block of this heap, as far as
+    /// the hardening level can detect it.</exception>
     /// <exception cref="System.ObjectDisposedException">The heap has been disposed.</exception>
     void* Realloc(void* ptr, nuint byteCount);
 
     /// <summary>Frees a block of this heap, which any thread may have allocated. Null does nothing.</summary>
     /// <param name="ptr">The block, or null.</param>
-    /// <exception cref="HakmemCorruptionException">
-    /// <paramref name="ptr"/> is not a live block of this heap, as far as the hardening level can detect it. Or an
-    /// earlier double free was found: then the exception names the address of that block, and <paramref name="ptr"/>
-    /// has been freed.
-    /// </exception>
+    /// <exception cref="HakmemCorruptionException"><paramref name="ptr"/> is not a live block of this heap, as far as
+    /// the hardening level can detect it. Or an earlier double free was found: then the exception names the address of
+    /// that block, and <paramref name="ptr"/> has been freed.</exception>
     /// <exception cref="System.ObjectDisposedException">The heap has been disposed.</exception>
     void Free(void* ptr);
 
-    /// <summary>
-    /// Allocates a block as <see cref="Alloc"/> does, but returns false instead of throwing if there is no room.
-    /// </summary>
+    /// <summary>Allocates as <see cref="Alloc"/> does, but does not throw if there is no room.</summary>
     /// <param name="byteCount">The size in bytes.</param>
     /// <param name="ptr">The block, or null.</param>
-    /// <returns>
-    /// False if the operating system, the address range or the heap's limit has no room for the block.
-    /// </returns>
+    /// <returns>False if the system, the address range or the heap's limit has no room for the block.</returns>
     /// <exception cref="System.ObjectDisposedException">The heap has been disposed.</exception>
     bool TryAlloc(nuint byteCount, out void* ptr);
 
     /// <summary>Returns how many bytes of a live block the caller may use: at least as many as it requested.</summary>
     /// <param name="ptr">A block of this heap, or null, for which the result is zero.</param>
     /// <returns>The size in bytes.</returns>
-    /// <exception cref="HakmemCorruptionException">
-    /// <paramref name="ptr"/> is not a live block of this heap, as far as the hardening level can detect it.
-    /// </exception>
+    /// <exception cref="HakmemCorruptionException"><paramref name="ptr"/> is not a live block of this heap, as far as
+    /// the hardening level can detect it.</exception>
     /// <exception cref="System.ObjectDisposedException">The heap has been disposed.</exception>
     nuint UsableSize(void* ptr);
 
-    /// <summary>
-    /// Returns whether an address lies in memory that this heap allocates blocks from. Interior addresses count; null
-    /// does not. Never throws.
-    /// </summary>
+    /// <summary>Returns whether an address lies in memory that this heap allocates blocks from. Interior addresses
+    /// count; null does not. Never throws.</summary>
     /// <param name="ptr">Any address.</param>
-    /// <returns>
-    /// True for an address inside a span or large run of this heap, whether or not its block is live; false for a
-    /// disposed heap.
-    /// </returns>
+    /// <returns>True for an address inside a span or large run of this heap, whether or not its block is live; false
+    /// for a disposed heap.</returns>
     bool Owns(void* ptr);
 
-    /// <summary>
-    /// Returns all unused memory to the operating system: that of the calling thread's cache, of the caches of ended
-    /// threads and of the depots, empty spans and cached SuperSlabs.
-    /// </summary>
-    /// <exception cref="HakmemCorruptionException">
-    /// An earlier double free was found; the exception names the address of the block. All unused memory was returned
-    /// nevertheless.
-    /// </exception>
+    /// <summary>Returns all unused memory to the operating system: that of the calling thread's cache, of the caches of
+    /// ended threads and of the depots, empty spans and cached SuperSlabs.</summary>
+    /// <exception cref="HakmemCorruptionException">An earlier double free was found; the exception names the address of
+    /// the block. All unused memory was returned nevertheless.</exception>
     /// <exception cref="System.ObjectDisposedException">The heap has been disposed.</exception>
     void Trim();
 
-    /// <summary>
-    /// Returns the statistics of the heap. They are exact while no other thread is in a call of the heap; otherwise
-    /// each figure is recent.
-    /// </summary>
+    /// <summary>Returns the statistics of the heap. They are exact while no other thread is in a call of the heap;
+    /// otherwise each figure is recent.</summary>
     /// <returns>The statistics; their <c>ToString()</c> returns a table.</returns>
     /// <exception cref="System.ObjectDisposedException">The heap has been disposed.</exception>
     HakmemStatistics GetStatistics();

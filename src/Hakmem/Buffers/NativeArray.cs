@@ -56,10 +56,8 @@ public sealed unsafe class NativeArray<T> : IDisposable
     /// <param name="allocator">The heap that it is allocated from.</param>
     /// <param name="length">The number of elements, from zero.</param>
     /// <param name="zeroed">True to set all elements to zero; otherwise they are undefined.</param>
-    /// <param name="alignment">
-    /// The alignment of the first element in bytes, which <see cref="Resize"/> keeps: a power of two. A value below 16
-    /// counts as 16.
-    /// </param>
+    /// <param name="alignment">The alignment of the first element in bytes, which <see cref="Resize"/> keeps: a power
+    /// of two. A value below 16 counts as 16.</param>
     /// <exception cref="ArgumentNullException"><paramref name="allocator"/> is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative.</exception>
     /// <exception cref="ArgumentException"><paramref name="alignment"/> is not a power of two.</exception>
@@ -106,9 +104,7 @@ public sealed unsafe class NativeArray<T> : IDisposable
 
     /// <summary>Returns all elements as one span.</summary>
     /// <returns>A view of the array. Do not use it after <see cref="Resize"/> or <see cref="Dispose"/>.</returns>
-    /// <exception cref="InvalidOperationException">
-    /// The array has more than <see cref="int.MaxValue"/> elements.
-    /// </exception>
+    /// <exception cref="InvalidOperationException">There are more than <see cref="int.MaxValue"/> elements.</exception>
     /// <exception cref="ObjectDisposedException">The array or its heap has been disposed.</exception>
     public Span<T> AsSpan()
     {
@@ -121,9 +117,7 @@ public sealed unsafe class NativeArray<T> : IDisposable
 
     /// <summary>Returns some of the elements as a span.</summary>
     /// <param name="start">The index of the first, from zero to <see cref="Length"/>.</param>
-    /// <param name="length">
-    /// The number of elements, from zero to <see cref="Length"/> - <paramref name="start"/>.
-    /// </param>
+    /// <param name="length">How many elements, from zero to <see cref="Length"/> - <paramref name="start"/>.</param>
     /// <returns>A view of the array. Do not use it after <see cref="Resize"/> or <see cref="Dispose"/>.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The range does not lie in the array.</exception>
     /// <exception cref="ObjectDisposedException">The array or its heap has been disposed.</exception>
@@ -135,9 +129,7 @@ public sealed unsafe class NativeArray<T> : IDisposable
 
     /// <summary>Returns some of the elements as a memory. Each call creates a small object.</summary>
     /// <param name="start">The index of the first, from zero to <see cref="Length"/>.</param>
-    /// <param name="length">
-    /// The number of elements, from zero to <see cref="Length"/> - <paramref name="start"/>.
-    /// </param>
+    /// <param name="length">How many elements, from zero to <see cref="Length"/> - <paramref name="start"/>.</param>
     /// <returns>A view of the array, which follows the array when it moves.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The range does not lie in the array.</exception>
     /// <exception cref="ObjectDisposedException">The array or its heap has been disposed.</exception>
@@ -147,21 +139,15 @@ public sealed unsafe class NativeArray<T> : IDisposable
         return new NativeBlockMemory<T>(_block, ByteCount(start), length).Slice(0, length);
     }
 
-    /// <summary>
-    /// Returns the bytes of a range, in order, as the buffers for a scatter read
-    /// (<c>Read</c> of <see cref="System.IO.RandomAccess"/>).
-    /// </summary>
+    /// <summary>Returns the bytes of a range, in order, as the buffers for a scatter read (<c>Read</c> of
+    /// <see cref="System.IO.RandomAccess"/>).</summary>
     /// <param name="start">The index of the first element, from zero to <see cref="Length"/>.</param>
-    /// <param name="length">
-    /// The number of elements, from zero to <see cref="Length"/> - <paramref name="start"/>.
-    /// </param>
-    /// <param name="maxSegmentBytes">
-    /// The most bytes of one memory, from one; 1 GiB by default. All memories but the last have this size.
-    /// </param>
+    /// <param name="length">How many elements, from zero to <see cref="Length"/> - <paramref name="start"/>.</param>
+    /// <param name="maxSegmentBytes">The most bytes of one memory, from one; 1 GiB by default. All memories but the
+    /// last have this size.</param>
     /// <returns>The memories; an empty list for an empty range.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">
-    /// The range does not lie in the array, or <paramref name="maxSegmentBytes"/> is less than one.
-    /// </exception>
+    /// <exception cref="ArgumentOutOfRangeException">The range does not lie in the array, or
+    /// <paramref name="maxSegmentBytes"/> is less than one.</exception>
     /// <exception cref="ObjectDisposedException">The array or its heap has been disposed.</exception>
     public IReadOnlyList<Memory<byte>> AsScatterList(long start, long length, int maxSegmentBytes = DefaultSegmentBytes)
     {
@@ -170,10 +156,8 @@ public sealed unsafe class NativeArray<T> : IDisposable
         return segments;
     }
 
-    /// <summary>
-    /// Returns the bytes of a range, in order, as the buffers for a gather write
-    /// (<c>Write</c> of <see cref="System.IO.RandomAccess"/>).
-    /// </summary>
+    /// <summary>Returns the bytes of a range, in order, as the buffers for a gather write (<c>Write</c> of
+    /// <see cref="System.IO.RandomAccess"/>).</summary>
     /// <inheritdoc cref="AsScatterList"/>
     public IReadOnlyList<ReadOnlyMemory<byte>> AsGatherList(
         long start, long length, int maxSegmentBytes = DefaultSegmentBytes)
@@ -185,14 +169,10 @@ public sealed unsafe class NativeArray<T> : IDisposable
 
     /// <summary>Changes the length, in place if possible, and keeps the elements that both lengths have.</summary>
     /// <param name="length">The new number of elements, from zero.</param>
-    /// <param name="zeroed">
-    /// True to set the elements beyond the old length to zero; otherwise they are undefined.
-    /// </param>
+    /// <param name="zeroed">True to set elements beyond the old length to zero; otherwise they are undefined.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative.</exception>
     /// <exception cref="ObjectDisposedException">The array or its heap has been disposed.</exception>
-    /// <exception cref="OutOfMemoryException">
-    /// The size overflows, or there is no room; the array is unchanged.
-    /// </exception>
+    /// <exception cref="OutOfMemoryException">There is no room for the elements; the array is unchanged.</exception>
     public void Resize(long length, bool zeroed = false)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);

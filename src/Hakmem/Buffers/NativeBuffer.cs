@@ -3,10 +3,8 @@ using System.Runtime.CompilerServices;
 
 namespace Hakmem;
 
-/// <summary>
-/// A rented buffer of unmanaged memory with exactly the requested length, owned by one scope. Rent it with
-/// <see cref="HakmemAllocatorExtensions.Rent{T}"/> in a <c>using</c> declaration.
-/// </summary>
+/// <summary>A rented buffer of unmanaged memory with exactly the requested length, owned by one scope. Rent it with
+/// <see cref="HakmemAllocatorExtensions.Rent{T}"/> in a <c>using</c> declaration.</summary>
 /// <typeparam name="T">The element type.</typeparam>
 /// <remarks>
 /// <para>
@@ -49,10 +47,8 @@ public unsafe ref struct NativeBuffer<T> : IDisposable
         _alignmentShift = alignmentShift;
     }
 
-    /// <summary>
-    /// The elements; empty after <see cref="Dispose"/>. Do not use a span after <see cref="Dispose"/> or
-    /// <see cref="Resize"/>.
-    /// </summary>
+    /// <summary>The elements; empty after <see cref="Dispose"/>. Do not use a span after <see cref="Dispose"/> or
+    /// <see cref="Resize"/>.</summary>
     public readonly Span<T> Span
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -66,10 +62,8 @@ public unsafe ref struct NativeBuffer<T> : IDisposable
         get => _length;
     }
 
-    /// <summary>
-    /// The address of the first element, aligned to 16 bytes or to the requested alignment; null after
-    /// <see cref="Dispose"/>.
-    /// </summary>
+    /// <summary>The address of the first element, aligned to 16 bytes or to the requested alignment; null after
+    /// <see cref="Dispose"/>.</summary>
     public readonly T* Pointer
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -78,9 +72,7 @@ public unsafe ref struct NativeBuffer<T> : IDisposable
 
     /// <summary>Returns one element by reference.</summary>
     /// <param name="index">From zero to <see cref="Length"/> - 1.</param>
-    /// <exception cref="IndexOutOfRangeException">
-    /// The index is out of range, or the buffer has been disposed.
-    /// </exception>
+    /// <exception cref="IndexOutOfRangeException">The index is out of range, or the buffer is disposed.</exception>
     public readonly ref T this[int index]
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -90,9 +82,8 @@ public unsafe ref struct NativeBuffer<T> : IDisposable
     /// <summary>Returns the elements from an index to the end.</summary>
     /// <param name="start">From zero to <see cref="Length"/>.</param>
     /// <returns>A view of the same memory. Do not use it after <see cref="Dispose"/> or <see cref="Resize"/>.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">
-    /// <paramref name="start"/> is out of its range, which is only zero after <see cref="Dispose"/>.
-    /// </exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="start"/> is out of its range, which is only zero
+    /// after <see cref="Dispose"/>.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly Span<T> Slice(int start) => Span.Slice(start);
 
@@ -100,9 +91,8 @@ public unsafe ref struct NativeBuffer<T> : IDisposable
     /// <param name="start">From zero to <see cref="Length"/>.</param>
     /// <param name="length">From zero to <see cref="Length"/> - <paramref name="start"/>.</param>
     /// <returns>A view of the same memory. Do not use it after <see cref="Dispose"/> or <see cref="Resize"/>.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">
-    /// The range does not lie in the buffer. After <see cref="Dispose"/> only an empty range at zero does.
-    /// </exception>
+    /// <exception cref="ArgumentOutOfRangeException">The range does not lie in the buffer. After <see cref="Dispose"/>
+    /// only an empty range at zero does.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly Span<T> Slice(int start, int length) => Span.Slice(start, length);
 
@@ -114,19 +104,13 @@ public unsafe ref struct NativeBuffer<T> : IDisposable
     /// <returns>A reference to the first element; a null reference if the buffer is empty.</returns>
     public readonly ref T GetPinnableReference() => ref Span.GetPinnableReference();
 
-    /// <summary>
-    /// Changes the length, in place if possible, and keeps the elements that both lengths have. Do not use spans and
-    /// pointers from before the call afterwards.
-    /// </summary>
+    /// <summary>Changes the length, in place if possible, and keeps the elements that both lengths have. Do not use
+    /// spans and pointers from before the call afterwards.</summary>
     /// <param name="length">The new number of elements, zero or more.</param>
-    /// <param name="zeroed">
-    /// True to set the elements beyond the old length to zero; otherwise they are undefined.
-    /// </param>
+    /// <param name="zeroed">True to set elements beyond the old length to zero; otherwise they are undefined.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative.</exception>
     /// <exception cref="ObjectDisposedException">The buffer or its heap has been disposed.</exception>
-    /// <exception cref="OutOfMemoryException">
-    /// The size overflows, or there is no room; the buffer is unchanged.
-    /// </exception>
+    /// <exception cref="OutOfMemoryException">There is no room for the elements; the buffer is unchanged.</exception>
     public void Resize(int length, bool zeroed = false)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);

@@ -3,21 +3,14 @@ using System.Numerics;
 
 namespace Hakmem;
 
-/// <summary>
-/// Rental of aligned buffers, in addition to <see cref="HakmemAllocatorExtensions.Rent{T}"/>. Thread-safe.
-/// </summary>
+/// <summary>Rental of aligned buffers, beside <see cref="HakmemAllocatorExtensions.Rent{T}"/>. Thread-safe.</summary>
 public static unsafe class NativeBufferExtensions
 {
-    /// <summary>
-    /// Rents a buffer whose address is a multiple of an alignment. <see cref="NativeBuffer{T}.Resize"/> keeps the
-    /// alignment.
-    /// </summary>
+    /// <summary>Rents a buffer with an alignment, which <see cref="NativeBuffer{T}.Resize"/> keeps.</summary>
     /// <typeparam name="T">The element type.</typeparam>
     /// <param name="allocator">The allocator.</param>
     /// <param name="length">The number of elements, zero or more. The buffer has exactly this length.</param>
-    /// <param name="alignment">
-    /// The alignment in bytes: a power of two, at most 2^62. A value below 16 counts as 16.
-    /// </param>
+    /// <param name="alignment">The alignment in bytes: a power of two, at most 2^62. Below 16 it counts as 16.</param>
     /// <param name="zeroed">True to set all elements to zero; otherwise they are undefined.</param>
     /// <returns>The buffer.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="allocator"/> is null.</exception>

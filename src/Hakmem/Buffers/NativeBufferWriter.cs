@@ -38,9 +38,7 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
     private int _written;
 
     /// <summary>Creates a writer that allocates from <see cref="HakmemAllocator.Shared"/>.</summary>
-    /// <param name="initialCapacity">
-    /// The number of elements that fit before it grows, from zero; 256 by default.
-    /// </param>
+    /// <param name="initialCapacity">The number of elements that fit before it grows, from 0; 256 by default.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="initialCapacity"/> is negative.</exception>
     /// <exception cref="OutOfMemoryException">There is no room.</exception>
     public NativeBufferWriter(int initialCapacity = DefaultInitialCapacity)
@@ -50,9 +48,7 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
 
     /// <summary>Creates a writer.</summary>
     /// <param name="allocator">The heap that it allocates from.</param>
-    /// <param name="initialCapacity">
-    /// The number of elements that fit before it grows, from zero; 256 by default.
-    /// </param>
+    /// <param name="initialCapacity">The number of elements that fit before it grows, from 0; 256 by default.</param>
     /// <exception cref="ArgumentNullException"><paramref name="allocator"/> is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="initialCapacity"/> is negative.</exception>
     /// <exception cref="ObjectDisposedException">The heap has been disposed.</exception>
@@ -101,15 +97,11 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
 
     private bool IsGone => _start == null || _allocator.IsDisposed;
 
-    /// <summary>
-    /// Counts elements as written that the caller wrote to the span of <see cref="GetSpan"/> or the memory of
-    /// <see cref="GetMemory"/>.
-    /// </summary>
+    /// <summary>Counts elements as written that the caller wrote to the span of <see cref="GetSpan"/> or the memory of
+    /// <see cref="GetMemory"/>.</summary>
     /// <param name="count">The number of elements, from zero to <see cref="FreeCapacity"/>.</param>
     /// <exception cref="ArgumentException"><paramref name="count"/> is negative.</exception>
-    /// <exception cref="InvalidOperationException">
-    /// <paramref name="count"/> is above <see cref="FreeCapacity"/>.
-    /// </exception>
+    /// <exception cref="InvalidOperationException">The count is above <see cref="FreeCapacity"/>.</exception>
     /// <exception cref="ObjectDisposedException">The writer or its heap has been disposed.</exception>
     public void Advance(int count)
     {
@@ -125,9 +117,8 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
     /// <param name="sizeHint">The least length of the room in elements. Zero, the default, counts as one.</param>
     /// <returns>The whole free room. Do not use a span of it after the writer has grown or has been disposed.</returns>
     /// <exception cref="ArgumentException"><paramref name="sizeHint"/> is negative.</exception>
-    /// <exception cref="OutOfMemoryException">
-    /// There is no room, or the writer would have more than <see cref="int.MaxValue"/> elements; it is unchanged.
-    /// </exception>
+    /// <exception cref="OutOfMemoryException">There is no room, or the writer would have more than
+    /// <see cref="int.MaxValue"/> elements; it is unchanged.</exception>
     /// <exception cref="ObjectDisposedException">The writer or its heap has been disposed.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Span<T> GetSpan(int sizeHint = 0)
@@ -145,9 +136,8 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
 
     /// <summary>Writes elements, and grows the writer if needed.</summary>
     /// <param name="values">The elements. They may be part of those written before.</param>
-    /// <exception cref="OutOfMemoryException">
-    /// There is no room, or the writer would have more than <see cref="int.MaxValue"/> elements; it is unchanged.
-    /// </exception>
+    /// <exception cref="OutOfMemoryException">There is no room, or the writer would have more than
+    /// <see cref="int.MaxValue"/> elements; it is unchanged.</exception>
     /// <exception cref="ObjectDisposedException">The writer or its heap has been disposed.</exception>
     public void Write(ReadOnlySpan<T> values)
     {
@@ -161,9 +151,7 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
         _written += values.Length;
     }
 
-    /// <summary>
-    /// Sets the written elements to zero and <see cref="WrittenCount"/> to zero. The writer keeps its memory.
-    /// </summary>
+    /// <summary>Clears the written elements and sets <see cref="WrittenCount"/> to zero.</summary>
     /// <exception cref="ObjectDisposedException">The writer or its heap has been disposed.</exception>
     public void Clear()
     {
@@ -172,9 +160,7 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
         _written = 0;
     }
 
-    /// <summary>
-    /// Sets <see cref="WrittenCount"/> to zero without clearing the elements. The writer keeps its memory.
-    /// </summary>
+    /// <summary>Sets <see cref="WrittenCount"/> to zero without clearing the elements.</summary>
     /// <exception cref="ObjectDisposedException">The writer or its heap has been disposed.</exception>
     public void ResetWrittenCount()
     {

@@ -20,9 +20,7 @@ public sealed partial class NativeMemoryStream
 
     /// <summary>Reads bytes at the position and moves the position to their end.</summary>
     /// <param name="buffer">The destination.</param>
-    /// <returns>
-    /// The number of bytes read: less than the length of <paramref name="buffer"/> only at the end of the stream.
-    /// </returns>
+    /// <returns>The number of bytes read: less than the buffer has only at the end of the stream.</returns>
     /// <exception cref="ObjectDisposedException">The stream or its heap has been disposed.</exception>
 #if NET
     public override int Read(Span<byte> buffer)
@@ -61,14 +59,10 @@ public sealed partial class NativeMemoryStream
         return ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
     }
 
-    /// <summary>
-    /// Reads as <see cref="Read(Span{byte})"/> does. The operation has always completed when the call returns.
-    /// </summary>
+    /// <summary>Reads as <see cref="Read(Span{byte})"/> does, and completes before it returns.</summary>
     /// <param name="buffer">The destination.</param>
     /// <param name="cancellationToken">If it is cancelled before the call, nothing is read.</param>
-    /// <returns>
-    /// The completed operation with the number of bytes read, or with the exception of a failed read.
-    /// </returns>
+    /// <returns>The completed operation with the number of bytes read, or with an exception.</returns>
 #if NET
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
 #else
@@ -90,10 +84,7 @@ public sealed partial class NativeMemoryStream
         }
     }
 
-    /// <summary>
-    /// Writes the bytes from the position to the end to another stream, chunk by chunk, and moves the position to the
-    /// end.
-    /// </summary>
+    /// <summary>Writes the bytes from the position on to another stream, and moves the position to the end.</summary>
     /// <param name="destination">The other stream.</param>
     /// <param name="bufferSize">Not used: the chunks are the buffers. It must be above zero.</param>
     /// <exception cref="ArgumentNullException"><paramref name="destination"/> is null.</exception>
@@ -130,9 +121,7 @@ public sealed partial class NativeMemoryStream
     /// <inheritdoc cref="CopyTo"/>
     /// <param name="destination">The other stream.</param>
     /// <param name="bufferSize">Not used: the chunks are the buffers. It must be above zero.</param>
-    /// <param name="cancellationToken">
-    /// Cancels the copying between chunks and, if the other stream supports it, within a chunk.
-    /// </param>
+    /// <param name="cancellationToken">Cancels between chunks and, if the other stream can, within a chunk.</param>
     /// <returns>The operation. Do not change the stream before it has completed.</returns>
     public override Task CopyToAsync(Stream destination, int bufferSize, CancellationToken cancellationToken)
     {
@@ -149,14 +138,11 @@ public sealed partial class NativeMemoryStream
     }
 
     /// <summary>Writes all contents to another stream. The position has no effect and stays as it is.</summary>
-    /// <param name="stream">
-    /// The other stream. It may be this stream, whose position then moves to the end of the written bytes.
-    /// </param>
+    /// <param name="stream">The other stream, or this one, whose position then moves to the end of the bytes.</param>
     /// <exception cref="ArgumentNullException"><paramref name="stream"/> is null.</exception>
     /// <exception cref="ObjectDisposedException">One of the streams has been disposed.</exception>
-    /// <exception cref="OutOfMemoryException">
-    /// The other stream is a <see cref="NativeMemoryStream"/> and has no room; nothing has been written.
-    /// </exception>
+    /// <exception cref="OutOfMemoryException">The other stream is a <see cref="NativeMemoryStream"/> and has no room;
+    /// nothing has been written.</exception>
     public void WriteTo(Stream stream)
     {
         ArgumentNullException.ThrowIfNull(stream);
@@ -182,10 +168,9 @@ public sealed partial class NativeMemoryStream
     }
 
     /// <summary>Returns all contents without copying them. The position has no effect.</summary>
-    /// <returns>
-    /// A view of the chunks, which shows later writes to them. Do not use it after the stream was truncated, its
-    /// <see cref="Capacity"/> was reduced, or it was disposed; after the last two it throws where the memory is freed.
-    /// </returns>
+    /// <returns>A view of the chunks, which shows later writes to them. Do not use it after the stream was truncated,
+    /// its <see cref="Capacity"/> was reduced, or it was disposed; after the last two it throws where the memory is
+    /// freed.</returns>
     /// <exception cref="ObjectDisposedException">The stream or its heap has been disposed.</exception>
     public ReadOnlySequence<byte> GetReadOnlySequence()
     {
@@ -194,9 +179,7 @@ public sealed partial class NativeMemoryStream
     }
 
     /// <summary>Returns all contents in one piece without copying them, if they lie in one chunk.</summary>
-    /// <param name="contents">
-    /// A view like that of <see cref="GetReadOnlySequence"/>; empty if the result is false.
-    /// </param>
+    /// <param name="contents">A view as by <see cref="GetReadOnlySequence"/>; empty if the result is false.</param>
     /// <returns>True if the stream is no longer than one chunk; otherwise false.</returns>
     /// <exception cref="ObjectDisposedException">The stream or its heap has been disposed.</exception>
     public bool TryGetContents(out ReadOnlyMemory<byte> contents)
@@ -219,9 +202,7 @@ public sealed partial class NativeMemoryStream
 
     /// <summary>Copies all contents to a new array. The position has no effect.</summary>
     /// <returns>The array.</returns>
-    /// <exception cref="InvalidOperationException">
-    /// The contents are longer than <c>Array.MaxLength</c>.
-    /// </exception>
+    /// <exception cref="InvalidOperationException">The contents are longer than <c>Array.MaxLength</c>.</exception>
     /// <exception cref="ObjectDisposedException">The stream or its heap has been disposed.</exception>
     public byte[] ToArray()
     {

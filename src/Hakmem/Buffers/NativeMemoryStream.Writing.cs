@@ -24,13 +24,9 @@ public sealed partial class NativeMemoryStream
         Write(buffer.AsSpan(offset, count));
     }
 
-    /// <summary>
-    /// Writes bytes at the position and moves the position to their end. Bytes between the end of the stream and a
-    /// position beyond it become zero.
-    /// </summary>
-    /// <param name="buffer">
-    /// The bytes. They may be part of the stream; then their values before the call are written.
-    /// </param>
+    /// <summary>Writes bytes at the position and moves the position to their end. Bytes between the end of the stream
+    /// and a position beyond it become zero.</summary>
+    /// <param name="buffer">The bytes. They may be part of the stream, as they are before the call.</param>
     /// <exception cref="IOException">The stream would become longer than 1 TiB.</exception>
     /// <exception cref="ObjectDisposedException">The stream or its heap has been disposed.</exception>
     /// <exception cref="OutOfMemoryException">There is no room; the stream is unchanged.</exception>
@@ -85,10 +81,7 @@ public sealed partial class NativeMemoryStream
         return WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
     }
 
-    /// <summary>
-    /// Writes as <see cref="Write(ReadOnlySpan{byte})"/> does. The operation has always completed when the call
-    /// returns.
-    /// </summary>
+    /// <summary>Writes as <see cref="Write(ReadOnlySpan{byte})"/> does, and completes before it returns.</summary>
     /// <param name="buffer">The bytes.</param>
     /// <param name="cancellationToken">If it is cancelled before the call, nothing is written.</param>
     /// <returns>The completed operation, which contains the exception of a failed write.</returns>
@@ -122,10 +115,9 @@ public sealed partial class NativeMemoryStream
 
     /// <summary>Returns room for bytes at the position. Write to it, then call <see cref="Advance"/>.</summary>
     /// <param name="sizeHint">The least length of the room in bytes. Zero, the default, counts as one.</param>
-    /// <returns>
-    /// The room: in the stream itself if a chunk has enough, otherwise in a block that <see cref="Advance"/> copies to
-    /// the stream. It ends with any call that reads, writes, moves the position, or sets the length or the capacity.
-    /// </returns>
+    /// <returns>The room: in the stream itself if a chunk has enough, otherwise in a block that <see cref="Advance"/>
+    /// copies to the stream. It ends with any call that reads, writes, moves the position, or sets the length or the
+    /// capacity.</returns>
     /// <exception cref="ArgumentException"><paramref name="sizeHint"/> is negative.</exception>
     /// <exception cref="IOException">The stream would become longer than 1 TiB.</exception>
     /// <exception cref="ObjectDisposedException">The stream or its heap has been disposed.</exception>
@@ -137,15 +129,12 @@ public sealed partial class NativeMemoryStream
     public Memory<byte> GetMemory(int sizeHint = 0) =>
         HandOut(sizeHint) ? _scratch!.All.Slice(0, _handoutBytes) : _chunks.MemoryAt(_position, int.MaxValue);
 
-    /// <summary>
-    /// Adds bytes to the stream that the caller wrote to the room of <see cref="GetSpan"/> or <see cref="GetMemory"/>,
-    /// and moves the position to their end.
-    /// </summary>
+    /// <summary>Adds bytes to the stream that the caller wrote to the room of <see cref="GetSpan"/> or
+    /// <see cref="GetMemory"/>, and moves the position to their end.</summary>
     /// <param name="count">The number of bytes, from zero to the length of the room.</param>
     /// <exception cref="ArgumentException"><paramref name="count"/> is negative.</exception>
-    /// <exception cref="InvalidOperationException">
-    /// <paramref name="count"/> exceeds the length of the room, or another call has ended the room.
-    /// </exception>
+    /// <exception cref="InvalidOperationException"><paramref name="count"/> exceeds the length of the room, or another
+    /// call has ended the room.</exception>
     /// <exception cref="ObjectDisposedException">The stream or its heap has been disposed.</exception>
     public void Advance(int count)
     {

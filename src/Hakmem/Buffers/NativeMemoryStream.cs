@@ -48,9 +48,7 @@ public sealed partial class NativeMemoryStream : Stream, IBufferWriter<byte>
     private long _length;
     private bool _isDisposed;
 
-    /// <summary>
-    /// Creates an empty stream that allocates chunks of 256 KiB from <see cref="HakmemAllocator.Shared"/>.
-    /// </summary>
+    /// <summary>Creates an empty stream on <see cref="HakmemAllocator.Shared"/>, with chunks of 256 KiB.</summary>
     public NativeMemoryStream()
         : this(HakmemAllocator.Shared)
     {
@@ -58,14 +56,10 @@ public sealed partial class NativeMemoryStream : Stream, IBufferWriter<byte>
 
     /// <summary>Creates an empty stream. It allocates no memory before the first write.</summary>
     /// <param name="allocator">The heap that it allocates from.</param>
-    /// <param name="chunkBytes">
-    /// The size of a chunk in bytes: a power of two, from 256 bytes to 1 GiB; 256 KiB by default. A stream with fewer
-    /// bytes than a chunk holds less memory.
-    /// </param>
+    /// <param name="chunkBytes">The size of a chunk in bytes: a power of two, from 256 bytes to 1 GiB; 256 KiB by
+    /// default. A stream with fewer bytes than a chunk holds less memory.</param>
     /// <exception cref="ArgumentNullException"><paramref name="allocator"/> is null.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">
-    /// <paramref name="chunkBytes"/> is out of its range or not a power of two.
-    /// </exception>
+    /// <exception cref="ArgumentOutOfRangeException">The size is out of its range or not a power of two.</exception>
     public NativeMemoryStream(HakmemAllocator allocator, int chunkBytes = DefaultChunkBytes)
     {
         ArgumentNullException.ThrowIfNull(allocator);
@@ -125,9 +119,7 @@ public sealed partial class NativeMemoryStream : Stream, IBufferWriter<byte>
     /// The number of bytes that it has memory for. A larger value adds chunks, and a smaller one frees the chunks after
     /// it. The stream grows by whole chunks, so the property may become larger than the value that was set.
     /// </summary>
-    /// <exception cref="ArgumentOutOfRangeException">
-    /// The value is less than <see cref="Length"/> or more than 1 TiB.
-    /// </exception>
+    /// <exception cref="ArgumentOutOfRangeException">The value is less than the length or more than 1 TiB.</exception>
     /// <exception cref="ObjectDisposedException">The stream or its heap has been disposed.</exception>
     /// <exception cref="OutOfMemoryException">There is no room; the stream is unchanged.</exception>
     public long Capacity
@@ -189,13 +181,9 @@ public sealed partial class NativeMemoryStream : Stream, IBufferWriter<byte>
         return _position;
     }
 
-    /// <summary>
-    /// Truncates the stream, or extends it with zeros. It keeps its memory; set <see cref="Capacity"/> to free memory.
-    /// </summary>
+    /// <summary>Truncates the stream, or extends it with zeros. <see cref="Capacity"/> frees memory.</summary>
     /// <param name="value">The new length in bytes, from zero to 1 TiB. A position beyond it moves to it.</param>
-    /// <exception cref="ArgumentOutOfRangeException">
-    /// <paramref name="value"/> is negative or more than 1 TiB.
-    /// </exception>
+    /// <exception cref="ArgumentOutOfRangeException">The value is negative or more than 1 TiB.</exception>
     /// <exception cref="ObjectDisposedException">The stream or its heap has been disposed.</exception>
     /// <exception cref="OutOfMemoryException">There is no room; the stream is unchanged.</exception>
     public override void SetLength(long value)

@@ -24,18 +24,12 @@ public static class HakmemMetrics
     /// <summary>The name of the meter: <c>Hakmem</c>.</summary>
     public const string MeterName = "Hakmem";
 
-    /// <summary>
-    /// Publishes the statistics of one heap until the registration is disposed. They are read only when a listener
-    /// collects: one call of <see cref="HakmemAllocator.GetStatistics"/> for each collection.
-    /// </summary>
+    /// <summary>Publishes the statistics of one heap until the registration is disposed. They are read only when a
+    /// listener collects: one call of <see cref="HakmemAllocator.GetStatistics"/> for each collection.</summary>
     /// <param name="allocator">The heap. The registration keeps the object alive.</param>
-    /// <param name="heapName">
-    /// The value of the tag <c>hakmem.heap</c>, which distinguishes the heap from others.
-    /// </param>
-    /// <returns>
-    /// The registration. Dispose it to end the publication, and before the heap is disposed, because a listener may be
-    /// reading. If the heap is disposed first, it is no longer measured.
-    /// </returns>
+    /// <param name="heapName">The value of the tag <c>hakmem.heap</c>, which identifies the heap.</param>
+    /// <returns>The registration. Dispose it to end the publication, and before the heap is disposed, because a
+    /// listener may be reading. If the heap is disposed first, it is no longer measured.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="allocator"/> is null.</exception>
     /// <exception cref="ArgumentException"><paramref name="heapName"/> is null or empty.</exception>
     public static IDisposable Register(HakmemAllocator allocator, string heapName)
