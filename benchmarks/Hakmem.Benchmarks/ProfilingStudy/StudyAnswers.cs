@@ -35,7 +35,8 @@ internal static class StudyAnswers
                 .. s_questions.Select(question => (IReadOnlyList<string>)
                 [
                     question.Question,
-                    .. scenarios.Select(scenario => Answer(results.Ours(scenario, question.With), results.Ours(scenario, question.Without))),
+                    .. scenarios.Select(scenario => Answer(
+                        results.Ours(scenario, question.With), results.Ours(scenario, question.Without))),
                 ]),
             ]);
     }
@@ -44,9 +45,14 @@ internal static class StudyAnswers
     public static ReportTable Gap(StudyResults results)
     {
         List<IReadOnlyList<string>> rows = [];
-        foreach (StudyScenario scenario in new[] { StudyScenario.TinyHotCold, StudyScenario.TinyHot, StudyScenario.RandomMixedCold, StudyScenario.RandomMixed })
+        StudyScenario[] scenarios =
+        [
+            StudyScenario.TinyHotCold, StudyScenario.TinyHot, StudyScenario.RandomMixedCold, StudyScenario.RandomMixed,
+        ];
+        foreach (StudyScenario scenario in scenarios)
         {
-            if (results.Ours(scenario) is { } ours && results.Find(scenario, "null") is { } empty && results.Find(scenario, "nativememory") is { } native)
+            if (results.Ours(scenario) is { } ours && results.Find(scenario, "null") is { } empty &&
+                results.Find(scenario, "nativememory") is { } native)
             {
                 double share = empty.Nanoseconds.Median / ours.Nanoseconds.Median;
                 rows.Add(
@@ -62,7 +68,9 @@ internal static class StudyAnswers
         }
 
         return new ReportTable(
-            "", ["scenario", "an operation", "the empty loop", "its share", "the allocator's part", "NativeMemory"], rows);
+            "",
+            ["scenario", "an operation", "the empty loop", "its share", "the allocator's part", "NativeMemory"],
+            rows);
     }
 
     private static string Answer(StudyRow? with, StudyRow? without) =>

@@ -15,7 +15,8 @@ internal static class StudyCommand
 
     private static readonly Argument<string[]> s_parts = new("parts")
     {
-        Description = $"The scenarios to run; all when none is named: {string.Join(", ", StudyScenario.All.Select(scenario => scenario.Name))}.",
+        Description = "The scenarios to run; all when none is named: " +
+            $"{string.Join(", ", StudyScenario.All.Select(scenario => scenario.Name))}.",
         Arity = ArgumentArity.ZeroOrMore,
     };
 
@@ -41,7 +42,10 @@ internal static class StudyCommand
     public static Command Create()
     {
         s_parts.AcceptOnlyFromAmong([.. StudyScenario.All.Select(scenario => scenario.Name)]);
-        Command command = new("seed", "Repeats the profiling study of the original HAKMEM and writes a report.") { s_parts, s_out, s_rounds, s_quick };
+        Command command = new("seed", "Repeats the profiling study of the original HAKMEM and writes a report.")
+        {
+            s_parts, s_out, s_rounds, s_quick,
+        };
         command.SetAction(Run);
         return command;
     }

@@ -6,7 +6,8 @@ namespace Hakmem.Benchmarks.ProfilingStudy;
 /// <param name="Name">The name in tables and on command lines.</param>
 /// <param name="Description">What it sets, in words.</param>
 /// <param name="Variables">The environment of its processes.</param>
-internal sealed record StudyConfiguration(string Name, string Description, IReadOnlyDictionary<string, string> Variables)
+internal sealed record StudyConfiguration(
+    string Name, string Description, IReadOnlyDictionary<string, string> Variables)
 {
     private const string Prefault = "HAKMEM_SS_PREFAULT";
     private const string LazyZero = "HAKMEM_SS_LAZY_ZERO";
@@ -24,7 +25,10 @@ internal sealed record StudyConfiguration(string Name, string Description, IRead
 
     /// <summary>What the others are compared with: the library's defaults.</summary>
     public static StudyConfiguration Default { get; } =
-        new("defaults", "huge pages auto, no prefault, lazy zero deferred: nothing set", new Dictionary<string, string>());
+        new(
+            "defaults",
+            "huge pages auto, no prefault, lazy zero deferred: nothing set",
+            new Dictionary<string, string>());
 
     /// <summary>
     /// The six of the original study (the defaults are its "auto, no prefault"), then those it did not have.
@@ -43,7 +47,8 @@ internal sealed record StudyConfiguration(string Name, string Description, IRead
         Of("lazy-zero-off", "empty SuperSlabs never discarded", (LazyZero, "0")),
     ];
 
-    private static StudyConfiguration Of(string name, string description, params (string Variable, string Value)[] variables)
+    private static StudyConfiguration Of(
+        string name, string description, params (string Variable, string Value)[] variables)
     {
         Dictionary<string, string> environment = [];
         foreach ((string variable, string value) in variables)

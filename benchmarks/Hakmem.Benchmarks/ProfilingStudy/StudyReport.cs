@@ -30,7 +30,9 @@ internal static class StudyReport
                 ["The defaults. Random Mixed's operation is an alloc or a free, Tiny Hot's is both."],
                 [StudyAnswers.Gap(results)],
                 []),
-            .. StudyScenario.All.Where(scenario => results.Ours(scenario) is not null).Select(scenario => Scenario(results, scenario)),
+            .. StudyScenario.All
+                .Where(scenario => results.Ours(scenario) is not null)
+                .Select(scenario => Scenario(results, scenario)),
         ]);
 
     private static ReportSection About(StudyResults results)
@@ -86,7 +88,8 @@ internal static class StudyReport
         return (NameOf(row), faults, Format.Count(faults.Median));
     }
 
-    private static string NameOf(StudyRow row) => row.Subject == SubjectCatalog.Hakmem ? row.Configuration : row.Subject switch
+    private static string NameOf(StudyRow row) =>
+        row.Subject == SubjectCatalog.Hakmem ? row.Configuration : row.Subject switch
     {
         "null" => "(empty loop)",
         "nativememory" => "(NativeMemory)",

@@ -51,7 +51,8 @@ internal sealed class StudyRunner(IReadOnlyList<StudyScenario> scenarios, int ro
         };
     }
 
-    private static int ProfiledRounds(StudyScenario scenario) => scenario.Workload.RunsOnce ? ProfiledCold : ProfiledWarm;
+    private static int ProfiledRounds(StudyScenario scenario) =>
+        scenario.Workload.RunsOnce ? ProfiledCold : ProfiledWarm;
 
     private static List<(string Subject, StudyConfiguration Configuration)> Rows(StudyScenario scenario) =>
     [
@@ -93,10 +94,14 @@ internal sealed class StudyRunner(IReadOnlyList<StudyScenario> scenarios, int ro
     }
 
     private void Measure(
-        StudyScenario scenario, (string Subject, StudyConfiguration Configuration) row, bool isProfiled, List<StudyMeasurement> results)
+        StudyScenario scenario,
+        (string Subject, StudyConfiguration Configuration) row,
+        bool isProfiled,
+        List<StudyMeasurement> results)
     {
         // A null takes a switch out of the environment that this program was itself started with.
-        Dictionary<string, string?> environment = StudyConfiguration.Switches.ToDictionary(name => name, _ => (string?)null);
+        Dictionary<string, string?> environment =
+            StudyConfiguration.Switches.ToDictionary(name => name, _ => (string?)null);
         foreach ((string name, string value) in row.Configuration.Variables)
         {
             environment[name] = value;
@@ -104,7 +109,8 @@ internal sealed class StudyRunner(IReadOnlyList<StudyScenario> scenarios, int ro
 
         try
         {
-            string output = MeasuringProcess.Run(StudyOneCommand.Arguments(scenario, row.Subject, RoundsPerProcess, isProfiled), environment);
+            string output = MeasuringProcess.Run(
+                StudyOneCommand.Arguments(scenario, row.Subject, RoundsPerProcess, isProfiled), environment);
             results.Add(JsonSerializer.Deserialize(output, StudyJsonContext.Default.StudyMeasurement)
                 ?? throw new MeasuringFailedException("the process printed null"));
         }

@@ -20,7 +20,8 @@ internal sealed record StudyScenario(Workload Workload, string Shows)
         new(WorkloadCatalog.Find("random-mixed-cold"), "cold start: compiling, first pages, page faults");
 
     /// <summary>Random Mixed when everything is compiled and faulted in.</summary>
-    public static StudyScenario RandomMixed { get; } = new(WorkloadCatalog.Find("random-mixed"), "steady state over many size classes");
+    public static StudyScenario RandomMixed { get; } =
+        new(WorkloadCatalog.Find("random-mixed"), "steady state over many size classes");
 
     /// <summary>Tiny Hot in a process that has done nothing yet.</summary>
     public static StudyScenario TinyHotCold { get; } = new(
@@ -35,7 +36,8 @@ internal sealed record StudyScenario(Workload Workload, string Shows)
         "cold start of the fast path");
 
     /// <summary>Tiny Hot when everything is compiled and faulted in.</summary>
-    public static StudyScenario TinyHot { get; } = new(WorkloadCatalog.Find("tiny-hot"), "steady state of the fast path");
+    public static StudyScenario TinyHot { get; } =
+        new(WorkloadCatalog.Find("tiny-hot"), "steady state of the fast path");
 
     /// <summary>Memory that was never touched.</summary>
     public static StudyScenario FirstTouch { get; } = new(

@@ -11,7 +11,8 @@ using Hakmem.Benchmarks.Workloads;
 
 namespace Hakmem.Benchmarks.Runner;
 
-/// <summary>Starts this program again to measure one workload with one subject (see <see cref="RunOneCommand"/> and <see cref="ProfilingStudy.StudyOneCommand"/>).</summary>
+/// <summary>Starts this program again to measure one workload with one subject (see <see cref="RunOneCommand"/> and
+/// <see cref="ProfilingStudy.StudyOneCommand"/>).</summary>
 internal static class MeasuringProcess
 {
     private const string PreloadVariable = "LD_PRELOAD";

@@ -39,8 +39,8 @@ public sealed class HeapInUseTests
         long bytes = heap.GetStatistics().LiveBytes;
         Assert.Equal(
             [("Hakmem.HakmemAllocator", LogLevel.Warning,
-                $"The service's own heap still has 2 live blocks of {bytes} bytes in all after its container was disposed. " +
-                "A request that outlives the shutdown timeout holds them, or they have leaked. " +
+                $"The service's own heap still has 2 live blocks of {bytes} bytes in all after its container was " +
+                "disposed. A request that outlives the shutdown timeout holds them, or they have leaked. " +
                 "The heap stays in place, so that the blocks stay valid.")],
             loggers.Of("Hakmem.HakmemAllocator"));
         request.Release();

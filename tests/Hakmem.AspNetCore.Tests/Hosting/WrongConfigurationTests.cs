@@ -63,8 +63,8 @@ public sealed class WrongConfigurationTests
     [Fact]
     public Task SettingsOfTheSharedHeapAreRefused() => AssertRefused(
         "Heap:MaxBytes", "4194304",
-        "Hakmem:Heap is set, which has no effect on the shared heap. Set Hakmem:Isolated to true for a heap with these " +
-        "settings, or set those of the shared heap in AppContext or the environment.",
+        "Hakmem:Heap is set, which has no effect on the shared heap. Set Hakmem:Isolated to true for a heap with " +
+        "these settings, or set those of the shared heap in AppContext or the environment.",
         isolated: false);
 
     // All that is wrong, not the first of it.

@@ -29,7 +29,9 @@ public sealed partial class SourceRuleTests
 
         // A part of a type may add to the name: Type.Part.cs. Small types may follow the one that they belong to.
         string expected = Path.GetFileName(file).Split('.')[0];
-        bool isFine = types.Length <= 1 ? types.All(type => type == expected) : File.ReadLines(file).Count() <= MaxLinesOfKin;
+        bool isFine = types.Length <= 1
+            ? types.All(type => type == expected)
+            : File.ReadLines(file).Count() <= MaxLinesOfKin;
         return isFine ? null : $"declares {string.Join(", ", types)}";
     });
 
