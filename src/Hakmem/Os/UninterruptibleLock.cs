@@ -5,18 +5,19 @@ using System.Threading;
 
 namespace Hakmem.Os;
 
-// The one lock of this library, as an object: `using (_lock.Enter()) { ... }`. See WordLock for what it promises and
-// what it forbids.
+// The one lock of this library, as an object: `using (_lock.Enter()) { ... }`. WordLock says what it guarantees and
+// what must not happen under it.
 //
-// In a Debug build it knows which thread holds it: entering it twice fails at once instead of waiting for ever, and
-// AssertHeld turns a comment that says "under the lock" into a check.
+// In a Debug build the lock records which thread holds it. Entering it twice then fails at once instead of waiting for
+// ever, and AssertHeld and AssertNotHeld check what callers must hold. A Release build compiles none of these calls.
 internal sealed class UninterruptibleLock
 {
     // Changed by interlocked operations alone; see WordLock.
     private int _word;
 
-    // In a Debug build the managed id of the thread that holds the lock, or 0; else unused. Written by that thread,
-    // under the lock. Another thread may read a stale value, but never its own id.
+    // In a Debug build the managed id of the thread that holds the lock, or 0; unused in Release, where it fills the
+    // object's padding. Written by that thread, under the lock. Another thread may read a stale value, but never its
+    // own id.
     private int _ownerThread;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -28,7 +29,7 @@ internal sealed class UninterruptibleLock
         return new Scope(this);
     }
 
-    // Enters if that takes no waiting; then Exit is the caller's to call.
+    // Enters only if no wait is needed. After true the caller must call Exit.
     public bool TryEnter()
     {
         if (!WordLock.TryEnter(ref _word))
@@ -50,14 +51,16 @@ internal sealed class UninterruptibleLock
     // Whether a thread sleeps until it gets the lock, or did so a moment ago. For tests.
     public bool IsWaitedFor => WordLock.IsWaitedFor(ref _word);
 
+    // Fails unless the calling thread holds the lock. A method that requires the lock calls this first.
     [Conditional("DEBUG")]
     public void AssertHeld()
     {
         Require(_ownerThread == Environment.CurrentManagedThreadId, "The lock is not held by this thread.");
     }
 
+    // Fails if the calling thread holds the lock. A method that enters it further down calls this first.
     [Conditional("DEBUG")]
-    private void AssertNotHeld()
+    public void AssertNotHeld()
     {
         Require(_ownerThread != Environment.CurrentManagedThreadId, "The lock is held by this thread already.");
     }
@@ -83,7 +86,7 @@ internal sealed class UninterruptibleLock
         }
     }
 
-    // What `using` leaves.
+    // Exits the lock when `using` disposes it.
     internal readonly ref struct Scope(UninterruptibleLock entered)
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]

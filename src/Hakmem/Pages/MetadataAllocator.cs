@@ -28,6 +28,10 @@ internal sealed unsafe class MetadataAllocator
 {
     private const int MinShift = MetadataChunk.MinBlockShift;
     private const int MaxShift = 16;
+
+    // The size of the largest record.
+    public const int MaxRecordBytes = 1 << MaxShift;
+
     private const int ChunkShift = MetadataChunk.Shift;
     private const int ChunkBytes = 1 << ChunkShift;
 
@@ -142,7 +146,7 @@ internal sealed unsafe class MetadataAllocator
     private static int ShiftOf(int bytes)
     {
         int shift = Math.Max(MinShift, 32 - BitOperations.LeadingZeroCount((uint)bytes - 1));
-        return shift <= MaxShift ? shift : throw new ArgumentOutOfRangeException(nameof(bytes), bytes, $"A record has {1 << MaxShift} bytes at most.");
+        return shift <= MaxShift ? shift : throw new ArgumentOutOfRangeException(nameof(bytes), bytes, $"A record has {MaxRecordBytes} bytes at most.");
     }
 
     private static int HeaderBytes => (sizeof(MetadataChunk) + (1 << MinShift) - 1) & -(1 << MinShift);
