@@ -41,7 +41,7 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
                 return false;
             }
 
-            Begin(head, count, isHeld: true);
+            Begin(head, count, SuperSlabState.Cached, isHeld: true);
             SlabCount += count;
             RunCount++;
             return true;
@@ -59,7 +59,7 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
                 return false;
             }
 
-            Begin(head, count, isHeld: false);
+            Begin(head, count, SuperSlabState.Cached, isHeld: false);
             GuardedSlabCount += count;
             GuardedRunCount++;
             _arena.Span(head << Geometry.UnitsPerSlabShift)->Guard = guard;
@@ -153,7 +153,7 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
             }
 
             from.DetachSuperSlab(slab);
-            Begin(slab, 1, isHeld: false);
+            Begin(slab, 1, SuperSlabState.Spans, isHeld: false);
             SlabCount++;
             RunCount++;
             return Resize(slab, newCount, now);
@@ -237,7 +237,7 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
                 return ResizeResult.NoRoom;
             }
 
-            Form(head, head + count, newCount - count);
+            Form(head, head + count, newCount - count, SuperSlabState.Cached);
             SlabCount += newCount - count;
         }
         else if (newCount < count)
@@ -265,7 +265,7 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
         // From the end, so that the newest in the cache is the first of the run.
         for (int slab = head + count - 1; slab >= head + keep; slab--)
         {
-            cache.Put(slab, now);
+            cache.Put(slab, slab == head ? SuperSlabState.RunHead : SuperSlabState.RunBody, now);
         }
     }
 
@@ -278,11 +278,11 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
         }
     }
 
-    private void Begin(int head, int count, bool isHeld)
+    private void Begin(int head, int count, SuperSlabState from, bool isHeld)
     {
-        Form(head, head, count);
+        Form(head, head, count, from);
         SuperSlabHeader* header = _arena.Slab(head);
-        header->State = SuperSlabState.RunHead;
+        header->SetState(SuperSlabState.RunBody, SuperSlabState.RunHead);
         header->RunOffsetBytes = 0;
         header->IsHeld = isHeld;
     }
@@ -297,12 +297,12 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
         }
     }
 
-    private void Form(int head, int first, int count)
+    private void Form(int head, int first, int count, SuperSlabState from)
     {
         for (int slab = first; slab < first + count; slab++)
         {
             SuperSlabHeader* header = _arena.Slab(slab);
-            header->State = SuperSlabState.RunBody;
+            header->SetState(from, SuperSlabState.RunBody);
             header->RunHead = head;
             header->FreeUnits = 0;
             header->StaleUnits = header->DirtyUnits;

@@ -1,40 +1,48 @@
+using System.Diagnostics;
 using Hakmem.Records;
 
 namespace Hakmem.Pages;
 
-// The SuperSlabs that a heap keeps for reuse: a set that finds runs, and two lists by age, newest first: those whose pages may be there
-// (dirty) and those known to be zero (clean). Not thread-safe: belongs to the heap's SuperSlab lock.
+// The SuperSlabs that a heap keeps for reuse: a set that finds runs, and two lists by age, newest first. Dirty ones may
+// have pages, clean ones are known to be zero. Not thread-safe: SuperSlabCache calls it under its SyncRoot.
 internal sealed unsafe class EmptySuperSlabs(Arena arena)
 {
     private SuperSlabList _dirty = new();
     private SuperSlabList _clean = new();
 
-    // Has room for every SuperSlab of the heap: it was made before the heap got it, so that adding one cannot fail.
+    // The heap reserves room in it before it gets a SuperSlab, so that adding one cannot fail.
     public SuperSlabBitmap Set { get; } = new(arena.Metadata);
 
-    // The one to reuse: the newest of the dirty ones, then of the clean ones; -1 if there is none.
+    // The one to reuse first: the newest of the dirty ones, then of the clean ones; -1 if there is none.
     public int Warmest => !_dirty.IsEmpty ? _dirty.Head : _clean.Head;
 
     public int OldestDirty => _dirty.Tail;
 
     public int OldestClean => _clean.Tail;
 
-    public void Add(int slab)
+    public void Add(int slab, SuperSlabState from)
     {
         SuperSlabHeader* header = arena.Slab(slab);
-        header->State = SuperSlabState.Cached;
+        header->SetState(from, SuperSlabState.Cached);
         header->FreeUnits = UnitMask.All;
         Set.Add(slab, 1);
         (header->DirtyUnits != 0 ? ref _dirty : ref _clean).AddFirst(arena, slab);
     }
 
-    public void Remove(int slab)
+    // Leaves the states to the caller.
+    public void Remove(int first, int count)
     {
-        (arena.Slab(slab)->DirtyUnits != 0 ? ref _dirty : ref _clean).Remove(arena, slab);
-        Set.Remove(slab, 1);
+        for (int slab = first; slab < first + count; slab++)
+        {
+            SuperSlabHeader* header = arena.Slab(slab);
+            Debug.Assert(header->State == SuperSlabState.Cached, "A SuperSlab of the cache is not in state Cached.");
+            (header->DirtyUnits != 0 ? ref _dirty : ref _clean).Remove(arena, slab);
+        }
+
+        Set.Remove(first, count);
     }
 
-    // Forgets all, without touching their headers.
+    // Removes all, without writing their headers.
     public void Clear()
     {
         _dirty = new SuperSlabList();

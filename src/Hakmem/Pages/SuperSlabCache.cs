@@ -1,32 +1,44 @@
 using System;
+using System.Diagnostics;
 using System.Threading;
 using Hakmem.Os;
 using Hakmem.Records;
 
 namespace Hakmem.Pages;
 
-// What a heap has committed, and which of it is empty: gets SuperSlabs from the arena within the heap's limit, keeps empty ones for
-// reuse and gives them back.
+// The SuperSlabs of a heap: takes them from the arena within the heap's limit and commits them, keeps empty ones for
+// reuse, and purges those.
 //
-//   untaken --commit--> in use --emptied--> cached, dirty --PurgeDelay--> cached, clean --TTL, limits--> decommitted, untaken
+//   untaken --commit--> in use --emptied--> cached, dirty --PurgeDelay--> cached, clean --TTL, limits--> untaken
 //                          ^____________________|______________________________|
 //
-// Dirty ones are reused before clean ones and the newest before older ones, since their pages are there and warm. Purging by age is the
-// decay's; what is too much, or to be discarded at once, is purged by whoever emptied it, once that thread holds no lock.
+// Dirty SuperSlabs are reused before clean ones and newer before older ones, since their pages are present and warm.
+// HeapDecay purges by age. The thread that empties a SuperSlab purges what exceeds the cache's capacity, or must be
+// discarded at once, after it has left all locks.
 //
-// One lock a heap, SyncRoot, guards this class and the two allocators above it; it is taken under a depot's lock and above the
-// arena's. Purging happens outside it: a SuperSlab being purged is in no list and in state Purging.
-internal sealed unsafe partial class SuperSlabCache(Arena arena, int heapSlot, HeapLimits limits)
+// One lock a heap, SyncRoot, guards this class, UnitAllocator and RunAllocator. It is taken under a depot's lock and
+// above the arena's. Pages are purged outside it, in as few calls as adjoining SuperSlabs allow: a SuperSlab that is
+// being purged is in no list and in state Purging.
+internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimits limits)
 {
-    // All below is guarded by SyncRoot.
+    // SyncRoot guards these three.
     private readonly SuperSlabBitmap _owned = new(arena.Metadata);
     private readonly EmptySuperSlabs _empty = new(arena);
     private int _peakCount;
 
-    // How often SuperSlabs came from the arena. Written under the lock (release), read without it as a hint (acquire).
+    // How often SuperSlabs came from the arena. Written under SyncRoot (release), read without it as a hint (acquire).
     private volatile int _growthCount;
 
+    // Whether the cache has SuperSlabs that must be purged at once. Set under SyncRoot (release), cleared under
+    // PurgeLock before the purge; slow paths read it without either (acquire). A stale false is harmless: the next slow
+    // path purges.
+    private volatile bool _hasExcess;
+
     public UninterruptibleLock SyncRoot { get; } = new();
+
+    // Held while purging by age or excess. A thread about to fail for lack of memory enters it once, to wait for memory
+    // that another thread is returning. Taken above SyncRoot and with no depot's lock held.
+    public UninterruptibleLock PurgeLock { get; } = new();
 
     public Arena Arena => arena;
 
@@ -39,9 +51,10 @@ internal sealed unsafe partial class SuperSlabCache(Arena arena, int heapSlot, H
 
     public int GrowthCount => _growthCount;
 
-    // Whether a SuperSlab is discarded as a whole or not at all: a hole in a huge page breaks it into small ones.
+    // Whether only whole SuperSlabs are discarded: a hole in a huge page breaks it into small ones.
     public bool KeepsHugePages => limits.HugePages == HugePageMode.Always;
 
+    // Messages read this and CommittedBytes without SyncRoot: the value may be a moment old.
     public int OwnedCount => _owned.Count;
 
     public int CachedCount => _empty.Set.Count;
@@ -50,35 +63,57 @@ internal sealed unsafe partial class SuperSlabCache(Arena arena, int heapSlot, H
 
     public long PeakCommittedBytes => (long)_peakCount << Geometry.SlabShift;
 
-    // The first SuperSlab of this heap at or after an index, in whatever state; -1 if there is none.
-    public int NextOwned(int from) => _owned.NextMember(from);
+    // Bytes and calls of discarding and decommitting, without those of ReleaseAll. Guarded by SyncRoot.
+    public long PurgedBytes { get; private set; }
 
-    // Whether the heap has a SuperSlab, in whatever state. While SyncRoot is held no other heap can get it, and its
-    // header can be believed.
-    public bool IsOwned(int slab) => _owned.Contains(slab);
+    public long PurgeCalls { get; private set; }
 
-    // Whether a SuperSlab can be had without asking the arena for a new one.
-    public bool IsCached(int slab) => _empty.Set.Contains(slab);
+    private bool IsOverCapacity => (long)_empty.Set.Count << Geometry.SlabShift > limits.CacheBytes;
 
-    // The same of any.
-    public bool HasEmpty => _empty.Warmest >= 0;
+    // The first SuperSlab of this heap at or after an index, in whatever state; -1 if there is none. Under SyncRoot.
+    public int NextOwned(int from)
+    {
+        SyncRoot.AssertHeld();
+        return _owned.NextMember(from);
+    }
 
-    // Takes one SuperSlab, the warmest there is; -1 if memory or the limit is out. Under SyncRoot.
+    // Whether this heap owns a SuperSlab, in whatever state. While SyncRoot is held, no other heap can take it, and its
+    // header is reliable. Under SyncRoot.
+    public bool IsOwned(int slab)
+    {
+        SyncRoot.AssertHeld();
+        return _owned.Contains(slab);
+    }
+
+    // Whether TryTake can take one without asking the arena. Under SyncRoot.
+    public bool HasEmpty
+    {
+        get
+        {
+            SyncRoot.AssertHeld();
+            return _empty.Warmest >= 0;
+        }
+    }
+
+    // Takes the warmest SuperSlab; -1 if memory or the limit is exhausted. Under SyncRoot.
     public int TryTake()
     {
+        SyncRoot.AssertHeld();
         int slab = _empty.Warmest;
         if (slab >= 0)
         {
-            _empty.Remove(slab);
+            _empty.Remove(slab, 1);
             return slab;
         }
 
         return TryGrow(1, 1);
     }
 
-    // Takes SuperSlabs that lie together: cached ones if possible, else new ones around cached ones. Under SyncRoot.
+    // Takes adjoining SuperSlabs: cached ones if possible, else new ones around cached ones; -1 if memory or the limit
+    // is exhausted. Under SyncRoot.
     public int TryTakeRun(int count, int alignmentSlabs)
     {
+        SyncRoot.AssertHeld();
         int first = _empty.Set.FindRun(count, alignmentSlabs, arena.PhaseOf(alignmentSlabs));
         if (first < 0 && IsWithinLimit(count))
         {
@@ -99,57 +134,48 @@ internal sealed unsafe partial class SuperSlabCache(Arena arena, int heapSlot, H
             return TryGrow(count, alignmentSlabs);
         }
 
-        for (int slab = first; slab < first + count; slab++)
-        {
-            _empty.Remove(slab);
-        }
-
+        _empty.Remove(first, count);
         return first;
     }
 
     // Takes exactly these SuperSlabs, if each is cached or untaken. Under SyncRoot.
     public bool TryTakeAt(int first, int count)
     {
+        SyncRoot.AssertHeld();
         for (int slab = first; slab < first + count; slab++)
         {
             if (!_empty.Set.Contains(slab) && !(IsWithinLimit(1) && arena.TryTakeAt(slab, 1) && TryAdopt(slab, 1)))
             {
-                // Those that were got stay cached: they are empty and will be used or purged like any other.
+                // The new ones so far stay cached: they are empty, and are reused or purged like any other.
                 return false;
             }
         }
 
-        for (int slab = first; slab < first + count; slab++)
-        {
-            _empty.Remove(slab);
-        }
-
+        _empty.Remove(first, count);
         return true;
     }
 
-    // Takes back an empty SuperSlab. Under SyncRoot; see that PurgeExcess is called with no lock held.
-    public void Put(int slab, long now)
+    // Takes back an empty SuperSlab. Under SyncRoot; the caller calls PurgeExcess after it has left its locks.
+    public void Put(int slab, SuperSlabState from, long now)
     {
+        SyncRoot.AssertHeld();
         arena.Slab(slab)->EmptySince = now;
-        _empty.Add(slab);
-        _hasExcess |= IsTooMuch || limits.IsEager || limits.CacheTtlMs == 0;
+        _empty.Add(slab, from);
+        _hasExcess |= IsOverCapacity || limits.IsEager || limits.CacheTtlMs == 0;
     }
 
-    // Gives back every cached SuperSlab. Under SyncRoot.
+    // Returns every cached SuperSlab to the arena. Under SyncRoot.
     public void ReleaseCached()
     {
+        SyncRoot.AssertHeld();
         int first = _empty.Set.NextMember(0);
         while (first >= 0)
         {
             int end = _empty.Set.NextGap(first, _empty.Set.Limit);
             if (arena.Os.TryDecommit(arena.AddressOfSlab(first), (nuint)(end - first) << Geometry.SlabShift))
             {
-                for (int slab = first; slab < end; slab++)
-                {
-                    _empty.Remove(slab);
-                }
-
-                ReturnToArena(first, end - first);
+                _empty.Remove(first, end - first);
+                ReturnToArena(first, end - first, SuperSlabState.Cached);
                 CountPurge((long)(end - first) << Geometry.SlabShift);
             }
 
@@ -157,23 +183,26 @@ internal sealed unsafe partial class SuperSlabCache(Arena arena, int heapSlot, H
         }
     }
 
-    // Lets go of a cached SuperSlab that is not committed; isReserved says whether it may be committed again. Under SyncRoot.
+    // Removes a cached SuperSlab that is not committed. isReserved: it can be committed again. Under SyncRoot.
     public void RemoveUncommitted(int slab, bool isReserved)
     {
-        _empty.Remove(slab);
+        SyncRoot.AssertHeld();
+        _empty.Remove(slab, 1);
         if (isReserved)
         {
-            ReturnToArena(slab, 1);
+            ReturnToArena(slab, 1, SuperSlabState.Cached);
         }
         else
         {
-            Retire(slab, 1);
+            Retire(slab, 1, SuperSlabState.Cached);
         }
     }
 
-    // Gives back everything the heap has, in use or not; its page map entries must have been cleared. Under SyncRoot.
+    // Returns all SuperSlabs of the heap to the arena, in use or not. The caller has cleared their page map entries.
+    // Under SyncRoot.
     public void ReleaseAll()
     {
+        SyncRoot.AssertHeld();
         int first = _owned.NextMember(0);
         while (first >= 0)
         {
@@ -181,16 +210,16 @@ internal sealed unsafe partial class SuperSlabCache(Arena arena, int heapSlot, H
             byte* address = arena.AddressOfSlab(first);
             nuint bytes = (nuint)(end - first) << Geometry.SlabShift;
 
-            // If the system refuses to take the range back, its contents go and the address range stays lost to this process: a
-            // range whose pages may be dirty must not pass for fresh.
+            // If the system refuses, the range is lost to this process: its pages may be dirty, so nobody may get it as
+            // fresh. The discard returns its memory at least.
             if (arena.Os.TryDecommit(address, bytes))
             {
-                ReturnToArena(first, end - first);
+                ReturnToArena(first, end - first, null);
             }
             else
             {
                 arena.Os.TryDiscard(address, bytes);
-                Retire(first, end - first);
+                Retire(first, end - first, null);
             }
 
             first = _owned.NextMember(end);
@@ -201,18 +230,228 @@ internal sealed unsafe partial class SuperSlabCache(Arena arena, int heapSlot, H
     }
 
     // Checks the records of empty SuperSlabs. Under SyncRoot.
-    public void VerifyEmpty(HeapCheck check) => _empty.Verify(check);
+    public void VerifyEmpty(HeapCheck check)
+    {
+        SyncRoot.AssertHeld();
+        _empty.Verify(check);
+    }
+
+    // Under SyncRoot.
+    public void CountPurge(long bytes)
+    {
+        SyncRoot.AssertHeld();
+        PurgedBytes += bytes;
+        PurgeCalls++;
+    }
+
+    // When the next cached SuperSlab is due for a purge, in milliseconds of the heap's clock; long.MaxValue for never.
+    // Under SyncRoot.
+    public long NextDue()
+    {
+        SyncRoot.AssertHeld();
+        long due = long.MaxValue;
+        int clean = _empty.OldestClean;
+        if (clean >= 0)
+        {
+            due = arena.Slab(clean)->EmptySince + limits.CacheTtlMs;
+        }
+
+        int dirty = _empty.OldestDirty;
+        if (dirty >= 0)
+        {
+            long delay = IsDiscarding ? Math.Min(PurgeDelayMs, limits.CacheTtlMs) : limits.CacheTtlMs;
+            due = Math.Min(due, arena.Slab(dirty)->EmptySince + delay);
+        }
+
+        return due;
+    }
+
+    // Purges if a SuperSlab was put back that must be purged at once, unless another thread is purging: that one then
+    // does it. Under no lock of this heap.
+    public void PurgeExcess()
+    {
+        SyncRoot.AssertNotHeld();
+        if (!_hasExcess || !PurgeLock.TryEnter())
+        {
+            return;
+        }
+
+        try
+        {
+            while (_hasExcess)
+            {
+                _hasExcess = false;
+                PurgeLocked(NowMs);
+            }
+        }
+        finally
+        {
+            PurgeLock.Exit();
+        }
+    }
+
+    // Waits until another thread that is purging has finished. Under no lock of this heap.
+    public void AwaitPurge()
+    {
+        SyncRoot.AssertNotHeld();
+        PurgeLock.Enter();
+        PurgeLock.Exit();
+    }
+
+    // Discards and decommits what has been empty for long enough, or exceeds the capacity. Under no lock of this heap.
+    public void Purge(long now)
+    {
+        SyncRoot.AssertNotHeld();
+        using (PurgeLock.Enter())
+        {
+            PurgeLocked(now);
+        }
+    }
+
+    private void PurgeLocked(long now)
+    {
+        PurgeLock.AssertHeld();
+        while (TryPickOverdue(now, out int first, out int count, out bool isRelease))
+        {
+            nuint bytes = (nuint)count << Geometry.SlabShift;
+            bool isDone = false;
+            try
+            {
+                isDone = isRelease
+                    ? arena.Os.TryDecommit(arena.AddressOfSlab(first), bytes)
+                    : arena.Os.TryDiscard(arena.AddressOfSlab(first), bytes);
+            }
+            finally
+            {
+                // Also after an exception: without this they would be in no list for ever.
+                using (SyncRoot.Enter())
+                {
+                    FinishPurge(first, count, isRelease, isDone, now);
+                }
+            }
+
+            // After a refusal the next turn would pick the same SuperSlabs: they wait for the next purge.
+            if (!isDone)
+            {
+                return;
+            }
+        }
+    }
+
+    // Takes adjoining cached SuperSlabs that are due for the same treatment out of the lists.
+    private bool TryPickOverdue(long now, out int first, out int count, out bool isRelease)
+    {
+        using (SyncRoot.Enter())
+        {
+            bool isOverCapacity = IsOverCapacity;
+            int clean = _empty.OldestClean;
+            int dirty = _empty.OldestDirty;
+            isRelease = true;
+            if (clean >= 0 && (isOverCapacity || now - arena.Slab(clean)->EmptySince >= limits.CacheTtlMs))
+            {
+                first = clean;
+            }
+            else if (dirty >= 0 && (isOverCapacity || now - arena.Slab(dirty)->EmptySince >= limits.CacheTtlMs))
+            {
+                first = dirty;
+            }
+            else if (dirty >= 0 && IsDiscardDue(arena.Slab(dirty), now))
+            {
+                isRelease = false;
+                first = dirty;
+            }
+            else
+            {
+                first = -1;
+                count = 0;
+                return false;
+            }
+
+            StartPurge(first);
+            int end = first + 1;
+            while (!isOverCapacity && IsOverdueToo(end, now, isRelease))
+            {
+                StartPurge(end++);
+            }
+
+            while (!isOverCapacity && IsOverdueToo(first - 1, now, isRelease))
+            {
+                StartPurge(--first);
+            }
+
+            count = end - first;
+            return true;
+        }
+    }
+
+    private void StartPurge(int slab)
+    {
+        _empty.Remove(slab, 1);
+        arena.Slab(slab)->SetState(SuperSlabState.Cached, SuperSlabState.Purging);
+    }
+
+    private bool IsDiscardDue(SuperSlabHeader* header, long now) => limits.LazyZero switch
+    {
+        LazyZeroMode.Immediate => true,
+        LazyZeroMode.Deferred => now - header->EmptySince >= limits.PurgeDelayMs,
+        _ => false,
+    };
+
+    private bool IsOverdueToo(int slab, long now, bool isRelease)
+    {
+        if (slab < 0 || !_empty.Set.Contains(slab))
+        {
+            return false;
+        }
+
+        SuperSlabHeader* header = arena.Slab(slab);
+        return isRelease
+            ? now - header->EmptySince >= limits.CacheTtlMs
+            : header->DirtyUnits != 0 && IsDiscardDue(header, now);
+    }
+
+    private void FinishPurge(int first, int count, bool isRelease, bool isDone, long now)
+    {
+        SyncRoot.AssertHeld();
+        if (isDone)
+        {
+            CountPurge((long)count << Geometry.SlabShift);
+        }
+
+        if (isRelease && isDone)
+        {
+            ReturnToArena(first, count, SuperSlabState.Purging);
+            return;
+        }
+
+        for (int slab = first; slab < first + count; slab++)
+        {
+            SuperSlabHeader* header = arena.Slab(slab);
+            if (isDone)
+            {
+                header->DirtyUnits = 0;
+            }
+            else
+            {
+                // The system refused: the next try is one delay from now.
+                header->EmptySince = now;
+            }
+
+            _empty.Add(slab, SuperSlabState.Purging);
+        }
+    }
 
     private bool IsWithinLimit(int more) =>
         limits.MaxBytes == 0 || (long)(_owned.Count + more) << Geometry.SlabShift <= limits.MaxBytes;
 
-    // Whether a request that the limits refuse could be served if every cached SuperSlab were given back. If not, they
-    // stay: a thread whose requests fail would else take them from those that are about to use them again.
+    // Whether a request that the limits refuse could succeed if every cached SuperSlab were released. If not, they
+    // stay: otherwise a thread whose requests fail would take them from threads that are about to reuse them.
     private bool CanMakeRoomFor(int count) =>
         IsWithinLimit(count - _empty.Set.Count) &&
         arena.TakenBytes + ((long)(count - _empty.Set.Count) << Geometry.SlabShift) <= arena.LimitBytes;
 
-    // New SuperSlabs from the arena, committed and in no list; -1 if memory or the limit is out, even with the cache given up.
+    // Takes new SuperSlabs from the arena, committed and in no list; -1 if memory or the limit is exhausted even
+    // without the cached ones.
     private int TryGrow(int count, int alignmentSlabs)
     {
         if (!IsWithinLimit(count))
@@ -235,11 +474,7 @@ internal sealed unsafe partial class SuperSlabCache(Arena arena, int heapSlot, H
             return -1;
         }
 
-        for (int slab = first; slab < first + count; slab++)
-        {
-            _empty.Remove(slab);
-        }
-
+        _empty.Remove(first, count);
         return first;
     }
 
@@ -253,7 +488,7 @@ internal sealed unsafe partial class SuperSlabCache(Arena arena, int heapSlot, H
             int member = _empty.Set.NextMember(gap);
             int gapEnd = member < 0 ? end : Math.Min(member, end);
 
-            // After a refusal the rest of what the arena gave goes straight back.
+            // After a refusal the remaining gaps go back to the arena.
             if (isDone)
             {
                 isDone = TryAdopt(gap, gapEnd - gap);
@@ -269,9 +504,11 @@ internal sealed unsafe partial class SuperSlabCache(Arena arena, int heapSlot, H
         return isDone;
     }
 
-    // Commits SuperSlabs just taken from the arena and enters them in the cache, clean; on failure the arena has them back.
+    // Commits SuperSlabs just taken from the arena and adds them to the cache, clean. After a failure the arena has
+    // them back.
     private bool TryAdopt(int first, int count)
     {
+        SyncRoot.AssertHeld();
         byte* address = arena.AddressOfSlab(first);
         nuint bytes = (nuint)count << Geometry.SlabShift;
         OsMemory os = arena.Os;
@@ -282,7 +519,7 @@ internal sealed unsafe partial class SuperSlabCache(Arena arena, int heapSlot, H
             return false;
         }
 
-        // Advice that is refused changes nothing but speed.
+        // Refused advice costs nothing but speed.
         if (limits.HugePages != HugePageMode.Default)
         {
             os.TryAdviseHugePages(address, bytes, limits.HugePages == HugePageMode.Always);
@@ -301,35 +538,42 @@ internal sealed unsafe partial class SuperSlabCache(Arena arena, int heapSlot, H
             SuperSlabHeader* header = arena.Slab(slab);
             header->HeapSlot = heapSlot;
 
-            // Populated pages are zero, but they are there: what is to be purged when it stays empty counts as dirty.
+            // Populated pages are zero, but they take memory: they count as dirty, so that they are purged while empty.
             header->DirtyUnits = limits.Prefault is PrefaultMode.Populate or PrefaultMode.Touch ? UnitMask.All : 0;
             header->EmptySince = NowMs;
-            _empty.Add(slab);
+            _empty.Add(slab, SuperSlabState.Untaken);
         }
 
         return true;
     }
 
-    // What nobody may have again: it stays taken in the arena.
-    private void Retire(int first, int count)
+    // Gives SuperSlabs up for good: they stay taken in the arena, and no heap owns them.
+    private void Retire(int first, int count, SuperSlabState? from)
     {
+        LeaveHeap(first, count, from);
         for (int slab = first; slab < first + count; slab++)
         {
-            arena.Slab(slab)->State = SuperSlabState.Untaken;
             arena.Slab(slab)->HeapSlot = -1;
         }
-
-        _owned.Remove(first, count);
     }
 
-    private void ReturnToArena(int first, int count)
+    private void ReturnToArena(int first, int count, SuperSlabState? from)
     {
+        LeaveHeap(first, count, from);
+        arena.Return(first, count);
+    }
+
+    // from: null for any state in which a heap owns a SuperSlab.
+    private void LeaveHeap(int first, int count, SuperSlabState? from)
+    {
+        SyncRoot.AssertHeld();
         for (int slab = first; slab < first + count; slab++)
         {
-            arena.Slab(slab)->State = SuperSlabState.Untaken;
+            SuperSlabHeader* header = arena.Slab(slab);
+            Debug.Assert(header->State != SuperSlabState.Untaken, "A SuperSlab that no heap owns is returned.");
+            header->SetState(from ?? header->State, SuperSlabState.Untaken);
         }
 
         _owned.Remove(first, count);
-        arena.Return(first, count);
     }
 }

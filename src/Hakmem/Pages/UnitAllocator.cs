@@ -1,23 +1,32 @@
 using System;
+using System.Diagnostics;
 using System.Numerics;
 using Hakmem.Records;
 
 namespace Hakmem.Pages;
 
-// Cuts SuperSlabs into runs of 1 .. 32 units, for spans and for growable blocks.
+// Divides SuperSlabs into runs of 1 .. 32 units, for spans, growable blocks and guarded ranges.
 //
-// Best fit: a run comes from the SuperSlab whose longest free run is the shortest that will do, which leaves long runs whole and lets
-// sparse SuperSlabs drain. Finding it is one bit scan: SuperSlabs are listed by the length of their longest free run.
-// Growable runs are put at the start of the longest run there is, so that they have room behind them.
+// Best fit: a run comes from the SuperSlab whose longest free run is the shortest that suffices. That leaves long runs
+// whole and lets sparse SuperSlabs become empty. One bit scan finds it: SuperSlabs are listed by the length of their
+// longest free run. A growable run begins at the start of the longest free run, so that it has room to grow.
 //
-// Thread-safe, by the heap's SuperSlab lock.
+// A growable run or a guarded range is one block. This class also writes its page map entries and its span header, in
+// the same step under the lock in which it writes the units. A reader under the lock therefore sees one consistent
+// state, and of two threads that free the same run only one succeeds. (A depot writes the entries of its spans.)
 //
-// Of units that are one block by themselves, growable runs and guarded ranges, the page map entries and the span header
-// are this class's too: they change in the same step under the lock in which the units do. So whoever asks under the
-// lock what is there gets one answer, and of two threads that free the same run one does. (A span's entries are its
-// depot's.)
-internal sealed unsafe partial class UnitAllocator
+// Dirty free units of partly used SuperSlabs are discarded: they lose their pages and stay part of the SuperSlab. A
+// heap that keeps huge pages discards whole SuperSlabs only.
+//
+// Thread-safe, by the SyncRoot of the heap's SuperSlabCache, here called the lock.
+internal sealed unsafe class UnitAllocator
 {
+    // Runs of units that are discarded between two times under the lock: one bit of FinishPurge's word for each.
+    private const int MaxBatch = 8 * sizeof(ulong);
+
+    // The most runs of free units in one SuperSlab.
+    private const int MaxRunsPerSlab = Geometry.UnitsPerSlab / 2;
+
     private readonly SuperSlabCache _cache;
     private readonly Arena _arena;
 
@@ -37,7 +46,7 @@ internal sealed unsafe partial class UnitAllocator
         }
     }
 
-    // Takes count units that lie together; isFresh says whether their memory is known to be zero.
+    // Takes count adjoining units. isFresh: their memory is known to be zero.
     public bool TryAllocate(int count, bool isGrowable, out int unit, out bool isFresh)
     {
         using (_cache.SyncRoot.Enter())
@@ -63,7 +72,7 @@ internal sealed unsafe partial class UnitAllocator
         }
     }
 
-    // Takes units for a guarded block, whose record is given; isFresh as for TryAllocate.
+    // Takes units for a guarded block with the given record. isFresh: as for TryAllocate.
     public bool TryAllocateGuarded(int count, void* guard, out int unit, out bool isFresh)
     {
         using (_cache.SyncRoot.Enter())
@@ -80,8 +89,7 @@ internal sealed unsafe partial class UnitAllocator
         }
     }
 
-    // Returns a guarded block's units. Only the thread that has taken the block's record out of the quarantine calls
-    // this.
+    // Frees a guarded block's units. Only the thread that took the block's record out of the quarantine calls this.
     public void FreeGuarded(int unit)
     {
         long now = _cache.NowMs;
@@ -97,11 +105,13 @@ internal sealed unsafe partial class UnitAllocator
     {
         using (_cache.SyncRoot.Enter())
         {
-            return _cache.IsOwned(unit >> Geometry.UnitsPerSlabShift) && IsBegin(unit, EntryKind.Guarded) ? _arena.Span(unit)->Guard : null;
+            return _cache.IsOwned(unit >> Geometry.UnitsPerSlabShift) && IsBegin(unit, EntryKind.Guarded)
+                ? _arena.Span(unit)->Guard
+                : null;
         }
     }
 
-    // Returns a growable run. False if none begins with the unit (any more), or a thread has a hold of it.
+    // Frees a growable run. False if none begins with the unit (any more), or a thread holds it.
     public bool TryFreeRun(int unit)
     {
         long now = _cache.NowMs;
@@ -117,17 +127,18 @@ internal sealed unsafe partial class UnitAllocator
         }
     }
 
-    // Returns a growable run that the caller has a hold of.
+    // Frees a growable run that the caller holds.
     public void FreeRun(int unit)
     {
         long now = _cache.NowMs;
         using (_cache.SyncRoot.Enter())
         {
+            Debug.Assert(IsRun(unit) && _arena.Span(unit)->IsHeld, "The caller does not hold the run.");
             FreeBlock(unit, now);
         }
     }
 
-    // Lets a growable run have that many units of one SuperSlab, if those behind it are free.
+    // Resizes a growable run in place to 1 .. 32 units, if the units behind it are free.
     public ResizeResult TryResizeRun(int unit, int newCount)
     {
         long now = _cache.NowMs;
@@ -138,11 +149,13 @@ internal sealed unsafe partial class UnitAllocator
     }
 
     // Whether a growable run of this heap begins with a unit. Under the lock.
-    public bool IsRun(int unit) => _cache.IsOwned(unit >> Geometry.UnitsPerSlabShift) && IsBegin(unit, EntryKind.UnitRun);
+    public bool IsRun(int unit) =>
+        _cache.IsOwned(unit >> Geometry.UnitsPerSlabShift) && IsBegin(unit, EntryKind.UnitRun);
 
-    // Takes the units behind a run of them, if they are free. Under the lock.
+    // Takes the units behind a run, if they are free. Under the lock.
     public bool TryExtend(int unit, int count, int newCount)
     {
+        _cache.SyncRoot.AssertHeld();
         int slab = unit >> Geometry.UnitsPerSlabShift;
         int first = unit & (Geometry.UnitsPerSlab - 1);
         if (first + newCount > Geometry.UnitsPerSlab)
@@ -161,7 +174,7 @@ internal sealed unsafe partial class UnitAllocator
         return true;
     }
 
-    // Returns units. A SuperSlab that is emptied goes to the cache.
+    // Frees units. A SuperSlab that becomes empty goes to the cache.
     public void Free(int unit, int count)
     {
         long now = _cache.NowMs;
@@ -172,10 +185,12 @@ internal sealed unsafe partial class UnitAllocator
         }
     }
 
-    // Asks for the pages of fresh memory that is in use, in one call instead of a fault for each. The first may be there already. A refusal, or a
-    // kernel that has no such call, costs just those faults; what is in a huge page has come with it. Under no lock.
+    // Asks for the pages of fresh memory in one call, to spare a page fault for each. The first page may be present
+    // already. A refusal costs only those faults, as on a kernel without the call. A huge page comes as a whole anyway.
+    // Under no lock.
     public void Populate(byte* start, byte* end)
     {
+        _cache.SyncRoot.AssertNotHeld();
         nuint mask = _arena.Os.PageSize - 1;
         nuint first = ((nuint)start + mask) & ~mask;
         nuint last = ((nuint)end + mask) & ~mask;
@@ -185,18 +200,70 @@ internal sealed unsafe partial class UnitAllocator
         }
     }
 
-    // Takes a SuperSlab that one growable run fills out of this allocator's books, and out of the page map. Under the
-    // lock.
+    // Removes a SuperSlab that one growable run fills from the lists and from the page map. Under the lock.
     public void DetachSuperSlab(int slab)
     {
+        _cache.SyncRoot.AssertHeld();
+        Debug.Assert(_arena.Slab(slab)->FreeUnits == 0, "A SuperSlab with free units cannot become a run.");
         _arena.SetEntries(slab << Geometry.UnitsPerSlabShift, Geometry.UnitsPerSlab, 0);
         Unlink(slab);
     }
 
-    // Whether a growable run that nobody has a hold of begins with a unit. Under the lock.
+    // Discards units that have been free for the purge delay, one call for each run of them. They count as in use
+    // meanwhile, so that the calls are made outside the lock. Returns when the next units are due, or long.MaxValue.
+    // Under the purge lock.
+    public long PurgeUnits(long now)
+    {
+        _cache.PurgeLock.AssertHeld();
+        Span<UnitRange> batch = stackalloc UnitRange[MaxBatch];
+        int slab = 0;
+        long nextDue = long.MaxValue;
+        while (slab >= 0)
+        {
+            int count = 0;
+            using (_cache.SyncRoot.Enter())
+            {
+                slab = _cache.NextOwned(slab);
+                while (slab >= 0 && count + MaxRunsPerSlab <= MaxBatch)
+                {
+                    count += TakeOverdue(slab, now, batch[count..], ref nextDue);
+                    slab = _cache.NextOwned(slab + 1);
+                }
+            }
+
+            FinishPurge(batch[..count], now);
+        }
+
+        return nextDue;
+    }
+
+    // Discards all dirty free units of partly used SuperSlabs, unless that would break huge pages. Under the lock.
+    public void DiscardFreeUnits()
+    {
+        _cache.SyncRoot.AssertHeld();
+        if (_cache.KeepsHugePages)
+        {
+            return;
+        }
+
+        for (int slab = _cache.NextOwned(0); slab >= 0; slab = _cache.NextOwned(slab + 1))
+        {
+            uint units = DirtyFreeUnitsOf(slab);
+            while (units != 0)
+            {
+                UnitRange range = RemoveFirstRun(slab, ref units);
+                if (TryDiscard(range))
+                {
+                    MarkClean(range);
+                }
+            }
+        }
+    }
+
+    // Whether a growable run begins with a unit and no thread holds it. Under the lock.
     private bool IsFreeRun(int unit) => IsRun(unit) && !_arena.Span(unit)->IsHeld;
 
-    // Of a unit of a SuperSlab that the heap has.
+    // The heap must own the unit's SuperSlab.
     private bool IsBegin(int unit, EntryKind kind)
     {
         DecodedEntry entry = PageMapEntry.Decode(*_arena.EntryOf(unit));
@@ -282,12 +349,14 @@ internal sealed unsafe partial class UnitAllocator
         return true;
     }
 
+    // A SuperSlab with that many adjoining free units, in no list; -1 if there is none.
     private int FindSlab(int count, bool isGrowable)
     {
+        _cache.SyncRoot.AssertHeld();
         uint candidates = count < Geometry.UnitsPerSlab ? _listsInUse & (UnitMask.All << count) : 0;
 
-        // A growable run is worth an empty SuperSlab of its own, where it can grow beyond it, if there is one, and a new
-        // one unless half of one is free.
+        // A growable run gets an empty SuperSlab of its own, where it can grow beyond it. It takes a new one only if no
+        // SuperSlab is half free.
         if (isGrowable)
         {
             candidates &= _cache.HasEmpty ? 0 : UnitMask.All << (Geometry.UnitsPerSlab / 2);
@@ -305,7 +374,7 @@ internal sealed unsafe partial class UnitAllocator
         if (taken >= 0)
         {
             SuperSlabHeader* header = _arena.Slab(taken);
-            header->State = SuperSlabState.Spans;
+            header->SetState(SuperSlabState.Cached, SuperSlabState.Spans);
             header->FreeUnits = UnitMask.All;
         }
 
@@ -323,12 +392,14 @@ internal sealed unsafe partial class UnitAllocator
     private void FreeUnits(int unit, int count, long now)
     {
         int slab = unit >> Geometry.UnitsPerSlabShift;
+        uint units = UnitMask.Of(unit & (Geometry.UnitsPerSlab - 1), count);
         SuperSlabHeader* header = _arena.Slab(slab);
+        Debug.Assert((header->FreeUnits & units) == 0, "Units are freed that are free.");
         Unlink(slab);
-        header->FreeUnits |= UnitMask.Of(unit & (Geometry.UnitsPerSlab - 1), count);
+        header->FreeUnits |= units;
         if (header->FreeUnits == UnitMask.All)
         {
-            _cache.Put(slab, now);
+            _cache.Put(slab, SuperSlabState.Spans, now);
         }
         else
         {
@@ -339,6 +410,7 @@ internal sealed unsafe partial class UnitAllocator
     private void Take(int slab, uint units)
     {
         SuperSlabHeader* header = _arena.Slab(slab);
+        Debug.Assert((header->FreeUnits & units) == units, "Units are taken that are not free.");
         header->FreeUnits &= ~units;
         header->DirtyUnits |= units;
         Link(slab);
@@ -346,18 +418,150 @@ internal sealed unsafe partial class UnitAllocator
 
     private void Link(int slab)
     {
-        int length = UnitMask.LongestRun(_arena.Slab(slab)->FreeUnits);
+        _cache.SyncRoot.AssertHeld();
+        SuperSlabHeader* header = _arena.Slab(slab);
+        Debug.Assert(header->State == SuperSlabState.Spans, "Only SuperSlabs in state Spans are in these lists.");
+        int length = UnitMask.LongestRun(header->FreeUnits);
         _byLongestRun[length].AddFirst(_arena, slab);
         _listsInUse |= 1u << length;
     }
 
     private void Unlink(int slab)
     {
-        int length = UnitMask.LongestRun(_arena.Slab(slab)->FreeUnits);
+        _cache.SyncRoot.AssertHeld();
+        SuperSlabHeader* header = _arena.Slab(slab);
+        Debug.Assert(header->State == SuperSlabState.Spans, "Only SuperSlabs in state Spans are in these lists.");
+        int length = UnitMask.LongestRun(header->FreeUnits);
         _byLongestRun[length].Remove(_arena, slab);
         if (_byLongestRun[length].IsEmpty)
         {
             _listsInUse &= ~(1u << length);
         }
     }
+
+    private uint DirtyFreeUnitsOf(int slab)
+    {
+        SuperSlabHeader* header = _arena.Slab(slab);
+        return header->State == SuperSlabState.Spans ? header->FreeUnits & header->DirtyUnits : 0;
+    }
+
+    // Clears the first run of set bits and returns it.
+    private static UnitRange RemoveFirstRun(int slab, ref uint units)
+    {
+        int first = BitOperations.TrailingZeroCount(units);
+        int count = Math.Min(BitOperations.TrailingZeroCount(~(units >> first)), Geometry.UnitsPerSlab - first);
+        UnitRange range = new(slab, first, count);
+        units &= ~range.Mask;
+        return range;
+    }
+
+    private bool TryDiscard(UnitRange range)
+    {
+        nuint bytes = (nuint)range.Count << Geometry.UnitShift;
+        return _arena.Os.TryDiscard(_arena.AddressOfUnit(range.Unit), bytes);
+    }
+
+    private void MarkClean(UnitRange range)
+    {
+        _arena.Slab(range.Slab)->DirtyUnits &= ~range.Mask;
+        _cache.CountPurge((long)range.Count << Geometry.UnitShift);
+    }
+
+    // Takes the units of a SuperSlab that are due for discarding; returns the number of their runs. Under the lock.
+    private int TakeOverdue(int slab, long now, Span<UnitRange> batch, ref long nextDue)
+    {
+        SuperSlabHeader* header = _arena.Slab(slab);
+        uint overdue = 0;
+        uint rest = _cache.IsDiscarding && !_cache.KeepsHugePages ? DirtyFreeUnitsOf(slab) : 0;
+        for (; rest != 0; rest &= rest - 1)
+        {
+            int unit = BitOperations.TrailingZeroCount(rest);
+
+            // If the SuperSlab was empty later than the unit was last freed, the unit has been free since then.
+            SpanHeader* span = _arena.Span((slab << Geometry.UnitsPerSlabShift) + unit);
+            long freedAt = Math.Max(span->FreedAt, header->EmptySince);
+            if (now - freedAt >= _cache.PurgeDelayMs)
+            {
+                overdue |= 1u << unit;
+            }
+            else
+            {
+                nextDue = Math.Min(nextDue, freedAt + _cache.PurgeDelayMs);
+            }
+        }
+
+        if (overdue == 0)
+        {
+            return 0;
+        }
+
+        Unlink(slab);
+        Take(slab, overdue);
+        int count = 0;
+        while (overdue != 0)
+        {
+            batch[count++] = RemoveFirstRun(slab, ref overdue);
+        }
+
+        return count;
+    }
+
+    private void FinishPurge(ReadOnlySpan<UnitRange> batch, long now)
+    {
+        ulong isDone = 0;
+        try
+        {
+            for (int i = 0; i < batch.Length; i++)
+            {
+                isDone |= TryDiscard(batch[i]) ? 1UL << i : 0;
+            }
+        }
+        finally
+        {
+            // Also after an exception: without this the units would count as in use for ever.
+            using (_cache.SyncRoot.Enter())
+            {
+                for (int i = 0; i < batch.Length; i++)
+                {
+                    UnitRange range = batch[i];
+                    if ((isDone & (1UL << i)) != 0)
+                    {
+                        MarkClean(range);
+                    }
+                    else
+                    {
+                        // The system refused: the next try is one delay from now.
+                        MarkFreed(range.Unit, range.Count, now);
+                    }
+
+                    FreeUnits(range.Unit, range.Count, now);
+                }
+            }
+        }
+    }
+}
+
+// Adjoining units of one SuperSlab.
+internal readonly struct UnitRange(int slab, int first, int count)
+{
+    public int Slab { get; } = slab;
+
+    public int Count { get; } = count;
+
+    public int Unit => (Slab << Geometry.UnitsPerSlabShift) + first;
+
+    public uint Mask => UnitMask.Of(first, Count);
+}
+
+// The result of resizing a run in place.
+internal enum ResizeResult
+{
+    // The run has the new size.
+    Done,
+
+    // There is no room behind the run. Nothing has changed, except that it may have become longer.
+    NoRoom,
+
+    // No such run exists (any more), or another thread holds it.
+    NotThere,
 }

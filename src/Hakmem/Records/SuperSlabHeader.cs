@@ -1,43 +1,56 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 
 namespace Hakmem.Records;
 
-// What is known of one SuperSlab, out of band. All fields are guarded by the lock of the heap that has the SuperSlab, except that
-// State and HeapSlot are also read without it to judge an arbitrary address (Owns, error messages): such a reading is
-// advice only, and for a live block it cannot change. StaleUnits is read by the thread that has just taken the run.
+// The record of one SuperSlab, out of band. The lock of the heap that owns the SuperSlab guards all fields. State and
+// HeapSlot are also read without it to judge an arbitrary address (Owns, error messages): the result is advice only,
+// and for a live block it cannot change. The thread that has just taken a run reads StaleUnits without the lock.
 [StructLayout(LayoutKind.Sequential, Size = Bytes)]
 internal struct SuperSlabHeader
 {
     public const int Bytes = 64;
 
-    public SuperSlabState State;
+    private SuperSlabState _state;
 
-    // The slot of the heap that has the SuperSlab; meaningless in state Untaken.
+    // The slot of the heap that owns the SuperSlab; meaningless in state Untaken.
     public int HeapSlot;
 
     // In state Spans: bit u is set when unit u is free.
     public uint FreeUnits;
 
-    // Bit u is set when unit u may hold something other than zeros: handed out since the SuperSlab was committed or last discarded.
+    // Bit u is set when unit u may hold something other than zeros: it was handed out since the SuperSlab was committed
+    // or last discarded.
     public uint DirtyUnits;
 
-    // In the run states: the units that were dirty when the run was formed, which a zeroed allocation has to clear.
+    // In the run states: the units that were dirty when the run was formed. A zeroed allocation clears them.
     public uint StaleUnits;
 
     // In the run states: the index of the run's first SuperSlab.
     public int RunHead;
 
-    // In state RunHead: how many SuperSlabs the run has, and how many bytes behind its start the block begins (see RunColor).
+    // In state RunHead: the number of SuperSlabs in the run, and the bytes between its start and the block's (see
+    // RunColor).
     public int RunSlabs;
     public int RunOffsetBytes;
 
-    // The list the SuperSlab is in (by state: bucket of its longest free run, or empty ones by age): indexes, -1 for none.
+    // Links of the list that contains the SuperSlab (in state Spans that of its longest free run, in state Cached one
+    // by age): indexes, -1 for none.
     public int Next;
     public int Previous;
 
     // When it last became empty, in milliseconds of the heap's clock.
     public long EmptySince;
 
-    // In state RunHead: whether a thread has a hold of the run (see LargeBlocks), or is still making it.
+    // In state RunHead: whether a thread holds the run (see LargeBlocks), or is still forming it.
     public bool IsHeld;
+
+    public readonly SuperSlabState State => _state;
+
+    // Follows one of the arrows that SuperSlabState lists.
+    public void SetState(SuperSlabState from, SuperSlabState to)
+    {
+        Debug.Assert(_state == from, $"A SuperSlab in state {_state} is to go from {from} to {to}.");
+        _state = to;
+    }
 }

@@ -25,7 +25,7 @@ public sealed unsafe class PageSizeTests
         {
             Assert.Equal(slab, arena.TryTake(1, 1));
             arena.SetEntries(slab << 5, 32, 1);
-            arena.Slab(slab)->State = SuperSlabState.Untaken;
+            arena.Slab(slab)->RunHead = slab;
             arena.Span(slab << 5)->Guard = null;
             *arena.Bitmap((slab << 5) + 31) = 1;
         }

@@ -44,50 +44,69 @@ internal sealed unsafe class SpanLayer : IDisposable
 
     public int Take()
     {
-        lock (Cache.SyncRoot)
+        using (Cache.SyncRoot.Enter())
         {
-            return Cache.TryTake();
+            return Use(Cache.TryTake(), 1);
         }
     }
 
     public int TakeRun(int count, int alignmentSlabs = 1)
     {
-        lock (Cache.SyncRoot)
+        using (Cache.SyncRoot.Enter())
         {
-            return Cache.TryTakeRun(count, alignmentSlabs);
+            return Use(Cache.TryTakeRun(count, alignmentSlabs), count);
         }
     }
 
     public bool TakeAt(int first, int count)
     {
-        lock (Cache.SyncRoot)
+        using (Cache.SyncRoot.Enter())
         {
-            return Cache.TryTakeAt(first, count);
+            return Cache.TryTakeAt(first, count) && Use(first, count) >= 0;
         }
     }
 
     public void Put(int slab, long now, bool isDirty)
     {
-        lock (Cache.SyncRoot)
+        using (Cache.SyncRoot.Enter())
         {
             Arena.Slab(slab)->DirtyUnits = isDirty ? UnitMask.All : 0;
-            Cache.Put(slab, now);
+            Cache.Put(slab, SuperSlabState.Spans, now);
         }
     }
 
     public void ReleaseCached()
     {
-        lock (Cache.SyncRoot)
+        using (Cache.SyncRoot.Enter())
         {
             Cache.ReleaseCached();
         }
     }
 
-    public void AssertBooksAgree()
+    public void AssertCountsAgree()
     {
         Assert.Equal(Test.CommittedBytes, Cache.CommittedBytes);
         Assert.Equal(Cache.OwnedCount, (int)(Test.CommittedBytes >> Geometry.SlabShift));
     }
 
+    public bool TryExtend(int unit, int count, int newCount)
+    {
+        using (Cache.SyncRoot.Enter())
+        {
+            return Units.TryExtend(unit, count, newCount);
+        }
+    }
+
     public void Dispose() => Test.Dispose();
+
+    // Lets SuperSlabs that were taken be in the state in which UnitAllocator has them.
+    private int Use(int first, int count)
+    {
+        for (int slab = first; slab >= 0 && slab < first + count; slab++)
+        {
+            Arena.Slab(slab)->SetState(SuperSlabState.Cached, SuperSlabState.Spans);
+        }
+
+        return first;
+    }
 }

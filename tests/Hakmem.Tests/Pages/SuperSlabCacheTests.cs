@@ -26,7 +26,7 @@ public sealed unsafe class SuperSlabCacheTests
 
         Assert.Equal(3, layer.Cache.OwnedCount);
         Assert.Equal(0, layer.Cache.CachedCount);
-        layer.AssertBooksAgree();
+        layer.AssertCountsAgree();
     }
 
     [Fact]
@@ -66,7 +66,7 @@ public sealed unsafe class SuperSlabCacheTests
         Assert.Equal(2, Purges(layer).Length);
         Assert.Equal(0, layer.Cache.OwnedCount);
         Assert.Equal(SuperSlabState.Untaken, layer.Arena.Slab(1)->State);
-        layer.AssertBooksAgree();
+        layer.AssertCountsAgree();
     }
 
     [Fact]
@@ -108,8 +108,8 @@ public sealed unsafe class SuperSlabCacheTests
         int[] gone = [.. Purges(layer).Select(call => layer.Arena.UnitOf(call.Address) / Geometry.UnitsPerSlab)];
         Assert.Equal([1, 3, 0], gone);
         Assert.Equal(2, layer.Cache.CachedCount);
-        Assert.True(layer.Cache.IsCached(2) && layer.Cache.IsCached(4));
-        layer.AssertBooksAgree();
+        Assert.True(IsCached(layer, 2) && IsCached(layer, 4));
+        layer.AssertCountsAgree();
     }
 
     [Fact]
@@ -157,11 +157,11 @@ public sealed unsafe class SuperSlabCacheTests
         layer.Cache.Purge(Start + 1_000);
         layer.ReleaseCached();
         Assert.Equal(2, layer.Cache.CachedCount);
-        layer.AssertBooksAgree();
+        layer.AssertCountsAgree();
         layer.Os.RefuseNone();
         layer.ReleaseCached();
         Assert.Equal(0, layer.Cache.OwnedCount);
-        layer.AssertBooksAgree();
+        layer.AssertCountsAgree();
     }
 
     [Fact]
@@ -185,7 +185,7 @@ public sealed unsafe class SuperSlabCacheTests
         OsCallRecord commit = Assert.Single(layer.Os.Calls);
         Assert.Equal(new OsCallRecord(OsCall.Commit, (nuint)layer.Test.AddressOf(4), 3 * Geometry.SlabBytes, true), commit);
         Assert.Equal(0, layer.Cache.CachedCount);
-        layer.AssertBooksAgree();
+        layer.AssertCountsAgree();
     }
 
     [Fact]
@@ -197,11 +197,11 @@ public sealed unsafe class SuperSlabCacheTests
         // The cached ones were given up for it; what the arena gave is back there.
         layer.Os.RefuseAll(OsCall.Commit);
         Assert.Equal(-1, layer.TakeRun(6));
-        layer.AssertBooksAgree();
+        layer.AssertCountsAgree();
         Assert.Equal(2, layer.Cache.OwnedCount);
         layer.Os.RefuseNone();
         Assert.Equal(4, layer.TakeRun(6));
-        layer.AssertBooksAgree();
+        layer.AssertCountsAgree();
     }
 
     [Fact]
@@ -212,7 +212,7 @@ public sealed unsafe class SuperSlabCacheTests
         PutAll(layer, 1, 3);
         layer.Os.RefuseAll(OsCall.Commit);
         Assert.Equal(-1, layer.TakeRun(5));
-        layer.AssertBooksAgree();
+        layer.AssertCountsAgree();
         layer.Os.RefuseNone();
         layer.ReleaseCached();
         Assert.Equal(0, layer.TakeRun(layer.Arena.SlabCount));
@@ -227,7 +227,7 @@ public sealed unsafe class SuperSlabCacheTests
         PutAll(layer, 1, 2);
         int first = layer.TakeRun(2, alignmentSlabs);
         Assert.Equal((nuint)0, (nuint)layer.Test.AddressOf(first) % ((nuint)alignmentSlabs << Geometry.SlabShift));
-        layer.AssertBooksAgree();
+        layer.AssertCountsAgree();
     }
 
     [Fact]
@@ -236,12 +236,12 @@ public sealed unsafe class SuperSlabCacheTests
         using SpanLayer layer = Taken(4, SpanLayer.Options);
         PutAll(layer, 1, 3);
         Assert.False(layer.TakeAt(1, 2));
-        Assert.True(layer.Cache.IsCached(1));
+        Assert.True(IsCached(layer, 1));
         Assert.True(layer.TakeAt(3, 3));
         Assert.Equal(6, layer.Cache.OwnedCount);
         Assert.Equal(1, layer.Cache.CachedCount);
         Assert.False(layer.TakeAt(layer.Arena.SlabCount, 1));
-        layer.AssertBooksAgree();
+        layer.AssertCountsAgree();
     }
 
     [Fact]
@@ -292,7 +292,7 @@ public sealed unsafe class SuperSlabCacheTests
 
             Assert.True(layer.Cache.OwnedCount <= Limit);
             Assert.Equal(isOut.Count(each => each), layer.Cache.OwnedCount - layer.Cache.CachedCount);
-            layer.AssertBooksAgree();
+            layer.AssertCountsAgree();
         }
 
         // It met the limit, and it got up to it.
@@ -305,14 +305,14 @@ public sealed unsafe class SuperSlabCacheTests
     {
         using SpanLayer layer = Taken(4, SpanLayer.Options);
         PutAll(layer, 1);
-        lock (layer.Cache.SyncRoot)
+        using (layer.Cache.SyncRoot.Enter())
         {
             layer.Cache.ReleaseAll();
         }
 
         Assert.Equal(0, layer.Cache.OwnedCount);
         Assert.Equal(0, layer.Cache.CachedCount);
-        layer.AssertBooksAgree();
+        layer.AssertCountsAgree();
         Assert.True(layer.TakeAt(0, 4));
     }
 
@@ -327,7 +327,7 @@ public sealed unsafe class SuperSlabCacheTests
 
         // The first call is for SuperSlabs 0 and 1, which lie apart from 3.
         layer.Os.RefuseNth(1);
-        lock (layer.Cache.SyncRoot)
+        using (layer.Cache.SyncRoot.Enter())
         {
             layer.Cache.ReleaseAll();
         }
@@ -357,6 +357,8 @@ public sealed unsafe class SuperSlabCacheTests
 
         return layer;
     }
+
+    private static bool IsCached(SpanLayer layer, int slab) => layer.Arena.Slab(slab)->State == SuperSlabState.Cached;
 
     private static void PutAll(SpanLayer layer, params int[] slabs) => Array.ForEach(slabs, slab => layer.Put(slab, Start, isDirty: true));
 

@@ -62,11 +62,11 @@ public sealed unsafe class UnitAllocatorTests : IDisposable
     public void ExtendingTakesTheUnitsBehindIfTheyAreFree()
     {
         int run = Allocate(4);
-        Assert.True(_layer.Units.TryExtend(run, 4, 6));
+        Assert.True(_layer.TryExtend(run, 4, 6));
         Assert.Equal(run + 6, Allocate(1));
-        Assert.False(_layer.Units.TryExtend(run, 6, 7));
+        Assert.False(_layer.TryExtend(run, 6, 7));
         int last = Allocate(25);
-        Assert.False(_layer.Units.TryExtend(last, 25, 26));
+        Assert.False(_layer.TryExtend(last, 25, 26));
         Assert.Equal(0u, _layer.Arena.Slab(0)->FreeUnits);
     }
 
@@ -123,7 +123,7 @@ public sealed unsafe class UnitAllocatorTests : IDisposable
         Assert.True(layer.Units.TryAllocate(3, isGrowable: false, out int first, out _));
         Assert.True(layer.Units.TryAllocate(2, isGrowable: false, out int second, out _));
         layer.Units.Free(first, 3);
-        lock (layer.Cache.SyncRoot)
+        using (layer.Cache.SyncRoot.Enter())
         {
             layer.Units.DiscardFreeUnits();
         }
@@ -197,7 +197,7 @@ public sealed unsafe class UnitAllocatorTests : IDisposable
                 bool canExtend = (unit % 32) + count < 32 && !isTaken[unit + count];
                 if (random.Next(3) == 0)
                 {
-                    Assert.Equal(canExtend, _layer.Units.TryExtend(unit, count, count + 1));
+                    Assert.Equal(canExtend, _layer.TryExtend(unit, count, count + 1));
                     if (canExtend)
                     {
                         Mark(unit + count, 1, value: true);
@@ -246,7 +246,7 @@ public sealed unsafe class UnitAllocatorTests : IDisposable
 
     private void DiscardFreeUnits()
     {
-        lock (_layer.Cache.SyncRoot)
+        using (_layer.Cache.SyncRoot.Enter())
         {
             _layer.Units.DiscardFreeUnits();
         }
