@@ -106,7 +106,7 @@ internal sealed unsafe partial class Heap
     public void* TryAllocate(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
     {
         void* block = TryAllocateOnce(cache, byteCount, alignment, isZeroed);
-        if (block == null && _arena.TryLearnLimit())
+        if (block == null && _arena.TryRefreshLimit())
         {
             block = TryAllocateOnce(cache, byteCount, alignment, isZeroed);
         }

@@ -1,4 +1,5 @@
 using System;
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Threading;
 using Hakmem.Os;
@@ -6,22 +7,23 @@ using Hakmem.Records;
 
 namespace Hakmem.Pages;
 
-// The one reserved address range in which every SuperSlab of the process lies, and the records found from an address by arithmetic.
+// The one reserved address range that contains every SuperSlab of the process, and the records that address arithmetic
+// finds.
 //
 //   +------------+------------+--------------+-----------+------------------------------------------+
 //   | SuperSlab  | span       | free bitmaps | page map  | arena: SuperSlab 0, 1, 2, ...            |
-//   | headers    | headers    |              | 128 MiB   | 1 TiB, or less where that is refused     |
+//   | headers    | headers    |              | 128 MiB   | 1 TiB, or less if the system refuses     |
 //   +------------+------------+--------------+-----------+------------------------------------------+
 //                                                        ^ Base, 128 MiB-aligned
 //
-// The page map always has entries for 1 TiB, however small the arena turned out, so that a constant mask keeps any index inside it. It
-// is readable from the start (as zeros, for which the kernel takes no memory) and becomes writable, as the other tables become
-// accessible at all, in batches as SuperSlabs are taken for the first time. Base is aligned to a batch, so that the circular page map
-// never wraps within one.
+// The page map has entries for 1 TiB whatever the arena's size, so that a constant mask keeps every index inside it. It
+// is readable from the start (as zeros, for which the kernel needs no memory). It becomes writable, and the other
+// tables become accessible, in batches as SuperSlabs are taken for the first time. Base is aligned to a batch, so that
+// the circular page map never wraps within one.
 //
-// Owned by the process (or a test). Hands out SuperSlabs by index, uncommitted; who has one is the heaps' business.
-// Those given back last are handed out again last: see ReleasedSuperSlabs.
-internal sealed unsafe partial class Arena
+// One arena per process (or per test). It hands out SuperSlabs by index, uncommitted, the lowest first; heaps own them.
+// Those released last are handed out again last: see ReleasedSuperSlabs. Thread-safe, by one lock.
+internal sealed unsafe class Arena
 {
     public const long PageMapBytes = (Geometry.MaxArenaBytes >> Geometry.UnitShift) * sizeof(ulong);
     public const int MaxUnits = (int)(Geometry.MaxArenaBytes >> Geometry.UnitShift);
@@ -29,7 +31,8 @@ internal sealed unsafe partial class Arena
 
     public const int BitmapWordsPerUnit = Geometry.MaxBlocksPerSpan / 64;
 
-    // Tables become writable for this many SuperSlabs at a time (128 MiB of arena, about 1.2 MiB of tables, untouched until used).
+    // Tables become writable for this many SuperSlabs at a time: 128 MiB of arena, about 1.2 MiB of tables, whose pages
+    // take memory on first use.
     private const int TableBatchSlabs = 64;
 
     private const int SpanHeaderBytesPerSlab = Geometry.UnitsPerSlab * SpanHeader.Bytes;
@@ -37,43 +40,58 @@ internal sealed unsafe partial class Arena
 
     private const nuint BatchBytes = (nuint)TableBatchSlabs << Geometry.SlabShift;
 
-    // The smallest arena worth having.
+    // A smaller arena is useless.
     private const long MinArenaBytes = 64L << 20;
 
+    // The arena keeps this many released SuperSlabs back before it hands one out again, or as many as were ever taken
+    // at a time, if that is more. A SuperSlab that is taken for the first time costs 18 KiB of tables' pages, so a
+    // program that creates and disposes heaps in a loop pays 2.3 MiB once.
+    private const int MinReleasedSlabs = 128;
+
     private readonly UninterruptibleLock _lock = new();
-    private readonly SuperSlabBitmap _taken;
     private readonly MemoryLimit _limit;
-
-    // SuperSlabs below this have been taken one at a time before, or lie below one that has. Guarded by _lock.
-    private int _populatedSlabs;
-
-    // Whether a fault handler reads the tables. Only ever set; read by whoever releases, when nobody else is in the
-    // arena.
-    private volatile bool _isReported;
-
     private readonly byte* _slabHeaders;
     private readonly byte* _spanHeaders;
     private readonly byte* _bitmaps;
 
-    // Tables are writable for SuperSlabs below this. Written under the lock (release), read by anyone (acquire) before a header
-    // is read for an address that no live block vouches for. Only grows.
+    // _lock guards these: the SuperSlabs that are taken; those that are taken or kept back; those kept back; and the
+    // most that were ever taken at a time.
+    private readonly SuperSlabBitmap _taken;
+    private readonly SuperSlabBitmap _unavailable;
+    private readonly ReleasedSuperSlabs _released;
+    private int _peakTaken;
+
+    // Guarded by _lock: SuperSlabs below this were taken one by one before, or lie below one that was.
+    private int _populatedSlabs;
+
+    // The table of live blocks, from the first heap on that needs one. Written once, under _lock, when it is writable
+    // for as many SuperSlabs as the other tables; used under it.
+    private LiveTable? _live;
+
+    // Whether a fault handler reads the tables. Only ever set; TryRelease reads it, when no other thread is in the
+    // arena.
+    private volatile bool _isReported;
+
+    // Tables are writable for SuperSlabs below this. Written under _lock (release); read by any thread (acquire) before
+    // it reads a header for an address that need not be a live block. Only grows.
     private volatile int _tableSlabs;
 
-    // Without a limit it has the default one of the memory's. Throws OutOfMemoryException if not even the smallest
-    // arena can be reserved, and PlatformNotSupportedException if a unit, which is discarded and guarded by itself, is
-    // less than a page, or if the addresses are too low for the page map's entries.
+    // Without a limit it makes one from the given memory. Throws OutOfMemoryException if not even the smallest arena
+    // can be reserved, and PlatformNotSupportedException if a page is larger than a unit (units are discarded and
+    // guarded one by one), or if the addresses are too low for page map entries.
     public Arena(OsMemory os, long maxBytes = Geometry.MaxArenaBytes, MemoryLimit? limit = null)
     {
         if (os.PageSize > Geometry.UnitBytes)
         {
             throw new PlatformNotSupportedException(
-                $"Hakmem manages memory by {Geometry.UnitBytes >> 10} KiB, and this system's pages have {os.PageSize >> 10} KiB. " + OsMemory.Supported);
+                $"Hakmem manages memory in units of {Geometry.UnitBytes >> 10} KiB, and a page of this system has " +
+                $"{os.PageSize >> 10} KiB. {OsMemory.Supported}");
         }
 
         Os = os;
         _limit = limit ?? new MemoryLimit(os);
         Metadata = new MetadataAllocator(os);
-        _resting = new ReleasedSuperSlabs(this);
+        _released = new ReleasedSuperSlabs(this);
         long bytes = maxBytes;
         byte* start = TryReserve(os, bytes);
         while (start == null && bytes > MinArenaBytes)
@@ -84,7 +102,7 @@ internal sealed unsafe partial class Arena
 
         if (start != null && bytes < maxBytes && bytes > MinArenaBytes)
         {
-            // The address space is limited (ulimit -v). Half of what could be had leaves the rest of the process room to grow.
+            // The address space is limited (ulimit -v). Half of what is possible leaves the rest of the process room.
             os.TryRelease(start, (nuint)ReservationBytes(bytes));
             bytes >>= 1;
             start = TryReserve(os, bytes);
@@ -92,14 +110,16 @@ internal sealed unsafe partial class Arena
 
         if (start == null)
         {
-            throw new OutOfMemoryException("Hakmem could not reserve address space for its arena; is `ulimit -v` set very low?");
+            throw new OutOfMemoryException(
+                "Hakmem could not reserve address space for its arena. Is `ulimit -v` set very low?");
         }
 
         if ((ulong)start < PageMapEntry.LeastAddress)
         {
             os.TryRelease(start, (nuint)ReservationBytes(bytes));
             throw new PlatformNotSupportedException(
-                $"Hakmem's page map needs addresses from 0x{PageMapEntry.LeastAddress:x} on, and this system gave 0x{(nuint)start:x}. " + OsMemory.Supported);
+                $"Hakmem's page map needs addresses from 0x{PageMapEntry.LeastAddress:x} on, and this system " +
+                $"returned 0x{(nuint)start:x}. {OsMemory.Supported}");
         }
 
         SlabCount = (int)(bytes >> Geometry.SlabShift);
@@ -115,7 +135,7 @@ internal sealed unsafe partial class Arena
         }
 
         _taken = new SuperSlabBitmap(Metadata);
-        _occupied = new SuperSlabBitmap(Metadata);
+        _unavailable = new SuperSlabBitmap(Metadata);
     }
 
     public OsMemory Os { get; }
@@ -127,15 +147,15 @@ internal sealed unsafe partial class Arena
 
     public int SlabCount { get; }
 
-    // How many heaps it can have.
+    // The most heaps that it can have.
     public int MaxHeapSlots => PageMapEntry.MaxSlotsFrom((ulong)Base);
 
     public long ReservedBytes => (long)SlabCount << Geometry.SlabShift;
 
-    // What can be taken at most, as far as that is known yet.
+    // The most bytes that can be taken, as far as the system's limit is known.
     public long LimitBytes => Math.Min(ReservedBytes, _limit.Bytes);
 
-    // Of all heaps: committed, or about to be.
+    // Bytes of all heaps that are committed, or about to be.
     public long TakenBytes
     {
         get
@@ -147,21 +167,24 @@ internal sealed unsafe partial class Arena
         }
     }
 
-    // The page map: MaxUnits entries, indexed by the unit's number in the whole address space modulo MaxUnits. So any pointer at all has an
-    // entry, without a check, and the entry, which names its span's address in full, tells whether it is the pointer's own.
-    // SAFETY: all of them are readable from the constructor on and for good.
+    // The page map: MaxUnits entries, indexed by the unit's number in the whole address space modulo MaxUnits. Any
+    // pointer therefore has an entry, without a check, and the entry contains its span's full address, so that it tells
+    // whether it belongs to the pointer.
+    // SAFETY: all entries are readable as long as the arena exists.
     public ulong* PageMap => (ulong*)(Base - PageMapBytes);
 
-    // Any address's entry in a page map: the shift that makes a unit's number of an address, and the one that makes bytes of it, in one.
+    // The entry of any address. One shift does two steps: address to unit number, unit number to bytes.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong EntryOf(ulong* pageMap, void* address) => *(ulong*)((byte*)pageMap +
         (((nuint)address >> (Geometry.UnitShift - EntryShift)) & (nuint)(PageMapBytes - sizeof(ulong))));
 
-    public ulong* EntryOf(int unit) => PageMap + ((((nuint)Base >> Geometry.UnitShift) + (nuint)unit) & (MaxUnits - 1));
+    public ulong* EntryOf(int unit) =>
+        PageMap + ((((nuint)Base >> Geometry.UnitShift) + (nuint)unit) & (MaxUnits - 1));
 
     // Sets the entries of adjoining units of one SuperSlab.
     public void SetEntries(int unit, int count, ulong entry)
     {
+        Debug.Assert((unit % Geometry.UnitsPerSlab) + count <= Geometry.UnitsPerSlab, "Not units of one SuperSlab.");
         ulong* entries = EntryOf(unit);
         for (int i = 0; i < count; i++)
         {
@@ -172,7 +195,7 @@ internal sealed unsafe partial class Arena
     // The unit of an address inside the arena.
     public int UnitOf(nuint address) => (int)((address - (nuint)Base) >> Geometry.UnitShift);
 
-    // SAFETY (the next three): the index must be of a SuperSlab that has been taken at least once; see HasTables.
+    // SAFETY (the next three): the SuperSlab of the index has been taken at least once; see HasTables.
     public SuperSlabHeader* Slab(int slab) => (SuperSlabHeader*)(_slabHeaders + ((long)slab * SuperSlabHeader.Bytes));
 
     public SpanHeader* Span(int unit) => (SpanHeader*)(_spanHeaders + ((long)unit * SpanHeader.Bytes));
@@ -183,8 +206,115 @@ internal sealed unsafe partial class Arena
 
     public byte* AddressOfUnit(int unit) => Base + ((long)unit << Geometry.UnitShift);
 
-    // Whether the offset from Base lies in a SuperSlab whose headers may be read.
+    // Whether an offset from Base lies in a SuperSlab whose headers are readable.
     public bool HasTables(nuint offset) => (offset >> Geometry.SlabShift) < (nuint)_tableSlabs;
+
+    // The number to add to an index so that the sum is aligned exactly if the SuperSlab's address is.
+    public int PhaseOf(int alignmentSlabs) => (int)(((nuint)Base >> Geometry.SlabShift) & (nuint)(alignmentSlabs - 1));
+
+    // Takes the lowest run of untaken SuperSlabs whose address is a multiple of alignmentSlabs SuperSlabs, preferably
+    // of such as are not kept back; -1 if there is none.
+    public int TryTake(int count, int alignmentSlabs)
+    {
+        int phase = PhaseOf(alignmentSlabs);
+        using (_lock.Enter())
+        {
+            int first = _unavailable.FindGapRun(count, alignmentSlabs, phase, SlabCount);
+            bool isPossible = first >= 0 || _taken.FindGapRun(count, alignmentSlabs, phase, SlabCount) >= 0;
+            while (first < 0 && isPossible)
+            {
+                // The address range is used up: the older half of those kept back becomes available.
+                KeepBack(_released.Count / 2);
+                first = _unavailable.FindGapRun(count, alignmentSlabs, phase, SlabCount);
+            }
+
+            return first >= 0 && TryTakeLocked(first, count) ? first : -1;
+        }
+    }
+
+    // Finds the lowest such run in which members of the given set count as untaken. Takes the other SuperSlabs of the
+    // run, and leaves the members as they are. -1 if there is none.
+    public int TryTakeAround(SuperSlabBitmap own, int count, int alignmentSlabs)
+    {
+        int phase = PhaseOf(alignmentSlabs);
+        using (_lock.Enter())
+        {
+            int first = FindRunAround(own, _unavailable, count, alignmentSlabs, phase);
+            first = first < 0 ? FindRunAround(own, _taken, count, alignmentSlabs, phase) : first;
+            if (first < 0 || !_limit.Admits(_taken.Count + count - own.CountIn(first, count)) ||
+                !TryReserveBelow(first + count))
+            {
+                return -1;
+            }
+
+            for (int slab = first; slab < first + count; slab++)
+            {
+                if (!own.Contains(slab))
+                {
+                    MarkTaken(slab, 1);
+                }
+            }
+
+            return first;
+        }
+    }
+
+    // Takes exactly these SuperSlabs if they are untaken, kept back or not. A run grows into them, so a stale pointer
+    // into them points to the middle of a block, where no block begins.
+    public bool TryTakeAt(int first, int count)
+    {
+        using (_lock.Enter())
+        {
+            int member = _taken.NextMember(first);
+            return first + count <= SlabCount && (member < 0 || member >= first + count) && TryTakeLocked(first, count);
+        }
+    }
+
+    // Takes back SuperSlabs that no heap has used since they were taken. They are available at once.
+    public void Untake(int first, int count)
+    {
+        using (_lock.Enter())
+        {
+            _taken.Remove(first, count);
+            _unavailable.Remove(first, count);
+        }
+    }
+
+    // Takes back SuperSlabs, which must be decommitted, and keeps them back for a while.
+    public void Return(int first, int count)
+    {
+        using (_lock.Enter())
+        {
+            _live?.Discard(first, count);
+            _taken.Remove(first, count);
+            for (int slab = first; slab < first + count; slab++)
+            {
+                _released.Add(slab);
+            }
+
+            KeepBack(Math.Max(MinReleasedSlabs, _peakTaken));
+        }
+    }
+
+    // The table of live blocks, created if there is none; null if there is no memory for it. The object is allocated
+    // under no lock.
+    public LiveTable? TryMakeLiveTable()
+    {
+        LiveTable? table = TryUseLiveTable(null);
+        LiveTable? made = table is null ? LiveTable.TryCreate(Os, Base, SlabCount) : null;
+        if (made is null)
+        {
+            return table;
+        }
+
+        table = TryUseLiveTable(made);
+        if (table != made)
+        {
+            made.Release();
+        }
+
+        return table;
+    }
 
     // Has faults at guarded blocks reported, if the system can. The arena is then never released.
     public bool TryReportFaults()
@@ -200,8 +330,8 @@ internal sealed unsafe partial class Arena
         return isDone;
     }
 
-    // Gives the whole address range back, all tables included; false if it cannot be. Nothing of the arena may be used
-    // afterwards, by any thread, and no pointer into it.
+    // Releases the whole address range with all tables; false if that is impossible. Afterwards no thread may use the
+    // arena, or a pointer into it.
     public bool TryRelease()
     {
         bool isDone = !_isReported && Os.TryRelease(_slabHeaders, (nuint)ReservationBytes(ReservedBytes));
@@ -213,15 +343,27 @@ internal sealed unsafe partial class Arena
         return isDone;
     }
 
-    // Asks the system for its limit, if it may have changed, ahead of the SuperSlab that would have to wait for the
-    // answer. Under no lock, on a thread that has the time.
-    public void LearnLimit() => _limit.Learn();
+    // Asks the system for its limit, if that may have changed, before a SuperSlab has to wait for the answer. Takes
+    // time. Under no lock.
+    public void RefreshLimit()
+    {
+        _lock.AssertNotHeld();
+        _limit.Refresh();
+    }
 
-    // After an allocation that failed, under no lock: whether the system's limit leaves more than it did, so that
-    // another try may succeed.
-    public bool TryLearnLimit() => _limit.TryLearn();
+    // After an allocation that failed: whether the system's limit is higher now, so that another try may succeed. Under
+    // no lock.
+    public bool TryRefreshLimit()
+    {
+        _lock.AssertNotHeld();
+        return _limit.TryRefresh();
+    }
 
-    // Whole pages, whatever their size.
+    // Fails unless the calling thread holds the arena's lock.
+    [Conditional("DEBUG")]
+    public void AssertLocked() => _lock.AssertHeld();
+
+    // Rounded up to whole pages of any supported size.
     private static long TableBytes(long arenaBytes)
     {
         long slabs = arenaBytes >> Geometry.SlabShift;
@@ -233,13 +375,10 @@ internal sealed unsafe partial class Arena
 
     private static byte* TryReserve(OsMemory os, long arenaBytes) => os.TryReserve((nuint)ReservationBytes(arenaBytes));
 
-    // What must be added to an index before its alignment says anything about the address's.
-    public int PhaseOf(int alignmentSlabs) => (int)(((nuint)Base >> Geometry.SlabShift) & (nuint)(alignmentSlabs - 1));
-
     private bool TryTakeLocked(int first, int count)
     {
-        if (!_limit.Admits(_taken.Count + count) || !TryReserve(first + count) ||
-            (first + count > _tableSlabs && !TryExtendTables(first + count)))
+        _lock.AssertHeld();
+        if (!_limit.Admits(_taken.Count + count) || !TryReserveBelow(first + count))
         {
             return false;
         }
@@ -255,8 +394,61 @@ internal sealed unsafe partial class Arena
         return true;
     }
 
-    // Asks for the pages of a SuperSlab's part of a table at once: it is going to be cut into spans, whose first blocks would each wait for a page
-    // fault. A refusal costs just those.
+    // Makes room in the sets and the tables for SuperSlabs below a limit; false if memory is exhausted.
+    private bool TryReserveBelow(int limit) =>
+        _taken.TryReserve(limit) && _unavailable.TryReserve(limit) && (limit <= _tableSlabs || TryExtendTables(limit));
+
+    // Keeps only the newest released SuperSlabs back.
+    private void KeepBack(int count)
+    {
+        while (_released.Count > count)
+        {
+            int slab = _released.Oldest;
+            _released.Remove(slab);
+            _unavailable.Remove(slab, 1);
+        }
+    }
+
+    private void MarkTaken(int first, int count)
+    {
+        _lock.AssertHeld();
+        for (int slab = first; slab < first + count; slab++)
+        {
+            if (_unavailable.Contains(slab))
+            {
+                _released.Remove(slab);
+            }
+            else
+            {
+                _unavailable.Add(slab, 1);
+            }
+        }
+
+        _taken.Add(first, count);
+        _peakTaken = Math.Max(_peakTaken, _taken.Count);
+    }
+
+    private int FindRunAround(SuperSlabBitmap own, SuperSlabBitmap obstacles, int count, int alignmentSlabs, int phase)
+    {
+        int start = 0;
+        for (int slab = 0; slab < SlabCount; slab++)
+        {
+            bool isObstacle = obstacles.Contains(slab) && !own.Contains(slab);
+            if (isObstacle || (slab == start && ((slab + phase) & (alignmentSlabs - 1)) != 0))
+            {
+                start = slab + 1;
+            }
+            else if (slab + 1 - start == count)
+            {
+                return start;
+            }
+        }
+
+        return -1;
+    }
+
+    // Asks for the pages of a SuperSlab's part of a table at once: it is about to be divided into spans, whose first
+    // blocks would each wait for a page fault. A refusal costs only those.
     private void Populate(byte* table, int bytesPerSlab, int slab)
     {
         byte* start = PageOf(table + ((long)slab * bytesPerSlab));
@@ -264,10 +456,11 @@ internal sealed unsafe partial class Arena
         Os.TryPopulate(start, (nuint)(end - start));
     }
 
-    // A batch at a time, since the page map may wrap between two. What was made writable before a refusal stays so: the next try repeats
-    // the call, which is harmless.
+    // Proceeds batch by batch, since the page map may wrap between two. Parts that were made writable before a refusal
+    // stay so: the next try repeats the call, which is harmless.
     private bool TryExtendTables(int slabs)
     {
+        _lock.AssertHeld();
         while (_tableSlabs < slabs)
         {
             int from = _tableSlabs;
@@ -298,4 +491,18 @@ internal sealed unsafe partial class Arena
     }
 
     private byte* PageOf(byte* address) => (byte*)((nuint)address & ~(Os.PageSize - 1));
+
+    // The existing table, or else the given one from now on; null if that cannot be made writable.
+    private LiveTable? TryUseLiveTable(LiveTable? made)
+    {
+        using (_lock.Enter())
+        {
+            if (_live is null && made is not null && (_tableSlabs == 0 || made.TryCommit(0, _tableSlabs)))
+            {
+                _live = made;
+            }
+
+            return _live;
+        }
+    }
 }

@@ -1,7 +1,7 @@
 namespace Hakmem.Pages;
 
-// Where memory that was never used before was cut into blocks: a few stretches. What would be one too many is left out, and so are its pages, which
-// then come as they are touched. Of one call.
+// The ranges of memory never used before that one call has divided into blocks. Ranges beyond MaxCount are dropped:
+// their pages fault in on first use. Not thread-safe.
 internal unsafe struct FreshRanges
 {
     private const int MaxCount = 8;

@@ -2,7 +2,7 @@ using System;
 
 namespace Hakmem.Pages;
 
-// A heap's options as the layers below it use them: resolved once, when the heap is made.
+// A heap's options in the form that the layers below it use, resolved once, when the heap is created.
 internal sealed class HeapLimits
 {
     public const long DefaultThreadCacheBytes = 10L << 20;
@@ -15,7 +15,7 @@ internal sealed class HeapLimits
 
     private const int MsPerSecond = 1_000;
 
-    // What new HakmemOptions().ToLimits() gives where no setting is made, without loading the options and what reads them.
+    // The same as new HakmemOptions().ToLimits() if nothing is configured, without loading the code for options.
     public HeapLimits()
     {
         QuarantineBytes = DefaultQuarantineBytes;
@@ -26,7 +26,7 @@ internal sealed class HeapLimits
         PurgeDelayMs = DefaultPurgeDelaySeconds * MsPerSecond;
     }
 
-    // The time is given by tests that make their own; null is the system's.
+    // Tests pass their own time; null stands for the system's.
     public HeapLimits(HakmemOptions options, TimeProvider? time = null)
     {
         Time = time;
@@ -40,7 +40,8 @@ internal sealed class HeapLimits
         FaultReports = options.FaultReports;
         MaxBytes = options.MaxBytes;
         ThreadCacheBytes = options.ThreadCacheBytes;
-        CacheBytes = Math.Min(options.SuperSlabCacheBytes, (long)options.SuperSlabCacheCount * Records.Geometry.SlabBytes);
+        CacheBytes = Math.Min(
+            options.SuperSlabCacheBytes, (long)options.SuperSlabCacheCount * Records.Geometry.SlabBytes);
         CacheTtlMs = (long)Math.Min(options.SuperSlabCacheTtl.TotalMilliseconds, long.MaxValue / 2);
         PurgeDelayMs = (long)Math.Min(options.PurgeDelay.TotalMilliseconds, long.MaxValue / 2);
     }
@@ -73,12 +74,13 @@ internal sealed class HeapLimits
 
     public long PurgeDelayMs { get; }
 
-    // Null for the system's, whose provider is of no use here and would have to be loaded before a first allocation.
+    // Null for the system's: loading its provider would delay the first allocation.
     public TimeProvider? Time { get; }
 
-    // Whether memory is to be discarded as soon as it is empty.
-    public bool IsEager => LazyZero == LazyZeroMode.Immediate || (LazyZero == LazyZeroMode.Deferred && PurgeDelayMs == 0);
+    // Whether memory is discarded as soon as it is empty.
+    public bool IsEager =>
+        LazyZero == LazyZeroMode.Immediate || (LazyZero == LazyZeroMode.Deferred && PurgeDelayMs == 0);
 
-    // Milliseconds since some moment; a free of a span or run reads it, so the system's is the cheap clock.
+    // Milliseconds since some moment. Every free of a span or run reads it, so the system's is the cheap clock.
     public long NowMs => Time is null ? Environment.TickCount64 : (long)Time.GetElapsedTime(0).TotalMilliseconds;
 }

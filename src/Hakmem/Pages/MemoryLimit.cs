@@ -5,29 +5,29 @@ using Hakmem.Records;
 
 namespace Hakmem.Pages;
 
-// How many SuperSlabs the memory limit of the process's container leaves to all heaps together.
+// How many SuperSlabs all heaps together may take under the memory limit of the process's container.
 //
-// The system is asked under no lock, since the answer takes several files, which may be slow, and managed memory. So
-// the arena's lock only ever sees the last answer. Whoever is refused by it asks anew when it holds no lock any more
-// (TryLearn), and tries again if it was told more: a limit may be raised while the process runs. A limit may be
-// lowered, too, so it is asked for after the collector's full collections, which is when the runtime looks at its own
-// (Learn, on the decay's thread). Neither is done more than once in MinIntervalMs.
+// The system is asked under no lock, since the answer needs several files, which may be slow, and managed memory. Under
+// the arena's lock only the last answer is used. A thread whose request it refuses asks again after it has left all
+// locks (TryRefresh), and retries if the limit is higher: a limit may be raised while the process runs. A limit may be
+// lowered, too, so the timer's thread asks after full garbage collections, when the runtime reads its own limit as well
+// (Refresh). Both ask at most once in MinIntervalMs.
 //
-// Until an answer has come, the limit is not known: then a number of SuperSlabs is admitted at a time, and each time
-// more are wanted the system is asked. An answer of which a part could not be read is none. It takes nothing from what
-// is admitted and is asked for again, so that a process that is out of files for a moment neither fails nor lives
-// without a limit ever after.
+// Until the first answer the limit is unknown: a few SuperSlabs are admitted, then the system is asked each time that
+// more are requested. An answer is incomplete if a part of it could not be read. An incomplete answer does not reduce
+// what is admitted, and the system is asked again, so that a process that is out of file descriptors for a moment
+// neither fails nor runs without a limit afterwards.
 //
-// Thread-safe. Two threads may ask at the same time; the answer to the question that was asked last stays.
+// Thread-safe. Two threads may ask at the same time; the answer to the later question prevails.
 internal sealed class MemoryLimit
 {
-    // What a container's limit leaves to all heaps together. The garbage collector allows its own heap as much by
-    // default.
+    // The part of a container's limit that all heaps together may take. The garbage collector's default for its own
+    // heap is the same.
     public const int DefaultPercent = 75;
 
-    // So many SuperSlabs are admitted before the system is asked, if no look has done so yet: a small program's first
-    // call does not wait for it, and no container with less can run the runtime.
-    private const int UnaskedSlabs = 16;
+    // SuperSlabs that are admitted before the first answer: the first call of a small program does not wait for the
+    // system, and the runtime itself needs a container with more.
+    private const int SlabsBeforeLimitCheck = 16;
 
     private const long MinIntervalMs = 1_000;
 
@@ -37,39 +37,40 @@ internal sealed class MemoryLimit
     private readonly Func<int>? _countCollections;
     private readonly UninterruptibleLock _lock = new();
 
-    // How many SuperSlabs are admitted, and whether that is the system's answer. Written under _lock (release), the
-    // second after the first; read by anyone (acquire). A reader that has only the first takes the limit for unknown
-    // and asks.
+    // The number of SuperSlabs that are admitted, and whether that is the system's answer. Written under _lock
+    // (release), the second after the first; read by any thread (acquire). A reader that sees only the first treats the
+    // limit as unknown and asks.
     private volatile int _slabs;
     private volatile bool _isKnown;
 
-    // While the limit is not known: the most that was refused. Then: how many were wanted when they were refused last,
-    // or 0 since so many are admitted; a hint, whose loss costs one full attempt to make room. Written by whoever is
-    // refused, under the arena's lock, and by TryLearn once the limit is known.
+    // While the limit is unknown: the largest number that was refused. Afterwards: the number that was refused last, or
+    // 0 once that many are admitted; a hint, and a lost one costs an allocation a full attempt to make room. Written by
+    // Admits, under the arena's lock, and by TryRefresh once the limit is known.
     private volatile int _refused;
 
-    // Numbers the questions; interlocked.
+    // The number of the last question; interlocked.
     private long _questions;
 
-    // The rest is guarded by _lock: which question the limit answers, when the answer came, and how many full
-    // collections there were before.
+    // Guarded by _lock: the question that the limit answers, when the answer came, and the number of full collections
+    // before it.
     private long _answered;
     private long _answeredMs;
     private int _answeredCollections;
 
-    // The part of the system's limit in percent, or 0 for no limit. The time and the number of full collections are
-    // given by tests; null is the system's and the collector's.
-    public MemoryLimit(OsMemory os, int percent = DefaultPercent, TimeProvider? time = null, Func<int>? countCollections = null)
+    // percent: the part of the system's limit, or 0 for no limit. Tests pass their own time and number of full
+    // collections; null stands for the system's and the collector's.
+    public MemoryLimit(
+        OsMemory os, int percent = DefaultPercent, TimeProvider? time = null, Func<int>? countCollections = null)
     {
         _os = os;
         _percent = percent;
         _time = time;
         _countCollections = countCollections;
-        _slabs = percent == 0 ? int.MaxValue : UnaskedSlabs;
+        _slabs = percent == 0 ? int.MaxValue : SlabsBeforeLimitCheck;
         _isKnown = percent == 0;
     }
 
-    // In bytes, as far as it is known; long.MaxValue for none.
+    // The limit in bytes; long.MaxValue if there is none or it is unknown.
     public long Bytes
     {
         get
@@ -83,7 +84,7 @@ internal sealed class MemoryLimit
 
     private int Collections => _countCollections is null ? GC.CollectionCount(GC.MaxGeneration) : _countCollections();
 
-    // Whether so many may be taken at a time. Under the arena's lock.
+    // Whether that many may be taken at a time. Under the arena's lock, which Arena checks.
     public bool Admits(int slabs)
     {
         if (slabs <= _slabs)
@@ -95,13 +96,13 @@ internal sealed class MemoryLimit
         return false;
     }
 
-    // After something could not be had, under no lock: asks the system again if this limit may be why. Whether another
-    // try may have more.
-    public bool TryLearn()
+    // After a refused request: asks the system again if this limit may be the reason. Returns whether another try may
+    // succeed. Under no lock.
+    public bool TryRefresh()
     {
         if (!_isKnown)
         {
-            // Also where another thread is asking: its answer may come too late for this one's next try.
+            // Also if another thread is asking: its answer may come too late for this thread's next try.
             Ask();
             return true;
         }
@@ -126,9 +127,8 @@ internal sealed class MemoryLimit
         return true;
     }
 
-    // Asks the system if the answer is not known yet, or the collector has collected everything since. Under no lock,
-    // on a thread that has the time.
-    public void Learn()
+    // Asks the system if the limit is unknown, or after a full collection. Takes time. Under no lock.
+    public void Refresh()
     {
         if (!_isKnown || (_percent != 0 && HasCollected() && IsDue()))
         {
@@ -160,7 +160,7 @@ internal sealed class MemoryLimit
         bool isComplete = TryRead(out long bytes);
         int slabs = bytes == long.MaxValue
             ? int.MaxValue
-            : (int)Math.Clamp((bytes / 100 * _percent) >> Geometry.SlabShift, UnaskedSlabs + 1, int.MaxValue);
+            : (int)Math.Clamp((bytes / 100 * _percent) >> Geometry.SlabShift, SlabsBeforeLimitCheck + 1, int.MaxValue);
         long now = NowMs;
         using (_lock.Enter())
         {
@@ -179,8 +179,8 @@ internal sealed class MemoryLimit
             }
             else
             {
-                // What could be read may be less than is admitted now.
-                _slabs = Math.Min(slabs, _isKnown ? _slabs : Math.Max(_slabs, _refused + UnaskedSlabs));
+                // The part that could be read may be lower than what is admitted.
+                _slabs = Math.Min(slabs, _isKnown ? _slabs : Math.Max(_slabs, _refused + SlabsBeforeLimitCheck));
             }
         }
     }
@@ -193,7 +193,7 @@ internal sealed class MemoryLimit
         }
         catch (OutOfMemoryException)
         {
-            // The garbage-collected memory is out, which is no reason why this heap's should be refused.
+            // The managed heap is exhausted, which is no reason to refuse native memory.
             bytes = long.MaxValue;
             return false;
         }

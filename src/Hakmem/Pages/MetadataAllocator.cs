@@ -1,90 +1,100 @@
 using System;
+using System.Diagnostics;
 using System.Numerics;
 using System.Threading;
 using Hakmem.Os;
 
 namespace Hakmem.Pages;
 
-// Memory for the allocator's own records (thread caches, magazines): power-of-two sizes from a buddy system (Knowlton,
-// "A Fast Storage Allocator", 1965) over chunks of regions that are reserved one by one.
+// Memory for the allocator's own records (thread caches, magazines): a buddy system (Knowlton, "A Fast Storage
+// Allocator", 1965) with power-of-two sizes, over chunks of regions that are reserved one by one.
 //
 //   chunk, 256 KiB   +--------+------+----+--------+----------------------------------+
-//                    | header | used | .. | free   | never cut yet                    |
+//                    | header | used | .. | free   | never used                       |
 //                    +--------+------+----+--------+----------------------------------+
 //                                                  ^ CarvedBytes
 //
-// New records are cut from the chunk in use in order of address. A freed one joins its buddy, if that is free as a
-// whole, and so on; the result is in the list of its size. So what a program's busiest moment needed becomes large
-// pieces again, whose pages Trim gives back.
+// New records come from the current chunk in order of address. A freed record is merged with its buddy, if the buddy is
+// free as a whole, and so on; the list of its size contains the result. After a program's peak the records so become
+// large blocks again, and Trim discards their pages.
 //
 // Memory is discarded, never decommitted: a reader of another thread's cache may hold a pointer to a magazine that was
-// freed meanwhile (statistics do; they clamp what they read), and such a pointer must not fault.
+// freed meanwhile (statistics do, and clamp what they read), and such a pointer must not fault.
 //
-// Invariants: (1) a bit of a header's map is set exactly for the blocks in the lists; (2) two free buddies of one size
-// are one block of the next size, up to the largest record; (3) memory from CarvedBytes on is zero.
+// Invariants:
 //
-// Thread-safe, by one lock, innermost of all. Trim's system calls are made under it, those of one chunk at a time.
+//   1. A bit of a header's map is set exactly for the blocks in the lists.
+//   2. Two free buddies of one size are one block of the next size, up to the largest record.
+//   3. Memory from CarvedBytes on is zero.
+//
+// Thread-safe, by one lock, the innermost of all. Trim makes its system calls under it, for one chunk at a time.
 internal sealed unsafe class MetadataAllocator
 {
-    private const int MinShift = MetadataChunk.MinBlockShift;
-    private const int MaxShift = 16;
-
-    // The size of the largest record.
+    // The largest record.
     public const int MaxRecordBytes = 1 << MaxShift;
 
+    // The smallest record.
+    public const int MinRecordBytes = 1 << MinShift;
+
+    private const int MinShift = MetadataChunk.MinBlockShift;
+    private const int MaxShift = 16;
     private const int ChunkShift = MetadataChunk.Shift;
     private const int ChunkBytes = 1 << ChunkShift;
 
-    // A region: a word of bits for its chunks. Where the system refuses so many addresses it is half of that, and so
-    // on.
-    private const int MaxRegionChunks = 64;
+    // The chunks of a region: one bit of a word each. If the system refuses that many addresses, a region has half as
+    // many, and so on.
+    private const int MaxRegionChunks = 8 * sizeof(ulong);
     private const int MinRegionChunks = 1;
 
-    // 8 GiB, the records of some hundred thousand threads.
-    private const int MaxRegions = 512;
+    // 8 GiB: the records of some hundred thousand threads.
+    private const int MaxRegions = (int)((8L << 30) / (MaxRegionChunks * ChunkBytes));
 
-    // The pages of a chunk are asked of the system so many bytes at a time: one call takes as long as two of the page faults that it spares.
+    // How many bytes of a chunk are populated at a time: one call takes as long as two of the page faults that it
+    // spares.
     private const int PopulateShift = MaxShift;
 
     private readonly OsMemory _os;
     private readonly UninterruptibleLock _lock = new();
 
-    // All below is guarded by _lock.
+    // _lock guards all fields below. The lists of free blocks, by the logarithm of their size.
     private readonly nint[] _free = new nint[MaxShift + 1];
 
-    // Where each region begins. Chunks are numbered through all of them, MaxRegionChunks to a region; those of a
-    // smaller region that do not exist are never counted.
+    // Where each region begins. Chunks are numbered through all regions, MaxRegionChunks numbers to a region. A smaller
+    // region leaves some numbers unused.
     private readonly nint[] _regions = new nint[MaxRegions];
     private int _regionCount;
 
-    // Chunks below this number were handed out, and the next ones up to the other can be.
+    // Chunks below _nextChunk have been used; those from there to _endChunk can be.
     private int _nextChunk;
     private int _endChunk;
 
-    // By region, a bit for each chunk in use, and for each that was in use, has no record in it any more and was
+    // By region: a bit for each chunk in use, and for each chunk that was in use, contains no record any more and was
     // discarded as a whole.
     private readonly ulong[] _usedChunks = new ulong[MaxRegions];
     private readonly ulong[] _emptyChunks = new ulong[MaxRegions];
     private int _usedCount;
     private int _emptyCount;
 
-    // The chunk that new records are cut from, or null, and how much of it has its pages.
+    // The chunk that new records come from, or null, and how much of it is populated.
     private MetadataChunk* _current;
     private int _populatedBytes;
+
+    // Whether a record was freed since the last Trim.
     private bool _wasFreed;
 
-    // Of free blocks in chunks with records: what Trim has discarded.
+    // Bytes of free blocks, in chunks in use, that Trim has discarded.
     private long _discardedBytes;
 
-    // Written under the lock; read without it for statistics.
+    // Written under _lock; statistics read it without.
     private long _heldBytes;
 
     public MetadataAllocator(OsMemory os) => _os = os;
 
-    // Bytes that the records take, with the free memory between them that was not given back.
+    // Bytes of the records and of the free memory between them that was not discarded.
     public long HeldBytes => Volatile.Read(ref _heldBytes);
 
-    // A record of at least the given size, aligned to that size rounded up, all zero; null if the system refuses.
+    // Allocates a zeroed record of at least the given size, which is at most MaxRecordBytes. The size rounded up to a
+    // power of two is its alignment, too. Null if the system refuses.
     public void* TryAllocate(int bytes)
     {
         int shift = ShiftOf(bytes);
@@ -92,7 +102,7 @@ internal sealed unsafe class MetadataAllocator
         void* record;
         using (_lock.Enter())
         {
-            record = TryTakeFree(shift);
+            record = TryAllocateFree(shift);
             isZero = record == null;
             record = isZero ? TryCarve(shift) : record;
         }
@@ -105,7 +115,7 @@ internal sealed unsafe class MetadataAllocator
         return record;
     }
 
-    // Returns a record with the size it was asked for with.
+    // Frees a record, whose size is the one it was allocated with.
     public void Free(void* record, int bytes)
     {
         int shift = ShiftOf(bytes);
@@ -113,12 +123,16 @@ internal sealed unsafe class MetadataAllocator
         {
             _wasFreed = true;
             MetadataChunk* chunk = ChunkOf(record);
+            int offset = (int)((byte*)record - (byte*)chunk);
+            Debug.Assert(chunk->UsedBytes >= 1 << shift, "More bytes of a chunk are freed than are in use.");
+            Debug.Assert((offset & ((1 << shift) - 1)) == 0, "The size is not that of the allocation.");
+            Debug.Assert(offset >= HeaderBytes && offset + (1 << shift) <= chunk->CarvedBytes, "This is no record.");
             chunk->UsedBytes -= 1 << shift;
-            Join(chunk, (int)((byte*)record - (byte*)chunk), shift);
+            AddMerged(chunk, offset, shift);
         }
     }
 
-    // Gives the pages of free memory back to the system, if any became free since the last time.
+    // Discards the pages of free blocks, if a record was freed since the last time.
     public void Trim()
     {
         int count;
@@ -140,13 +154,14 @@ internal sealed unsafe class MetadataAllocator
         }
     }
 
-    // How many bytes a request for this many gets.
+    // The bytes that a request for this many receives.
     public static int RoundUp(int bytes) => 1 << ShiftOf(bytes);
 
     private static int ShiftOf(int bytes)
     {
         int shift = Math.Max(MinShift, 32 - BitOperations.LeadingZeroCount((uint)bytes - 1));
-        return shift <= MaxShift ? shift : throw new ArgumentOutOfRangeException(nameof(bytes), bytes, $"A record has {MaxRecordBytes} bytes at most.");
+        return shift <= MaxShift ? shift : throw new ArgumentOutOfRangeException(
+            nameof(bytes), bytes, $"A record has at most {MaxRecordBytes} bytes.");
     }
 
     private static int HeaderBytes => (sizeof(MetadataChunk) + (1 << MinShift) - 1) & -(1 << MinShift);
@@ -156,9 +171,10 @@ internal sealed unsafe class MetadataAllocator
     private MetadataChunk* ChunkAt(int index) =>
         (MetadataChunk*)(_regions[index / MaxRegionChunks] + ((nint)(index % MaxRegionChunks) << ChunkShift));
 
-    // The smallest free block that will do, cut to size; null if there is none.
-    private void* TryTakeFree(int shift)
+    // The smallest free block that suffices, divided to size; null if there is none.
+    private void* TryAllocateFree(int shift)
     {
+        _lock.AssertHeld();
         int found = shift;
         while (found <= MaxShift && _free[found] == 0)
         {
@@ -184,9 +200,10 @@ internal sealed unsafe class MetadataAllocator
         return block;
     }
 
-    // A record from memory that was never used; null if memory is out.
+    // A record of memory that was never used; null if memory is exhausted.
     private void* TryCarve(int shift)
     {
+        _lock.AssertHeld();
         int bytes = 1 << shift;
         if (_current == null || AlignUp(_current->CarvedBytes, bytes) + bytes > ChunkBytes)
         {
@@ -216,8 +233,8 @@ internal sealed unsafe class MetadataAllocator
         return (byte*)_current + offset;
     }
 
-    // A record lies in one of the pieces that are populated, as it is no larger and aligned to its size. A refusal
-    // costs page faults, nothing else.
+    // A record lies within one of the pieces that are populated, since it is no larger and aligned to its size. A
+    // refusal costs only page faults.
     private void Populate(int offset)
     {
         if (offset >= _populatedBytes)
@@ -228,9 +245,10 @@ internal sealed unsafe class MetadataAllocator
         }
     }
 
-    // An empty chunk, or a new one: all zero.
+    // An empty chunk, or a new one, all zero; null if memory is exhausted.
     private MetadataChunk* TryTakeChunk()
     {
+        _lock.AssertHeld();
         int index;
         if (_emptyCount > 0)
         {
@@ -259,12 +277,12 @@ internal sealed unsafe class MetadataAllocator
         return ChunkAt(index);
     }
 
-    // Reserves a region, as large as the system lets it be.
+    // Reserves a region, as large as the system permits.
     private bool TryAddRegion()
     {
         for (int chunks = MaxRegionChunks; _regionCount < MaxRegions && chunks >= MinRegionChunks; chunks >>= 1)
         {
-            // One chunk more, as the system aligns to pages only.
+            // One chunk more, since the system aligns to pages only.
             byte* start = _os.TryReserve(((nuint)chunks + 1) << ChunkShift);
             if (start != null)
             {
@@ -279,8 +297,8 @@ internal sealed unsafe class MetadataAllocator
         return false;
     }
 
-    // Enters a free block, joined with its buddy as long as that is free as a whole.
-    private void Join(MetadataChunk* chunk, int offset, int shift)
+    // Adds a free block to a list, merged with its buddy as long as the buddy is free as a whole.
+    private void AddMerged(MetadataChunk* chunk, int offset, int shift)
     {
         while (shift < MaxShift && chunk->IsFree(offset ^ (1 << shift), shift))
         {
@@ -292,19 +310,22 @@ internal sealed unsafe class MetadataAllocator
         Add(chunk, offset, shift);
     }
 
-    // Enters memory between two offsets as the largest blocks that it has.
+    // Adds the memory between two offsets to the lists, as the largest blocks that fit.
     private void AddRange(MetadataChunk* chunk, int start, int end)
     {
         while (start < end)
         {
-            int shift = Math.Min(Math.Min(BitOperations.TrailingZeroCount(start), BitOperations.Log2((uint)(end - start))), MaxShift);
-            Join(chunk, start, shift);
+            int fitting = BitOperations.Log2((uint)(end - start));
+            int shift = Math.Min(Math.Min(BitOperations.TrailingZeroCount(start), fitting), MaxShift);
+            AddMerged(chunk, start, shift);
             start += 1 << shift;
         }
     }
 
     private void Add(MetadataChunk* chunk, int offset, int shift)
     {
+        _lock.AssertHeld();
+        Debug.Assert(!chunk->IsFree(offset, shift), "A block is freed that is free.");
         MetadataFreeBlock* block = (MetadataFreeBlock*)((byte*)chunk + offset);
         block->Next = (MetadataFreeBlock*)_free[shift];
         block->Previous = null;
@@ -320,6 +341,8 @@ internal sealed unsafe class MetadataAllocator
 
     private void Remove(MetadataChunk* chunk, int offset, int shift)
     {
+        _lock.AssertHeld();
+        Debug.Assert(chunk->IsFree(offset, shift), "A block is not in its list.");
         MetadataFreeBlock* block = (MetadataFreeBlock*)((byte*)chunk + offset);
         if (block->Previous != null)
         {
@@ -346,30 +369,32 @@ internal sealed unsafe class MetadataAllocator
 
     private void TrimChunk(int index)
     {
+        _lock.AssertHeld();
         MetadataChunk* chunk = ChunkAt(index);
         if (chunk->UsedBytes == 0 && chunk != _current)
         {
-            Empty(index, chunk);
+            DiscardChunk(index, chunk);
             return;
         }
 
-        // The first word has the blocks of 8 KiB and more: smaller ones have no page to spare.
+        // The first word is for blocks of 8 KiB and more: smaller ones have no page besides that of their links.
         for (ulong bits = chunk->Map[0]; bits != 0; bits &= bits - 1)
         {
             MetadataChunk.BlockOf(BitOperations.TrailingZeroCount(bits), out int offset, out int shift);
-            Discard((MetadataFreeBlock*)((byte*)chunk + offset), shift);
+            DiscardBlock((MetadataFreeBlock*)((byte*)chunk + offset), shift);
         }
     }
 
-    // Takes a chunk without records out of the lists and gives all its pages back. Where the system refuses it stays as
-    // it is.
-    private void Empty(int index, MetadataChunk* chunk)
+    // Takes a chunk without records out of the lists and discards all its pages. If the system refuses, the chunk stays
+    // in use.
+    private void DiscardChunk(int index, MetadataChunk* chunk)
     {
         for (int word = 0; word < MetadataChunk.MapWords; word++)
         {
             for (ulong bits = chunk->Map[word]; bits != 0; bits &= bits - 1)
             {
-                MetadataChunk.BlockOf((word << 6) + BitOperations.TrailingZeroCount(bits), out int offset, out int shift);
+                int bit = (word << 6) + BitOperations.TrailingZeroCount(bits);
+                MetadataChunk.BlockOf(bit, out int offset, out int shift);
                 Remove(chunk, offset, shift);
             }
         }
@@ -388,8 +413,8 @@ internal sealed unsafe class MetadataAllocator
         }
     }
 
-    // All pages but the first, which has the links.
-    private void Discard(MetadataFreeBlock* block, int shift)
+    // Discards all pages but the first, which contains the links.
+    private void DiscardBlock(MetadataFreeBlock* block, int shift)
     {
         nuint page = _os.PageSize;
         nuint bytes = (nuint)1 << shift;

@@ -3,20 +3,19 @@ using System.Runtime.InteropServices;
 
 namespace Hakmem.Pages;
 
-// What lies at the start of a chunk of MetadataAllocator: which of its blocks are free, by size. Guarded by that
-// class's lock.
+// The header of a chunk of MetadataAllocator: which of its blocks are free, by size. Guarded by that class's lock.
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct MetadataChunk
 {
     public const int Shift = 18;
 
-    // The smallest block.
+    // The logarithm of the smallest block's size.
     public const int MinBlockShift = 6;
 
-    // A bit for each block that a chunk could be cut into, of any size: those of 2^n bytes begin at bit 2^(Shift - n).
+    // A bit for each block of any size that a chunk can contain: those of 2^n bytes begin at bit 2^(Shift - n).
     public const int MapWords = 2 << (Shift - MinBlockShift - 6);
 
-    // Of records that are handed out.
+    // Bytes of the records that are in use.
     public int UsedBytes;
 
     // Memory from this offset on was never used.
@@ -24,7 +23,7 @@ internal unsafe struct MetadataChunk
 
     public fixed ulong Map[MapWords];
 
-    // The block that a bit stands for.
+    // The block that a bit describes.
     public static void BlockOf(int bit, out int offset, out int shift)
     {
         int level = BitOperations.Log2((uint)bit);
@@ -46,4 +45,13 @@ internal unsafe struct MetadataChunk
     }
 
     private static int BitOf(int offset, int shift) => (1 << (Shift - shift)) + (offset >> shift);
+}
+
+// The start of a free block: its links in the list of its size, and how many of its bytes are discarded.
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct MetadataFreeBlock
+{
+    public MetadataFreeBlock* Next;
+    public MetadataFreeBlock* Previous;
+    public int DiscardedBytes;
 }

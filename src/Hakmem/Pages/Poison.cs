@@ -3,16 +3,17 @@ using System.Runtime.CompilerServices;
 
 namespace Hakmem.Pages;
 
-// What free memory holds in heaps with full hardening, so that a write after a free is seen when the memory is used again. A byte that
-// no text, small number or pointer is made of, and that is odd: a poisoned pointer is misaligned, and on x86-64 not canonical.
+// The contents of free memory in heaps with full hardening: they show a write after a free when the memory is used
+// again. Text, small numbers and pointers do not contain this byte. It is odd, so that a poisoned pointer is
+// misaligned, and on x86-64 not canonical.
 internal static unsafe class Poison
 {
     public const byte Value = 0xDB;
 
-    // Up to this size a few loads are quicker than a search.
+    // Up to this size a few loads are faster than a search.
     private const nuint MaxQuickBytes = 128;
 
-    // SAFETY (all): the range is free memory, or slack, of the heap whose code calls.
+    // SAFETY (all): the range is free memory, or slack, of the calling heap.
     public static void Fill(byte* address, nuint bytes)
     {
         for (nuint done = 0; done < bytes; done += MaxPiece(bytes - done))
@@ -21,12 +22,13 @@ internal static unsafe class Poison
         }
     }
 
-    // The offset of the first byte that is not as Fill left it; -1 if all are.
-    public static long FindDamage(byte* address, nuint bytes) => bytes <= MaxQuickBytes && IsWhole(address, bytes) ? -1 : FindDamagedByte(address, bytes);
+    // The offset of the first byte that differs from what Fill wrote; -1 if none does.
+    public static long FindDamage(byte* address, nuint bytes) =>
+        bytes <= MaxQuickBytes && IsIntact(address, bytes) ? -1 : FindDamagedByte(address, bytes);
 
-    // For blocks, whose sizes are multiples of 16: a few loads, and no search while there is nothing to be found. False
-    // for another size.
-    private static bool IsWhole(byte* address, nuint bytes)
+    // For blocks, whose sizes are multiples of 16: a few loads, and no search if nothing is damaged. False for any
+    // other size.
+    private static bool IsIntact(byte* address, nuint bytes)
     {
         const ulong Words = Value * 0x0101_0101_0101_0101UL;
         ulong different = bytes & 15;

@@ -2,20 +2,21 @@ using Hakmem.Records;
 
 namespace Hakmem.Pages;
 
-// SuperSlabs that were given back not long ago: the arena hands out others first, so that a pointer that a program has
-// kept by mistake leads to nothing for a while, rather than into another heap's blocks. A queue, linked through their
-// headers, which nobody else uses meanwhile. Belongs to the arena's lock.
+// SuperSlabs that were released recently. The arena hands out others first, so that a stale pointer of the program
+// points to nothing for a while, rather than to another heap's blocks. A queue, linked through the SuperSlabs' headers,
+// which have no other user meanwhile. Not thread-safe: guarded by the arena's lock.
 internal sealed unsafe class ReleasedSuperSlabs(Arena arena)
 {
     private int _newest = -1;
 
     public int Count { get; private set; }
 
-    // The one that was given back first; -1 if there is none.
+    // The SuperSlab that was released first; -1 if there is none.
     public int Oldest { get; private set; } = -1;
 
     public void Add(int slab)
     {
+        arena.AssertLocked();
         SuperSlabHeader* header = arena.Slab(slab);
         header->Next = -1;
         header->Previous = _newest;
@@ -34,6 +35,7 @@ internal sealed unsafe class ReleasedSuperSlabs(Arena arena)
 
     public void Remove(int slab)
     {
+        arena.AssertLocked();
         SuperSlabHeader* header = arena.Slab(slab);
         if (header->Previous >= 0)
         {

@@ -7,42 +7,42 @@ namespace Hakmem.Pages;
 
 // A set of SuperSlab indexes that finds runs: a bitmap that grows.
 //
-// It grows by TryReserve alone, before the step that adds an index, so that adding cannot fail between two parts of a
-// step. The words are a record of the allocator's own rather than an array: the lock that guards the set admits no
-// managed allocation, which may throw.
+// Only TryReserve makes it grow, before the step that adds an index, so that adding cannot fail between two parts of a
+// step. The words are a metadata record rather than an array: a managed allocation may throw, which is forbidden under
+// the lock that guards the set.
 //
-// Not thread-safe: each belongs to a lock.
+// Not thread-safe: the owner of the set guards it.
 internal sealed unsafe class SuperSlabBitmap
 {
     private const int BitsPerWord = 64;
 
-    // What the largest record has bits for: as many as the largest arena has SuperSlabs.
+    // The SuperSlabs of the largest arena. The largest metadata record has a bit for each.
     private const int MaxLimit = (int)(Geometry.MaxArenaBytes >> Geometry.SlabShift);
 
-    // What the smallest record has bits for: 1 GiB of SuperSlabs.
-    private const int FirstLimit = 512;
+    // The smallest metadata record has bits for 1 GiB of SuperSlabs.
+    private const int InitialLimit = MetadataAllocator.MinRecordBytes * 8;
 
     private readonly MetadataAllocator _metadata;
 
-    // Null where there was no memory for any.
+    // Null if there was no memory for any.
     private ulong* _words;
     private int _wordCount;
 
-    // Where there is memory for it, with room for a first few indexes.
+    // Has room for some indexes, if there is memory for it.
     public SuperSlabBitmap(MetadataAllocator metadata)
     {
         _metadata = metadata;
-        TryReserve(FirstLimit);
+        TryReserve(InitialLimit);
     }
 
     public int Count { get; private set; }
 
-    // One more than the largest index that could be in the set.
+    // One more than the largest index that the set has room for.
     public int Limit => _wordCount * BitsPerWord;
 
     public bool Contains(int index) => index < Limit && (_words[index >> 6] & (1UL << index)) != 0;
 
-    // Makes room for indexes below a limit, MaxLimit at most. False, and nothing has changed, if memory is out.
+    // Makes room for indexes below a limit of at most MaxLimit. False, without a change, if memory is exhausted.
     public bool TryReserve(int limit)
     {
         if (limit <= Limit)
@@ -73,10 +73,11 @@ internal sealed unsafe class SuperSlabBitmap
         return true;
     }
 
-    // Adds indexes that are not members, below a limit that was reserved.
+    // Adds indexes that are not members. TryReserve has made room for them.
     public void Add(int first, int count)
     {
-        Debug.Assert(first + count <= Limit, "The set was not grown before.");
+        Debug.Assert(first >= 0 && first + count <= Limit, "The set has no room for the indexes.");
+        Debug.Assert(CountIn(first, count) == 0, "Members are added again.");
         for (int index = first; index < first + count; index++)
         {
             _words[index >> 6] |= 1UL << index;
@@ -85,8 +86,10 @@ internal sealed unsafe class SuperSlabBitmap
         Count += count;
     }
 
+    // Removes indexes that are members.
     public void Remove(int first, int count)
     {
+        Debug.Assert(CountIn(first, count) == count, "Indexes are removed that are not members.");
         for (int index = first; index < first + count; index++)
         {
             _words[index >> 6] &= ~(1UL << index);
@@ -95,7 +98,7 @@ internal sealed unsafe class SuperSlabBitmap
         Count -= count;
     }
 
-    // How many of these indexes are in the set.
+    // The number of members among these indexes.
     public int CountIn(int first, int count)
     {
         int members = 0;
@@ -107,24 +110,25 @@ internal sealed unsafe class SuperSlabBitmap
         return members;
     }
 
-    // Forgets all members and gives the memory back.
+    // Removes all members and frees the memory.
     public void Clear()
     {
         Release();
         Count = 0;
     }
 
-    // The first member at or after an index, or -1.
+    // The first member at or after an index; -1 if there is none.
     public int NextMember(int from) => Next(from, 0, Limit);
 
-    // The first index at or after one, below a limit, that is not a member; the limit if there is none.
+    // The first index at or after another, below a limit, that is not a member; the limit if there is none.
     public int NextGap(int from, int limit)
     {
         int gap = Next(from, ulong.MaxValue, Math.Min(limit, Limit));
         return gap >= 0 ? gap : Math.Min(limit, Math.Max(from, Limit));
     }
 
-    // The lowest run of members of the given length whose first index plus a phase is a multiple of the alignment; -1 if there is none.
+    // The lowest run of members of the given length whose first index plus a phase is a multiple of the alignment; -1
+    // if there is none.
     public int FindRun(int length, int alignment, int phase)
     {
         int start = NextMember(0);
@@ -143,7 +147,7 @@ internal sealed unsafe class SuperSlabBitmap
         return -1;
     }
 
-    // The same for indexes below a limit that are not members.
+    // As FindRun, for indexes below a limit that are not members.
     public int FindGapRun(int length, int alignment, int phase, int limit)
     {
         int start = NextGap(0, limit);

@@ -1,8 +1,10 @@
+using System.Diagnostics;
 using Hakmem.Records;
 
 namespace Hakmem.Pages;
 
-// A list of SuperSlabs linked through their headers, newest first. A SuperSlab is in at most one list. Not thread-safe.
+// A list of SuperSlabs, linked through their headers, newest first. A SuperSlab is in one list at most. Not
+// thread-safe: the owner of the list guards it.
 internal unsafe struct SuperSlabList()
 {
     public int Head { get; private set; } = -1;
@@ -31,6 +33,8 @@ internal unsafe struct SuperSlabList()
     public void Remove(Arena arena, int slab)
     {
         SuperSlabHeader* header = arena.Slab(slab);
+        Debug.Assert(header->Previous >= 0 || Head == slab, "The SuperSlab is not in this list.");
+        Debug.Assert(header->Next >= 0 || Tail == slab, "The SuperSlab is not in this list.");
         if (header->Previous >= 0)
         {
             arena.Slab(header->Previous)->Next = header->Next;

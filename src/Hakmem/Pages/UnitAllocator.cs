@@ -552,16 +552,3 @@ internal readonly struct UnitRange(int slab, int first, int count)
 
     public uint Mask => UnitMask.Of(first, Count);
 }
-
-// The result of resizing a run in place.
-internal enum ResizeResult
-{
-    // The run has the new size.
-    Done,
-
-    // There is no room behind the run. Nothing has changed, except that it may have become longer.
-    NoRoom,
-
-    // No such run exists (any more), or another thread holds it.
-    NotThere,
-}

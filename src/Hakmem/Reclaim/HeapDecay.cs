@@ -70,7 +70,7 @@ internal sealed class HeapDecay(
 
         // Here, once, rather than in an allocation that would have to wait for it. Last, so that a failure leaves no
         // memory where it is.
-        superSlabs.Arena.LearnLimit();
+        superSlabs.Arena.RefreshLimit();
         return next;
     }
 

@@ -77,7 +77,7 @@ public sealed unsafe class ArenaTests
         const long Bytes = 512L << 20;
         using BorderMemory os = new(Bytes / 2);
         Arena arena = new(os, Bytes);
-        arena.LearnLimit();
+        arena.RefreshLimit();
         Assert.Equal(Arena.MaxUnits - (int)(Bytes / 2 >> Geometry.UnitShift), (int)(((nuint)arena.Base >> Geometry.UnitShift) & (Arena.MaxUnits - 1)));
         Assert.Equal(0, arena.TryTake(arena.SlabCount, 1));
         HashSet<nuint> entries = [];
@@ -289,7 +289,7 @@ public sealed unsafe class ArenaTests
         Assert.Equal(256L << 20, arena.ReservedBytes);
         Assert.Equal(3, os.Calls.Count(call => call.Kind == OsCall.Reserve && call.Bytes > 64 << 20));
         Assert.Equal(1, os.CountOf(OsCall.Release));
-        arena.LearnLimit();
+        arena.RefreshLimit();
         Assert.Equal(0, arena.TryTake(arena.SlabCount, 1));
     }
 

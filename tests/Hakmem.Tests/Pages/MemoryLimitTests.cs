@@ -48,7 +48,7 @@ public sealed unsafe class MemoryLimitTests
     {
         using FaultyMemory os = new() { MemoryLimit = limit };
         Arena arena = new(os, TestArena.DefaultBytes, new MemoryLimit(os, percent));
-        arena.LearnLimit();
+        arena.RefreshLimit();
         Assert.Equal(0, arena.TryTake(arena.SlabCount, 1));
     }
 
@@ -82,7 +82,7 @@ public sealed unsafe class MemoryLimitTests
         Assert.Equal(0, os.MemoryLimitReads);
         TakeUpTo(long.MaxValue, heap, BlockSizes.MiB).ForEach(each => each.Verify());
         Assert.Equal(1, os.MemoryLimitReads);
-        arena.LearnLimit();
+        arena.RefreshLimit();
         Assert.Equal(1, os.MemoryLimitReads);
     }
 
@@ -120,18 +120,18 @@ public sealed unsafe class MemoryLimitTests
         Arena arena = CreateArena(os, time, () => collections);
         using HakmemAllocator heap = new(new HakmemOptions(), arena);
         TakeUpTo(Limit / 2, heap, BlockSizes.MiB).ForEach(each => each.Verify());
-        arena.LearnLimit();
+        arena.RefreshLimit();
         long committed = heap.GetStatistics().CommittedBytes;
         int reads = os.MemoryLimitReads;
         os.MemoryLimit = Limit / 4;
         time.Advance(1_000);
-        arena.LearnLimit();
+        arena.RefreshLimit();
         Assert.Equal(reads, os.MemoryLimitReads);
 
         // The collector's full collections are when the runtime looks at its own.
         collections++;
-        arena.LearnLimit();
-        arena.LearnLimit();
+        arena.RefreshLimit();
+        arena.RefreshLimit();
         Assert.Equal(reads + 1, os.MemoryLimitReads);
         Assert.False(heap.TryAlloc(4 * BlockSizes.MiB, out _));
         Assert.InRange(heap.GetStatistics().CommittedBytes, 0, committed);
@@ -146,7 +146,7 @@ public sealed unsafe class MemoryLimitTests
         ManualTime time = new();
         Arena arena = CreateArena(os, time);
         using HakmemAllocator heap = new(new HakmemOptions(), arena);
-        arena.LearnLimit();
+        arena.RefreshLimit();
         Assert.Equal(1, os.MemoryLimitReads);
         List<Block> blocks = TakeUpTo(Limit / 2, heap, BlockSizes.MiB);
         heap.Free(heap.Alloc((nuint)Limit / 4));

@@ -20,7 +20,7 @@ public sealed unsafe class PageSizeTests
         // A call that is not about whole pages would throw.
         using FaultyMemory os = new(new BigPages(OsMemory.CreateForCurrentSystem(), (nuint)pageBytes));
         Arena arena = new(os, ArenaBytes);
-        arena.LearnLimit();
+        arena.RefreshLimit();
         for (int slab = 0; slab < arena.SlabCount; slab++)
         {
             Assert.Equal(slab, arena.TryTake(1, 1));

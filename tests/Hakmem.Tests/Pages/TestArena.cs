@@ -15,7 +15,7 @@ internal sealed unsafe class TestArena : IDisposable
         try
         {
             Arena = new Arena(Os, bytes);
-            Arena.LearnLimit();
+            Arena.RefreshLimit();
         }
         catch
         {
