@@ -1,19 +1,19 @@
 using System;
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Threading;
 
 namespace Hakmem.Os;
 
-// Tells on standard error what guarded block a fault is at, in front of the runtime's own SIGSEGV handler, which then does what it always
-// does: a NullReferenceException, or the end of the process with the faulting thread's stack.
+// Prints on standard error which guarded block a fault is at. It runs before the runtime's own SIGSEGV handler, which
+// then acts as usual: it throws a NullReferenceException, or ends the process with the faulting thread's stack.
 //
-// The handler is a hundred bytes of machine code, written out below, and not a C# method. A fault in managed code leaves its thread in the
-// middle of managed code, where the runtime lets no method be entered from outside (UnmanagedCallersOnly ends the process there and
-// then), and a plain managed method's frame would be in the way of a collection that suspends the thread just then. The machine code
-// allocates nothing, takes no lock, calls nothing but write and writev, and changes nothing; for a fault that is not at a guarded
-// block it comes to some loads and a jump.
+// The handler is machine code, listed below, and not a C# method. A fault in managed code leaves its thread where the
+// runtime permits no entry from outside (UnmanagedCallersOnly ends the process), and the frame of a plain managed
+// method would break a collection that suspends the thread at that moment. The machine code allocates nothing, takes no
+// lock, calls only write and writev, and changes nothing.
 //
-// x86-64 only; elsewhere, or where a system forbids new executable pages, there is no report and everything else is as it is.
+// x86-64 only. Elsewhere, or if a system forbids new executable pages, there is no report and nothing else changes.
 internal static unsafe class LinuxFaultReporter
 {
     private const int SignalSegmentation = 11;
@@ -29,32 +29,31 @@ internal static unsafe class LinuxFaultReporter
     private static readonly UninterruptibleLock s_lock = new();
     private static bool s_isInstalled;
 
-    // Installs the handler; once in a process. False where it cannot be.
+    // Installs the handler, once in a process. False if that is impossible.
     public static bool TryInstall(FaultMap map)
     {
         using (s_lock.Enter())
         {
-            s_isInstalled = s_isInstalled || (RuntimeInformation.ProcessArchitecture == Architecture.X64 && TryInstallX64(map));
+            s_isInstalled = s_isInstalled ||
+                (RuntimeInformation.ProcessArchitecture == Architecture.X64 && TryInstallX64(map));
             return s_isInstalled;
         }
     }
 
     private static bool TryInstallX64(FaultMap map)
     {
+        s_lock.AssertHeld();
         byte* action = stackalloc byte[ActionBytes];
-        if (LinuxNative.SignalAction(SignalSegmentation, null, action) != 0 || (*(int*)(action + ActionFlagsOffset) & FlagInfo) == 0)
+        if (LinuxNative.SignalAction(SignalSegmentation, null, action) != 0 ||
+            (*(int*)(action + ActionFlagsOffset) & FlagInfo) == 0)
         {
-            // Whoever handles the signal now expects no address of the fault: there is nothing to stand in front of.
+            // The present handler does not receive the fault's address, so it cannot be called from this one.
             return false;
         }
 
+        nuint bytes = (nuint)Environment.SystemPageSize;
         byte* code = LinuxNative.Map(
-            null,
-            (nuint)Environment.SystemPageSize,
-            LinuxNative.ProtectRead | LinuxNative.ProtectWrite,
-            LinuxNative.MapPrivateAnonymous,
-            -1,
-            0);
+            null, bytes, LinuxNative.ProtectRead | LinuxNative.ProtectWrite, LinuxNative.MapPrivateAnonymous, -1, 0);
         if (code == LinuxNative.MapFailed)
         {
             return false;
@@ -62,19 +61,22 @@ internal static unsafe class LinuxFaultReporter
 
         Write(code, map, *(nint*)action);
         *(byte**)action = code;
-        if (LinuxNative.Protect(code, (nuint)Environment.SystemPageSize, LinuxNative.ProtectRead | LinuxNative.ProtectExecute) == 0 &&
+        int executable = LinuxNative.ProtectRead | LinuxNative.ProtectExecute;
+        if (LinuxNative.Protect(code, bytes, executable) == 0 &&
             LinuxNative.SignalAction(SignalSegmentation, action, null) == 0)
         {
             return true;
         }
 
-        _ = LinuxNative.Unmap(code, (nuint)Environment.SystemPageSize);
+        _ = LinuxNative.Unmap(code, bytes);
         return false;
     }
 
-    // The code, then what it refers to relative to itself.
+    // Writes the code, followed by the data that it addresses relative to itself.
     private static void Write(byte* page, FaultMap map, nint previous)
     {
+        ReadOnlySpan<byte> lead = "Hakmem: memory fault at a guard page, 0x"u8;
+        Debug.Assert(Code.Length == CodeBytes && lead.Length == LeadBytes, "The code's offsets of its data are wrong.");
         Code.CopyTo(new Span<byte>(page, CodeBytes));
         nuint* data = (nuint*)(page + CodeBytes);
         data[0] = (nuint)map.ArenaBase;
@@ -82,7 +84,7 @@ internal static unsafe class LinuxFaultReporter
         data[2] = (nuint)map.PageMap;
         data[3] = (nuint)map.SpanHeaders;
         data[4] = (nuint)previous;
-        "Hakmem: memory fault at a guard page, 0x"u8.CopyTo(new Span<byte>(data + 5, LeadBytes));
+        lead.CopyTo(new Span<byte>(data + 5, LeadBytes));
     }
 
     // void handler(int signal /* edi */, siginfo* info /* rsi */, ucontext* context /* rdx */)
@@ -136,13 +138,13 @@ internal static unsafe class LinuxFaultReporter
         0xba, 0x39, 0x00, 0x00, 0x00,                   // b7  mov  edx, 57
         0x0f, 0x05,                                     // bc  syscall
         0x48, 0x83, 0xc4, 0x50,                         // be  add  rsp, 80
-        0x5e,                                           // c2  pop  rsi                 the record begins with its FaultText
+        0x5e,                                           // c2  pop  rsi                 the record's FaultText
         0xb8, 0x14, 0x00, 0x00, 0x00,                   // c3  mov  eax, 20             writev(2, rsi, 4)
         0xbf, 0x02, 0x00, 0x00, 0x00,                   // c8  mov  edi, 2
         0xba, 0x04, 0x00, 0x00, 0x00,                   // cd  mov  edx, 4
         0x0f, 0x05,                                     // d2  syscall
         0x5a, 0x5e, 0x5f,                               // d4  pop  rdx, rsi, rdi
-        0xff, 0x25, 0x23, 0x00, 0x00, 0x00,             // d7  jmp  [previous]          as if this had not been here
+        0xff, 0x25, 0x23, 0x00, 0x00, 0x00,             // d7  jmp  [previous]          the runtime's handler
         0x0f, 0x1f, 0x00,                               // dd  nop
     ];
 }

@@ -2,9 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace Hakmem.Os;
 
-// The same call where no generator implements it. (Compiled for netstandard2.0 only.)
+// The same call for netstandard2.0, where no source generator implements it.
 internal static unsafe partial class LinuxFutex
 {
     [DllImport(Library, EntryPoint = "syscall")]
-    private static extern partial nint Call(nint number, int* word, nint operation, nint value, void* timeout, int* word2, nint value3);
+    private static extern partial nint Call(
+        nint number, int* word, nint operation, nint value, void* timeout, int* word2, nint value3);
 }

@@ -5,27 +5,25 @@ namespace Hakmem.Os;
 
 // Linux: mmap, mprotect, madvise, mremap.
 //
-// Reserving is PROT_NONE with MAP_NORESERVE: no charge in any overcommit mode (mode 2 charges only writable private pages, so the
-// charge comes with TryCommit and its refusal is an ordinary failure). Decommitting maps a fresh PROT_NONE range over the old one
-// rather than protecting it: that is the one call that gives back the commit charge, and it also joins the range to its
-// neighbours again, so that the number of kernel mappings stays small.
+// Reserving is PROT_NONE with MAP_NORESERVE: no charge in any overcommit mode. (Mode 2 charges only writable private
+// pages, so TryCommit makes the charge, and a refusal is an ordinary failure there.) Decommitting maps a fresh
+// PROT_NONE range over the old one rather than protecting it: no other call returns the commit charge. It also merges
+// the range with its neighbours again, so that the number of kernel mappings stays small.
 //
-// Debuggers dump (gcore) what nobody can read as zeros, and the whole reservation took them hours: it is left out by
-// advice. A new mapping has lost the advice, so it comes again with every decommit, and is taken back with every
-// commit. Both are for the same ranges as the protection, so that the kernel has no more mappings for it; between the
-// two calls there is one more.
+// Debuggers (gcore) dump unreadable pages as zeros, which took hours for the whole reservation: advice excludes it from
+// dumps. A new mapping does not inherit the advice, so every decommit gives it again, and every commit cancels it. The
+// ranges are those of the protection, so that the kernel needs no more mappings, except between the two calls.
 internal sealed unsafe class LinuxMemory : OsMemory
 {
-    // Whether the kernel knows MADV_POPULATE_WRITE (5.14). Starts true, cleared by the first EINVAL; a stale read costs one call.
+    // Whether the kernel supports MADV_POPULATE_WRITE (5.14). The first EINVAL clears it; a stale read costs one call.
     private volatile bool _hasPopulate = true;
 
-    // How many mappings one call may need besides those there are: a range cut out of the middle of another makes two
-    // more of it, and the list of mappings has some that the limit does not count.
+    // The most mappings that one call adds, and some spare, since the kernel lists more than its limit counts.
     private const long MappingsPerCall = 4;
 
-    // Whether the kernel refused memory or mappings since IsOutOfMappings last looked. Any thread sets it, that one
-    // clears it; a lost race costs a less telling message.
-    private volatile bool _wasShort;
+    // Whether the kernel has refused memory or mappings since the last IsOutOfMappings, which clears it. Any thread
+    // sets it; a lost race costs a less precise message.
+    private volatile bool _wasRefused;
 
     public override nuint PageSize { get; } = (nuint)LinuxNative.PageSize();
 
@@ -33,19 +31,19 @@ internal sealed unsafe class LinuxMemory : OsMemory
     {
         byte* address = LinuxNative.Map(
             null, bytes, LinuxNative.ProtectNone, LinuxNative.MapPrivateAnonymous | LinuxNative.MapNoReserve, -1, 0);
-        if (!NoteRefusal(address != LinuxNative.MapFailed))
+        if (!RecordRefusal(address != LinuxNative.MapFailed))
         {
             return null;
         }
 
-        LeaveOutOfDumps(address, bytes);
+        ExcludeFromDumps(address, bytes);
         return address;
     }
 
     public override bool TryRelease(byte* address, nuint bytes) => LinuxNative.Unmap(address, bytes) == 0;
 
     public override bool TryMakeReadable(byte* address, nuint bytes) =>
-        NoteRefusal(LinuxNative.Protect(address, bytes, LinuxNative.ProtectRead) == 0);
+        RecordRefusal(LinuxNative.Protect(address, bytes, LinuxNative.ProtectRead) == 0);
 
     public override bool TryCommit(byte* address, nuint bytes)
     {
@@ -54,7 +52,7 @@ internal sealed unsafe class LinuxMemory : OsMemory
             return false;
         }
 
-        // Without it the memory is as good, and no part of dumps.
+        // If the kernel refuses the advice, the memory works as well, but dumps do not contain it.
         _ = LinuxNative.Advise(address, bytes, LinuxNative.AdviseDoDump);
         return true;
     }
@@ -62,20 +60,21 @@ internal sealed unsafe class LinuxMemory : OsMemory
     public override bool TryDecommit(byte* address, nuint bytes)
     {
         int flags = LinuxNative.MapPrivateAnonymous | LinuxNative.MapNoReserve | LinuxNative.MapFixed;
-        if (!NoteRefusal(LinuxNative.Map(address, bytes, LinuxNative.ProtectNone, flags, -1, 0) != LinuxNative.MapFailed))
+        byte* mapped = LinuxNative.Map(address, bytes, LinuxNative.ProtectNone, flags, -1, 0);
+        if (!RecordRefusal(mapped != LinuxNative.MapFailed))
         {
             return false;
         }
 
-        LeaveOutOfDumps(address, bytes);
+        ExcludeFromDumps(address, bytes);
         return true;
     }
 
     public override bool TryProtect(byte* address, nuint bytes) =>
-        NoteRefusal(LinuxNative.Protect(address, bytes, LinuxNative.ProtectNone) == 0);
+        RecordRefusal(LinuxNative.Protect(address, bytes, LinuxNative.ProtectNone) == 0);
 
     public override bool TryUnprotect(byte* address, nuint bytes) =>
-        NoteRefusal(LinuxNative.Protect(address, bytes, LinuxNative.ProtectRead | LinuxNative.ProtectWrite) == 0);
+        RecordRefusal(LinuxNative.Protect(address, bytes, LinuxNative.ProtectRead | LinuxNative.ProtectWrite) == 0);
 
     public override bool TryDiscard(byte* address, nuint bytes) =>
         LinuxNative.Advise(address, bytes, LinuxNative.AdviseDontNeed) == 0;
@@ -104,8 +103,8 @@ internal sealed unsafe class LinuxMemory : OsMemory
 
         for (nuint offset = 0; offset < bytes; offset += PageSize)
         {
-            // One write that keeps what is there. Reading first would be a fault of its own, which maps the page of
-            // zeros; Interlocked.Or does that where the compiler does not know it.
+            // One write that keeps the contents. A read first would be a fault of its own, for the page of zeros, and
+            // Interlocked.Or may read first.
             Interlocked.Add(ref *(int*)(address + offset), 0);
         }
 
@@ -138,24 +137,23 @@ internal sealed unsafe class LinuxMemory : OsMemory
         return isComplete;
     }
 
-    // MREMAP_DONTUNMAP (5.7) leaves the source mapped and empty, so that a move which is done leaves no hole that
-    // another mmap could land in. One that is refused may: kernels before 6.17 unmap the target before they look
-    // whether the source is one mapping and they have the memory.
+    // MREMAP_DONTUNMAP (5.7) leaves the source mapped and empty, so that a successful move leaves no hole for another
+    // thread's mmap. A refused move may: kernels before 6.17 unmap the target before they check source and memory.
     public override bool TryMove(byte* source, byte* target, nuint bytes)
     {
         int flags = LinuxNative.RemapMayMove | LinuxNative.RemapFixed | LinuxNative.RemapDontUnmap;
-        return NoteRefusal(LinuxNative.Remap(source, bytes, bytes, flags, target) != LinuxNative.MapFailed);
+        return RecordRefusal(LinuxNative.Remap(source, bytes, bytes, flags, target) != LinuxNative.MapFailed);
     }
 
-    // The one call that fills a hole and takes nothing over. Refused, it says that something is mapped in the range, or
-    // that there is no memory for another mapping; then the mark tells whether it is the range's own.
+    // This is the one call that fills a hole and replaces nothing. A refusal means that something is mapped in the
+    // range, or that there is no memory for another mapping; the mark then tells whether the range is intact.
     public override RangeState Reclaim(byte* target, nuint bytes)
     {
         int flags = LinuxNative.MapPrivateAnonymous | LinuxNative.MapNoReserve | LinuxNative.MapFixedNoReplace;
         byte* mapped = LinuxNative.Map(target, bytes, LinuxNative.ProtectNone, flags, -1, 0);
         if (mapped == target)
         {
-            LeaveOutOfDumps(target, bytes);
+            ExcludeFromDumps(target, bytes);
             return RangeState.Reserved;
         }
 
@@ -170,12 +168,12 @@ internal sealed unsafe class LinuxMemory : OsMemory
     public override bool IsOutOfMappings(out long most)
     {
         most = 0;
-        if (!_wasShort)
+        if (!_wasRefused)
         {
             return false;
         }
 
-        _wasShort = false;
+        _wasRefused = false;
         if (!LinuxFile.TryRead("/proc/sys/vm/max_map_count", out string? text) || text is null ||
             !LinuxFile.TryCountLines("/proc/self/maps", out long mappings))
         {
@@ -186,16 +184,16 @@ internal sealed unsafe class LinuxMemory : OsMemory
         return mappings >= most - MappingsPerCall;
     }
 
-    // Advice that is refused costs whoever dumps the process time.
-    private static void LeaveOutOfDumps(byte* address, nuint bytes) => _ = LinuxNative.Advise(address, bytes, LinuxNative.AdviseDontDump);
+    // A refusal only makes dumps of the process slower.
+    private static void ExcludeFromDumps(byte* address, nuint bytes) =>
+        _ = LinuxNative.Advise(address, bytes, LinuxNative.AdviseDontDump);
 
-    // Passes on whether a call was done, and keeps that it was not for lack of memory or mappings. Right after the
-    // call.
-    private bool NoteRefusal(bool isDone)
+    // Returns its argument, and records a refusal for lack of memory or mappings. To be called right after the call.
+    private bool RecordRefusal(bool isDone)
     {
         if (!isDone && LinuxNative.LastError == LinuxNative.ErrorNoMemory)
         {
-            _wasShort = true;
+            _wasRefused = true;
         }
 
         return isDone;

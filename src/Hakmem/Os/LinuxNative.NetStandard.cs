@@ -2,15 +2,15 @@ using System.Runtime.InteropServices;
 
 namespace Hakmem.Os;
 
-// The same system calls where no generator implements them. (Compiled for netstandard2.0 only.) No argument needs marshalling; what
-// the runtime adds is the error number.
+// The same system calls for netstandard2.0, which has no source generator for them. No argument needs marshalling.
 internal static unsafe partial class LinuxNative
 {
     [DllImport(Library, EntryPoint = "getpagesize")]
     public static extern partial int PageSize();
 
     [DllImport(Library, EntryPoint = "mmap", SetLastError = true)]
-    public static extern partial byte* Map(byte* address, nuint bytes, int protection, int flags, int file, nint offset);
+    public static extern partial byte* Map(
+        byte* address, nuint bytes, int protection, int flags, int file, nint offset);
 
     [DllImport(Library, EntryPoint = "munmap", SetLastError = true)]
     public static extern partial int Unmap(byte* address, nuint bytes);
@@ -34,11 +34,13 @@ internal static unsafe partial class LinuxNative
     public static extern partial int ProcessId();
 
     [DllImport(Library, EntryPoint = "process_vm_readv", SetLastError = true)]
-    public static extern partial nint ReadProcess(int process, nuint* into, nuint intoCount, nuint* from, nuint fromCount, nuint flags);
+    public static extern partial nint ReadProcess(
+        int process, nuint* into, nuint intoCount, nuint* from, nuint fromCount, nuint flags);
 
     [DllImport(Library, EntryPoint = "sigaction", SetLastError = true)]
     public static extern partial int SignalAction(int signal, byte* action, byte* previous);
 
     [DllImport(Library, EntryPoint = "mremap", SetLastError = true)]
-    public static extern partial byte* Remap(byte* address, nuint oldBytes, nuint newBytes, int flags, byte* newAddress);
+    public static extern partial byte* Remap(
+        byte* address, nuint oldBytes, nuint newBytes, int flags, byte* newAddress);
 }

@@ -1,12 +1,12 @@
 using System.Runtime.InteropServices;
 
-// No library of the system's is looked for in the program's own directory.
+// System libraries are not searched for in the program's own directory.
 [assembly: DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
 
 namespace Hakmem.Os;
 
-// The system calls behind LinuxMemory, with the constants of the x86-64 and Arm64 kernels (both take the generic values).
-// They keep their GC transition: a discard of a large range can take milliseconds, and a collection must not wait for it.
+// The system calls, with the constants of the x86-64 and Arm64 kernels (both use the generic values). They keep their
+// GC transition: a discard of a large range can take milliseconds, and a collection must not wait for it.
 internal static unsafe partial class LinuxNative
 {
     public const int ProtectNone = 0;
@@ -18,8 +18,7 @@ internal static unsafe partial class LinuxNative
     public const int MapFixed = 0x10;
     public const int MapNoReserve = 0x4000;
 
-    // Linux 4.17: as MapFixed, but refused where anything is mapped. An older kernel takes the address for a wish and
-    // maps elsewhere.
+    // Linux 4.17: refused if anything is mapped there. An older kernel treats the address as a hint.
     public const int MapFixedNoReplace = 0x100000;
 
     public const int RemapMayMove = 1;
@@ -46,14 +45,14 @@ internal static unsafe partial class LinuxNative
     public const int OpenReadOnly = 0;
     public const int OpenCloseOnExec = 0x80000;
 
-    // By the name that glibc has it loaded under already, so that no directory is searched; musl takes every name that begins so for itself.
+    // The name under which glibc is loaded already, so that no directory is searched; musl treats it as its own.
     private const string Library = "libc.so.6";
 
     public static byte* MapFailed => (byte*)-1;
 
     public static int LastError => Marshal.GetLastPInvokeError();
 
-    // Cannot fail. The framework's property of the kind loads types of its own first, some 0.1 ms of a process's first allocation.
+    // Cannot fail. The framework's property first loads types of its own, some 0.1 ms of a process's first allocation.
     [LibraryImport(Library, EntryPoint = "getpagesize")]
     public static partial int PageSize();
 
@@ -69,7 +68,7 @@ internal static unsafe partial class LinuxNative
     [LibraryImport(Library, EntryPoint = "madvise", SetLastError = true)]
     public static partial int Advise(byte* address, nuint bytes, int advice);
 
-    // Variadic in C; nothing is passed in the variable part, which only files that are made have.
+    // Variadic in C. Only calls that create a file pass anything in the variable part.
     [LibraryImport(Library, EntryPoint = "open", SetLastError = true)]
     public static partial int Open(byte* path, int flags);
 
@@ -84,13 +83,14 @@ internal static unsafe partial class LinuxNative
 
     // The vectors are the kernel's iovec: an address and a length each.
     [LibraryImport(Library, EntryPoint = "process_vm_readv", SetLastError = true)]
-    public static partial nint ReadProcess(int process, nuint* into, nuint intoCount, nuint* from, nuint fromCount, nuint flags);
+    public static partial nint ReadProcess(
+        int process, nuint* into, nuint intoCount, nuint* from, nuint fromCount, nuint flags);
 
     // The actions are struct sigaction of the C library.
     [LibraryImport(Library, EntryPoint = "sigaction", SetLastError = true)]
     public static partial int SignalAction(int signal, byte* action, byte* previous);
 
-    // Variadic in C; its fifth argument is passed as the others are on x86-64 and Arm64 Linux.
+    // Variadic in C. x86-64 and Arm64 Linux pass its fifth argument as they pass the others.
     [LibraryImport(Library, EntryPoint = "mremap", SetLastError = true)]
     public static partial byte* Remap(byte* address, nuint oldBytes, nuint newBytes, int flags, byte* newAddress);
 }

@@ -3,13 +3,11 @@ using System.Runtime.InteropServices;
 
 namespace Hakmem.Os;
 
-// Static members that the class has got since netstandard2.0. (Compiled for that target only; here, and not in Compat, as it asks which system this is.)
+// A static member that later frameworks have, for netstandard2.0. Here and not in Compat, since it asks for the system.
 internal static class OperatingSystemMembers
 {
     extension(OperatingSystem)
     {
         public static bool IsLinux() => RuntimeInformation.IsOSPlatform(OSPlatform.Linux);
-
-        public static bool IsWindows() => RuntimeInformation.IsOSPlatform(OSPlatform.Windows);
     }
 }

@@ -5,8 +5,7 @@ using System.Threading;
 
 namespace Hakmem.Os;
 
-// The one lock of this library, as an object: `using (_lock.Enter()) { ... }`. WordLock says what it guarantees and
-// what must not happen under it.
+// The one lock of this library, as an object: `using (_lock.Enter()) { ... }`. WordLock has its rules.
 //
 // In a Debug build the lock records which thread holds it. Entering it twice then fails at once instead of waiting for
 // ever, and AssertHeld and AssertNotHeld check what callers must hold. A Release build compiles none of these calls.
@@ -15,9 +14,8 @@ internal sealed class UninterruptibleLock
     // Changed by interlocked operations alone; see WordLock.
     private int _word;
 
-    // In a Debug build the managed id of the thread that holds the lock, or 0; unused in Release, where it fills the
-    // object's padding. Written by that thread, under the lock. Another thread may read a stale value, but never its
-    // own id.
+    // In a Debug build the managed id of the thread that holds the lock, or 0; padding in Release. Written by that
+    // thread, under the lock. Another thread may read a stale value, but never its own id.
     private int _ownerThread;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -4,30 +4,30 @@ using System.Threading;
 
 namespace Hakmem.Os;
 
-// A lock in one word: what every lock of this library is made of.
+// A lock in one word: every lock of this library contains one.
 //
 //   0 free  --TryEnter-->  1 held  --a second thread waits-->  2 held, and there may be waiting threads
 //   ^________Exit___________|  ^_______________________________|   Exit wakes one of them
 //
-// It spins for a moment, then sleeps in the kernel (Drepper, "Futexes Are Tricky", 2011: the second mutex). It is what
-// a Monitor cannot be:
+// It spins for a moment, then sleeps in the kernel (Drepper, "Futexes Are Tricky", 2011). A Monitor cannot replace it:
 //
-//   - It never throws ThreadInterruptedException and consumes no interrupt. A slow path between two of its steps has no way to undo the
-//     first, so a wait that may throw there loses blocks or hands them out twice.
-//   - It runs no code of the program's. A contended Monitor asks the thread's SynchronizationContext to wait, whose code may allocate.
+//   - It never throws ThreadInterruptedException and consumes no interrupt. A slow path between two of its steps cannot
+//     undo the first, so a wait that may throw there would lose blocks or hand them out twice.
+//   - It runs no code of the program. A contended Monitor asks the thread's SynchronizationContext to wait, whose code
+//     may allocate.
 //
-// Not re-entrant: a thread that enters twice waits for itself for ever. So nothing of the program's may run under it:
-// no callback, no event, and no throw either, since a throw runs exception filters and FirstChanceException handlers
-// before any finally block. Not fair: a thread that spins may overtake one that sleeps.
+// Not re-entrant: a thread that enters twice waits for itself for ever. No code of the program may therefore run under
+// it: no callback, no event, and no throw either, since a throw runs exception filters and FirstChanceException
+// handlers before any finally block. Not fair: a thread that spins may overtake one that sleeps.
 //
-// Ordering: entering is an interlocked operation (acquire), leaving as well (release).
+// Ordering: to enter is an interlocked operation (acquire), and so is to exit (release).
 internal static class WordLock
 {
     private const int Free = 0;
     private const int Held = 1;
     private const int Contended = 2;
 
-    // Some microseconds in all, each turn longer than the one before: most locks here are held for less.
+    // Some microseconds in all, each turn longer than the one before: most locks are held for less.
     private const int SpinTurns = 10;
     private const int MaxSpinShift = 6;
 
@@ -58,7 +58,7 @@ internal static class WordLock
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void EnterContended(ref int word)
     {
-        // With one processor the thread that holds it does not run meanwhile.
+        // With one processor, the thread that holds the lock does not run meanwhile.
         int turns = Environment.ProcessorCount > 1 ? SpinTurns : 0;
         for (int turn = 0; turn < turns; turn++)
         {
@@ -69,8 +69,7 @@ internal static class WordLock
             }
         }
 
-        // From here on the word says Contended whenever this thread sleeps, and also after it got in: it cannot know
-        // that it was the last.
+        // From here on the word is Contended even after this thread entered: it cannot know whether others still sleep.
         while (Interlocked.Exchange(ref word, Contended) != Free)
         {
             WordWait.Wait(ref word, Contended);
