@@ -2,43 +2,65 @@ using System.Runtime.InteropServices;
 
 namespace Hakmem.Records;
 
-// One size class in a thread's cache: a cache line that holds all that the fast paths read and write. There are two kinds, and the fast
-// paths do not tell them apart.
+// One size class in a thread cache: one cache line with all that the fast paths use. They treat both kinds alike:
 //
-// Paired classes (up to 256 bytes): Alloc takes from one magazine, Free puts into another, and when nothing is left to take they change places.
+// Paired classes (up to 256 bytes): Alloc pops from the primary magazine, Free pushes to the secondary one, and when
+// the primary one is empty the two are exchanged.
 //
-//     taking   [ b0 b1 b2 b3 .. .. ]          putting  [ b7 b9 .. .. .. .. ]
-//                        ^ AllocTop                           ^ FreeTop       ^ FreeEnd
+//     primary  [ b0 b1 b2 b3 .. .. ]          secondary  [ b7 b9 .. .. .. .. ]
+//                        ^ AllocTop                             ^ FreeTop       ^ FreeEnd
 //
-// With one magazine for both, a loop that frees what it has just allocated is one long chain of loads that wait for the stores
-// before them (top, slot, page map, top again): 6.1 ns a pair of 64 bytes where two magazines took 4.0. The price is that the next
-// block is not the one freed last, but one of the magazine's.
+// With one magazine for both, a loop that frees what it has just allocated is one long chain of loads that wait for the
+// stores before them (top, slot, page map, top again): 6.1 ns a pair of 64 bytes, and 4.0 ns with two magazines. The
+// price: the next block is not the one freed last, but one of the primary magazine.
 //
-// Stacked classes (above): one magazine is loaded and serves both, last in, first out, and a second one waits behind it. Their blocks span cache lines
-// and pages, and the one freed last is the one still warm.
+// Stacked classes (above 256 bytes): the primary magazine serves both, last in, first out, and the secondary one, if
+// the budget allows it, waits behind it. Such blocks span cache lines and pages, and the one freed last is still warm.
 //
-//     loaded   [ b0 b1 b2 b3 .. .. ]          waiting  [ b7 b9 b4 b5 ]    full, empty or anything between
+//     primary  [ b0 b1 b2 b3 .. .. ]          secondary  [ b7 b9 b4 b5 ]    full, empty or anything between
 //                         ^ top   ^ end
 //
-// What makes the kinds one to the fast paths: Free sees a bin as a FreeSide, which begins at offset 8 in a paired bin and at 0 in a stacked
-// one (page map entries carry the place), so that the top it writes is the top that Alloc reads.
+// To Free a bin is a FreeSide. It begins at offset 8 in a paired bin and at 0 in a stacked one, where the top that Free
+// writes is the top that Alloc reads. Page map entries contain the FreeSide's offset in the thread cache.
 //
 //     offset   0          8         16        24        32        40                   48       56
-//     paired   AllocTop    FreeTop    Inverse   Bias      FreeEnd    Shift, BlockCount    Taking   Putting
-//     stacked  top        Inverse   Bias      end       Shift, BlockCount    0         Taking   Putting
+//     paired   AllocTop   FreeTop   Inverse   Bias      FreeEnd   Shift, BlockCount    Primary  Secondary
+//     stacked  top        Inverse   Bias      end       Shift, BlockCount    0         Primary  Secondary
 [StructLayout(LayoutKind.Sequential, Size = Bytes)]
 internal unsafe struct Bin
 {
     public const int Bytes = 1 << PageMapEntry.BinShift;
 
-    // The newest filled slot of the magazine that Alloc takes from, or its sentinel when it is empty.
+    // The newest filled slot of the magazine that Alloc pops from, or its sentinel when it is empty.
     public void** AllocTop;
 
-    // Where a paired class's FreeSide lies. A stacked class's begins at AllocTop and ends 8 bytes before this one would.
-    private readonly FreeSide _put;
+    // The FreeSide of a paired class. That of a stacked class begins at AllocTop, 8 bytes before this one.
+    private readonly FreeSide _freeSide;
 
-    // The magazines: for a stacked class the loaded one and the waiting one. Null before the first use (the tops then point at the cache's
-    // empty slot). The counts of those that a top points into are out of date.
+    // Null before the first use. While a top points into a magazine, the magazine's Count is out of date.
     public Magazine* Primary;
     public Magazine* Secondary;
+}
+
+// The state of a bin that only the slow paths need.
+[StructLayout(LayoutKind.Sequential, Size = Bytes)]
+internal unsafe struct BinState
+{
+    public const int Bytes = 32;
+
+    // The bin's AllocTop at the clock's last visit. If it is the same at the next visit, the class is idle.
+    public void** LastTop;
+
+    // AllocTop and FreeTop at the reaper's last visit. Only the reaper reads and writes them, inside the cache's gate.
+    public void** ReaperAllocTop;
+    public void** ReaperFreeTop;
+
+    // The blocks that a magazine may contain: 0 before the first use, else up to the class's largest capacity.
+    public int Capacity;
+
+    // Whether the slow path has used the bin since the clock's last visit.
+    public bool IsReferenced;
+
+    // Whether the budget includes a secondary magazine of a stacked class.
+    public bool HasSecond;
 }

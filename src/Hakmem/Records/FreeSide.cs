@@ -4,28 +4,28 @@ using System.Runtime.InteropServices;
 
 namespace Hakmem.Records;
 
-// A bin as Free sees it: the magazine to put into, and what tells a block of the class from any other address.
+// A bin as Free sees it: the magazine that Free pushes to, and the numbers that identify a block of the class.
 //
-// With entry for what the page map has on an address, the address is a block of this cache's heap and the bin's class exactly when
+// With entry for the page map's entry of it, an address is a block of this heap and class exactly when
 //
 //     RotateRight((address - entry) * Inverse + Bias, Shift) < BlockCount
 //
-// An entry is the heap's tag, the span's address and this side's place in the cache added up (see PageMapEntry), so the difference is the
-// block's offset in its span less tag and place. A block size is 2^Shift times an odd number; multiplied by that number's inverse
-// modulo 2^64 and rotated, n blocks' worth of bytes become n, and every other number becomes 2^64 / block size or more, since both steps are
-// one to one (Granlund and Montgomery, "Division by Invariant Integers using Multiplication", 1994). Bias is tag and place times
-// Inverse. So one compare refuses what lies in no span, in another heap, inside a block, off its alignment, or behind the last one.
+// An entry is the sum of the heap's tag, the span's address and this side's offset in the cache (see PageMapEntry). The
+// difference is therefore the block's offset in its span, less tag and side offset. A block size is 2^Shift times an
+// odd number. Multiplied by that number's inverse modulo 2^64 and rotated, n blocks' worth of bytes become n. Both
+// steps are one to one, so every other number becomes 2^64 / block size or more (Granlund and Montgomery, "Division by
+// Invariant Integers using Multiplication", 1994). Bias is tag and side offset times Inverse. One compare thus refuses
+// an address in no span, in another heap, inside a block, out of alignment, or behind the last block.
 //
-// An entry of another heap may lead a step of 8 bytes beside a side, where that heap has a pair for the class and this
-// one a stack, or the other way round (heaps with guarded sampling and full hardening have pairs only). BlockCount then
-// is the two highest bytes of FreeEnd, an address of 48 bits at most or null, or lies in a field that is always zero (see
-// Bin): so nothing is admitted there, whatever the other fields come out as.
+// An entry of another heap may lead to 8 bytes before or after a side, if only one of the two heaps has a paired bin
+// for the class. BlockCount then is the two highest bytes of FreeEnd, an address of 48 bits at most or null, or in a
+// field that is always zero (see Bin). So the compare admits nothing there.
 [StructLayout(LayoutKind.Explicit, Size = Bytes)]
 internal unsafe struct FreeSide
 {
     public const int Bytes = 40;
 
-    // The newest filled slot of the magazine that Free puts into, or its sentinel when it is empty.
+    // The newest filled slot of the magazine that Free pushes to, or its sentinel when it is empty.
     [FieldOffset(0)]
     public void** FreeTop;
 
@@ -33,12 +33,12 @@ internal unsafe struct FreeSide
     [FieldOffset(8)]
     public ulong Inverse;
 
-    // Heap's tag and this side's place in the cache, times Inverse.
+    // The heap's tag plus this side's offset in the cache, times Inverse.
     [FieldOffset(16)]
     public ulong Bias;
 
-    // The slot that must not be pushed past. Never before FreeTop; or null, where the reaper closed a bin to hear of its
-    // next free, or where the last free found no memory for a magazine, so that its block is not on top.
+    // The slot that Free must not push past. Never before FreeTop; or null, if the reaper closed the bin to notice its
+    // next free, or if the last free found no memory for a magazine, so that its block is not on top.
     [FieldOffset(24)]
     public void** FreeEnd;
 
@@ -46,12 +46,13 @@ internal unsafe struct FreeSide
     [FieldOffset(32)]
     public int Shift;
 
-    // Blocks in a span.
+    // The blocks of a span.
     [FieldOffset(38)]
     public ushort BlockCount;
 
     // The compare above.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool Admits(FreeSide* put, ulong entry, void* address) =>
-        BitOperations.RotateRight((((nuint)address - entry) * put->Inverse) + put->Bias, put->Shift) < put->BlockCount;
+    public static bool Admits(FreeSide* side, ulong entry, void* address) =>
+        BitOperations.RotateRight((((nuint)address - entry) * side->Inverse) + side->Bias, side->Shift) <
+        side->BlockCount;
 }

@@ -7,8 +7,7 @@ internal static class Geometry
     public const int UnitShift = 16;
     public const int UnitBytes = 1 << UnitShift;
 
-    // A SuperSlab: what is committed, prefaulted, discarded and cached. The size of a huge page on x86-64 and (with
-    // 4 KiB pages) Arm64.
+    // A SuperSlab: what is committed, discarded and cached. A huge page of x86-64 and (with 4 KiB pages) Arm64.
     public const int SlabShift = 21;
     public const int SlabBytes = 1 << SlabShift;
     public const int UnitsPerSlab = SlabBytes / UnitBytes;

@@ -2,18 +2,18 @@ using System.Runtime.InteropServices;
 
 namespace Hakmem.Records;
 
-// A small array of pointers to free blocks of one size class, out of band: the unit of exchange between threads (Bonwick & Adams,
-// "Magazines and Vmem", 2001). The blocks themselves are never written.
+// A small array of pointers to free blocks of one size class, out of band: the unit of exchange between threads
+// (Bonwick and Adams, "Magazines and Vmem", 2001). The blocks themselves are never written.
 //
 //   +------+-------+----------+-------+----------+---------+---------+-----
 //   | Next | Count | Capacity | Holes | Sentinel | slot 0  | slot 1  | ...
 //   +------+-------+----------+-------+----------+---------+---------+-----
 //                                     always null  oldest    newer
 //
-// While a thread has it loaded, the thread's bin points at its newest slot and Count is out of date. The null in front of slot 0 is
-// what an empty magazine's bin points at, so that one load both fetches a block and tells that there is none.
+// While a thread has it loaded, the thread's bin points at its newest slot and Count is out of date. The bin of an
+// empty magazine points at the null before slot 0, so that one load both fetches a block and tells that there is none.
 //
-// Owned by one thread's cache, or by a depot under its lock; hand-over is through that lock.
+// One thread's cache owns it, or a depot under its lock; it changes owners under that lock.
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct Magazine
 {
@@ -23,8 +23,8 @@ internal unsafe struct Magazine
     public int Count;
     public ushort Capacity;
 
-    // How many slots, from the oldest on, are null because the reaper took their blocks. Only in a thread's cache, until its next slow path
-    // closes the gap: a depot's magazines have none.
+    // How many slots, from the oldest on, are null because the reaper took their blocks. Only in a thread's cache,
+    // until its next slow path closes the gap: the magazines of a depot have none.
     public ushort Holes;
 
     public void* Sentinel;

@@ -3,57 +3,55 @@ using System.Runtime.CompilerServices;
 
 namespace Hakmem.Records;
 
-// One unit's entry in the page map ("the gatekeeper"): what Free needs to know of any address, in one 8-byte load.
+// One unit's entry in the page map ("the gatekeeper"): all that Free must know about any address, in one 8-byte load.
 //
 //    63          48 47                  16 15        0
 //   +--------------+----------------------+------------+
-//   | heap slot    | address of the span  | place of   |
+//   | heap slot    | address of the span  | offset of  |
 //   | + 1          | less tag * 2 MiB     | the bin    |   of a span
 //   +--------------+----------------------+------------+
-//   | 0xFFFF       | address of the run   | 0          |   of a run of units
+//   | 0xFFFF       | address of the run   | 0          |   of a unit run
 //   | 0xFFFE       | address of the range | 0          |   of a guarded block
 //   +--------------+----------------------+------------+
 //
-// Zero means that none of them covers the unit. The size class is kept as the place in a thread cache, in bytes, where
-// Free finds its side of the class's bin: 64 bytes a class behind a head of 64, and 8 further on for paired classes
-// (see Bin).
+// Zero means that none of them covers the unit. The bin offset stands for the size class: the offset in bytes of its
+// FreeSide in a thread cache, 64 bytes a class behind a head of 64, and 8 more for paired classes (see Bin).
 //
-// A span's entry is a sum: the heap's tag, the span's address and the place. So an address less its entry is the
-// address's offset in the span less what is the same for all blocks of a class in a heap, and FreeSide makes one compare
-// of that. Masking the parts out takes a second compare and, in the JIT compiler's tree, more than a loop of frees may
-// have: see HakmemAllocator.
+// A span's entry is a sum: the heap's tag, the span's address and the bin offset. An address less its entry is
+// therefore the address's offset in the span, less a constant of the class in that heap, and FreeSide decides by one
+// compare. Masking takes a second compare, and more of the JIT compiler's tree than a loop of frees may have.
 //
-// What is handed to Free may be any 64 bits, and an entry is found by the 40 lowest of them. With tags that are
-// multiples of 2^48, a pointer to another heap's block whose bits above 47 hold the difference of the two tags would
-// come out as that heap's own. So a tag is a multiple of 2^48 less the size of a SuperSlab, the most that a span has.
-// For tags t of the entry and u of the heap, the 40 lowest bits of what Free compares are then
+// Free's argument may be any 64 bits, and its 40 lowest bits select the entry. If tags were multiples of 2^48, a
+// pointer to another heap's block whose bits above 47 contain the difference of the two tags would pass as the heap's
+// own. So a tag is a multiple of 2^48 less the size of a SuperSlab, the largest size of a span. For the entry's tag t
+// and the heap's tag u, the 40 lowest bits of what Free compares are then
 //
 //     offset in the span - (t - u) * 2^21   (modulo 2^40)
 //
-// with the difference of two tags below 2^13: within a span only if t = u. FreeSideTests goes through all of them. The
-// address less tag * 2 MiB must not be negative, which is what MaxSlotsFrom is for.
+// where the difference of two tags is below 2^13: within a span only if t = u. FreeSideTests tests all of them. The
+// address less tag * 2 MiB must not be negative: MaxSlotsFrom ensures that.
 //
-// Written under the depot's lock (spans) or the SuperSlab lock (runs of units and guarded ranges) before any block of
-// it is handed out and cleared after all have come back; read without a lock by whoever frees a pointer. A caller can
-// only hold a live block by way of some release/acquire hand-over after the entry was written, so plain loads and
-// stores of one aligned word suffice on Arm64 too.
+// Written under the depot's lock (spans) or the SuperSlab lock (unit runs and guarded ranges), before any block of the
+// unit is handed out, and cleared after all are free again. Any thread that frees a pointer reads it without a lock. A
+// caller can only have a live block by a hand-over (release, acquire) after the entry was written, so plain loads and
+// stores of one aligned word suffice, on Arm64 too.
 internal static class PageMapEntry
 {
     public const int TagShift = 48;
 
-    // A bin has 64 bytes.
+    // The logarithm of a bin's size, 64 bytes.
     public const int BinShift = 6;
 
-    // Where Free's side of a paired class's bin begins.
+    // The offset of the FreeSide in a paired class's bin.
     private const int PairedOffset = 8;
 
-    // The most heaps that tags can tell apart, at addresses from 32 GiB on.
+    // The most heaps that tags can distinguish, at addresses from 32 GiB on.
     public const int MaxHeapSlots = 1 << 13;
 
-    // No span may have a lower address: that of 256 heaps.
+    // The lowest address that a span may have: enough for 256 heaps.
     public const ulong LeastAddress = 256 * HeapBytes;
 
-    // How much of the addresses is wanted for one more heap: twice what its tag takes off more than the one before.
+    // The address space that one more heap requires: twice what each tag subtracts more than the tag before.
     private const ulong HeapBytes = 2UL * Geometry.SlabBytes;
 
     private const ulong AddressMask = (1UL << TagShift) - Geometry.UnitBytes;
@@ -67,13 +65,13 @@ internal static class PageMapEntry
     // The tag number of guarded blocks. A fault report looks for it, and takes what is below it for the address.
     public const int GuardTagNumber = TopTagNumber - (int)EntryKind.Guarded;
 
-    // How many heaps can be told apart where spans have this address or a higher one: the largest tag takes off less
-    // than that. Some systems, and emulators of them, begin at some GiB.
+    // The number of heaps that tags can distinguish if no span has a lower address: the largest tag subtracts less than
+    // the address. On some systems, and emulators of them, addresses begin at some GiB.
     public static int MaxSlotsFrom(ulong address) => (int)Math.Min(MaxHeapSlots, address / HeapBytes);
 
     public static ulong TagOf(int heapSlot) => (ulong)(heapSlot + 1) * ((1UL << TagShift) - Geometry.SlabBytes);
 
-    // isStacked says of which kind the heap's bins of the class are.
+    // isStacked: whether the heap's bins of the class are stacked or paired.
     public static ulong ForSpan(int heapSlot, nuint address, int sizeClass, bool isStacked) =>
         TagOf(heapSlot) + address + BinOffsetOf(sizeClass, isStacked);
 
@@ -92,14 +90,14 @@ internal static class PageMapEntry
                 EntryKind.Span, below + ((nuint)tag << Geometry.SlabShift), tag - 1, SizeClassOf(entry));
     }
 
-    // Of a span's entry; see Decode for others.
+    // For a span's entry only; see Decode for others.
     public static int SizeClassOf(ulong entry) => ((int)BinOffsetOf(entry) >> BinShift) - 1;
 
-    // Where in a thread cache Free finds its side of the bin of a size class, in bytes.
+    // The offset in bytes of a size class's FreeSide in a thread cache.
     public static uint BinOffsetOf(int sizeClass, bool isStacked) =>
         ((uint)(sizeClass + 1) << BinShift) + (isStacked ? 0u : PairedOffset);
 
-    // The same from an entry. The low 16 bits come from ForSpan alone, so this is in range whatever unit the entry is of.
+    // The same from any entry: ForSpan alone sets the low 16 bits, so the result is in range for every unit.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static nuint BinOffsetOf(ulong entry) => (ushort)entry;
 }

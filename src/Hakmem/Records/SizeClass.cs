@@ -3,32 +3,32 @@ using System.Runtime.CompilerServices;
 
 namespace Hakmem.Records;
 
-// Size classes: which block size serves a request.
+// Size classes: the block size that serves a request.
 //
 //   class   0 ..  15   every 16 bytes up to 256
 //   class  16 .. 111   eight to a doubling from 256 B up to 1 MiB
 //
-// Eight to a doubling means steps of an eighth of the power of two below, so a request above 128 bytes wastes less than 12.5 % of
-// itself. The step is found from the position of the highest bit, so that IndexOf is branch-free and folds to a constant where the
-// size is one; the first sixteen classes come out of the same formula because the highest bit is taken to be at least bit 7.
+// Eight to a doubling means steps of an eighth of the power of two below, so a request above 128 bytes wastes less than
+// 12.5 % of itself. The position of the highest bit, at least 7, determines the step, so that IndexOf has no branches
+// and folds to a constant if the size is one.
 internal static class SizeClass
 {
-    // The number of classes; an index is 0 .. Count - 1.
-    public const int Count = 112;
-
-    // The largest request in bytes that a size class serves: 1 MiB. Larger ones are runs of SuperSlabs.
-    public const int MaxBytes = 1 << 20;
-
-    // The first class above 256 bytes. Thread caches keep a pair of magazines for the classes below it, one to take from and one to put
-    // into, and a stack, last in, first out, for the others (see Bin). Chosen by random-mixed: with every class up to 1 KiB paired a
-    // step took 9.1 ns, with the pairs ending at 256 bytes 8.1.
-    public const int FirstStacked = 16;
-
     private const int LinearBits = 7;
     private const int StepBits = 3;
+    private const int MaxBits = 20;
 
-    // The class of a request of lastByte + 1 bytes, where lastByte < MaxBytes. Taking the request less one makes the caller's range
-    // check one unsigned compare that sends zero bytes (which wraps) to the slow path together with large requests.
+    // The largest request in bytes that a size class serves: 1 MiB. Larger ones are runs of SuperSlabs.
+    public const int MaxBytes = 1 << MaxBits;
+
+    // The number of classes; an index is 0 .. Count - 1.
+    public const int Count = (MaxBits - LinearBits + 1) << StepBits;
+
+    // The first class above 256 bytes: thread caches have stacked bins from it on (see Bin). Chosen by random-mixed:
+    // with every class up to 1 KiB paired a step took 9.1 ns, with the pairs ending at 256 bytes 8.1.
+    public const int FirstStacked = 2 << StepBits;
+
+    // The class of a request of lastByte + 1 bytes, where lastByte < MaxBytes. One unsigned compare of lastByte is the
+    // range check: zero bytes wrap, and go to the slow path together with large requests.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint IndexOf(nuint lastByte)
     {

@@ -2,10 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace Hakmem.Records;
 
-// What is known of one span, out of band: one record per unit, of which a span uses that of its first unit. Guarded by
-// the lock of the depot whose class the span is of; for a run of units, only UnitCount and IsHeld are used, under the
-// lock of the heap that has the SuperSlab. Carved is also read without the lock, to tell whether a block that somebody
-// hands in is known to be free.
+// The record of one span, out of band: one record per unit, and a span uses that of its first unit. The lock of the
+// span's depot guards it. A unit run uses only UnitCount and IsHeld, guarded by the lock of the heap that owns the
+// SuperSlab. Carved is also read without the lock, to tell whether a given block is known to be free.
 //
 //   blocks:   0 ............ Carved ............ BlockCount
 //             handed out or    never handed
@@ -21,28 +20,27 @@ internal unsafe struct SpanHeader
     // Blocks below this index have been handed out at least once. A set bit of the bitmap is a free block below it.
     public int Carved;
 
-    // No set bit is in a bitmap word before this one.
+    // No bitmap word before this one has a set bit.
     public int FirstFreeWord;
 
-    // How many units the span or run of units has.
+    // The number of units in the span or unit run.
     public int UnitCount;
 
-    // Whether the span's memory was zero when the span was made: then blocks from Carved on still are.
+    // Whether the span's memory was zero when the span was made: blocks from Carved on are then still zero.
     public bool IsFresh;
 
-    // Of a run of units: whether a thread has a hold of it (see LargeBlocks).
+    // Of a unit run: whether a thread holds it (see LargeBlocks).
     public bool IsHeld;
 
-    // The depot's list of spans with free blocks: first units, -1 for none.
+    // Links of the depot's list of spans with free blocks: first units, -1 for none.
     public int Next;
     public int Previous;
 
-    // Of a range with a guarded block: its record, in the layer above that makes them. Written with the range's page
-    // map entries, before they are (and cleared after), under the lock of the heap that has the SuperSlab; read under
-    // it, and by the report of a fault.
+    // Of the range of a guarded block: its record, of a higher layer. Written before the range's page map entries and
+    // cleared after them, under the lock of the heap that owns the SuperSlab; read under it, and by the fault handler.
     public void* Guard;
 
-    // Of each unit, not only a span's first, and guarded by the lock of the heap that has the SuperSlab: when the unit was last freed, in
-    // milliseconds of the heap's clock.
+    // Of every unit, not only a span's first, and guarded by the lock of the heap that owns the SuperSlab: when the
+    // unit was last freed, in milliseconds of the heap's clock.
     public long FreedAt;
 }

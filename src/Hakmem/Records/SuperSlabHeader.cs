@@ -19,8 +19,7 @@ internal struct SuperSlabHeader
     // In state Spans: bit u is set when unit u is free.
     public uint FreeUnits;
 
-    // Bit u is set when unit u may hold something other than zeros: it was handed out since the SuperSlab was committed
-    // or last discarded.
+    // Bit u is set when unit u may be other than zero: handed out since the SuperSlab was committed or last discarded.
     public uint DirtyUnits;
 
     // In the run states: the units that were dirty when the run was formed. A zeroed allocation clears them.
@@ -29,13 +28,11 @@ internal struct SuperSlabHeader
     // In the run states: the index of the run's first SuperSlab.
     public int RunHead;
 
-    // In state RunHead: the number of SuperSlabs in the run, and the bytes between its start and the block's (see
-    // RunColor).
+    // In state RunHead: the SuperSlabs of the run, and the bytes between its start and the block's (see RunColor).
     public int RunSlabs;
     public int RunOffsetBytes;
 
-    // Links of the list that contains the SuperSlab (in state Spans that of its longest free run, in state Cached one
-    // by age): indexes, -1 for none.
+    // Links of the list that contains the SuperSlab, if its state is Spans or Cached: indexes, -1 for none.
     public int Next;
     public int Previous;
 

@@ -23,8 +23,7 @@ internal enum SuperSlabState
     // Its units are allocated one by one, to spans and unit runs.
     Spans,
 
-    // Empty and committed: its heap keeps it for reuse. While the heap's lock is held, it may be out of the cache's
-    // lists already, on the way to another state.
+    // Empty and committed, for reuse. Under the lock it may be out of the lists already, on the way to another state.
     Cached,
 
     // The first SuperSlab of a run.

@@ -3,30 +3,31 @@ using System.Runtime.InteropServices;
 
 namespace Hakmem.Records;
 
-// One thread's free blocks of one heap. Everything the fast paths need hangs off this record, so that they touch no static field.
+// One thread's free blocks of one heap. The fast paths find everything from this record, without static fields.
 //
 //   +----------------+---------------------------+------------------------------+
 //   | head           | 112 bins                  | 112 bin states               |
 //   | (one line)     | (a line each)             | (slow paths)                 |
 //   +----------------+---------------------------+------------------------------+
 //
-// Owner: the thread it was made for or that adopted it. While that thread lives, others touch Peers (by its lock) and what the gate admits
-// the reaper to (see CacheReaper). Adoption happens under the registry's lock after the owner has ended. Statistics read other threads'
-// tops without synchronisation: word-sized reads of values that may be a moment old.
+// Owner: the thread for which it was created, or that adopted it under the registry's lock after the owner's end. While
+// the owner lives, others access only Peers (under its lock) and, as the reaper, what the gate protects. Statistics
+// read other threads' tops without synchronisation: word-sized reads of values that may be a moment old.
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct ThreadCache
 {
-    private const int HeadBytes = 64;
+    // As page map entries require it, one bin's size.
+    private const int HeadBytes = Bin.Bytes;
 
     // The arena's page map.
     public ulong* PageMap;
 
-    // In the cache of the shared heap: this thread's caches of the other heaps, by slot. Grown by the owner, cleared by whoever
-    // disposes a heap, both under CurrentThread's lock; read by the owner without it.
+    // In the cache of the shared heap: this thread's caches of the other heaps, by slot. The owner grows it, and a
+    // thread that disposes a heap clears its entry, both under CurrentThread's lock; the owner reads it without.
     public ThreadCache** Peers;
     public int PeerCount;
 
-    // Where the clock goes on looking for idle bins.
+    // The bin at which the clock continues its search for idle ones.
     public byte ClockHand;
 
     // The first of the heap's stacked classes, or SizeClass.Count if it has none.
@@ -37,54 +38,50 @@ internal unsafe struct ThreadCache
     // the record.
     public bool CountsAllocations;
 
-    // The most bytes of blocks that the bins' capacities admit.
+    // The most bytes of blocks that the bins may contain, by their capacities.
     public long CapacityBytes;
 
-    // What an unused bin points at: a sentinel without slots. Always null, and where a FreeSide has BlockCount: a page map entry of zero
-    // leads Free to this head as if it were a bin, and no number is below a count of zero, whatever address was forged.
+    // The sentinel of an unused bin's tops, always null. It lies where a FreeSide has BlockCount: a page map entry of
+    // zero leads Free to this head as if it were a bin, and the compare with a count of zero refuses every address.
     public void* EmptySlot;
 
-    // In the cache of another heap: its thread's cache of the shared heap, whose Peers leads here; null once that
-    // thread has ended and one of the two has been taken over or freed. Set by the owner, cleared by others under
-    // CurrentThread's lock.
+    // In the cache of another heap: its thread's cache of the shared heap, whose Peers contains this one; null once one
+    // of the two is adopted or freed. Set by the owner, cleared by others under CurrentThread's lock.
     public ThreadCache* Home;
 
-    // Who may exchange magazines: see CacheGate.
+    // Decides whether the owner or the reaper may exchange magazines: see CacheGate.
     public int Gate;
 
-    // Which of its heap's caches it is, from 0 on: for tables of what else each thread has. It goes with the record
-    // from thread to thread, and passes to a new record once this one is freed.
+    // The number of the cache in its heap, from 0 on, as an index of other tables by thread. It stays with the record
+    // when another thread adopts it, and passes to a new record once this one is freed.
     public int Number;
 
-    // In a front of HardeningLevel.Checked what Inner is, else null: in the line that the slow paths have at hand.
+    // In a front of HardeningLevel.Checked the same as Inner, else null: in the cache line that slow paths read anyway.
     public ThreadCache* Checked;
 
     private BinArray _bins;
     private StateArray _states;
 
-    // With guarded sampling: how many more allocations until the next is sampled. Without, never looked at.
+    // With guarded sampling: the number of allocations until the next sampled one. Unused otherwise.
     public int UntilSample;
 
-    // How often the clock has been turned since it last took anything.
+    // The number of the clock's turns since it last flushed a bin.
     public int UnproductiveSweeps;
 
-    // Null where the bins have magazines. A heap of HardeningLevel.Checked or Full gives its threads a front: a record
-    // whose bins stay as before their first use, so that both fast paths end in their slow ones, and this leads to the
-    // record with the magazines. Whoever frees or allocates through a front looks the block up in the table of live
-    // blocks first.
+    // Null if the bins have magazines. The threads of a heap of HardeningLevel.Checked or Full have a front: a record
+    // whose bins stay unused, so that both fast paths end in their slow ones. Inner is then the record with the
+    // magazines. Every free and allocation through a front first reads or writes the table of live blocks.
     public ThreadCache* Inner;
 
-    // In a record behind a front: the origin of the table of live blocks. Written once, before the thread has the
-    // record.
+    // In a record behind a front: the origin of the table of live blocks. Written once, before the thread receives it.
     public byte* Live;
 
-    // In a record behind a front: 1 while it is its heap's only cache, so that no other thread frees blocks. Written by
-    // the registry, under its lock.
+    // In a record behind a front: 1 while it is its heap's only cache. The registry writes it, under its lock.
     public int IsAlone;
 
-    // In the same: 1 while its thread is between asking IsAlone and having cleared a block's byte in the table of live
-    // blocks. Written by that thread, before it reads IsAlone; read by whoever has cleared IsAlone, after a
-    // process-wide barrier. So either the thread sees that it is alone no more, or it is waited for.
+    // In the same: 1 from before its thread reads IsAlone until it has cleared a block's byte in the table of live
+    // blocks. That thread writes it; the registry reads it after it has cleared IsAlone and run a process-wide barrier.
+    // So either the thread sees that it is no longer alone, or the registry waits for it.
     public int IsClaiming;
 
     // SAFETY (both): a cache is allocated with its full size, and the index is a size class.
@@ -92,14 +89,16 @@ internal unsafe struct ThreadCache
     public static Bin* BinAt(ThreadCache* cache, uint index) => (Bin*)((byte*)cache + HeadBytes) + index;
 
     // The record that has the magazines; null for null.
-    public static ThreadCache* MagazinesOf(ThreadCache* cache) => cache == null || cache->Inner == null ? cache : cache->Inner;
+    public static ThreadCache* MagazinesOf(ThreadCache* cache) =>
+        cache == null || cache->Inner == null ? cache : cache->Inner;
 
-    // A class's bin as Free sees it, by the place that page map entries carry.
+    // The FreeSide of a class, by the offset that page map entries contain.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static FreeSide* FreeSideAt(ThreadCache* cache, nuint place) => (FreeSide*)((byte*)cache + place);
+    public static FreeSide* FreeSideAt(ThreadCache* cache, nuint binOffset) => (FreeSide*)((byte*)cache + binOffset);
 
     // The same by class.
-    public static FreeSide* FreeSideOf(ThreadCache* cache, int index) => FreeSideAt(cache, PageMapEntry.BinOffsetOf(index, index >= cache->FirstStacked));
+    public static FreeSide* FreeSideOf(ThreadCache* cache, int index) =>
+        FreeSideAt(cache, PageMapEntry.BinOffsetOf(index, index >= cache->FirstStacked));
 
     public static BinState* StateAt(ThreadCache* cache, int index) =>
         (BinState*)((byte*)cache + HeadBytes + (SizeClass.Count * Bin.Bytes)) + index;

@@ -135,6 +135,28 @@ public sealed unsafe class LayoutTests
     }
 
     [Fact]
+    public void MetadataRecordsHoldWhatIsStoredInThem()
+    {
+        Assert.InRange(sizeof(MetadataFreeBlock), 1, MetadataAllocator.MinRecordBytes);
+        Assert.InRange(sizeof(MetadataChunk) + MetadataAllocator.MaxRecordBytes, 1, 1 << MetadataChunk.Shift);
+        Assert.InRange(sizeof(ThreadCache), 1, MetadataAllocator.MaxRecordBytes);
+
+        // A set has a bit for each SuperSlab of the largest arena.
+        Assert.InRange(Geometry.MaxArenaBytes >> Geometry.SlabShift, 1, 8L * MetadataAllocator.MaxRecordBytes);
+    }
+
+    [Fact]
+    public void EntriesAndCountsFitTheirFields()
+    {
+        Assert.InRange(PageMapEntry.BinOffsetOf(SizeClass.Count - 1, isStacked: false), 1u, ushort.MaxValue);
+        Assert.InRange(PageMapEntry.MaxHeapSlots, 1, PageMapEntry.GuardTagNumber - 1);
+        Assert.InRange(Geometry.MaxBlocksPerSpan, 1, ushort.MaxValue);
+        Assert.InRange(SizeClass.Count, 1, byte.MaxValue);
+        Assert.Equal((uint)SizeClass.FirstStacked, SizeClass.IndexOf(256));
+        Assert.Equal((uint)SizeClass.Count - 1, SizeClass.IndexOf(SizeClass.MaxBytes - 1));
+    }
+
+    [Fact]
     public void TheGeometryIsThatOfTheDocuments()
     {
         Assert.Equal(64 << 10, Geometry.UnitBytes);
