@@ -7,6 +7,7 @@ using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using System.Threading;
 using Hakmem.Api;
+using Hakmem.Guarded;
 using Hakmem.Heaps;
 using Hakmem.Pages;
 using Hakmem.Reclaim;

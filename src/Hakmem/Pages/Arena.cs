@@ -7,8 +7,7 @@ using Hakmem.Records;
 
 namespace Hakmem.Pages;
 
-// The one reserved address range that contains every SuperSlab of the process, and the records that address arithmetic
-// finds.
+// The one reserved address range that contains every SuperSlab of the process, and the records found from an address.
 //
 //   +------------+------------+--------------+-----------+------------------------------------------+
 //   | SuperSlab  | span       | free bitmaps | page map  | arena: SuperSlab 0, 1, 2, ...            |
@@ -17,12 +16,12 @@ namespace Hakmem.Pages;
 //                                                        ^ Base, 128 MiB-aligned
 //
 // The page map has entries for 1 TiB whatever the arena's size, so that a constant mask keeps every index inside it. It
-// is readable from the start (as zeros, for which the kernel needs no memory). It becomes writable, and the other
-// tables become accessible, in batches as SuperSlabs are taken for the first time. Base is aligned to a batch, so that
-// the circular page map never wraps within one.
+// is readable from the start (as zeros, without memory). It becomes writable, and the other tables accessible, in
+// batches as SuperSlabs are taken for the first time. Base is aligned to a batch, within which the map never wraps.
 //
 // One arena per process (or per test). It hands out SuperSlabs by index, uncommitted, the lowest first; heaps own them.
-// Those released last are handed out again last: see ReleasedSuperSlabs. Thread-safe, by one lock.
+// Those released recently are handed out again last, so that a stale pointer of the program points to nothing for a
+// while, rather than to another heap's blocks. Thread-safe, by one lock.
 internal sealed unsafe class Arena
 {
     public const long PageMapBytes = (Geometry.MaxArenaBytes >> Geometry.UnitShift) * sizeof(ulong);
@@ -31,8 +30,7 @@ internal sealed unsafe class Arena
 
     public const int BitmapWordsPerUnit = Geometry.MaxBlocksPerSpan / 64;
 
-    // Tables become writable for this many SuperSlabs at a time: 128 MiB of arena, about 1.2 MiB of tables, whose pages
-    // take memory on first use.
+    // Tables become writable for this many SuperSlabs at a time: 128 MiB of arena, about 1.2 MiB of tables.
     private const int TableBatchSlabs = 64;
 
     private const int SpanHeaderBytesPerSlab = Geometry.UnitsPerSlab * SpanHeader.Bytes;
@@ -40,12 +38,11 @@ internal sealed unsafe class Arena
 
     private const nuint BatchBytes = (nuint)TableBatchSlabs << Geometry.SlabShift;
 
-    // A smaller arena is useless.
     private const long MinArenaBytes = 64L << 20;
 
-    // The arena keeps this many released SuperSlabs back before it hands one out again, or as many as were ever taken
-    // at a time, if that is more. A SuperSlab that is taken for the first time costs 18 KiB of tables' pages, so a
-    // program that creates and disposes heaps in a loop pays 2.3 MiB once.
+    // Released SuperSlabs that are kept back at least (or as many as were ever taken at a time, if that is more). One
+    // that is taken for the first time costs 18 KiB of tables: a program that creates and disposes heaps in a loop pays
+    // 2.3 MiB once.
     private const int MinReleasedSlabs = 128;
 
     private readonly UninterruptibleLock _lock = new();
@@ -54,11 +51,11 @@ internal sealed unsafe class Arena
     private readonly byte* _spanHeaders;
     private readonly byte* _bitmaps;
 
-    // _lock guards these: the SuperSlabs that are taken; those that are taken or kept back; those kept back; and the
-    // most that were ever taken at a time.
+    // _lock guards these: the SuperSlabs that are taken; those that are taken or kept back; those kept back, linked
+    // through their headers; and the most that were ever taken at a time.
     private readonly SuperSlabBitmap _taken;
     private readonly SuperSlabBitmap _unavailable;
-    private readonly ReleasedSuperSlabs _released;
+    private SuperSlabList _released = new();
     private int _peakTaken;
 
     // Guarded by _lock: SuperSlabs below this were taken one by one before, or lie below one that was.
@@ -68,17 +65,16 @@ internal sealed unsafe class Arena
     // for as many SuperSlabs as the other tables; used under it.
     private LiveTable? _live;
 
-    // Whether a fault handler reads the tables. Only ever set; TryRelease reads it, when no other thread is in the
-    // arena.
+    // Whether a fault handler reads the tables. Only ever set; read when no other thread is in the arena.
     private volatile bool _isReported;
 
-    // Tables are writable for SuperSlabs below this. Written under _lock (release); read by any thread (acquire) before
-    // it reads a header for an address that need not be a live block. Only grows.
+    // Tables are writable for SuperSlabs below this; only grows. Written under _lock (release); read by any thread
+    // (acquire) before it reads a header for an address that need not be a live block.
     private volatile int _tableSlabs;
 
-    // Without a limit it makes one from the given memory. Throws OutOfMemoryException if not even the smallest arena
-    // can be reserved, and PlatformNotSupportedException if a page is larger than a unit (units are discarded and
-    // guarded one by one), or if the addresses are too low for page map entries.
+    // Throws OutOfMemoryException if not even the smallest arena can be reserved, and PlatformNotSupportedException if
+    // a page is larger than a unit (units are discarded and guarded one by one), or the addresses are too low for
+    // entries.
     public Arena(OsMemory os, long maxBytes = Geometry.MaxArenaBytes, MemoryLimit? limit = null)
     {
         if (os.PageSize > Geometry.UnitBytes)
@@ -91,7 +87,6 @@ internal sealed unsafe class Arena
         Os = os;
         _limit = limit ?? new MemoryLimit(os);
         Metadata = new MetadataAllocator(os);
-        _released = new ReleasedSuperSlabs(this);
         long bytes = maxBytes;
         byte* start = TryReserve(os, bytes);
         while (start == null && bytes > MinArenaBytes)
@@ -147,7 +142,6 @@ internal sealed unsafe class Arena
 
     public int SlabCount { get; }
 
-    // The most heaps that it can have.
     public int MaxHeapSlots => PageMapEntry.MaxSlotsFrom((ulong)Base);
 
     public long ReservedBytes => (long)SlabCount << Geometry.SlabShift;
@@ -192,7 +186,6 @@ internal sealed unsafe class Arena
         }
     }
 
-    // The unit of an address inside the arena.
     public int UnitOf(nuint address) => (int)((address - (nuint)Base) >> Geometry.UnitShift);
 
     // SAFETY (the next three): the SuperSlab of the index has been taken at least once; see HasTables.
@@ -213,7 +206,7 @@ internal sealed unsafe class Arena
     public int PhaseOf(int alignmentSlabs) => (int)(((nuint)Base >> Geometry.SlabShift) & (nuint)(alignmentSlabs - 1));
 
     // Takes the lowest run of untaken SuperSlabs whose address is a multiple of alignmentSlabs SuperSlabs, preferably
-    // of such as are not kept back; -1 if there is none.
+    // of those that are not kept back; -1 if there is none.
     public int TryTake(int count, int alignmentSlabs)
     {
         int phase = PhaseOf(alignmentSlabs);
@@ -223,7 +216,7 @@ internal sealed unsafe class Arena
             bool isPossible = first >= 0 || _taken.FindGapRun(count, alignmentSlabs, phase, SlabCount) >= 0;
             while (first < 0 && isPossible)
             {
-                // The address range is used up: the older half of those kept back becomes available.
+                // The address range is used up: the older half becomes available.
                 KeepBack(_released.Count / 2);
                 first = _unavailable.FindGapRun(count, alignmentSlabs, phase, SlabCount);
             }
@@ -259,8 +252,8 @@ internal sealed unsafe class Arena
         }
     }
 
-    // Takes exactly these SuperSlabs if they are untaken, kept back or not. A run grows into them, so a stale pointer
-    // into them points to the middle of a block, where no block begins.
+    // Takes exactly these SuperSlabs if they are untaken, even if kept back: a run grows into them, where no block
+    // begins to which a stale pointer could point.
     public bool TryTakeAt(int first, int count)
     {
         using (_lock.Enter())
@@ -289,15 +282,15 @@ internal sealed unsafe class Arena
             _taken.Remove(first, count);
             for (int slab = first; slab < first + count; slab++)
             {
-                _released.Add(slab);
+                Debug.Assert(Slab(slab)->State == SuperSlabState.Untaken, "A heap still owns the SuperSlab.");
+                _released.AddFirst(this, slab);
             }
 
             KeepBack(Math.Max(MinReleasedSlabs, _peakTaken));
         }
     }
 
-    // The table of live blocks, created if there is none; null if there is no memory for it. The object is allocated
-    // under no lock.
+    // The table of live blocks, created under no lock if there is none; null if there is no memory for it.
     public LiveTable? TryMakeLiveTable()
     {
         LiveTable? table = TryUseLiveTable(null);
@@ -330,8 +323,7 @@ internal sealed unsafe class Arena
         return isDone;
     }
 
-    // Releases the whole address range with all tables; false if that is impossible. Afterwards no thread may use the
-    // arena, or a pointer into it.
+    // Releases the whole address range; false if that is impossible. Afterwards no thread may use a pointer into it.
     public bool TryRelease()
     {
         bool isDone = !_isReported && Os.TryRelease(_slabHeaders, (nuint)ReservationBytes(ReservedBytes));
@@ -343,25 +335,19 @@ internal sealed unsafe class Arena
         return isDone;
     }
 
-    // Asks the system for its limit, if that may have changed, before a SuperSlab has to wait for the answer. Takes
-    // time. Under no lock.
+    // Asks the system for its limit before a SuperSlab has to wait for the answer. Takes time. Under no lock.
     public void RefreshLimit()
     {
         _lock.AssertNotHeld();
         _limit.Refresh();
     }
 
-    // After an allocation that failed: whether the system's limit is higher now, so that another try may succeed. Under
-    // no lock.
+    // After a failed allocation: whether the system's limit is higher now. Under no lock.
     public bool TryRefreshLimit()
     {
         _lock.AssertNotHeld();
         return _limit.TryRefresh();
     }
-
-    // Fails unless the calling thread holds the arena's lock.
-    [Conditional("DEBUG")]
-    public void AssertLocked() => _lock.AssertHeld();
 
     // Rounded up to whole pages of any supported size.
     private static long TableBytes(long arenaBytes)
@@ -394,7 +380,7 @@ internal sealed unsafe class Arena
         return true;
     }
 
-    // Makes room in the sets and the tables for SuperSlabs below a limit; false if memory is exhausted.
+    // Makes room in the sets and the tables; false if memory is exhausted.
     private bool TryReserveBelow(int limit) =>
         _taken.TryReserve(limit) && _unavailable.TryReserve(limit) && (limit <= _tableSlabs || TryExtendTables(limit));
 
@@ -403,8 +389,8 @@ internal sealed unsafe class Arena
     {
         while (_released.Count > count)
         {
-            int slab = _released.Oldest;
-            _released.Remove(slab);
+            int slab = _released.Tail;
+            _released.Remove(this, slab);
             _unavailable.Remove(slab, 1);
         }
     }
@@ -416,7 +402,7 @@ internal sealed unsafe class Arena
         {
             if (_unavailable.Contains(slab))
             {
-                _released.Remove(slab);
+                _released.Remove(this, slab);
             }
             else
             {
@@ -447,8 +433,8 @@ internal sealed unsafe class Arena
         return -1;
     }
 
-    // Asks for the pages of a SuperSlab's part of a table at once: it is about to be divided into spans, whose first
-    // blocks would each wait for a page fault. A refusal costs only those.
+    // Asks for the pages of a SuperSlab's part of a table at once, to spare its first spans the page faults. A refusal
+    // costs only those.
     private void Populate(byte* table, int bytesPerSlab, int slab)
     {
         byte* start = PageOf(table + ((long)slab * bytesPerSlab));
@@ -456,8 +442,7 @@ internal sealed unsafe class Arena
         Os.TryPopulate(start, (nuint)(end - start));
     }
 
-    // Proceeds batch by batch, since the page map may wrap between two. Parts that were made writable before a refusal
-    // stay so: the next try repeats the call, which is harmless.
+    // One batch at a time, since the page map may wrap between two. A call may repeat after a refusal, without harm.
     private bool TryExtendTables(int slabs)
     {
         _lock.AssertHeld();

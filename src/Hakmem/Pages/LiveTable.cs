@@ -5,8 +5,7 @@ using Hakmem.Records;
 
 namespace Hakmem.Pages;
 
-// Where live blocks begin: one byte for each 16 bytes of the arena, out of band, for the heaps that keep this record
-// (HardeningLevel.Checked and Full).
+// Where live blocks of the heaps with HardeningLevel.Checked or Full begin: one byte for each 16 bytes of the arena.
 //
 //   1   a live block of such a heap begins here
 //   0   anything else: the inside of a block, a free block, memory never handed out, a heap without the record
@@ -14,9 +13,8 @@ namespace Hakmem.Pages;
 // One byte therefore tells whether a pointer may be freed, and an atomic exchange of it lets exactly one of several
 // racing frees succeed. It does not tell which heap the block is from: page map and headers do.
 //
-// One table for an arena, reserved when the first heap that needs it is created, at one sixteenth of the arena's size.
-// It becomes writable in the same batches as the arena's other tables. A page of it takes memory once a block begins in
-// its 64 KiB, and loses it with the SuperSlabs.
+// Reserved when the first heap needs it, at one sixteenth of the arena's size. It becomes writable in the batches of
+// the arena's other tables. A page has memory from the first block in its 64 KiB until the SuperSlab is released.
 //
 // Ordering: the thread that has just taken a block from the heap writes 1, plainly, before it passes the pointer on. A
 // thread that frees the block got the pointer by program order or by a hand-over (release, acquire). 0 is written by an
@@ -50,8 +48,7 @@ internal sealed unsafe class LiveTable
         return bytes == null ? null : new LiveTable(os, bytes, size, arenaBase);
     }
 
-    // SAFETY (all static members): the address is inside an arena's SuperSlab whose tables are writable, and the origin
-    // is that of the arena's table.
+    // SAFETY (all static members): the address is in a SuperSlab with writable tables, the origin is its arena's.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool IsLive(byte* origin, void* address) => Volatile.Read(ref *ByteOf(origin, address)) != 0;
 
@@ -71,8 +68,7 @@ internal sealed unsafe class LiveTable
         bool isLive = *live != 0;
         if (isLive)
         {
-            // No store if it is 0 already: a thread without a cache, which has not freed any block yet, may be
-            // receiving this block now.
+            // No store if it is 0: a thread without a cache, which has not freed yet, may be receiving this block.
             *live = 0;
         }
 

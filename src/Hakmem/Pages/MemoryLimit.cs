@@ -21,8 +21,7 @@ namespace Hakmem.Pages;
 // Thread-safe. Two threads may ask at the same time; the answer to the later question prevails.
 internal sealed class MemoryLimit
 {
-    // The part of a container's limit that all heaps together may take. The garbage collector's default for its own
-    // heap is the same.
+    // The part of a container's limit for all heaps together; the garbage collector's default for its own heap.
     public const int DefaultPercent = 75;
 
     // SuperSlabs that are admitted before the first answer: the first call of a small program does not wait for the
@@ -37,22 +36,20 @@ internal sealed class MemoryLimit
     private readonly Func<int>? _countCollections;
     private readonly UninterruptibleLock _lock = new();
 
-    // The number of SuperSlabs that are admitted, and whether that is the system's answer. Written under _lock
-    // (release), the second after the first; read by any thread (acquire). A reader that sees only the first treats the
-    // limit as unknown and asks.
+    // The SuperSlabs that are admitted, and whether that is the system's answer. Written under _lock (release) in this
+    // order; read by any thread (acquire). A reader that sees only the first asks the system.
     private volatile int _slabs;
     private volatile bool _isKnown;
 
-    // While the limit is unknown: the largest number that was refused. Afterwards: the number that was refused last, or
-    // 0 once that many are admitted; a hint, and a lost one costs an allocation a full attempt to make room. Written by
-    // Admits, under the arena's lock, and by TryRefresh once the limit is known.
+    // While the limit is unknown: the largest number that was refused. Then the last one, or 0 once it is admitted; a
+    // lost one costs an allocation a full attempt to make room. Written by Admits, under the arena's lock, and by
+    // TryRefresh.
     private volatile int _refused;
 
     // The number of the last question; interlocked.
     private long _questions;
 
-    // Guarded by _lock: the question that the limit answers, when the answer came, and the number of full collections
-    // before it.
+    // Guarded by _lock: the question that was answered, when, and the number of full collections before it.
     private long _answered;
     private long _answeredMs;
     private int _answeredCollections;
@@ -96,8 +93,7 @@ internal sealed class MemoryLimit
         return false;
     }
 
-    // After a refused request: asks the system again if this limit may be the reason. Returns whether another try may
-    // succeed. Under no lock.
+    // After a refusal: asks again if this limit may be the reason; whether another try may succeed. Under no lock.
     public bool TryRefresh()
     {
         if (!_isKnown)

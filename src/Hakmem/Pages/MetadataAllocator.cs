@@ -14,12 +14,11 @@ namespace Hakmem.Pages;
 //                    +--------+------+----+--------+----------------------------------+
 //                                                  ^ CarvedBytes
 //
-// New records come from the current chunk in order of address. A freed record is merged with its buddy, if the buddy is
-// free as a whole, and so on; the list of its size contains the result. After a program's peak the records so become
-// large blocks again, and Trim discards their pages.
+// New records come from the current chunk in order of address. A freed record is merged with its buddy, if that is free
+// as a whole, and so on. After a program's peak the records so become large blocks again, whose pages Trim discards.
 //
-// Memory is discarded, never decommitted: a reader of another thread's cache may hold a pointer to a magazine that was
-// freed meanwhile (statistics do, and clamp what they read), and such a pointer must not fault.
+// Memory is discarded, never decommitted: statistics may read a magazine that was freed meanwhile (they clamp what they
+// read), and must not fault.
 //
 // Invariants:
 //
@@ -41,16 +40,14 @@ internal sealed unsafe class MetadataAllocator
     private const int ChunkShift = MetadataChunk.Shift;
     private const int ChunkBytes = 1 << ChunkShift;
 
-    // The chunks of a region: one bit of a word each. If the system refuses that many addresses, a region has half as
-    // many, and so on.
+    // The chunks of a region: one bit of a word each; half as many, and so on, if the system refuses the addresses.
     private const int MaxRegionChunks = 8 * sizeof(ulong);
     private const int MinRegionChunks = 1;
 
     // 8 GiB: the records of some hundred thousand threads.
     private const int MaxRegions = (int)((8L << 30) / (MaxRegionChunks * ChunkBytes));
 
-    // How many bytes of a chunk are populated at a time: one call takes as long as two of the page faults that it
-    // spares.
+    // Bytes of a chunk that are populated at a time: one call takes as long as two of the page faults that it spares.
     private const int PopulateShift = MaxShift;
 
     private readonly OsMemory _os;
@@ -59,8 +56,7 @@ internal sealed unsafe class MetadataAllocator
     // _lock guards all fields below. The lists of free blocks, by the logarithm of their size.
     private readonly nint[] _free = new nint[MaxShift + 1];
 
-    // Where each region begins. Chunks are numbered through all regions, MaxRegionChunks numbers to a region. A smaller
-    // region leaves some numbers unused.
+    // Where each region begins. Each has MaxRegionChunks chunk numbers, of which a smaller region leaves some unused.
     private readonly nint[] _regions = new nint[MaxRegions];
     private int _regionCount;
 
@@ -68,8 +64,7 @@ internal sealed unsafe class MetadataAllocator
     private int _nextChunk;
     private int _endChunk;
 
-    // By region: a bit for each chunk in use, and for each chunk that was in use, contains no record any more and was
-    // discarded as a whole.
+    // By region: a bit for each chunk in use, and for each chunk that became empty and was discarded as a whole.
     private readonly ulong[] _usedChunks = new ulong[MaxRegions];
     private readonly ulong[] _emptyChunks = new ulong[MaxRegions];
     private int _usedCount;
@@ -93,8 +88,7 @@ internal sealed unsafe class MetadataAllocator
     // Bytes of the records and of the free memory between them that was not discarded.
     public long HeldBytes => Volatile.Read(ref _heldBytes);
 
-    // Allocates a zeroed record of at least the given size, which is at most MaxRecordBytes. The size rounded up to a
-    // power of two is its alignment, too. Null if the system refuses.
+    // Allocates a zeroed record, aligned to its size rounded up to a power of two; null if the system refuses.
     public void* TryAllocate(int bytes)
     {
         int shift = ShiftOf(bytes);
@@ -233,8 +227,7 @@ internal sealed unsafe class MetadataAllocator
         return (byte*)_current + offset;
     }
 
-    // A record lies within one of the pieces that are populated, since it is no larger and aligned to its size. A
-    // refusal costs only page faults.
+    // A record, aligned to its size, lies within one populated piece. A refusal costs only page faults.
     private void Populate(int offset)
     {
         if (offset >= _populatedBytes)
@@ -385,8 +378,7 @@ internal sealed unsafe class MetadataAllocator
         }
     }
 
-    // Takes a chunk without records out of the lists and discards all its pages. If the system refuses, the chunk stays
-    // in use.
+    // Takes a chunk without records out of the lists and discards it. If the system refuses, it stays in use.
     private void DiscardChunk(int index, MetadataChunk* chunk)
     {
         for (int word = 0; word < MetadataChunk.MapWords; word++)

@@ -3,9 +3,8 @@ using System.Runtime.CompilerServices;
 
 namespace Hakmem.Pages;
 
-// The contents of free memory in heaps with full hardening: they show a write after a free when the memory is used
-// again. Text, small numbers and pointers do not contain this byte. It is odd, so that a poisoned pointer is
-// misaligned, and on x86-64 not canonical.
+// The contents of free memory in heaps with full hardening, which show a write after a free. Text, small numbers and
+// pointers do not contain this byte. It is odd: a poisoned pointer is misaligned, and on x86-64 not canonical.
 internal static unsafe class Poison
 {
     public const byte Value = 0xDB;
@@ -26,8 +25,7 @@ internal static unsafe class Poison
     public static long FindDamage(byte* address, nuint bytes) =>
         bytes <= MaxQuickBytes && IsIntact(address, bytes) ? -1 : FindDamagedByte(address, bytes);
 
-    // For blocks, whose sizes are multiples of 16: a few loads, and no search if nothing is damaged. False for any
-    // other size.
+    // For blocks, whose sizes are multiples of 16: a few loads instead of a search. False for any other size.
     private static bool IsIntact(byte* address, nuint bytes)
     {
         const ulong Words = Value * 0x0101_0101_0101_0101UL;

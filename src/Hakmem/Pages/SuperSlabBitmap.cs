@@ -7,9 +7,8 @@ namespace Hakmem.Pages;
 
 // A set of SuperSlab indexes that finds runs: a bitmap that grows.
 //
-// Only TryReserve makes it grow, before the step that adds an index, so that adding cannot fail between two parts of a
-// step. The words are a metadata record rather than an array: a managed allocation may throw, which is forbidden under
-// the lock that guards the set.
+// Only TryReserve makes it grow, so that adding cannot fail between two parts of a step. The words are a metadata
+// record, not an array: a managed allocation may throw, which is forbidden under the lock that guards the set.
 //
 // Not thread-safe: the owner of the set guards it.
 internal sealed unsafe class SuperSlabBitmap
@@ -127,8 +126,7 @@ internal sealed unsafe class SuperSlabBitmap
         return gap >= 0 ? gap : Math.Min(limit, Math.Max(from, Limit));
     }
 
-    // The lowest run of members of the given length whose first index plus a phase is a multiple of the alignment; -1
-    // if there is none.
+    // The lowest run of members whose first index plus phase is a multiple of the alignment; -1 if there is none.
     public int FindRun(int length, int alignment, int phase)
     {
         int start = NextMember(0);

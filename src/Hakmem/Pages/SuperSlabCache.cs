@@ -6,15 +6,13 @@ using Hakmem.Records;
 
 namespace Hakmem.Pages;
 
-// The SuperSlabs of a heap: takes them from the arena within the heap's limit and commits them, keeps empty ones for
-// reuse, and purges those.
+// The SuperSlabs of a heap: takes them from the arena within the limit, keeps empty ones for reuse, and purges those.
 //
 //   untaken --commit--> in use --emptied--> cached, dirty --PurgeDelay--> cached, clean --TTL, limits--> untaken
 //                          ^____________________|______________________________|
 //
 // Dirty SuperSlabs are reused before clean ones and newer before older ones, since their pages are present and warm.
-// HeapDecay purges by age. The thread that empties a SuperSlab purges what exceeds the cache's capacity, or must be
-// discarded at once, after it has left all locks.
+// HeapDecay purges by age. A thread that empties a SuperSlab beyond the capacity purges after it has left all locks.
 //
 // One lock a heap, SyncRoot, guards this class, UnitAllocator and RunAllocator. It is taken under a depot's lock and
 // above the arena's. Pages are purged outside it, in as few calls as adjoining SuperSlabs allow: a SuperSlab that is
@@ -30,14 +28,13 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
     private volatile int _growthCount;
 
     // Whether the cache has SuperSlabs that must be purged at once. Set under SyncRoot (release), cleared under
-    // PurgeLock before the purge; slow paths read it without either (acquire). A stale false is harmless: the next slow
-    // path purges.
+    // PurgeLock; slow paths read it without (acquire). A stale false is harmless: the next slow path purges.
     private volatile bool _hasExcess;
 
     public UninterruptibleLock SyncRoot { get; } = new();
 
-    // Held while purging by age or excess. A thread about to fail for lack of memory enters it once, to wait for memory
-    // that another thread is returning. Taken above SyncRoot and with no depot's lock held.
+    // Held while purging, above SyncRoot and under no depot's lock. A thread about to fail for lack of memory enters it
+    // once, to wait for what another thread is returning.
     public UninterruptibleLock PurgeLock { get; } = new();
 
     public Arena Arena => arena;
@@ -77,8 +74,7 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
         return _owned.NextMember(from);
     }
 
-    // Whether this heap owns a SuperSlab, in whatever state. While SyncRoot is held, no other heap can take it, and its
-    // header is reliable. Under SyncRoot.
+    // Whether this heap owns a SuperSlab, whose header is then reliable as long as SyncRoot is held. Under SyncRoot.
     public bool IsOwned(int slab)
     {
         SyncRoot.AssertHeld();
@@ -109,8 +105,7 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
         return TryGrow(1, 1);
     }
 
-    // Takes adjoining SuperSlabs: cached ones if possible, else new ones around cached ones; -1 if memory or the limit
-    // is exhausted. Under SyncRoot.
+    // Takes adjoining SuperSlabs, cached or around cached ones; -1 if memory or limit is exhausted. Under SyncRoot.
     public int TryTakeRun(int count, int alignmentSlabs)
     {
         SyncRoot.AssertHeld();
@@ -118,10 +113,7 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
         if (first < 0 && IsWithinLimit(count))
         {
             first = arena.TryTakeAround(_empty.Set, count, alignmentSlabs);
-            if (first >= 0 && !TryCommitGaps(first, count))
-            {
-                first = -1;
-            }
+            first = first >= 0 && TryCommitGaps(first, count) ? first : -1;
         }
 
         if (first < 0)
@@ -198,8 +190,7 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
         }
     }
 
-    // Returns all SuperSlabs of the heap to the arena, in use or not. The caller has cleared their page map entries.
-    // Under SyncRoot.
+    // Returns all SuperSlabs to the arena, in use or not, without page map entries. Under SyncRoot.
     public void ReleaseAll()
     {
         SyncRoot.AssertHeld();
@@ -210,8 +201,7 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
             byte* address = arena.AddressOfSlab(first);
             nuint bytes = (nuint)(end - first) << Geometry.SlabShift;
 
-            // If the system refuses, the range is lost to this process: its pages may be dirty, so nobody may get it as
-            // fresh. The discard returns its memory at least.
+            // After a refusal the range is lost to this process: its pages may be dirty, so nobody may get it as fresh.
             if (arena.Os.TryDecommit(address, bytes))
             {
                 ReturnToArena(first, end - first, null);
@@ -236,7 +226,6 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
         _empty.Verify(check);
     }
 
-    // Under SyncRoot.
     public void CountPurge(long bytes)
     {
         SyncRoot.AssertHeld();
@@ -244,8 +233,7 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
         PurgeCalls++;
     }
 
-    // When the next cached SuperSlab is due for a purge, in milliseconds of the heap's clock; long.MaxValue for never.
-    // Under SyncRoot.
+    // When the next cached SuperSlab is due for a purge, by the heap's clock; long.MaxValue for never. Under SyncRoot.
     public long NextDue()
     {
         SyncRoot.AssertHeld();
@@ -266,8 +254,7 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
         return due;
     }
 
-    // Purges if a SuperSlab was put back that must be purged at once, unless another thread is purging: that one then
-    // does it. Under no lock of this heap.
+    // Purges what must go at once, unless another thread is purging and so does it. Under no lock of this heap.
     public void PurgeExcess()
     {
         SyncRoot.AssertNotHeld();
@@ -298,7 +285,7 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
         PurgeLock.Exit();
     }
 
-    // Discards and decommits what has been empty for long enough, or exceeds the capacity. Under no lock of this heap.
+    // Purges what has been empty for long enough, or exceeds the capacity. Under no lock of this heap.
     public void Purge(long now)
     {
         SyncRoot.AssertNotHeld();
@@ -444,31 +431,21 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
     private bool IsWithinLimit(int more) =>
         limits.MaxBytes == 0 || (long)(_owned.Count + more) << Geometry.SlabShift <= limits.MaxBytes;
 
-    // Whether a request that the limits refuse could succeed if every cached SuperSlab were released. If not, they
-    // stay: otherwise a thread whose requests fail would take them from threads that are about to reuse them.
+    // Whether a request beyond the limits could succeed without the cached SuperSlabs. If not, they stay: a thread
+    // whose requests fail must not take them from threads that are about to reuse them.
     private bool CanMakeRoomFor(int count) =>
         IsWithinLimit(count - _empty.Set.Count) &&
         arena.TakenBytes + ((long)(count - _empty.Set.Count) << Geometry.SlabShift) <= arena.LimitBytes;
 
-    // Takes new SuperSlabs from the arena, committed and in no list; -1 if memory or the limit is exhausted even
-    // without the cached ones.
+    // Takes new SuperSlabs, committed and in no list; -1 if memory or limit is exhausted even without the cached ones.
     private int TryGrow(int count, int alignmentSlabs)
     {
-        if (!IsWithinLimit(count))
+        if (!IsWithinLimit(count) && CanMakeRoomFor(count))
         {
-            if (!CanMakeRoomFor(count))
-            {
-                return -1;
-            }
-
             ReleaseCached();
-            if (!IsWithinLimit(count))
-            {
-                return -1;
-            }
         }
 
-        int first = arena.TryTake(count, alignmentSlabs);
+        int first = IsWithinLimit(count) ? arena.TryTake(count, alignmentSlabs) : -1;
         if (first < 0 || !TryAdopt(first, count))
         {
             return -1;
@@ -504,8 +481,7 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
         return isDone;
     }
 
-    // Commits SuperSlabs just taken from the arena and adds them to the cache, clean. After a failure the arena has
-    // them back.
+    // Commits SuperSlabs just taken and adds them to the cache, clean; after a failure the arena has them back.
     private bool TryAdopt(int first, int count)
     {
         SyncRoot.AssertHeld();
@@ -547,7 +523,7 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
         return true;
     }
 
-    // Gives SuperSlabs up for good: they stay taken in the arena, and no heap owns them.
+    // Abandons SuperSlabs: they stay taken in the arena, and no heap owns them.
     private void Retire(int first, int count, SuperSlabState? from)
     {
         LeaveHeap(first, count, from);

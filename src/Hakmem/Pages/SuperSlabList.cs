@@ -3,13 +3,14 @@ using Hakmem.Records;
 
 namespace Hakmem.Pages;
 
-// A list of SuperSlabs, linked through their headers, newest first. A SuperSlab is in one list at most. Not
-// thread-safe: the owner of the list guards it.
+// A list of SuperSlabs, newest first, linked through their headers; each is in one list at most. Not thread-safe.
 internal unsafe struct SuperSlabList()
 {
     public int Head { get; private set; } = -1;
 
     public int Tail { get; private set; } = -1;
+
+    public int Count { get; private set; }
 
     public readonly bool IsEmpty => Head < 0;
 
@@ -28,6 +29,7 @@ internal unsafe struct SuperSlabList()
         }
 
         Head = slab;
+        Count++;
     }
 
     public void Remove(Arena arena, int slab)
@@ -52,6 +54,8 @@ internal unsafe struct SuperSlabList()
         {
             Tail = header->Previous;
         }
+
+        Count--;
     }
 
     // Checks that the links lead from the head to the tail and back. Returns how many SuperSlabs are in the list, at most

@@ -30,10 +30,9 @@ internal sealed unsafe class UnitAllocator
     private readonly SuperSlabCache _cache;
     private readonly Arena _arena;
 
-    // Guarded by the lock. SuperSlabs in state Spans, by the length of their longest free run: 0 .. 31 units.
+    // The lock guards these: SuperSlabs in state Spans, by the length of their longest free run (0 .. 31 units), and a
+    // bit for each list that is not empty.
     private readonly SuperSlabList[] _byLongestRun = new SuperSlabList[Geometry.UnitsPerSlab];
-
-    // Guarded by the lock. Bit n is set when the list for n units is not empty.
     private uint _listsInUse;
 
     public UnitAllocator(SuperSlabCache cache)
@@ -55,7 +54,6 @@ internal sealed unsafe class UnitAllocator
         }
     }
 
-    // Takes a growable run of units.
     public bool TryAllocateRun(int count, out int unit)
     {
         using (_cache.SyncRoot.Enter())
@@ -180,14 +178,12 @@ internal sealed unsafe class UnitAllocator
         long now = _cache.NowMs;
         using (_cache.SyncRoot.Enter())
         {
-            MarkFreed(unit, count, now);
             FreeUnits(unit, count, now);
         }
     }
 
-    // Asks for the pages of fresh memory in one call, to spare a page fault for each. The first page may be present
-    // already. A refusal costs only those faults, as on a kernel without the call. A huge page comes as a whole anyway.
-    // Under no lock.
+    // Asks for the pages of fresh memory in one call, to spare a page fault for each; the first may be present already.
+    // A refusal costs only those faults. A huge page comes as a whole anyway. Under no lock.
     public void Populate(byte* start, byte* end)
     {
         _cache.SyncRoot.AssertNotHeld();
@@ -200,7 +196,7 @@ internal sealed unsafe class UnitAllocator
         }
     }
 
-    // Removes a SuperSlab that one growable run fills from the lists and from the page map. Under the lock.
+    // Removes a SuperSlab that one growable run fills from list and page map. Under the lock.
     public void DetachSuperSlab(int slab)
     {
         _cache.SyncRoot.AssertHeld();
@@ -209,9 +205,8 @@ internal sealed unsafe class UnitAllocator
         Unlink(slab);
     }
 
-    // Discards units that have been free for the purge delay, one call for each run of them. They count as in use
-    // meanwhile, so that the calls are made outside the lock. Returns when the next units are due, or long.MaxValue.
-    // Under the purge lock.
+    // Discards units that have been free for the purge delay, one call for each run, outside the lock: they count as in
+    // use meanwhile. Returns when the next are due, or long.MaxValue. Under the purge lock.
     public long PurgeUnits(long now)
     {
         _cache.PurgeLock.AssertHeld();
@@ -237,7 +232,7 @@ internal sealed unsafe class UnitAllocator
         return nextDue;
     }
 
-    // Discards all dirty free units of partly used SuperSlabs, unless that would break huge pages. Under the lock.
+    // Discards all dirty free units. Under the lock.
     public void DiscardFreeUnits()
     {
         _cache.SyncRoot.AssertHeld();
@@ -286,7 +281,6 @@ internal sealed unsafe class UnitAllocator
         else if (newCount < count)
         {
             _arena.SetEntries(unit + newCount, count - newCount, 0);
-            MarkFreed(unit + newCount, count - newCount, now);
             FreeUnits(unit + newCount, count - newCount, now);
         }
 
@@ -301,7 +295,6 @@ internal sealed unsafe class UnitAllocator
     {
         int count = _arena.Span(unit)->UnitCount;
         _arena.SetEntries(unit, count, 0);
-        MarkFreed(unit, count, now);
         FreeUnits(unit, count, now);
     }
 
@@ -332,6 +325,7 @@ internal sealed unsafe class UnitAllocator
 
     private bool TryTake(int count, bool isGrowable, out int unit, out bool isFresh)
     {
+        Debug.Assert(count is >= 1 and <= Geometry.UnitsPerSlab, "A run has 1 to 32 units.");
         int slab = FindSlab(count, isGrowable);
         if (slab < 0)
         {
@@ -355,8 +349,7 @@ internal sealed unsafe class UnitAllocator
         _cache.SyncRoot.AssertHeld();
         uint candidates = count < Geometry.UnitsPerSlab ? _listsInUse & (UnitMask.All << count) : 0;
 
-        // A growable run gets an empty SuperSlab of its own, where it can grow beyond it. It takes a new one only if no
-        // SuperSlab is half free.
+        // A growable run gets an empty SuperSlab to grow into if one is cached, or a new one unless one is half free.
         if (isGrowable)
         {
             candidates &= _cache.HasEmpty ? 0 : UnitMask.All << (Geometry.UnitsPerSlab / 2);
@@ -390,6 +383,12 @@ internal sealed unsafe class UnitAllocator
     }
 
     private void FreeUnits(int unit, int count, long now)
+    {
+        MarkFreed(unit, count, now);
+        PutUnits(unit, count, now);
+    }
+
+    private void PutUnits(int unit, int count, long now)
     {
         int slab = unit >> Geometry.UnitsPerSlabShift;
         uint units = UnitMask.Of(unit & (Geometry.UnitsPerSlab - 1), count);
@@ -477,7 +476,7 @@ internal sealed unsafe class UnitAllocator
         {
             int unit = BitOperations.TrailingZeroCount(rest);
 
-            // If the SuperSlab was empty later than the unit was last freed, the unit has been free since then.
+            // If the SuperSlab was empty later than the unit was freed, the unit has been free since then.
             SpanHeader* span = _arena.Span((slab << Geometry.UnitsPerSlabShift) + unit);
             long freedAt = Math.Max(span->FreedAt, header->EmptySince);
             if (now - freedAt >= _cache.PurgeDelayMs)
@@ -534,7 +533,7 @@ internal sealed unsafe class UnitAllocator
                         MarkFreed(range.Unit, range.Count, now);
                     }
 
-                    FreeUnits(range.Unit, range.Count, now);
+                    PutUnits(range.Unit, range.Count, now);
                 }
             }
         }

@@ -26,8 +26,7 @@ internal static class UnitMask
     // The first bit of the lowest run of at least count set bits; there must be one.
     public static int FindRun(uint mask, int count)
     {
-        // A bit stays set only if its upper neighbour is set. Each turn so shortens every run by one from above; runs
-        // that survive begin where they did.
+        // A bit stays set only if its upper neighbour is: each turn shortens every run by one from above.
         for (int i = 1; i < count; i++)
         {
             mask &= mask >> 1;

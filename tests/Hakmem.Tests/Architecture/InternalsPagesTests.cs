@@ -3,6 +3,8 @@ using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Text.RegularExpressions;
+using Hakmem.Os;
+using Hakmem.Records;
 using Xunit;
 
 namespace Hakmem.Tests.Architecture;

@@ -1,7 +1,6 @@
 using System;
 using Hakmem.Os;
 using Hakmem.Pages;
-using Hakmem.Records;
 using Hakmem.Tests.Os;
 using Xunit;
 
