@@ -219,6 +219,9 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
         _owned.Clear();
     }
 
+    // Whether a SuperSlab is in the set of empty ones. Under SyncRoot.
+    public bool IsCached(int slab) => _empty.Set.Contains(slab);
+
     // Checks the records of empty SuperSlabs. Under SyncRoot.
     public void VerifyEmpty(HeapCheck check)
     {

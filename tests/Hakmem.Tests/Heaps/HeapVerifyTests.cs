@@ -122,7 +122,7 @@ public sealed unsafe class HeapVerifyTests : IDisposable
 
     [Fact]
     public void StateThatNoHeapOwnsIsReported() => AssertReported(
-        ref Arena.Slab(SlabOf(_run) + 1)->State, _ => SuperSlabState.Untaken, Arena.AddressOfSlab(SlabOf(_run) + 1), "state");
+        ref *Arena.Slab(SlabOf(_run) + 1), _ => default, Arena.AddressOfSlab(SlabOf(_run) + 1), "state");
 
     [Fact]
     public void ManyProblemsAreCounted()
