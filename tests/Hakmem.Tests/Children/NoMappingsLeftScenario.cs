@@ -25,7 +25,20 @@ internal static unsafe class NoMappingsLeftScenario
         OsMemory.Decorator = real => memory = new FaultyMemory(real);
         HakmemAllocator heap = HakmemAllocator.Shared;
         heap.Free(heap.Alloc(BlockSizes.Tiny));
-        memory!.RefuseAll(OsCall.Commit);
+
+        // Once the heap has counted the mappings, it needs no more of the system, but the runtime may need a page for the
+        // exception: so the mappings are given back there.
+        nuint bytes = MaxPages * (nuint)Environment.SystemPageSize;
+        byte* pages = Reserve();
+        memory!.MappingsCounted = () =>
+        {
+            if (pages != null)
+            {
+                _ = LinuxNative.Unmap(pages, bytes);
+                pages = null;
+            }
+        };
+        memory.RefuseAll(OsCall.Commit);
         memory.MostMappings = 1;
 
         // Twice, as a request that failed before goes another way.
@@ -33,9 +46,10 @@ internal static unsafe class NoMappingsLeftScenario
         _ = MessageOf(heap, 512 * BlockSizes.MiB);
         memory.MostMappings = 0;
         memory.RefuseNone();
-        _ = LinuxFile.TryRead("/proc/sys/vm/max_map_count", out string? text) && CgroupLimit.Parse(text) > 0 && LinuxFile.TryCountLines("/proc/self/maps", out _);
-        byte* pages = Reserve();
-        nuint bytes = MaxPages * (nuint)Environment.SystemPageSize;
+        _ = LinuxFile.TryRead("/proc/sys/vm/max_map_count", out string? text) && CgroupLimit.Parse(text) > 0 &&
+            LinuxFile.TryCountLines("/proc/self/maps", out _);
+        _ = memory.IsOutOfMappings(out _);
+        pages = Reserve();
         Fill(pages, 10);
 
         // The collector asks for no memory from here on: it has some.
@@ -46,7 +60,6 @@ internal static unsafe class NoMappingsLeftScenario
 
         int filled = Fill(pages, MaxPages);
         string message = MessageOf(heap, 512 * BlockSizes.MiB);
-        _ = LinuxNative.Unmap(pages, bytes);
         Console.WriteLine($"filled={filled}");
         Console.WriteLine(message);
         heap.Free(heap.Alloc(512 * BlockSizes.MiB));

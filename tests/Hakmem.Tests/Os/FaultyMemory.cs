@@ -53,6 +53,9 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
     // How many mappings the process is to have used up; 0 for what the system says.
     public long MostMappings { get; set; }
 
+    // Called whenever the mappings have been counted.
+    public Action? MappingsCounted { get; set; }
+
     // How often it was asked for that. By one thread at a time, as tests are that look at it.
     public int MemoryLimitReads { get; private set; }
 
@@ -321,7 +324,9 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
     public override bool IsOutOfMappings(out long most)
     {
         most = MostMappings;
-        return most > 0 || _real.IsOutOfMappings(out most);
+        bool isOut = most > 0 || _real.IsOutOfMappings(out most);
+        MappingsCounted?.Invoke();
+        return isOut;
     }
 
     public void Dispose()
