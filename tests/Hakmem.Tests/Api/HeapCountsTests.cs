@@ -7,6 +7,7 @@ using Xunit;
 namespace Hakmem.Tests.Api;
 
 // Random work in every mode, then a walk over all records: what the layers say of themselves, of each other, and the system of them.
+[Category(TestCategory.Stress)]
 public sealed unsafe class HeapCountsTests
 {
     // Room enough for guard pages of 64 KiB around every large block.

@@ -8,6 +8,7 @@ using Xunit;
 namespace Hakmem.Tests.BadInput;
 
 // A block freed twice in a row by one thread, with something between that takes it out of the thread's cache.
+[Category(TestCategory.Stress)]
 public sealed unsafe class DoubleFreeAfterReapTests : IDisposable
 {
     private static readonly nuint[] s_sizes = [16, 64, 256, 257, 1_024, 4_096, 65_536, BlockSizes.Mid, BlockSizes.MiB];

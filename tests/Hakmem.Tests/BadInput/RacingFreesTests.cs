@@ -6,6 +6,7 @@ using Xunit;
 namespace Hakmem.Tests.BadInput;
 
 // One block freed by several threads at the same moment, where every double free is promised to be told at the call.
+[Category(TestCategory.Stress)]
 public sealed unsafe class RacingFreesTests
 {
     private const int Threads = 3;

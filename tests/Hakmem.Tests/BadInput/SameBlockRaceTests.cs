@@ -10,6 +10,7 @@ namespace Hakmem.Tests.BadInput;
 // Two threads that free or resize one and the same block at the same moment, which is a bug of the program's: one of
 // them is told so, and the heap is whole afterwards. Of blocks that are no size class's; two threads that meet before
 // and after each round.
+[Category(TestCategory.Stress)]
 public sealed unsafe class SameBlockRaceTests : IDisposable
 {
     private const int Rounds = 600;

@@ -10,6 +10,7 @@ namespace Hakmem.Tests.BadInput;
 // Code of the program runs at a throw before any finally block does: exception filters, and handlers of
 // FirstChanceException. What such a handler asks of the same heap must neither wait for a lock that its own thread
 // holds nor meet a step half done. Each kind of error, with a handler that uses all of the heap.
+[Category(TestCategory.Stress)]
 public sealed unsafe class ThrowsUnderNoLockTests
 {
     private static readonly nuint[] s_sizes = [16, 64, 1_000, 2_000, BlockSizes.Mid, 3 * BlockSizes.MiB];

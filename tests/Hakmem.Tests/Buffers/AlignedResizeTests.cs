@@ -8,6 +8,7 @@ namespace Hakmem.Tests.Buffers;
 
 // An array keeps its alignment and its bytes wherever resizing moves it: to another size class, from there to units, to runs of SuperSlabs,
 // past neighbours that are in the way, and to the front of guard pages.
+[Category(TestCategory.Stress)]
 public sealed unsafe class AlignedResizeTests
 {
     private const int Arrays = 6;

@@ -9,6 +9,7 @@ namespace Hakmem.Tests.Buffers;
 // Two threads dispose the same owners in the same order at the same moment: one of them returns each buffer. The
 // threads live through all rounds and meet before each owner by spinning, so that they are within some nanoseconds of
 // each other. A thread whose other has no processor just now goes on without it: it would wait for milliseconds.
+[Category(TestCategory.Stress)]
 public sealed class OwnerDisposeRaceTests : IDisposable
 {
     private const int Batches = 400;

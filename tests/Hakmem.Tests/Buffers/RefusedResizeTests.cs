@@ -2,12 +2,14 @@ using System;
 using System.Buffers;
 using System.Collections.Generic;
 using CsCheck;
+using Hakmem.Tests.Support;
 using Xunit;
 
 namespace Hakmem.Tests.Buffers;
 
 // What is refused to a writer, an array or a buffer leaves it as it was: address, length, contents, and what the heap
 // counts.
+[Category(TestCategory.Stress)]
 public sealed unsafe class RefusedResizeTests
 {
     private const int LimitBytes = 8 << 20;

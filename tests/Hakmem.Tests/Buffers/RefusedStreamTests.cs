@@ -4,11 +4,13 @@ using System.IO;
 using System.Linq;
 using CsCheck;
 using Hakmem.Tests.Faults;
+using Hakmem.Tests.Support;
 using Xunit;
 
 namespace Hakmem.Tests.Buffers;
 
 // Whatever a stream refuses, because the heap does or because the request makes no sense, leaves the stream as it was.
+[Category(TestCategory.Stress)]
 public sealed unsafe class RefusedStreamTests
 {
     private const int LimitBytes = 4 << 20;

@@ -1,6 +1,9 @@
+using Hakmem.Tests.Support;
+
 namespace Hakmem.Tests.Conformance;
 
 // Some blocks lie between guard pages.
+[Category(TestCategory.Stress)]
 public sealed class CheckedSampledConformance()
     : AllocatorConformance(new HakmemAllocator(new HakmemOptions { Hardening = HardeningLevel.Checked, GuardedSampleInterval = 7 }))
 {

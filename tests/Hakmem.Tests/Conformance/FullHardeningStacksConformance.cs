@@ -1,5 +1,8 @@
+using Hakmem.Tests.Support;
+
 namespace Hakmem.Tests.Conformance;
 
+[Category(TestCategory.Stress)]
 public sealed class FullHardeningStacksConformance()
     : AllocatorConformance(new HakmemAllocator(new HakmemOptions { Hardening = HardeningLevel.Full, CaptureStacks = true }))
 {

@@ -1,6 +1,8 @@
 using Hakmem.Tests.Faults;
+using Hakmem.Tests.Support;
 
 namespace Hakmem.Tests.Conformance;
 
 // The promises hold while some of the system calls are refused.
+[Category(TestCategory.Stress)]
 public sealed class RefusedStandardConformance() : AllocatorConformance(new RefusedHeap(HardeningLevel.Standard));

@@ -1,5 +1,8 @@
+using Hakmem.Tests.Support;
+
 namespace Hakmem.Tests.Conformance;
 
+[Category(TestCategory.Stress)]
 public sealed class SomeBlockSampledConformance()
     : AllocatorConformance(new HakmemAllocator(new HakmemOptions { GuardedSampleInterval = 7 }))
 {

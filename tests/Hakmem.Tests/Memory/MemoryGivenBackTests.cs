@@ -9,6 +9,7 @@ using Xunit;
 namespace Hakmem.Tests.Memory;
 
 // After everything is freed, Trim gives back all but a stated constant, from any thread, with threads dead or alive.
+[Category(TestCategory.Stress)]
 public sealed unsafe class MemoryGivenBackTests : IDisposable
 {
     private readonly HakmemAllocator _heap = new();

@@ -10,6 +10,7 @@ namespace Hakmem.Tests.Reclaim;
 
 // A burst in blocks of mixed sizes on many threads, which free everything and then sleep: twice the delay later less than a twentieth is left, at
 // whatever moment between two looks it was freed, and if looks themselves take long. By a clock that the test moves.
+[Category(TestCategory.Stress)]
 public sealed unsafe class BurstDecayTests : IDisposable
 {
     private const long Delay = 1_000;
