@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using System.Text.RegularExpressions;
 using Hakmem.Documentation.Tests.Blocks;
 using Hakmem.Documentation.Tests.FrontDoor;
 using Hakmem.Tests.Architecture;
@@ -11,7 +12,7 @@ namespace Hakmem.Documentation.Tests.Commands;
 
 // Commands that the documents show and the workflows run name projects, scripts and options that there are. They are
 // not run: some take minutes.
-public sealed class ShellCommandTests
+public sealed partial class ShellCommandTests
 {
     private static readonly ShellCommand[] s_commands =
     [
@@ -48,6 +49,25 @@ public sealed class ShellCommandTests
         Assert.All(scripts, command => Assert.True(File.Exists(Path.Combine(SourceTree.Root, command.Script!)), command.ToString()));
     }
 
+    [Fact]
+    public void EveryNamespaceOfTestsIsAFolder()
+    {
+        (string Project, string Name)[] named =
+        [
+            .. s_commands.Where(command => command.Project is not null)
+                .SelectMany(command => TestNamespace().Matches(command.Text), (command, match) => (command.Project!, match.Groups[1].Value)),
+        ];
+        Assert.NotEmpty(named);
+        Assert.All(named, entry =>
+        {
+            string root = Path.GetFileName(entry.Project);
+            Assert.StartsWith(root + ".", entry.Name, StringComparison.Ordinal);
+            Assert.True(
+                Directory.Exists(Path.Combine(SourceTree.Root, entry.Project, entry.Name[(root.Length + 1)..].Replace('.', '/'))),
+                $"{entry.Name} is no folder of {entry.Project}.");
+        });
+    }
+
     // Options of a test program are xunit's; those of any other program are text in its sources.
     [Fact]
     public void EveryVerbAndOptionIsInItsProgramsSources()
@@ -76,4 +96,7 @@ public sealed class ShellCommandTests
     private static IEnumerable<string> WordsOfItsOwn(ShellCommand command) => command.Arguments is ["micro", ..]
         ? ["micro"]
         : command.Arguments.Where((word, index) => word.StartsWith("--", StringComparison.Ordinal) || (index == 0 && char.IsAsciiLetterLower(word[0])));
+
+    [GeneratedRegex("namespace ([A-Z][\\w.]*)")]
+    private static partial Regex TestNamespace();
 }
