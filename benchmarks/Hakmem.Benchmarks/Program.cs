@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Hakmem.Benchmarks.Comparison;
 using Hakmem.Benchmarks.Failures;
 using Hakmem.Benchmarks.Latency;
 using Hakmem.Benchmarks.Micro;
@@ -41,8 +42,8 @@ internal static class Program
 
         RootCommand root = new("Benchmarks of the Hakmem allocator.")
         {
-            WorkloadsCommand.Create(), DrawCommand.Create(), StudyCommand.Create(), LatencyCommand.Create(),
-            SoakCommand.Create(), StartupCommand.Create(), FailuresCommand.Create(), ListCommand.Create(),
+            WorkloadsCommand.Create(), DrawCommand.Create(), CompareCommand.Create(), StudyCommand.Create(),
+            LatencyCommand.Create(), SoakCommand.Create(), StartupCommand.Create(), FailuresCommand.Create(), ListCommand.Create(),
             MicroCommand.Create(),
         };
         return root.Parse(arguments.Length == 0 ? ["--help"] : arguments).Invoke();

@@ -23,26 +23,42 @@ internal static class MeasuringProcess
     public static Measurement Run(Workload workload, Subject subject, int rounds) =>
         Parse(RunChild(RunOneCommand.Arguments(workload, subject, rounds), subject));
 
+    /// <summary>Measures in a new process of another build of this program.</summary>
+    /// <param name="assembly">The path of its Hakmem.Benchmarks.dll.</param>
+    /// <param name="workload">The workload.</param>
+    /// <param name="subject">The subject.</param>
+    /// <param name="rounds">Timed rounds.</param>
+    /// <exception cref="MeasuringFailedException">The process failed, hung or printed something else.</exception>
+    public static Measurement Run(string assembly, Workload workload, Subject subject, int rounds)
+    {
+        ProcessStartInfo start = new("dotnet", [assembly, .. RunOneCommand.Arguments(workload, subject, rounds)]);
+        return Parse(Run(start, EnvironmentOf(subject)));
+    }
+
     /// <summary>Runs this program with some arguments as a subject needs it, and gives what it printed.</summary>
     /// <exception cref="MeasuringFailedException">The process failed or hung.</exception>
-    public static string RunChild(IReadOnlyList<string> arguments, Subject subject)
-    {
-        Dictionary<string, string?> environment = [];
-        if (subject.PreloadPath is { } library)
-        {
-            environment.Add(PreloadVariable, library);
-        }
-
-        return Run(arguments, environment);
-    }
+    public static string RunChild(IReadOnlyList<string> arguments, Subject subject) => Run(arguments, EnvironmentOf(subject));
 
     /// <summary>Runs this program again and gives what it printed.</summary>
     /// <param name="arguments">Its arguments.</param>
     /// <param name="environment">Variables that it gets, or, where the value is null, does not get, besides this process's own.</param>
     /// <exception cref="MeasuringFailedException">The process failed or hung.</exception>
-    public static string Run(IEnumerable<string> arguments, IReadOnlyDictionary<string, string?> environment)
+    public static string Run(IEnumerable<string> arguments, IReadOnlyDictionary<string, string?> environment) =>
+        Run(StartInfo(arguments), environment);
+
+    private static Dictionary<string, string?> EnvironmentOf(Subject subject) =>
+        subject.PreloadPath is { } library ? new() { [PreloadVariable] = library } : [];
+
+    private static string Run(ProcessStartInfo start, IReadOnlyDictionary<string, string?> environment)
     {
-        using Process process = Process.Start(StartInfo(arguments, environment))
+        start.RedirectStandardOutput = true;
+        start.RedirectStandardError = true;
+        foreach ((string name, string? value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        using Process process = Process.Start(start)
             ?? throw new MeasuringFailedException("the process did not start");
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         Task<string> errors = process.StandardError.ReadToEndAsync();
@@ -57,15 +73,11 @@ internal static class MeasuringProcess
             : throw new MeasuringFailedException($"exit code {process.ExitCode}: {FirstLine(errors.Result)}");
     }
 
-    private static ProcessStartInfo StartInfo(IEnumerable<string> arguments, IReadOnlyDictionary<string, string?> environment)
+    private static ProcessStartInfo StartInfo(IEnumerable<string> arguments)
     {
         string program = Environment.ProcessPath
             ?? throw new MeasuringFailedException("this program's own path is unknown");
-        ProcessStartInfo start = new(program)
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
+        ProcessStartInfo start = new(program);
 
         // Started as "dotnet Hakmem.Benchmarks.dll", the program is the host and the assembly its first argument.
         if (Path.GetFileNameWithoutExtension(program) == "dotnet")
@@ -76,11 +88,6 @@ internal static class MeasuringProcess
         foreach (string argument in arguments)
         {
             start.ArgumentList.Add(argument);
-        }
-
-        foreach ((string name, string? value) in environment)
-        {
-            start.Environment[name] = value;
         }
 
         return start;

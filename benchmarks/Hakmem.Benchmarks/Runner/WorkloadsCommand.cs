@@ -1,7 +1,5 @@
 using System;
-using System.Collections.Generic;
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using System.IO;
 using System.Linq;
 using System.Text.Json;
@@ -24,23 +22,23 @@ internal static class WorkloadsCommand
 
     private static readonly Argument<Workload[]> s_workloads = new("names")
     {
-        Description = $"The workloads to run; all when none is named: {Names(WorkloadCatalog.All.Select(w => w.Name))}.",
+        Description = $"The workloads to run; all when none is named: {CatalogChoice.Names(WorkloadCatalog.All.Select(w => w.Name))}.",
         Arity = ArgumentArity.ZeroOrMore,
-        CustomParser = result => Chosen(result, WorkloadCatalog.All, workload => workload.Name),
+        CustomParser = result => CatalogChoice.Parse(result, WorkloadCatalog.All, workload => workload.Name),
     };
 
     private static readonly Option<Subject[]> s_peers = new("--peers")
     {
-        Description = $"The peers to compare with, separated by commas; those that are not Hakmem by default: {Names(s_choices.Select(s => s.Name))}.",
+        Description = $"The peers to compare with, separated by commas; those that are not Hakmem by default: {CatalogChoice.Names(s_choices.Select(s => s.Name))}.",
         HelpName = "a,b",
-        CustomParser = result => Chosen(result, s_choices, subject => subject.Name),
+        CustomParser = result => CatalogChoice.Parse(result, s_choices, subject => subject.Name),
     };
 
     private static readonly Option<int> s_rounds = new("--rounds")
     {
         Description = "Measuring processes for each row; the fastest counts.",
         DefaultValueFactory = _ => DefaultRounds,
-        Validators = { AtLeastOne },
+        Validators = { CatalogChoice.RequireAtLeastOne },
     };
 
     private static readonly Option<bool> s_quick = new("--quick")
@@ -79,34 +77,6 @@ internal static class WorkloadsCommand
         ResultsTable.WriteResults(console, results);
         WriteFiles(parsed, results);
         return results.Rows.Count > 0 ? 0 : 1;
-    }
-
-    private static string Names(IEnumerable<string> names) => string.Join(", ", names);
-
-    private static T[] Chosen<T>(ArgumentResult result, IReadOnlyList<T> all, Func<T, string> nameOf)
-    {
-        List<T> chosen = [];
-        foreach (string name in result.Tokens.SelectMany(token => token.Value.Split(',', StringSplitOptions.RemoveEmptyEntries)))
-        {
-            T? match = all.FirstOrDefault(candidate => nameOf(candidate).Equals(name, StringComparison.OrdinalIgnoreCase));
-            if (match is null)
-            {
-                result.AddError($"There is no '{name}'. There are: {Names(all.Select(nameOf))}.");
-                return [];
-            }
-
-            chosen.Add(match);
-        }
-
-        return [.. chosen];
-    }
-
-    private static void AtLeastOne(OptionResult result)
-    {
-        if (result.GetValueOrDefault<int>() < 1)
-        {
-            result.AddError("At least one round is needed.");
-        }
     }
 
     // Nothing animates while a process measures: the display would take its turns on the processors under test.
