@@ -1,8 +1,8 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
-using Hakmem.Small;
 using Hakmem.Records;
+using Hakmem.Small;
 using Hakmem.Tests.Os;
 using Xunit;
 
