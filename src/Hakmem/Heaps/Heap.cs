@@ -201,7 +201,7 @@ internal sealed unsafe partial class Heap
         {
             ThreadCaches = threadCaches,
             ReapedBlocks = reapedBlocks,
-            FailedDecayPasses = _decay.FailedLooks,
+            FailedDecayPasses = _decay.FailedRuns,
             LastDecayFailure = _decay.LastFailure,
         };
     }

@@ -1,4 +1,6 @@
 using System;
+using System.Diagnostics;
+using System.Runtime.InteropServices;
 using System.Threading;
 using Hakmem.Pages;
 using Hakmem.Records;
@@ -6,74 +8,78 @@ using Hakmem.Small;
 
 namespace Hakmem.Reclaim;
 
-// Takes free blocks out of other threads' caches, whose owners may be anywhere, and gives them back to their spans. The fast paths pay
-// nothing for it: they stay plain loads and stores, and the reaper bears all of the cost.
+// Takes free blocks out of other threads' caches, whose owners may be anywhere, and frees them to their spans. The fast
+// paths pay nothing for it: they stay plain loads and stores, and the reaper bears all of the cost.
 //
-// With a cache's gate closed its slow paths stand still, so only these run beside the reaper (top and end are the bin's words):
+// While a cache's gate is closed its owner enters no slow path, so only these run beside the reaper (top and end are
+// the bin's words):
 //
 //   Alloc:  t = top; b = *t; if (b == null) slow path; top = t - 1; return b
 //   Free:   t = top; if (*t != p && t < end) { t[1] = p; top = t + 1 }
 //
 // The reaper never writes a top. It writes null into slots, which Alloc takes for an empty magazine, and null into end,
 // which Free takes for a full one. From a magazine that only Free uses it takes every block up to the top it has read:
-// Free writes above that. In one that Alloc takes from it puts a guard first:
+// Free writes above that. In a magazine that Alloc uses it sets a guard first:
 //
 //                    bottom                    top                    bottom                    top
 //   before   [ b0 b1 b2 b3 .. .. ]      guarded [ b0 b1 b2 -- .. .. ]      taken [ -- -- -- -- .. .. ]
 //
 //   close:    end = null
 //   barrier:  on every CPU that runs this process
-//   guard:    g is the top, or the slot below it where the owner was not at rest;  v = exchange(*g, null)
+//   guard:    g is the top, or the slot below it if the owner was not at rest;  v = exchange(*g, null)
 //   barrier
-//   look:     isAtRest = the owner waits in the runtime;  t = top
+//   check:    isAtRest = the owner waits in the runtime;  t = top
 //   take:     if (t > g || (t == g && isAtRest))  v and all blocks below are the reaper's
 //             else  put v back
 //
-// What the first barrier is for. No Free begins to write behind it: at most one, which had read its end before, is
+// Why the first barrier is needed. No Free begins to write after it: at most one, which has read its end before, is
 // still about to write, and above the top. So nothing is put into g or below it any more, and what is there was written
-// before. And a thread that finds the block that it freed last gone from *t reads end after that and takes the slow
-// path, where the second free of a block in a row is told (see CacheExchange.TryPut).
+// before. And a thread that finds the block that it freed last missing from *t reads end after that and takes the slow
+// path, which detects the second free of a block in a row (see CacheExchange.TryFree).
 //
-// Why nobody else gets v. Suppose the owner's Alloc read v from g. That read came before the exchange, hence before the
-// second barrier, and its store top = g - 1 follows it. No block is put into g after that, so the reaper reads t < g;
-// or the store was late and t == g is still the old top, but then the owner was in the middle of Alloc and not at rest,
-// since its stores from before a wait are visible to a thread that has seen it wait. Why nobody else gets the blocks
-// below: below the guard comes no Alloc. Why v is not lost: if the owner did take it, the slot that it is put back into
-// lies above the top, where nothing is read before it is written.
+// Why no other thread gets v. Suppose the owner's Alloc read v from g. That read came before the exchange, hence before
+// the second barrier, and its store top = g - 1 follows it. No block is put into g after that, so the reaper reads t <
+// g; or the store was late and t == g is still the old top, but then the owner was in the middle of Alloc and not at
+// rest, since its stores from before a wait are visible to a thread that has seen it wait. Why no other thread gets the
+// blocks below: no Alloc gets below the guard. Why v is not lost: if the owner did take it, the slot that it is put
+// back into lies above the top, where nothing is read before it is written.
 //
-// Without the first barrier this would be wrong where a Free is under way, without the second anywhere. Exchanging tops
-// and ends for empty ones, an earlier plan, is wrong: Free reads both, and a new one beside an old one admits writes
-// out of bounds.
+// Without the first barrier this would be wrong if a Free is under way, without the second always. Exchanging tops and
+// ends for empty ones, an earlier plan, is wrong: Free reads both, and a new one beside an old one admits writes out of
+// bounds.
 //
-// A thread that waits in native code, as idle pool workers do, is not known to be at rest: one block of each class stays until it ends.
-// The nulls left at the bottom of a magazine (Holes) are closed by the owner's next slow path.
+// A thread that waits in native code, as idle pool workers do, is not known to be at rest: one block of each class
+// stays until it ends. The owner's next slow path closes the nulls left at the bottom of a magazine (Holes).
 //
-// What was put goes to freed, where there is one.
-internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator metadata, BlockQuarantine? freed = null)
+// Freed blocks go to the quarantine, if there is one.
+//
+// Not thread-safe: the caller runs one round at a time (HeapDecay.SyncRoot), and ReapSome under the registry's lock.
+internal sealed unsafe class CacheReaper(
+    DepotSet depots, MetadataAllocator metadata, BlockQuarantine? quarantine = null)
 {
-    // Two for each class.
-    private const int MaxCutsPerCache = 2 * SizeClass.Count;
+    // Two magazines for each class.
+    private const int MaxCandidatesPerCache = 2 * SizeClass.Count;
 
-    // How many caches one pair of barriers serves: what a record of the metadata allocator's largest size admits.
-    private const int MaxCaches = 9;
+    // How many caches one pair of barriers serves: as many as one record of the metadata allocator has room for.
+    private static int MaxCaches => MetadataAllocator.MaxRecordBytes / (MaxCandidatesPerCache * sizeof(ReapCandidate));
 
-    // For tests: called before each step, so that a test sees their order, and can have the owner do something between
-    // two of them.
+    // For tests: called before each step, so that a test sees the order of steps, and can act as the owner between two
+    // of them.
     public Action<ReaperStep>? Probe { get; set; }
 
-    // Guarded by the lock of the registry whose caches these are. Of all rounds: blocks taken.
+    // Blocks taken in all rounds.
     public long ReapedBlocks { get; private set; }
 
-    // Of the round since Begin: whether some thread used its cache since the round before, and whether blocks are left in caches.
+    // Since Begin: whether some thread used its cache since the round before, and whether blocks are left in caches.
     public bool SawUse { get; private set; }
 
     public bool SawBlocks { get; private set; }
 
-    // Of the round since Begin: the address of a block found free already, or 0.
+    // Since Begin: the address of a block found free already, or 0.
     public nuint CorruptAddress { get; private set; }
 
-    // Takes free blocks out of the caches of a heap back to their spans: from bins that were not used since the last
-    // round, or from all of them if isForced. Not thread-safe: one round at a time.
+    // Takes free blocks out of the caches of a heap and frees them to their spans: from bins that were not used since
+    // the last round, or from all of them if isForced.
     public void Reap(ThreadCacheRegistry registry, bool isForced)
     {
         Begin();
@@ -81,8 +87,8 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
         bool isDone = false;
         while (!isDone)
         {
-            // The lock is released in between, for threads that start and end. A cache that moves up in the list has its
-            // turn in the next round.
+            // The lock is released between two calls, for threads that start and end. A cache that meanwhile moves up
+            // in the list is reaped in the next round.
             using (registry.SyncRoot.Enter())
             {
                 isDone = next >= registry.Entries.Count;
@@ -98,16 +104,19 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
         CorruptAddress = 0;
     }
 
-    // Reaps some caches from an index on; gives the index to go on with. Of a bin that was used since the last round nothing is taken unless
-    // isForced. Under the registry's lock.
+    // Reaps some caches from an index on; returns the index of the next. Takes nothing from a bin that was used since
+    // the last round unless isForced. Under the registry's lock, which ThreadCacheRegistry.Entries checks.
     public int ReapSome(SwapRemoveList<CacheEntry> entries, int from, bool isForced)
     {
         int end = Math.Min(entries.Count, from + MaxCaches);
-        int bufferBytes = (end - from) * MaxCutsPerCache * sizeof(ReapCandidate);
-        ReapCandidate* cuts = ProcessBarrier.IsSupported ? (ReapCandidate*)metadata.TryAllocate(bufferBytes) : null;
-        if (cuts == null)
+        Debug.Assert(end > from, "A round without caches, or a record that has no room for one.");
+        int bufferBytes = (end - from) * MaxCandidatesPerCache * sizeof(ReapCandidate);
+        ReapCandidate* candidates = ProcessBarrier.IsSupported
+            ? (ReapCandidate*)metadata.TryAllocate(bufferBytes)
+            : null;
+        if (candidates == null)
         {
-            // Out of memory for this, or a runtime without the barrier: as if all were in use.
+            // Memory is out, or the runtime has no such barrier: as if all bins were in use.
             SawUse = true;
             return entries.Count;
         }
@@ -118,18 +127,18 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
             int count = 0;
             for (; next < end; next++)
             {
-                count += TrySelect(entries[next], next, cuts + count, isForced);
+                count += TrySelect(entries[next], next, candidates + count, isForced);
             }
 
             if (count > 0)
             {
                 RunBarrier();
-                count = Guard(entries, cuts, count);
+                count = Guard(entries, candidates, count);
                 RunBarrier();
-                Check(entries, cuts, count);
+                Check(entries, candidates, count);
                 for (int i = 0; i < count; i++)
                 {
-                    Take(entries[cuts[i].Entry].Magazines, cuts + i);
+                    Take(entries[candidates[i].Entry].Magazines, candidates + i);
                 }
             }
         }
@@ -140,16 +149,17 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
                 EndVisit(entries[i]);
             }
 
-            metadata.Free(cuts, bufferBytes);
+            metadata.Free(candidates, bufferBytes);
         }
 
         return next;
     }
 
-    // Closes a cache's gate and those of its bins that are to be reaped; gives the number of cuts. The gate stays
-    // closed.
-    private int TrySelect(CacheEntry entry, int position, ReapCandidate* cuts, bool isForced)
+    // Closes a cache's gate and those of its bins that are to be reaped; returns the number of candidates. The gate
+    // stays closed.
+    private int TrySelect(CacheEntry entry, int position, ReapCandidate* candidates, bool isForced)
     {
+        Debug.Assert(!entry.IsHeld, "The reaper holds this cache's gate already.");
         ThreadCache* cache = entry.Magazines;
         Probe?.Invoke(ReaperStep.CloseGate);
         entry.IsHeld = CacheGate.TryCloseOther(cache);
@@ -159,7 +169,7 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
             return 0;
         }
 
-        bool isAtRest = AskRest(entry);
+        bool isAtRest = CheckRest(entry);
         int count = 0;
         for (int index = 0; index < SizeClass.Count; index++)
         {
@@ -169,73 +179,81 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
                 continue;
             }
 
-            // So that the next free takes the slow path: it wakes the decay, and asks whether its block is the one that
-            // was taken.
+            // So that the next free takes the slow path: it schedules the decay, and detects a second free of the block
+            // that was taken.
             Probe?.Invoke(ReaperStep.CloseBin);
             Volatile.Write(ref *(nint*)&ThreadCache.FreeSideOf(cache, index)->FreeEnd, (nint)0);
 
             if (bin->Primary != null && ReadTop(cache, index) >= Magazine.SlotsOf(bin->Primary))
             {
-                cuts[count++] = new ReapCandidate { Entry = position, Index = (byte)index, IsPrimary = true, IsAtRest = isAtRest };
+                candidates[count++] = new ReapCandidate
+                {
+                    Entry = position, Index = (byte)index, IsPrimary = true, IsAtRest = isAtRest,
+                };
             }
 
             if (bin->Secondary != null)
             {
-                cuts[count++] = new ReapCandidate { Entry = position, Index = (byte)index };
+                candidates[count++] = new ReapCandidate { Entry = position, Index = (byte)index };
             }
         }
 
+        Debug.Assert(count <= MaxCandidatesPerCache, "A cache has more magazines than the buffer has room for.");
         return count;
     }
 
-    // Finds where each magazine is to be cut, and puts guards into those that Alloc takes from; gives the number of
-    // cuts that are left. After the barrier that follows the closing of the ends: a Free that has not read its end by
-    // then writes nothing any more.
-    private int Guard(SwapRemoveList<CacheEntry> entries, ReapCandidate* cuts, int count)
+    // Finds the newest slot to take of each magazine, and sets guards in those that Alloc uses; returns the number of
+    // candidates that are left. After the barrier that follows the closing of the ends: a Free that has not read its
+    // end by then writes nothing any more.
+    private int Guard(SwapRemoveList<CacheEntry> entries, ReapCandidate* candidates, int count)
     {
         int kept = 0;
         for (int i = 0; i < count; i++)
         {
-            ReapCandidate cut = cuts[i];
-            if (cut.IsPrimary ? TryGuard(entries[cut.Entry].Magazines, ref cut) : TrySelectSecondary(entries[cut.Entry].Magazines, ref cut))
+            ReapCandidate candidate = candidates[i];
+            ThreadCache* cache = entries[candidate.Entry].Magazines;
+            if (candidate.IsPrimary ? TryGuard(cache, ref candidate) : TrySelectSecondary(cache, ref candidate))
             {
-                cuts[kept++] = cut;
+                candidates[kept++] = candidate;
             }
         }
 
         return kept;
     }
 
-    private bool TryGuard(ThreadCache* cache, ref ReapCandidate cut)
+    private bool TryGuard(ThreadCache* cache, ref ReapCandidate candidate)
     {
+        CacheGate.AssertClosed(cache);
         Probe?.Invoke(ReaperStep.ReadTop);
-        cut.Slot = ReadTop(cache, cut.Index) - (cut.IsAtRest ? 0 : 1);
-        if (cut.Slot < Magazine.SlotsOf(ThreadCache.BinAt(cache, cut.Index)->Primary))
+        candidate.Slot = ReadTop(cache, candidate.Index) - (candidate.IsAtRest ? 0 : 1);
+        if (candidate.Slot < Magazine.SlotsOf(ThreadCache.BinAt(cache, candidate.Index)->Primary))
         {
             return false;
         }
 
         Probe?.Invoke(ReaperStep.SetGuard);
-        cut.Guarded = (void*)Interlocked.Exchange(ref *(nint*)cut.Slot, 0);
-        return cut.Guarded != null;
+        candidate.Guarded = (void*)Interlocked.Exchange(ref *(nint*)candidate.Slot, 0);
+        return candidate.Guarded != null;
     }
 
-    private static bool TrySelectSecondary(ThreadCache* cache, ref ReapCandidate cut)
+    private static bool TrySelectSecondary(ThreadCache* cache, ref ReapCandidate candidate)
     {
-        cut.Slot = CacheExchange.SecondaryTop(cache, cut.Index);
-        return cut.Slot >= Magazine.SlotsOf(ThreadCache.BinAt(cache, cut.Index)->Secondary);
+        CacheGate.AssertClosed(cache);
+        candidate.Slot = BinCounts.SecondaryTop(cache, candidate.Index);
+        return candidate.Slot >= Magazine.SlotsOf(ThreadCache.BinAt(cache, candidate.Index)->Secondary);
     }
 
-    // Whether nothing has happened in a bin since the last round. (It may have come back to the same place: what is taken then is missed,
-    // not lost.)
+    // Whether a bin was not used since the last round. (Its tops may have returned to the same slots: this misses that
+    // use, and loses nothing.)
     private bool IsIdle(ThreadCache* cache, int index)
     {
+        CacheGate.AssertClosed(cache);
         BinState* state = ThreadCache.StateAt(cache, index);
-        void** takeTop = ReadTop(cache, index);
-        void** putTop = index < cache->FirstStacked ? ThreadCache.FreeSideOf(cache, index)->FreeTop : null;
-        bool isIdle = state->ReaperAllocTop == takeTop && state->ReaperFreeTop == putTop;
-        state->ReaperAllocTop = takeTop;
-        state->ReaperFreeTop = putTop;
+        void** allocTop = ReadTop(cache, index);
+        void** freeTop = index < cache->FirstStacked ? ThreadCache.FreeSideOf(cache, index)->FreeTop : null;
+        bool isIdle = state->ReaperAllocTop == allocTop && state->ReaperFreeTop == freeTop;
+        state->ReaperAllocTop = allocTop;
+        state->ReaperFreeTop = freeTop;
         SawUse |= !isIdle;
         return isIdle;
     }
@@ -243,69 +261,73 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
     private static void** ReadTop(ThreadCache* cache, int index) =>
         (void**)Volatile.Read(ref *(nint*)&ThreadCache.BinAt(cache, (uint)index)->AllocTop);
 
-    // Behind the second barrier. Who is at rest is asked before its tops are read.
-    private void Check(SwapRemoveList<CacheEntry> entries, ReapCandidate* cuts, int count)
+    // After the second barrier. Whether the owner is at rest is read before its tops.
+    private void Check(SwapRemoveList<CacheEntry> entries, ReapCandidate* candidates, int count)
     {
         int entry = -1;
         bool isAtRest = false;
         for (int i = 0; i < count; i++)
         {
-            ReapCandidate* cut = cuts + i;
-            if (cut->Entry != entry)
+            ReapCandidate* candidate = candidates + i;
+            if (candidate->Entry != entry)
             {
-                entry = cut->Entry;
-                isAtRest = AskRest(entries[entry]);
+                entry = candidate->Entry;
+                isAtRest = CheckRest(entries[entry]);
             }
 
-            // For one not known to be at rest the guard has to lie strictly below the top: one down does as well as a flag.
+            // If the owner is not known to be at rest, the guard has to lie strictly below the top: so Top is one
+            // lower.
             Probe?.Invoke(ReaperStep.ReadTop);
-            cut->Top = ReadTop(entries[entry].Magazines, cut->Index) - (isAtRest ? 0 : 1);
+            candidate->Top = ReadTop(entries[entry].Magazines, candidate->Index) - (isAtRest ? 0 : 1);
         }
     }
 
-    private void Take(ThreadCache* cache, ReapCandidate* cut)
+    private void Take(ThreadCache* cache, ReapCandidate* candidate)
     {
-        Bin* bin = ThreadCache.BinAt(cache, (uint)cut->Index);
-        bool isTaking = cut->IsPrimary;
-        if (isTaking && cut->Top < cut->Slot)
+        CacheGate.AssertClosed(cache);
+        Bin* bin = ThreadCache.BinAt(cache, (uint)candidate->Index);
+        bool isPrimary = candidate->IsPrimary;
+        if (isPrimary && candidate->Top < candidate->Slot)
         {
             Probe?.Invoke(ReaperStep.PutBack);
-            Volatile.Write(ref *(nint*)cut->Slot, (nint)cut->Guarded);
+            Volatile.Write(ref *(nint*)candidate->Slot, (nint)candidate->Guarded);
             return;
         }
 
         Probe?.Invoke(ReaperStep.TakeSlots);
-        Magazine* magazine = isTaking ? bin->Primary : bin->Secondary;
+        Magazine* magazine = isPrimary ? bin->Primary : bin->Secondary;
+        Debug.Assert(
+            candidate->Slot - Magazine.SlotsOf(magazine) < magazine->Capacity, "The candidate is beyond its magazine.");
         void** taken = stackalloc void*[magazine->Capacity];
         int count = 0;
-        if (isTaking)
+        if (isPrimary)
         {
-            taken[count++] = cut->Guarded;
+            taken[count++] = candidate->Guarded;
         }
 
-        for (void** slot = isTaking ? cut->Slot - 1 : cut->Slot; *slot != null; slot--)
+        for (void** slot = isPrimary ? candidate->Slot - 1 : candidate->Slot; *slot != null; slot--)
         {
             taken[count++] = *slot;
             *slot = null;
         }
 
-        if (isTaking || cut->Index < cache->FirstStacked)
+        if (isPrimary || candidate->Index < cache->FirstStacked)
         {
-            magazine->Holes = (ushort)(cut->Slot - Magazine.SlotsOf(magazine) + 1);
+            magazine->Holes = (ushort)(candidate->Slot - Magazine.SlotsOf(magazine) + 1);
         }
         else
         {
-            // The waiting magazine of a stacked class, whose count is up to date.
+            // The reserve magazine of a stacked class, whose count is up to date.
             magazine->Count = 0;
         }
 
-        if (freed is not null && !isTaking)
+        if (quarantine is not null && !isPrimary)
         {
-            freed.Keep(taken, count, cut->Index);
+            quarantine.Keep(taken, count, candidate->Index);
         }
         else
         {
-            nuint found = depots[cut->Index].FreeMany(taken, count);
+            nuint found = depots[candidate->Index].FreeMany(taken, count);
             CorruptAddress = found != 0 ? found : CorruptAddress;
         }
 
@@ -318,9 +340,9 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
         ProcessBarrier.Run();
     }
 
-    private bool AskRest(CacheEntry entry)
+    private bool CheckRest(CacheEntry entry)
     {
-        Probe?.Invoke(ReaperStep.AskRest);
+        Probe?.Invoke(ReaperStep.CheckRest);
         return entry.IsAtRest();
     }
 
@@ -330,7 +352,7 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
         {
             for (int index = 0; index < SizeClass.Count && !SawBlocks; index++)
             {
-                SawBlocks = CacheExchange.CountOf(entry.Magazines, index) > 0;
+                SawBlocks = BinCounts.CountOf(entry.Magazines, index) > 0;
             }
 
             entry.IsHeld = false;
@@ -338,4 +360,41 @@ internal sealed unsafe class CacheReaper(DepotSet depots, MetadataAllocator meta
             CacheGate.OpenOther(entry.Magazines);
         }
     }
+}
+
+// The steps of CacheReaper that another thread may see, in their order. A test compares the steps taken with those of
+// the model that was checked.
+internal enum ReaperStep
+{
+    CloseGate,
+    CheckRest,
+    CloseBin,
+    ReadTop,
+    SetGuard,
+    Barrier,
+    PutBack,
+    TakeSlots,
+    OpenGate,
+}
+
+// What the reaper is about to take from one magazine: Slot and the older slots below it.
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct ReapCandidate
+{
+    // The bin: the index of the registry's entry, and the size class.
+    public int Entry;
+    public byte Index;
+
+    // Whether Alloc uses the magazine, and whether the owner was at rest when its bins were closed.
+    public bool IsPrimary;
+    public bool IsAtRest;
+
+    // The newest slot to take.
+    public void** Slot;
+
+    // The block that the guard replaced in Slot; null in a magazine that Alloc does not use.
+    public void* Guarded;
+
+    // The top after the guards and the second barrier.
+    public void** Top;
 }

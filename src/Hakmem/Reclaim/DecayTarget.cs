@@ -3,74 +3,75 @@ using System.Threading;
 
 namespace Hakmem.Reclaim;
 
-// Something whose memory comes back with time: a heap. The timer that it is in looks at it when it is due.
+// Something whose unused memory is returned with time: a heap. Its timer runs Decay when it is due. Without a timer
+// nothing decays.
 //
-// Waking costs the caller a load while the timer looks at it soon anyway. The order that makes no wake-up lost: who touches says so, then looks
-// whether the timer will look soon; the timer drops it, or puts it off, then looks whether it was touched; with a full fence between the two on
-// either side. DecayNotifyModel has every order of these steps, and DecayOrderTests forces the two that matter on this code.
-// Without a timer nothing decays.
+// A notification costs its caller one load while Decay is due soon anyway. The order that loses no notification: a
+// thread that notifies writes IsUsed, then reads IsDueSoon; the timer removes or postpones the heap, then reads IsUsed;
+// on both sides a full fence is between the two. DecayNotifyModel has every order of these steps, and DecayOrderTests
+// forces the two that matter on this code.
 internal abstract class DecayTarget(DecayTimer? timer)
 {
-    // 1 if touched since the last look. Written by any thread, cleared by TakeUsed on the timer's thread or under its lock; interlocked.
+    // 1 if used since the last run of Decay. Written by any thread, cleared by TakeUsed on the timer's thread or under
+    // its lock; interlocked.
     private int _isUsed;
 
-    // Whether the timer will look within the interval. Written under the timer's lock, read by Touch without.
+    // Whether Decay is due within the interval. Written under the timer's lock, read by NotifyUsed without it.
     private volatile bool _isDueSoon;
 
-    // How many looks failed, and the exception of the last one. Written by the timer's thread and by whoever was
-    // refused the timer: the exception first, with release; read by statistics, which may see an exception that is not
+    // How many runs failed, and the exception of the last one. Written by the timer's thread and by a thread that was
+    // refused the timer: the exception first, with release. Read by statistics, which may see an exception that is not
     // counted yet.
-    private long _failedLooks;
+    private long _failedRuns;
     private Exception? _lastFailure;
 
-    // Its place in the timer's list of heaps that are due some time; all three guarded by the timer's lock. The list
-    // holds it strongly.
-    public bool IsListed { get; set; }
+    private TimerEntry _entry;
 
-    public DecayTarget? NextListed { get; set; }
+    // What the timer knows of this heap. Guarded by the timer's lock.
+    public ref TimerEntry Entry
+    {
+        get
+        {
+            timer?.AssertLockHeld();
+            return ref _entry;
+        }
+    }
 
-    public DecayTarget? PreviousListed { get; set; }
+    // The next heap of the timer's current pass. Belongs to the timer's thread.
+    public DecayTarget? NextDue { get; set; }
 
-    // The next that is looked at in the same turn. Belongs to the timer's thread.
-    public DecayTarget? NextInTurn { get; set; }
-
-    // How many looks in a row have failed up to now. Guarded by the timer's lock.
-    public int FailuresInARow { get; set; }
-
-    // Virtual so that a test can do what another thread may do just before or after it is read.
+    // Virtual so that a test can act as another thread just before or after it is read.
     public virtual bool IsDueSoon
     {
         get => _isDueSoon;
-        set => _isDueSoon = value;
+        set
+        {
+            timer?.AssertLockHeld();
+            _isDueSoon = value;
+        }
     }
-
-    // When it is due, in the timer's milliseconds. Guarded by the timer's lock.
-    public long Due { get; set; }
-
-    // Whether it has left the timer for good. Guarded by the timer's lock.
-    public bool IsGone { get; set; }
 
     public bool IsUsed => Volatile.Read(ref _isUsed) != 0;
 
-    // Looks that threw, or could not be made because the system refused a timer.
-    public long FailedLooks => Interlocked.Read(ref _failedLooks);
+    // Runs that threw, or that could not be scheduled because the system refused a timer.
+    public long FailedRuns => Interlocked.Read(ref _failedRuns);
 
-    // What the last of them threw; null if there was none.
+    // The exception of the last of them; null if there was none.
     public Exception? LastFailure => Volatile.Read(ref _lastFailure);
 
-    // How many bytes it has committed, give or take what other threads are about.
+    // How many bytes it has committed; may be out of date while other threads run.
     public abstract long CommittedBytes { get; }
 
-    // How long after a touch the timer looks.
+    // How long after a notification the timer runs Decay.
     public abstract long IntervalMs { get; }
 
-    // Gives back what has been unused for long enough, or everything unused if memory is short. Gives how many
-    // milliseconds after it began it wants to be looked at again, or -1 if not before it is touched. On the timer's
-    // thread, under no lock. It may throw: then it is looked at again later.
+    // Returns memory to the system that was unused for long enough, or all unused memory if memory is short. Returns
+    // how many milliseconds after its beginning it wants to run again, or -1 if only after the next notification.
+    // Called on the timer's thread, under no lock. If it throws, it runs again later.
     public abstract long Decay(bool isMemoryShort);
 
-    // Says that something was used or freed. After the fact, so that the look that comes sees it. Never throws, and
-    // makes no managed object: the caller may have a block in hand that nobody else knows of.
+    // Notifies the timer that something was used or freed. Called after the fact, so that the run that follows sees it.
+    // Never throws, and allocates no managed memory: the caller may hold a block that nothing else refers to.
     public void NotifyUsed()
     {
         if (!IsUsed)
@@ -79,7 +80,7 @@ internal abstract class DecayTarget(DecayTimer? timer)
         }
     }
 
-    // As if it had not been touched, and were not going to be looked at: the next touch wakes the timer.
+    // Returns to the state without notifications: the next one calls the timer.
     public void ClearUsed()
     {
         IsDueSoon = false;
@@ -89,17 +90,17 @@ internal abstract class DecayTarget(DecayTimer? timer)
     public void RecordFailure(Exception failure)
     {
         Volatile.Write(ref _lastFailure, failure);
-        Interlocked.Increment(ref _failedLooks);
+        Interlocked.Increment(ref _failedRuns);
     }
 
-    // Whether it was touched since the last time.
+    // Whether it was used since the last call.
     protected bool TakeUsed() => Interlocked.Exchange(ref _isUsed, 0) != 0;
 
-    // Lets the timer know of it, once, before the first touch. Until the timer has started, that is all it knows of
-    // heaps that are small.
+    // Registers it with the timer, once, before the first notification. Until the timer has started, small heaps are
+    // only registered.
     public void Register() => timer?.Register(new WeakLink(this));
 
-    // Takes it out of the timer for good.
+    // Removes it from the timer for good.
     protected void Unregister() => timer?.Unregister(this);
 
     private void MarkUsed()
@@ -115,4 +116,33 @@ internal abstract class DecayTarget(DecayTimer? timer)
             timer?.Schedule(this, IntervalMs);
         }
     }
+}
+
+// A heap's part of the timer's list of scheduled heaps, which refers to them strongly.
+internal struct TimerEntry
+{
+    public bool IsListed;
+    public DecayTarget? Next;
+    public DecayTarget? Previous;
+
+    // When it is due, in the timer's milliseconds.
+    public long DueMs;
+
+    // How many of its last runs have failed in a row.
+    public int FailuresInARow;
+
+    // Whether it was unregistered.
+    public bool IsGone;
+}
+
+// A heap's entry in the timer's list of all heaps, which does not keep the heap alive. Created before the timer's lock
+// is taken, since nothing is allocated under it. Next is guarded by that lock.
+internal sealed class WeakLink(DecayTarget heap)
+{
+    private readonly WeakReference<DecayTarget> _heap = new(heap);
+
+    public WeakLink? Next { get; set; }
+
+    // Null if the heap was unregistered or collected. Under the timer's lock.
+    public DecayTarget? Heap => _heap.TryGetTarget(out DecayTarget? heap) && !heap.Entry.IsGone ? heap : null;
 }

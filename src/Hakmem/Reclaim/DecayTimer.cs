@@ -1,66 +1,83 @@
 using System;
+using System.Diagnostics;
 using System.Threading;
 using Hakmem.Os;
 
 namespace Hakmem.Reclaim;
 
-// The one timer of the process behind all decay. It is armed for the earliest time that any heap is due, and not at all when none is: then
-// nothing of this library runs until a heap is used again, or the garbage collector collects its oldest generation (see Gen2GcCallback).
+// The one timer of the process for all decay. It is armed for the earliest time that any heap is due, and not armed if
+// none is: then nothing of this library runs until a heap is used again, or the garbage collector collects its oldest
+// generation (see Gen2GcCallback).
 //
-// Nor does it start for little: the first timer of a process takes the thread that asks for it 5 ms (measured in a fresh process: types to load, a
-// thread to start), more than all else that a first allocation does. So it waits until a heap has more than StartBytes committed, and from then
-// on serves every heap.
+// It starts late: the first timer of a process costs the thread that asks for it 5 ms (measured in a fresh process:
+// types to load, a thread to start), more than all else of a first allocation. So it starts when a heap has more than
+// StartBytes committed, and from then on serves every heap.
 //
-// A heap that is due is held by the timer; others only weakly, so that nothing here keeps a heap alive that has come to rest. Looks come
-// one after another, on a pool thread, and hold no lock of the timer.
+// The timer refers to scheduled heaps strongly and to others weakly, so it keeps no unused heap alive. Decay runs for
+// one heap after another, on a pool thread, under no lock of the timer.
 //
-// Nothing that it does reaches the caller as an exception, be it the program's thread that touched a heap or the pool's
-// thread that looks: there an unhandled one would end the process. A look that throws is counted (see
-// DecayTarget.FailedLooks), the other heaps are looked at, and its heap is looked at again after an interval, or ever
-// longer ones while all of its looks fail.
-internal sealed partial class DecayTimer
+// No exception reaches a program's thread that notifies a heap, nor the pool's thread, where it would end the process.
+// A run that throws is counted (see DecayTarget.FailedRuns); the other heaps run, and the failed one runs again after
+// an interval, or after ever longer ones while all of its runs fail.
+//
+// Arming. The framework is called under no lock of this library, by one thread at a time (_isArming). A thread that
+// comes meanwhile, or a FirstChanceException handler on the arming thread, only lowers _wantedMs; the arming thread
+// reads it again before it is done. An exception of the framework's is counted in the scheduled heaps. They then count
+// as not used, so that the next notification of any tries again, though not before a pause: if every try fails, each
+// throws an exception inside an allocation.
+//
+//   _wantedMs    when the earliest scheduled heap is due
+//   _armedForMs  when the framework's timer fires; written before it is set, so that the arming thread sees whether a
+//                tick came during the call and has reset it
+internal sealed class DecayTimer
 {
-    // The longest that a timer can wait at a time, in whole days.
-    private const long MaxWaitMs = 24L * 3600 * 1000;
-
-    // Between two looks there is at least this part of an interval, however long the first took.
+    // At least an interval divided by this passes between two runs of a heap, however long the first takes.
     private const int RestsPerInterval = 4;
 
-    // A heap whose looks fail waits an interval, then two, then four, up to this power of two of them.
+    // A heap whose runs fail waits an interval, then two, then four, up to this power of two of them.
     private const int MaxBackOffShift = 8;
 
-    // So many may be known before it is worth looking which are gone.
-    private const int MinKnown = 16;
+    // The list of registered heaps is not pruned while it is shorter than twice this.
+    private const int MinPrunedCount = 16;
+
+    // Between a refused try to arm and the next.
+    private const long PauseMs = 1_000;
 
     private readonly TimeProvider? _time;
     private readonly Func<bool>? _isMemoryShort;
-    private readonly bool _heedsCollections;
     private readonly UninterruptibleLock _lock = new();
+    private readonly SystemTimer _systemTimer;
 
-    // Written under _lock once, read by whoever touches a heap without. Who reads false too late has touched a heap
-    // that EnqueueRegistered lists, and the look that comes of that takes the heap's own locks, which whoever touched it has
-    // released.
+    // Written under _lock once, read by NotifyUsed without it. A stale false is harmless: the heap is registered
+    // already, so starting the timer schedules it, and that run takes the heap's own locks, which the notifying thread
+    // has released.
     private volatile bool _isStarted;
 
-    // All below is guarded by _lock. The lists are linked through what is in them, since nothing is allocated under the
-    // lock.
-    private DecayTarget? _listed;
-    private WeakLink? _known;
-    private int _knownCount;
-    private int _knownAfterPruning = MinKnown;
-    private bool _isLooking;
+    // All fields below are guarded by _lock. The lists are linked through their items, since nothing is allocated under
+    // the lock.
+    private DecayTarget? _scheduled;
+    private WeakLink? _registered;
+    private int _registeredCount;
+    private int _countAfterPruning = MinPrunedCount;
+    private bool _isRunning;
+    private bool _isArming;
+    private bool _isStopped;
+    private long _wantedMs = long.MaxValue;
+    private long _armedForMs = long.MaxValue;
+    private long _pauseEndMs = long.MinValue;
 
     // How often the timer has fired.
     private long _ticks;
 
-    // Null for the system's time and for MemoryPressure's answer; other times and answers are of tests. A test that asks whether the timer stands
-    // still has it not heed collections, which other tests make at any moment.
-    public DecayTimer(TimeProvider? time, Func<bool>? isMemoryShort, bool heedsCollections = true, long startBytes = 0)
+    // Null for the system's time and for MemoryPressure; tests pass their own. A test that asks whether the timer is
+    // armed does not observe collections, which other tests cause at any moment.
+    public DecayTimer(
+        TimeProvider? time, Func<bool>? isMemoryShort, bool observesCollections = true, long startBytes = 0)
     {
         StartBytes = startBytes;
         _time = time;
         _isMemoryShort = isMemoryShort;
-        _heedsCollections = heedsCollections;
+        _systemTimer = new SystemTimer(this, observesCollections);
     }
 
     public static DecayTimer Process { get; } = new(null, null, startBytes: 8L << 20);
@@ -73,38 +90,52 @@ internal sealed partial class DecayTimer
 
     public bool IsStarted => _isStarted;
 
+    public bool IsArmed
+    {
+        get
+        {
+            using (_lock.Enter())
+            {
+                return _armedForMs != long.MaxValue;
+            }
+        }
+    }
+
     public long Ticks => Interlocked.Read(ref _ticks);
 
-    private long NowMs => _time is null ? Environment.TickCount64 : (long)_time.GetElapsedTime(0).TotalMilliseconds;
+    public long NowMs => _time is null ? Environment.TickCount64 : (long)_time.GetElapsedTime(0).TotalMilliseconds;
 
-    // Makes a heap known, so that it is looked at once the timer has started.
+    [Conditional("DEBUG")]
+    public void AssertLockHeld() => _lock.AssertHeld();
+
+    // Registers a heap, so that it is scheduled once the timer has started.
     public void Register(WeakLink link)
     {
         using (_lock.Enter())
         {
-            if (_knownCount >= 2 * _knownAfterPruning)
+            if (_registeredCount >= 2 * _countAfterPruning)
             {
                 RemoveDead();
             }
 
-            link.Next = _known;
-            _known = link;
-            _knownCount++;
+            link.Next = _registered;
+            _registered = link;
+            _registeredCount++;
         }
     }
 
-    // Looks at something in so many milliseconds, unless it is due earlier anyway.
+    // Has a heap run in so many milliseconds, unless it is due earlier.
     public void Schedule(DecayTarget heap, long delayMs)
     {
         long now = NowMs;
         using (_lock.Enter())
         {
-            if (heap.IsGone)
+            if (heap.Entry.IsGone)
             {
                 return;
             }
 
-            Enqueue(heap, now + Math.Min(delayMs, MaxWaitMs));
+            Enqueue(heap, now + Math.Min(delayMs, SystemTimer.MaxWaitMs));
             if (IsPausing(now))
             {
                 heap.ClearUsed();
@@ -114,14 +145,14 @@ internal sealed partial class DecayTimer
         Arm();
     }
 
-    // Looks at everything that has ever been used, now: the garbage collector has had a reason to collect everything.
+    // Has every registered heap run now, because the garbage collector had a reason to collect everything.
     public void ScheduleAll()
     {
         long now = NowMs;
         using (_lock.Enter())
         {
             RemoveDead();
-            for (WeakLink? link = _known; link is not null; link = link.Next)
+            for (WeakLink? link = _registered; link is not null; link = link.Next)
             {
                 if (link.Heap is { } heap)
                 {
@@ -137,107 +168,42 @@ internal sealed partial class DecayTimer
     {
         using (_lock.Enter())
         {
-            heap.IsGone = true;
+            heap.Entry.IsGone = true;
             Dequeue(heap);
         }
     }
 
-    private void Enqueue(DecayTarget heap, long due)
+    // Disposes the system's timer, which refers to this one while it is armed, for good. A run in progress goes on to
+    // its end; if a thread is arming the timer, that thread disposes it.
+    public void Stop()
     {
-        heap.IsDueSoon = true;
-        heap.Due = heap.IsListed ? Math.Min(heap.Due, due) : due;
-        _wanted = Math.Min(_wanted, heap.Due);
-        if (heap.IsListed)
+        bool isArming;
+        using (_lock.Enter())
         {
-            return;
+            _isStopped = true;
+            _armedForMs = long.MaxValue;
+            isArming = _isArming;
         }
 
-        heap.IsListed = true;
-        heap.PreviousListed = null;
-        heap.NextListed = _listed;
-        if (_listed is not null)
+        if (!isArming)
         {
-            _listed.PreviousListed = heap;
-        }
-
-        _listed = heap;
-    }
-
-    private void Dequeue(DecayTarget heap)
-    {
-        heap.IsDueSoon = false;
-        if (!heap.IsListed)
-        {
-            return;
-        }
-
-        heap.IsListed = false;
-        if (heap.PreviousListed is { } previous)
-        {
-            previous.NextListed = heap.NextListed;
-        }
-        else
-        {
-            _listed = heap.NextListed;
-        }
-
-        if (heap.NextListed is { } next)
-        {
-            next.PreviousListed = heap.PreviousListed;
-        }
-
-        heap.NextListed = null;
-        heap.PreviousListed = null;
-    }
-
-    // Forgets heaps that are gone.
-    private void RemoveDead()
-    {
-        WeakLink? kept = null;
-        _knownCount = 0;
-        WeakLink? link = _known;
-        while (link is not null)
-        {
-            WeakLink? next = link.Next;
-            if (link.Heap is not null)
-            {
-                link.Next = kept;
-                kept = link;
-                _knownCount++;
-            }
-
-            link = next;
-        }
-
-        _known = kept;
-        _knownAfterPruning = Math.Max(_knownCount, MinKnown);
-    }
-
-    // Lists the heaps that were touched before there was a timer, each for the time it would have been due had it been
-    // touched now.
-    private void EnqueueRegistered(long now)
-    {
-        for (WeakLink? link = _known; link is not null; link = link.Next)
-        {
-            if (link.Heap is { } heap)
-            {
-                Enqueue(heap, now + Math.Min(heap.IntervalMs, MaxWaitMs));
-            }
+            _systemTimer.Dispose();
         }
     }
 
-    private void OnTimer()
+    // Runs Decay of the heaps that are due. Called by the system's timer.
+    public void OnTimer()
     {
         long begin = NowMs;
         DecayTarget? next;
         using (_lock.Enter())
         {
-            if (_isLooking)
+            if (_isRunning)
             {
                 return;
             }
 
-            _isLooking = true;
+            _isRunning = true;
             next = ChainDue(begin);
         }
 
@@ -245,34 +211,127 @@ internal sealed partial class DecayTimer
         bool isMemoryShort = next is not null && IsMemoryShort(next);
         while (next is { } heap)
         {
-            next = heap.NextInTurn;
-            heap.NextInTurn = null;
+            next = heap.NextDue;
+            heap.NextDue = null;
             DecayOne(heap, isMemoryShort, begin);
             begin = NowMs;
         }
 
         using (_lock.Enter())
         {
-            _isLooking = false;
-            _armedFor = long.MaxValue;
-            _wanted = long.MaxValue;
-            for (DecayTarget? listed = _listed; listed is not null; listed = listed.NextListed)
+            Debug.Assert(_isRunning, "Two passes of the timer ran at a time.");
+            _isRunning = false;
+            _armedForMs = long.MaxValue;
+            _wantedMs = long.MaxValue;
+            for (DecayTarget? heap = _scheduled; heap is not null; heap = heap.Entry.Next)
             {
-                _wanted = Math.Min(_wanted, listed.Due);
+                _wantedMs = Math.Min(_wantedMs, heap.Entry.DueMs);
             }
         }
 
         Arm();
     }
 
+    private void Enqueue(DecayTarget heap, long dueMs)
+    {
+        _lock.AssertHeld();
+        heap.IsDueSoon = true;
+        ref TimerEntry entry = ref heap.Entry;
+        entry.DueMs = entry.IsListed ? Math.Min(entry.DueMs, dueMs) : dueMs;
+        _wantedMs = Math.Min(_wantedMs, entry.DueMs);
+        if (entry.IsListed)
+        {
+            return;
+        }
+
+        entry.IsListed = true;
+        entry.Previous = null;
+        entry.Next = _scheduled;
+        if (_scheduled is not null)
+        {
+            _scheduled.Entry.Previous = heap;
+        }
+
+        _scheduled = heap;
+    }
+
+    private void Dequeue(DecayTarget heap)
+    {
+        _lock.AssertHeld();
+        heap.IsDueSoon = false;
+        ref TimerEntry entry = ref heap.Entry;
+        if (!entry.IsListed)
+        {
+            return;
+        }
+
+        Debug.Assert(entry.Previous is not null || _scheduled == heap, "Only the list's head has no previous heap.");
+        entry.IsListed = false;
+        if (entry.Previous is { } previous)
+        {
+            previous.Entry.Next = entry.Next;
+        }
+        else
+        {
+            _scheduled = entry.Next;
+        }
+
+        if (entry.Next is { } next)
+        {
+            next.Entry.Previous = entry.Previous;
+        }
+
+        entry.Next = null;
+        entry.Previous = null;
+    }
+
+    // Prunes the list of registered heaps of those that are gone.
+    private void RemoveDead()
+    {
+        _lock.AssertHeld();
+        WeakLink? kept = null;
+        _registeredCount = 0;
+        WeakLink? link = _registered;
+        while (link is not null)
+        {
+            WeakLink? next = link.Next;
+            if (link.Heap is not null)
+            {
+                link.Next = kept;
+                kept = link;
+                _registeredCount++;
+            }
+
+            link = next;
+        }
+
+        _registered = kept;
+        _countAfterPruning = Math.Max(_registeredCount, MinPrunedCount);
+    }
+
+    // Schedules the heaps that were used before the timer started, each as if it had been used now.
+    private void EnqueueRegistered(long now)
+    {
+        _lock.AssertHeld();
+        for (WeakLink? link = _registered; link is not null; link = link.Next)
+        {
+            if (link.Heap is { } heap)
+            {
+                Enqueue(heap, now + Math.Min(heap.IntervalMs, SystemTimer.MaxWaitMs));
+            }
+        }
+    }
+
+    // Links the heaps that are due through NextDue, and returns the first.
     private DecayTarget? ChainDue(long now)
     {
+        _lock.AssertHeld();
         DecayTarget? first = null;
-        for (DecayTarget? heap = _listed; heap is not null; heap = heap.NextListed)
+        for (DecayTarget? heap = _scheduled; heap is not null; heap = heap.Entry.Next)
         {
-            if (heap.Due <= now)
+            if (heap.Entry.DueMs <= now)
             {
-                heap.NextInTurn = first;
+                heap.NextDue = first;
                 first = heap;
             }
         }
@@ -280,7 +339,7 @@ internal sealed partial class DecayTimer
         return first;
     }
 
-    // No answer is no shortage: by age, memory comes back all the same.
+    // If the question fails, the answer is no: memory is returned by age all the same.
     private bool IsMemoryShort(DecayTarget due)
     {
         try
@@ -289,7 +348,7 @@ internal sealed partial class DecayTimer
         }
         catch (Exception failure)
         {
-            for (DecayTarget? heap = due; heap is not null; heap = heap.NextInTurn)
+            for (DecayTarget? heap = due; heap is not null; heap = heap.NextDue)
             {
                 heap.RecordFailure(failure);
             }
@@ -311,18 +370,21 @@ internal sealed partial class DecayTimer
         }
     }
 
-    // What a look takes does not put off the next, up to a rest: else memory would come back later the more there is of it.
+    // The duration of a run does not postpone the next, except for the rest between them: else memory would be returned
+    // the later the more there is of it.
     private void Reschedule(DecayTarget heap, long delayMs, long begin)
     {
         long now = NowMs;
         bool isDueSoon = false;
         using (_lock.Enter())
         {
-            heap.FailuresInARow = 0;
-            if (heap.IsListed && delayMs >= 0)
+            ref TimerEntry entry = ref heap.Entry;
+            entry.FailuresInARow = 0;
+            if (entry.IsListed && delayMs >= 0)
             {
-                heap.Due = Math.Max(begin + Math.Min(delayMs, MaxWaitMs), now + (heap.IntervalMs / RestsPerInterval));
-                isDueSoon = heap.Due <= now + heap.IntervalMs;
+                long wanted = begin + Math.Min(delayMs, SystemTimer.MaxWaitMs);
+                entry.DueMs = Math.Max(wanted, now + (heap.IntervalMs / RestsPerInterval));
+                isDueSoon = entry.DueMs <= now + heap.IntervalMs;
                 heap.IsDueSoon = isDueSoon;
             }
             else
@@ -336,7 +398,7 @@ internal sealed partial class DecayTimer
             return;
         }
 
-        // Touched since it was looked at, by a thread that may have seen that it was due soon still.
+        // The heap may have been used since its run, by a thread that read IsDueSoon before it was cleared.
         Interlocked.MemoryBarrier();
         if (heap.IsUsed)
         {
@@ -344,20 +406,111 @@ internal sealed partial class DecayTimer
         }
     }
 
-    // After a look that failed. It stays listed, so that no touch can be lost; one that comes meanwhile has it looked
-    // at an interval later.
+    // After a run that failed. The heap stays scheduled, so that no notification is lost; one that comes meanwhile has
+    // it run an interval later.
     private void Postpone(DecayTarget heap)
     {
         long now = NowMs;
         using (_lock.Enter())
         {
-            if (heap.IsListed)
+            ref TimerEntry entry = ref heap.Entry;
+            if (entry.IsListed)
             {
-                int shift = Math.Min(heap.FailuresInARow, MaxBackOffShift);
-                heap.FailuresInARow++;
-                heap.Due = now + Math.Min(heap.IntervalMs << shift, MaxWaitMs);
+                int shift = Math.Min(entry.FailuresInARow, MaxBackOffShift);
+                entry.FailuresInARow++;
+                entry.DueMs = now + Math.Min(heap.IntervalMs << shift, SystemTimer.MaxWaitMs);
                 heap.IsDueSoon = shift == 0;
             }
+        }
+    }
+
+    private bool IsPausing(long now)
+    {
+        _lock.AssertHeld();
+        return now < _pauseEndMs;
+    }
+
+    // Called under no lock. Never throws.
+    private void Arm()
+    {
+        bool isSet = true;
+        while (isSet && TryBeginArming(out long due))
+        {
+            Exception? refusal = _systemTimer.TrySet(due);
+            if (EndArming(refusal))
+            {
+                _systemTimer.Dispose();
+                return;
+            }
+
+            isSet = refusal is null;
+        }
+    }
+
+    // False if there is nothing to do, or another thread does it: a pass of the timer arms it at its end.
+    private bool TryBeginArming(out long due)
+    {
+        long now = NowMs;
+        using (_lock.Enter())
+        {
+            due = _wantedMs;
+            if (_isStopped || _isRunning || _isArming || _wantedMs >= _armedForMs)
+            {
+                return false;
+            }
+
+            if (IsPausing(now))
+            {
+                // No run will come of these notifications, so the next one after the pause has to arm the timer.
+                ClearUsedMarks();
+                return false;
+            }
+
+            _isArming = true;
+            _armedForMs = due;
+            return true;
+        }
+    }
+
+    // Whether the timer was stopped meanwhile.
+    private bool EndArming(Exception? refusal)
+    {
+        long now = NowMs;
+        using (_lock.Enter())
+        {
+            Debug.Assert(_isArming, "Two threads armed the timer at a time.");
+            _isArming = false;
+            if (refusal is null)
+            {
+                if (!_isStarted)
+                {
+                    _isStarted = true;
+                    EnqueueRegistered(now);
+                }
+
+                return _isStopped;
+            }
+
+            // If an earlier setting is still in effect, the timer fires once too often.
+            _armedForMs = long.MaxValue;
+            _pauseEndMs = now + PauseMs;
+            for (DecayTarget? heap = _scheduled; heap is not null; heap = heap.Entry.Next)
+            {
+                heap.RecordFailure(refusal);
+            }
+
+            ClearUsedMarks();
+            return _isStopped;
+        }
+    }
+
+    // The next notification of any scheduled heap calls the timer.
+    private void ClearUsedMarks()
+    {
+        _lock.AssertHeld();
+        for (DecayTarget? heap = _scheduled; heap is not null; heap = heap.Entry.Next)
+        {
+            heap.ClearUsed();
         }
     }
 }

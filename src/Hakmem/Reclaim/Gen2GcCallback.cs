@@ -3,15 +3,16 @@ using System.Runtime.InteropServices;
 
 namespace Hakmem.Reclaim;
 
-// An object without owners whose finalizer runs after each collection of the oldest generation and makes it finalizable again. So a process
-// that collects has its heaps looked at, and one that is idle, which does not collect, has nothing run. While it is young itself its finalizer
-// runs after collections of younger generations too: they are told by their count, and wake nothing. What it wakes is held weakly.
+// An unreferenced object whose finalizer runs after each collection of the oldest generation and registers the object
+// for finalization again. So the heaps of a process that collects are run, and nothing runs in an idle process, which
+// does not collect. While the object is young its finalizer also runs after collections of younger generations: the
+// count of collections excludes those. It refers to the timer weakly.
 internal sealed class Gen2GcCallback
 {
-    // A handle, since a WeakReference becomes unreachable together with this object, and would have been finalized before it.
+    // A handle, since a WeakReference becomes unreachable together with this object, and could be finalized before it.
     private GCHandle _timer;
 
-    // How many collections of the oldest generation there were when it last looked. The finalizer's thread alone changes it.
+    // The number of collections of the oldest generation at the last call. Only the finalizer's thread changes it.
     private int _collections = GC.CollectionCount(GC.MaxGeneration);
 
     private Gen2GcCallback(DecayTimer timer) => _timer = GCHandle.Alloc(timer, GCHandleType.Weak);

@@ -6,53 +6,63 @@ using Hakmem.Small;
 
 namespace Hakmem.Reclaim;
 
-// How one heap's unused memory comes back: by itself with time, and at once when it is asked for or short.
+// How one heap's unused memory is returned: with time, or at once when the program asks for it or memory is short.
 //
 //   unused for an interval:   idle threads' caches, depots' full magazines  ->  spans
 //   unused for PurgeDelay:    free units, empty SuperSlabs                  ->  discarded
 //   unused for the TTL:       empty SuperSlabs                              ->  decommitted
 //
-// An interval is a quarter of the delay. Blocks wait at most two of them to come back to their spans, and empty memory at most half of one longer than
-// the delay: together that is 13/8 of it. The other 3/8 are for what the looks themselves take, which do not put each other off. It rests when nothing has happened and nothing is left that time would give
-// back. Blocks that cannot be had now (of threads not known to be at rest) are looked for a few times more, after ever longer intervals:
-// by then idle pool threads have ended.
+// An interval is a quarter of the delay. Blocks wait at most two of them to reach their spans, and empty memory at most
+// half of one longer than the delay: together that is 13/8 of it. The other 3/8 are for the duration of the runs, which
+// do not postpone each other. The timer rests when nothing has happened and nothing is left that time would return.
+// Blocks that cannot be reaped now (of threads not known to be at rest) are tried a few times more, after ever longer
+// intervals: by then idle pool threads have ended.
 //
-// What hardening keeps from reuse is in use here: its quarantines are bounded by bytes, and time takes from them only what came in beyond that.
+// Blocks that hardening keeps from reuse count as used: its quarantines are bounded by bytes, and a run takes from them
+// only what exceeds the bounds.
 //
-// Thread-safe: one lock, outermost of the heap's. Statistics take it too, since blocks on their way from a cache to a span are in no count.
+// Thread-safe: one lock, outermost of the heap's. Statistics take it too, since blocks on their way from a cache to a
+// span are in no count.
 internal sealed class HeapDecay(
-    HeapLimits limits, SuperSlabCache superSlabs, UnitAllocator units, DepotSet depots, ThreadCacheRegistry registry, CacheReaper reaper, DecayTimer? timer,
-    BlockQuarantine? freed = null)
+    HeapLimits limits, SuperSlabCache superSlabs, UnitAllocator units, DepotSet depots, ThreadCacheRegistry registry,
+    CacheReaper reaper, DecayTimer? timer, BlockQuarantine? quarantine = null)
     : DecayTarget(timer)
 {
-    // Intervals in the delay.
-    private const int LooksPerDelay = 4;
+    private const int IntervalsPerDelay = 4;
 
     private const long MinIntervalMs = 10;
     private const long MaxIntervalMs = 3_600_000;
 
-    // How often it looks, after twice as long each time, for blocks that it cannot have. From a quarter of a second that is two minutes.
-    private const int MaxFruitlessLooks = 8;
+    // How often a run retries to reap blocks, after twice as long each time. From a quarter of a second that is two
+    // minutes.
+    private const int MaxRetries = 8;
 
     // Guarded by SyncRoot.
-    private int _fruitlessLooks;
+    private int _retries;
     private bool _isStopped;
 
-    // What was found where no exception may say so, until a Trim does: the exception, or the address of a block that
-    // was free already, for which the one who asks makes it; null and zero for nothing. Exchanged with full fences.
+    // A finding that no exception could report yet, for the next Trim: the exception, or the address of a block that
+    // was free already, for which Trim creates it; null and zero for none. Exchanged with full fences.
     private HakmemCorruptionException? _unreported;
     private long _unreportedAddress;
 
     public UninterruptibleLock SyncRoot { get; } = new();
 
-    // With the records of all heaps: what dead threads leave of those comes back by a look as well.
+    // Includes the records of all heaps, because a run also returns the memory of dead threads' records.
     public override long CommittedBytes => superSlabs.CommittedBytes + superSlabs.Arena.Metadata.HeldBytes;
 
-    public override long IntervalMs { get; } =
-        Math.Clamp(Math.Min(limits.PurgeDelayMs, limits.CacheTtlMs) / LooksPerDelay, MinIntervalMs, MaxIntervalMs);
+    public override long IntervalMs { get; } = Math.Clamp(
+        Math.Min(limits.PurgeDelayMs, limits.CacheTtlMs) / IntervalsPerDelay, MinIntervalMs, MaxIntervalMs);
 
     // Guarded by SyncRoot.
-    public long ReapedBlocks => reaper.ReapedBlocks;
+    public long ReapedBlocks
+    {
+        get
+        {
+            SyncRoot.AssertHeld();
+            return reaper.ReapedBlocks;
+        }
+    }
 
     public override long Decay(bool isMemoryShort)
     {
@@ -61,21 +71,21 @@ internal sealed class HeapDecay(
         long next;
         try
         {
-            next = LookInside(isMemoryShort, begin, ref corruptAddress);
+            next = RunOnce(isMemoryShort, begin, ref corruptAddress);
         }
         finally
         {
             Report(corruptAddress);
         }
 
-        // Here, once, rather than in an allocation that would have to wait for it. Last, so that a failure leaves no
-        // memory where it is.
+        // Here, so that no allocation has to wait for it. Last, so that a failure does not keep memory from being
+        // returned.
         superSlabs.Arena.RefreshLimit();
         return next;
     }
 
-    // Gives back all that is not in use, other threads' caches included as far as they can be had; the caller has emptied its own, and
-    // what hardening keeps from reuse. Gives what was found of a block that was free already, or null.
+    // Returns all unused memory, including other threads' caches as far as they can be reaped; the caller has flushed
+    // its own cache and the quarantine. Returns an exception for a block that was found free already, or null.
     public HakmemCorruptionException? Trim()
     {
         nuint corruptAddress;
@@ -87,15 +97,15 @@ internal sealed class HeapDecay(
         return Misuse.LateDoubleFree(corruptAddress);
     }
 
-    // The same for an allocation that failed. Empty SuperSlabs stay where they are, since that allocation takes them or
-    // has them given back as it needs, and so do the pages of free units, which count as committed either way; the
-    // threads that go on would have to get both anew. Gives the address of a block found free already, or 0. See that
-    // PurgeExcess is called with no lock held.
+    // The same for an allocation that failed. Empty SuperSlabs stay in the cache, since that allocation takes or
+    // releases them as it needs. Pages of free units stay too, because they count as committed either way and other
+    // threads would have to populate them again. Returns the address of a block found free already, or 0. The caller
+    // calls PurgeExcess under no lock afterwards.
     public nuint Reclaim()
     {
         using (SyncRoot.Enter())
         {
-            nuint corruptAddress = EmptyCaches();
+            nuint corruptAddress = FlushCaches();
             superSlabs.AwaitPurge();
             return corruptAddress;
         }
@@ -109,7 +119,7 @@ internal sealed class HeapDecay(
         }
     }
 
-    // The same for a block that was found free already: no exception is made before somebody can be told.
+    // The same for a block that was found free already; TakeUnreported creates the exception.
     public void Report(nuint corruptAddress)
     {
         if (corruptAddress != 0)
@@ -124,7 +134,7 @@ internal sealed class HeapDecay(
         return Interlocked.Exchange(ref _unreported, null) ?? Misuse.LateDoubleFree(address);
     }
 
-    // No look is in progress afterwards, and none comes.
+    // No run is in progress afterwards, and none follows.
     public void Stop()
     {
         using (SyncRoot.Enter())
@@ -135,9 +145,9 @@ internal sealed class HeapDecay(
         Unregister();
     }
 
-    // All below is under SyncRoot, so that nothing is thrown or allocated: what is found is handed out as an address.
+    // All methods below run under SyncRoot, where nothing is thrown or allocated: a finding is returned as an address.
 
-    private long LookInside(bool isMemoryShort, long begin, ref nuint corruptAddress)
+    private long RunOnce(bool isMemoryShort, long begin, ref nuint corruptAddress)
     {
         using (SyncRoot.Enter())
         {
@@ -155,25 +165,25 @@ internal sealed class HeapDecay(
             long reapedBefore = reaper.ReapedBlocks;
             wasUsed |= registry.FlushDead();
             reaper.Reap(registry, isForced: false);
-            freed?.FlushExcess();
+            quarantine?.FlushExcess();
             corruptAddress = reaper.CorruptAddress != 0 ? reaper.CorruptAddress : corruptAddress;
             wasUsed |= reaper.SawUse || reaper.ReapedBlocks > reapedBefore;
             wasUsed |= ReapDepots(ref corruptAddress);
             superSlabs.Arena.Metadata.Trim();
 
             long now = limits.NowMs;
-            return NextLook(wasUsed, Purge(now) - begin);
+            return NextDelay(wasUsed, Purge(now) - begin);
         }
     }
 
-    // Gives the address of a block found free already, or 0.
+    // Returns the address of a block found free already, or 0.
     private nuint TrimLocked()
     {
-        nuint corruptAddress = EmptyCaches();
+        nuint corruptAddress = FlushCaches();
 
         superSlabs.Arena.Metadata.Trim();
 
-        // What another thread is giving back just now is waited for.
+        // This waits for a purge by another thread.
         using (superSlabs.PurgeLock.Enter())
         {
             using (superSlabs.SyncRoot.Enter())
@@ -186,12 +196,14 @@ internal sealed class HeapDecay(
         return corruptAddress;
     }
 
-    // Brings all blocks in caches and depots back to their spans, as far as they can be had. Gives as above.
-    private nuint EmptyCaches()
+    // Flushes all blocks in caches and depots to their spans, as far as they can be reaped. Returns the address of a
+    // block found free already, or 0.
+    private nuint FlushCaches()
     {
+        SyncRoot.AssertHeld();
         registry.FlushDead();
         reaper.Reap(registry, isForced: true);
-        freed?.FlushExcess();
+        quarantine?.FlushExcess();
         nuint corruptAddress = reaper.CorruptAddress;
         for (int sizeClass = 0; sizeClass < depots.Count; sizeClass++)
         {
@@ -202,8 +214,10 @@ internal sealed class HeapDecay(
         return corruptAddress;
     }
 
+    // Whether the depots still have blocks.
     private bool ReapDepots(ref nuint corruptAddress)
     {
+        SyncRoot.AssertHeld();
         bool hasBlocks = false;
         for (int sizeClass = 0; sizeClass < depots.Count; sizeClass++)
         {
@@ -218,9 +232,10 @@ internal sealed class HeapDecay(
         return hasBlocks;
     }
 
-    // Gives when the next is due, or long.MaxValue.
+    // Returns when the next purge is due, or long.MaxValue.
     private long Purge(long now)
     {
+        SyncRoot.AssertHeld();
         superSlabs.Purge(now);
         using (superSlabs.PurgeLock.Enter())
         {
@@ -232,19 +247,20 @@ internal sealed class HeapDecay(
         }
     }
 
-    private long NextLook(bool wasUsed, long dueInMs)
+    private long NextDelay(bool wasUsed, long dueInMs)
     {
+        SyncRoot.AssertHeld();
         if (wasUsed)
         {
-            _fruitlessLooks = 0;
+            _retries = 0;
             return IntervalMs;
         }
 
         long next = dueInMs < long.MaxValue / 2 ? Math.Max(IntervalMs / 2, dueInMs) : long.MaxValue;
-        if (reaper.SawBlocks && _fruitlessLooks < MaxFruitlessLooks)
+        if (reaper.SawBlocks && _retries < MaxRetries)
         {
-            _fruitlessLooks++;
-            next = Math.Min(next, IntervalMs << _fruitlessLooks);
+            _retries++;
+            next = Math.Min(next, IntervalMs << _retries);
         }
 
         return next == long.MaxValue ? -1 : next;

@@ -2,12 +2,13 @@ using System;
 
 namespace Hakmem.Reclaim;
 
-// Whether memory is short, by the garbage collector's own measure: 90 % of the machine's memory or the container's limit, unless
-// configured otherwise.
+// Whether memory is short, by the garbage collector's own threshold: 90 % of the machine's memory or of the container's
+// limit, unless configured otherwise.
 internal static class MemoryPressure
 {
-    // The collector's figure for the load is as old as its last collection, and a program that keeps its data off the managed heap collects
-    // rarely; so the process's own resident set is asked as well, which alone tells in a container.
+    // The collector's figure for the load is as old as its last collection, and a program that keeps its data off the
+    // managed heap collects rarely. So the process's own resident set is compared as well; in a container only that is
+    // up to date.
     public static bool IsHigh()
     {
         GCMemoryInfo info = GC.GetGCMemoryInfo(GCKind.Any);

@@ -7,42 +7,43 @@ using Hakmem.Small;
 
 namespace Hakmem.Reclaim;
 
-// What a heap does for an allocation that failed: has everything unused given back, or finds that this would be in
-// vain.
+// Runs before an allocation fails: returns everything unused of the heap, or finds that this would not help.
 //
-// To give back disturbs every thread of the heap: gates close, processors take a barrier, caches are empty afterwards.
-// A program that sends requests which cannot be served, as whoever may name a size can make it do, must not be able to
-// do that to the others at will. So after a vain round there is another one only if
+// A round disturbs every thread of the heap: gates close, processors run a barrier, caches are empty afterwards. A
+// program that passes on requests which cannot be served, as a client who can name a size can make it do, must not
+// disturb the other threads at will. So after a failed round there is another one only if
 //
-//   - fewer bytes are live than at the vain round: something was freed since. That is told at once, and each fall pays for one round.
+//   - fewer bytes are live than at the failed round: something was freed since. That is seen at once, and each fall
+//     allows one round.
 //   - or the request is smaller than the one that failed.
 //   - or blocks moved at all since, and no other thread has a cache of the heap, so that nobody is disturbed.
-//   - or blocks moved at all since, or some were left in caches that could not be emptied, and the last round was long enough ago. What was
-//     freed while as much was allocated is not told by the live bytes, nor is a fall that a racing reading hides. These rounds take at
-//     most one part in RestFactor of the time.
+//   - or blocks moved at all since, or some were left in caches that could not be reaped, and the last round was long
+//     enough ago. Live bytes do not show a free while as much was allocated, nor a fall that a racing reading hides.
+//     These rounds take at most one part in RestFactor of the time.
 //
-// Live bytes are what spans have handed out less what lies in caches and depots, as in statistics: read without a
-// barrier and beside threads that go on, so that a magazine that changes hands may be counted twice or not at all.
-// Frees into a cache are counted nowhere (the fast path has no counter), so that a reading visits every cache, and
-// takes the lines that its thread is writing. Therefore readings keep a distance while they find blocks moving, which
-// the failing thread waits out.
+// Live bytes are the blocks outside spans less those in caches and depots, as in statistics: read without a barrier and
+// beside threads that go on, so a magazine that changes hands may be counted twice or not at all. Frees into a cache
+// are counted nowhere (the fast path has no counter), so a reading visits every cache, and takes the cache lines that
+// its thread is writing. Therefore readings keep a distance while they find blocks moving; the failing thread waits for
+// it.
 //
-// What is freed to a span, a SuperSlab or the arena needs no round: the failing thread tries once more in any case.
+// Memory that is freed to a span, a SuperSlab or the arena needs no round: the failing thread tries once more in any
+// case.
 //
-// Thread-safe: one lock, above the decay's. Whoever waited for it while another read or gave back takes that thread's
-// result.
+// Thread-safe: one lock, above the decay's. A thread that waited for it while another read or reclaimed uses that
+// thread's result.
 internal sealed unsafe class Reclaimer(
     HeapDecay decay, DepotSet depots, ThreadCacheRegistry registry, CacheExchange exchange, SizeClassInfo[] classes)
 {
-    // A round that is due by time alone comes this many times its duration after the last one. It costs the others more
-    // than its duration, since their caches are empty after it.
+    // A round by time alone starts this many times the duration of the last one after it. A round costs the other
+    // threads more than its duration, since their caches are empty after it.
     private const int RestFactor = 64;
 
     private static readonly long s_maxRestTicks = Stopwatch.Frequency;
 
-    // From a reading that found blocks moving to the next: so many times what it took, from 400 us (a neighbour has
-    // written some tens of lines in that time that a reading takes from it) to 2 ms (a reading may have been stopped
-    // in the middle).
+    // The distance from a reading that found blocks moving to the next: this many times its duration, from 400 us (a
+    // reading takes some tens of cache lines from a thread that writes them) to 2 ms (a reading may have been
+    // preempted).
     private const int DistanceFactor = 16;
     private static readonly long s_minDistanceTicks = Stopwatch.Frequency / 2_500;
     private static readonly long s_maxDistanceTicks = Stopwatch.Frequency / 500;
@@ -51,24 +52,26 @@ internal sealed unsafe class Reclaimer(
 
     private readonly UninterruptibleLock _lock = new();
 
-    // How many readings that decide have begun. Written under the lock (release), read before it is taken (acquire).
+    // How many readings by TryReclaim have begun before its decision. Written under the lock (release), read before it
+    // is taken (acquire).
     private long _readings;
 
-    // All below is guarded by the lock.
+    // All fields below are guarded by the lock.
     private readonly long[] _cached = new long[classes.Length];
     private ulong _lastPlacement;
     private long _nextReadAt;
     private long _rounds;
 
-    // The last vain round, or one that is not known yet to have been of use: for how many bytes (ulong.MaxValue if
-    // there was none), the live bytes before it, how blocks lay after it, and when the next may come by time alone.
-    private ulong _vainBytes = ulong.MaxValue;
-    private long _vainLiveBytes;
-    private ulong _vainPlacement;
+    // The last failed round, or one that is not known yet to have succeeded: the bytes requested (ulong.MaxValue if
+    // there was none), the live bytes before it, the placement of blocks after it, whether it emptied the caches, and
+    // when the next may start by time alone.
+    private ulong _failedBytes = ulong.MaxValue;
+    private long _failedLiveBytes;
+    private ulong _failedPlacement;
     private bool _hasEmptiedCaches;
     private long _nextByTime;
 
-    // How often everything unused was given back for an allocation.
+    // How often everything unused was reclaimed for an allocation.
     public long Rounds
     {
         get
@@ -80,8 +83,8 @@ internal sealed unsafe class Reclaimer(
         }
     }
 
-    // Gives back what is not in use, if that may serve a request of so many bytes (or such an alignment) that failed
-    // just now; whether it did. cache is the calling thread's, or null. corruptAddress is that of a block found free
+    // Reclaims unused memory if that may serve a request of so many bytes (or such an alignment) that failed just now.
+    // Whether it did reclaim. cache is the calling thread's, or null. corruptAddress is that of a block found free
     // already, or 0.
     public bool TryReclaim(ThreadCache* cache, ulong bytes, out nuint corruptAddress)
     {
@@ -89,9 +92,9 @@ internal sealed unsafe class Reclaimer(
         corruptAddress = 0;
         using (_lock.Enter())
         {
-            if (_readings > arrival && bytes >= _vainBytes)
+            if (_readings > arrival && bytes >= _failedBytes)
             {
-                // Read, and given back if that was worth it, since this request failed.
+                // Another thread has read since this request failed, and has reclaimed if that was worthwhile.
                 return false;
             }
 
@@ -111,35 +114,39 @@ internal sealed unsafe class Reclaimer(
             corruptAddress = decay.Reclaim();
             _rounds++;
 
-            // In vain until Forget says otherwise. What was freed while it went on counts as freed since.
-            _vainBytes = bytes;
-            _vainLiveBytes = live;
-            Read(out _vainPlacement, out _hasEmptiedCaches);
+            // The round counts as failed until ForgetFailure is called. Frees during the round count as made since.
+            _failedBytes = bytes;
+            _failedLiveBytes = live;
+            Read(out _failedPlacement, out _hasEmptiedCaches);
             long now = Stopwatch.GetTimestamp();
             _nextByTime = now + Math.Min((now - begin) * RestFactor, s_maxRestTicks);
             return true;
         }
     }
 
-    // After a round that was not in vain.
+    // Called after a round that served its request.
     public void ForgetFailure()
     {
         using (_lock.Enter())
         {
-            _vainBytes = ulong.MaxValue;
+            _failedBytes = ulong.MaxValue;
         }
     }
 
-    private bool IsWorthwhile(ulong bytes, long live, ulong placement) =>
-        bytes < _vainBytes ||
-        live < _vainLiveBytes ||
-        (placement != _vainPlacement && registry.Count <= 1) ||
-        ((placement != _vainPlacement || !_hasEmptiedCaches) && Stopwatch.GetTimestamp() >= _nextByTime);
+    private bool IsWorthwhile(ulong bytes, long live, ulong placement)
+    {
+        _lock.AssertHeld();
+        return bytes < _failedBytes ||
+            live < _failedLiveBytes ||
+            (placement != _failedPlacement && registry.Count <= 1) ||
+            ((placement != _failedPlacement || !_hasEmptiedCaches) && Stopwatch.GetTimestamp() >= _nextByTime);
+    }
 
-    // Gives the bytes of small blocks that callers hold, a number that changes with how many blocks lie where, and
-    // whether the caches are empty.
+    // Returns the bytes of small blocks that callers hold, a hash of how many blocks are where, and whether the caches
+    // are empty.
     private long Read(out ulong placement, out bool areCachesEmpty)
     {
+        _lock.AssertHeld();
         while (Stopwatch.GetTimestamp() < _nextReadAt)
         {
             Thread.SpinWait(SpinsPerTurn);
@@ -166,6 +173,6 @@ internal sealed unsafe class Reclaimer(
         return live;
     }
 
-    // The step of FNV-1a, by words.
+    // One step of FNV-1a, by words.
     private static ulong Mix(ulong hash, long value) => (hash ^ (ulong)value) * 1_099_511_628_211;
 }

@@ -1,17 +1,18 @@
 namespace Hakmem.Small;
 
-// Where what was freed waits until it may be handed out again, if it has to: the quarantine of full hardening. Thread
-// caches give it what was put, rather than to the depots.
+// The quarantine of full hardening, as the layers below it see it: freed blocks wait there until they may be allocated
+// again. Thread caches flush freed blocks into it instead of into the depots.
 //
-// Thread-safe. Called under the registry's lock and a cache's gate: so it makes nothing managed and throws nothing.
+// Thread-safe. Keep is called under the registry's lock and a cache's gate, so it allocates no managed memory and does
+// not throw.
 internal abstract unsafe class BlockQuarantine
 {
-    // Takes blocks of a size class, however many. What it has no memory for goes to the spans.
+    // Takes any number of blocks of a size class. Blocks that it has no memory for are freed to their spans.
     public abstract void Keep(void** blocks, int count, int sizeClass);
 
-    // Gives what it has taken beyond its bounds to the spans. Under neither of these locks.
+    // Frees blocks beyond its bounds to their spans. Called under neither of these locks.
     public abstract void FlushExcess();
 
-    // Adds the number of blocks that it has to counts, by size class.
+    // Adds the number of its blocks to counts, by size class.
     public abstract void CountBlocks(long[] counts);
 }

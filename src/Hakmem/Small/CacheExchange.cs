@@ -1,4 +1,5 @@
 using System;
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Threading;
 using Hakmem.Pages;
@@ -6,38 +7,46 @@ using Hakmem.Records;
 
 namespace Hakmem.Small;
 
-// The slow paths between a thread's cache and the depots: what happens when there is nothing left to take, or no room to put.
+// The slow paths between a thread's cache and the depots: Alloc found its magazine empty, or Free found its magazine
+// full.
 //
-// The bin's two magazines change places first, so that a program that allocates and frees around a magazine's edge does not visit the
-// depot each time (Bonwick & Adams). Each visit doubles what the bin's magazines may hold, up to what the depot fills one with and, for what is
-// put, to the class's capacity, and within the thread's byte budget; when the budget is used up, a clock takes idle bins' blocks and capacity away.
+// The bin's two magazines are swapped first, so that a program that allocates and frees around a magazine's edge does
+// not enter the depot each time (Bonwick & Adams). Each visit to the depot doubles the capacity of the bin's magazines,
+// up to the refill capacity for Alloc and the class's capacity for Free, within the thread's byte budget. When the
+// budget is used up, the clock algorithm flushes idle bins.
 //
-// A cache passed in must be the calling thread's, or one whose thread has ended and that the caller holds the registry's lock for. Even so
-// each way in closes the cache's gate, since the reaper may be in it. What a fast path saw may be out of date by then: it is looked at again.
+// A cache passed in belongs to the calling thread, or its thread has ended and the caller holds the registry's lock.
+// Each entry point closes the cache's gate, because the reaper may hold it. What a fast path read before may have
+// changed by then, so it is read again inside.
 //
-// With a place for what was freed nothing that was put is taken again: the magazines never change places, and what a
-// full one holds goes to whoever put the last block of it. All classes are paired then.
-internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInfo[] classes, BlockQuarantine? freed = null)
+// With a quarantine (full hardening) freed blocks are never allocated again from the cache: the magazines are not
+// swapped, and FreeOneWay hands the contents of a full secondary magazine to its caller. All classes are paired then.
+//
+// Invariants, inside the gate between Save and Load: (1) each magazine's Count is at most its Capacity, and Holes is 0;
+// (2) CapacityBytes of the cache is the sum over its bins; (3) a bin without capacity has no magazines.
+internal sealed unsafe class CacheExchange(
+    DepotSet depots, SizeClassInfo[] classes, BlockQuarantine? quarantine = null)
 {
-    // How many bins the clock looks at when the budget is used up. A thread whose sizes do not fit its budget looks at every visit: with eight, calls of
-    // 16 bytes to 256 KiB took 24 ns, with two 15.
+    // How many bins a sweep visits when the budget is used up. A thread whose sizes do not fit its budget sweeps at
+    // each visit: with eight bins, calls of 16 bytes to 256 KiB took 24 ns, with two 15.
     private const int ClockSteps = 2;
 
-    // How many of the blocks that were freed last are looked at for one that was freed twice before they are handed out
-    // again: of more, the look would be felt in a loop that allocates what it has just freed.
+    // How many of the newest free blocks are checked for a double free before they are allocated again. A larger number
+    // would slow a loop that allocates what it has just freed.
     private const int RepeatReach = 8;
 
-    // What part of what is wanted a bin must have to be worth taking: small blocks, which are most calls, are not to pay for large ones. (With the
-    // same sizes they did, with 43 ns a call instead of 17.) Each round in which nothing was worth it halves the part.
-    private const int TurnsPerRound = SizeClass.Count / ClockSteps;
+    // A bin is flushed only if it holds 1/8 of the bytes requested, so that large requests do not flush small, busy
+    // classes. (In a mix of sizes they did, at 43 ns a call instead of 17.) Each round of all bins in which nothing was
+    // flushed halves the fraction.
+    private const int SweepsPerRound = SizeClass.Count / ClockSteps;
     private const int WorthwhileShift = 3;
     private const int MaxWorthwhileShift = 62;
 
-    // What the magazines of one thread's cache may hold, in bytes. Written by the registry when threads come and go; any value that a
-    // thread reads was right a moment ago.
+    // How many bytes the magazines of one thread's cache may hold. Written by the registry when threads start and end;
+    // a thread may read a value that was replaced a moment ago.
     private long _budgetBytes;
 
-    private bool IsOneWay => freed is not null;
+    private bool IsOneWay => quarantine is not null;
 
     public long BudgetBytes
     {
@@ -45,13 +54,16 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
         set => Volatile.Write(ref _budgetBytes, value);
     }
 
-    // Lets a paired class's magazines change places when there is nothing left to take, and takes a block: what a loop of allocating and freeing
-    // does once a magazine, and so by far the commonest of the slow paths. Null if there is none, or no second magazine.
+    // Swaps a paired class's magazines when the primary one is empty, and allocates a block: a loop of Alloc and Free
+    // needs this once a magazine, so it is by far the commonest slow path. Null if there is no block or no second
+    // magazine.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void* TryAllocFromSecondary(ThreadCache* cache, int index)
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        void** newest = index >= cache->FirstStacked || bin->Primary == null ? null : ThreadCache.FreeSideOf(cache, index)->FreeTop;
+        void** newest = index >= cache->FirstStacked || bin->Primary == null
+            ? null
+            : ThreadCache.FreeSideOf(cache, index)->FreeTop;
         if (newest == null || *newest == null || Magazines.HasRepeated(newest, RepeatReach))
         {
             return null;
@@ -63,38 +75,41 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
         return block;
     }
 
-    // The class of a block that Free found nothing wrong with but that its magazine is full, or -1. What was said of it by that is all that would be
-    // said of it with room left, so it is not looked for in the records: they are cold, and looking cost more than the exchange that follows. A
-    // magazine that is empty, or a bin that was closed (see FreeSide), does not tell whether the block was freed just before.
-    public static int ClassIfFull(ThreadCache* cache, void* block)
+    // Whether Free found nothing wrong with a block but that its magazine is full, and the block's class. The fast
+    // path's check is as strict as a lookup in the records would be, so the lookup is skipped: the records are cold,
+    // and reading them cost more than the exchange that follows. False if the magazine is empty or the bin is closed
+    // (see FreeSide), because the newest slot then does not tell whether the block was freed just before.
+    public static bool TryGetFullBinClass(ThreadCache* cache, void* block, out int sizeClass)
     {
         ulong entry = Arena.EntryOf(cache->PageMap, block);
-        FreeSide* put = ThreadCache.FreeSideAt(cache, PageMapEntry.BinOffsetOf(entry));
-        if (!FreeSide.Admits(put, entry, block))
+        FreeSide* side = ThreadCache.FreeSideAt(cache, PageMapEntry.BinOffsetOf(entry));
+        sizeClass = PageMapEntry.SizeClassOf(entry);
+        if (!FreeSide.Admits(side, entry, block))
         {
-            // Then this need not be a top: the entry's heap may have pairs where this one has stacks.
-            return -1;
+            // FreeTop need not be a top here: the entry's heap may have a pair for the class where this one has a
+            // stack.
+            return false;
         }
 
-        void** top = put->FreeTop;
+        void** top = side->FreeTop;
 
         // In this order: the reaper closes a bin before it takes the block that was freed last.
         void* last = (void*)Volatile.Read(ref *(nint*)top);
-        void** end = put->FreeEnd;
-        return end != null && top >= end && last != null && last != block ? PageMapEntry.SizeClassOf(entry) : -1;
+        void** end = side->FreeEnd;
+        return end != null && top >= end && last != null && last != block;
     }
 
-    // Takes a block of a class whose taking magazine is empty. Null if memory is out, or if among the blocks that it
-    // would be taken from one was found to have been freed twice: its address is given, else 0, and it is there only
-    // once now.
-    public void* TryTake(ThreadCache* cache, int index, out nuint corruptAddress)
+    // Allocates a block of a class whose primary magazine is empty. Null if memory is out, or if a double free was
+    // found among the blocks to allocate from: then corruptAddress is that block's address, and one copy of it was
+    // removed. Else corruptAddress is 0.
+    public void* TryAlloc(ThreadCache* cache, int index, out nuint corruptAddress)
     {
-        // Made before the gate is closed, if it is not there yet, since that may throw.
+        // The depot is created before the gate is closed, because that may throw.
         Depot depot = depots[index];
         CacheGate.Close(cache);
         try
         {
-            corruptAddress = IsOneWay ? 0 : TakeOutRepeated(cache, index);
+            corruptAddress = IsOneWay ? 0 : RemoveRepeated(cache, index);
             return corruptAddress != 0 ? null : TryAllocLocked(cache, index, depot);
         }
         finally
@@ -103,9 +118,9 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
         }
     }
 
-    // Puts a block of a class whose putting magazine is full. Gives the address of a block found to be free already, or 0; the block
-    // put is in good order either way.
-    public nuint Put(ThreadCache* cache, int index, void* block)
+    // Frees a block of a class whose magazine for Free is full. Returns the address of a block that was found to be
+    // free already, or 0; the block passed in is freed in both cases.
+    public nuint Free(ThreadCache* cache, int index, void* block)
     {
         CacheGate.Close(cache);
         try
@@ -118,16 +133,16 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
         }
     }
 
-    // Puts a block of which Free's short way could not tell that it was not freed just before. False, and nothing is
-    // put, if it is known to be free: inside the gate no block is on the reaper's way from the cache to its span. Not
-    // asked of one that isLive.
-    public bool TryPut(ThreadCache* cache, int index, void* block, bool isLive, out nuint corruptAddress)
+    // Frees a block for which the fast path could not exclude that it was freed just before. Returns false, and does
+    // nothing, if the block is free: inside the gate no block is on its way from the cache to its span. Skips that
+    // check if isLive.
+    public bool TryFree(ThreadCache* cache, int index, void* block, bool isLive, out nuint corruptAddress)
     {
         CacheGate.Close(cache);
         try
         {
             corruptAddress = 0;
-            if (!isLive && (Contains(cache, index, block) || depots[index].IsFree(block)))
+            if (!isLive && (BinCounts.Contains(cache, index, block) || depots[index].IsFree(block)))
             {
                 return false;
             }
@@ -141,17 +156,18 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
         }
     }
 
-    // Where blocks go one way: puts a block of which Free's short way found no room. Gives the number of blocks that are the
-    // caller's now, which taken has (and has room for as many as a magazine, and one more).
+    // With a quarantine: frees a block for which the fast path found no room. Returns the number of blocks in taken,
+    // which the caller has to pass on; taken has room for a magazine's blocks and one more.
     public int FreeOneWay(ThreadCache* cache, int index, void* block, void** taken)
     {
         CacheGate.Close(cache);
         try
         {
+            Debug.Assert(index < cache->FirstStacked, "With a quarantine all classes are paired.");
             Bin* bin = ThreadCache.BinAt(cache, (uint)index);
             BinState* state = ThreadCache.StateAt(cache, index);
             state->IsReferenced = true;
-            SaveCounts(cache, index);
+            BinCounts.Save(cache, index);
             if (state->Capacity < classes[index].MagazineCapacity)
             {
                 Grow(cache, index, state);
@@ -163,11 +179,11 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
                 count = TakeFreed(bin, taken);
                 if (bin->Secondary == null)
                 {
-                    bin->Secondary = depots[index].TryTakeEmpty(null, PhysicalCapacity(index, state), out _);
+                    bin->Secondary = depots[index].ExchangeForEmpty(null, PhysicalCapacity(index, state), out _);
                 }
             }
 
-            Load(cache, index);
+            BinCounts.Load(cache, index);
             if (HasRoom(bin->Secondary, state))
             {
                 *++ThreadCache.FreeSideOf(cache, index)->FreeTop = block;
@@ -183,15 +199,15 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
         }
     }
 
-    // Where blocks go one way: takes the blocks of a class that were put, up to a magazine's number; gives their number.
+    // With a quarantine: moves the freed blocks of a class, at most a magazine's, to taken and returns their number.
     public static int TakeFreed(ThreadCache* cache, int index, void** taken)
     {
         CacheGate.Close(cache);
         try
         {
-            SaveCounts(cache, index);
+            BinCounts.Save(cache, index);
             int count = TakeFreed(ThreadCache.BinAt(cache, (uint)index), taken);
-            Load(cache, index);
+            BinCounts.Load(cache, index);
             return count;
         }
         finally
@@ -200,7 +216,7 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
         }
     }
 
-    // Gives all magazines to the depots; the bins are as before their first use.
+    // Moves all magazines to the depots; the bins are as before their first use.
     public void FlushAll(ThreadCache* cache)
     {
         CacheGate.Close(cache);
@@ -210,6 +226,8 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
             {
                 Flush(cache, index);
             }
+
+            Debug.Assert(cache->CapacityBytes == 0, "A cache without magazines has capacity.");
         }
         finally
         {
@@ -217,7 +235,33 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
         }
     }
 
-    // All that follows is inside the gate.
+    // All methods below run inside the gate.
+
+    // If the magazines of a paired class are about to be swapped: removes one copy of each block that the newest slots
+    // hold twice. Returns the address of one such block, or 0.
+    private static nuint RemoveRepeated(ThreadCache* cache, int index)
+    {
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        nuint corruptAddress = 0;
+        while (index < cache->FirstStacked && bin->Secondary != null && *bin->AllocTop == null &&
+            Magazines.HasRepeated(ThreadCache.FreeSideOf(cache, index)->FreeTop, RepeatReach))
+        {
+            BinCounts.Save(cache, index);
+            void** slots = Magazine.SlotsOf(bin->Secondary);
+            int newer = bin->Secondary->Count - 1;
+            while (slots[newer] != slots[newer - 2] && slots[newer] != slots[newer - 3])
+            {
+                newer--;
+            }
+
+            corruptAddress = (nuint)slots[newer];
+            int moved = --bin->Secondary->Count - newer;
+            new Span<nint>(slots + newer + 1, moved).CopyTo(new Span<nint>(slots + newer, moved));
+            BinCounts.Load(cache, index);
+        }
+
+        return corruptAddress;
+    }
 
     private static int TakeFreed(Bin* bin, void** taken)
     {
@@ -235,9 +279,11 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
         return count;
     }
 
-    // Takes what the taking magazine has after all, the reaper having put it back, or else what a paired class's putting magazine has.
+    // Allocates from the primary magazine if the reaper has put a block back meanwhile, else swaps a paired class's
+    // magazines and allocates from the other.
     private static void* TryAllocLoaded(ThreadCache* cache, int index, bool isOneWay = false)
     {
+        CacheGate.AssertClosed(cache);
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
         if (*bin->AllocTop != null)
         {
@@ -250,9 +296,9 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
             return null;
         }
 
-        FreeSide* put = ThreadCache.FreeSideOf(cache, index);
+        FreeSide* side = ThreadCache.FreeSideOf(cache, index);
         void** slots = Magazine.SlotsOf(empty);
-        void** top = put->FreeTop;
+        void** top = side->FreeTop;
         if (*top == null)
         {
             return null;
@@ -261,8 +307,8 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
         bin->Primary = bin->Secondary;
         bin->AllocTop = top - 1;
         bin->Secondary = empty;
-        put->FreeTop = slots - 1;
-        put->FreeEnd = slots + Math.Min(ThreadCache.StateAt(cache, index)->Capacity, empty->Capacity) - 1;
+        side->FreeTop = slots - 1;
+        side->FreeEnd = slots + Math.Min(ThreadCache.StateAt(cache, index)->Capacity, empty->Capacity) - 1;
         empty->Holes = 0;
         return *top;
     }
@@ -278,15 +324,15 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
             return block;
         }
 
-        SaveCounts(cache, index);
+        BinCounts.Save(cache, index);
         if (!isPaired && bin->Secondary != null && bin->Secondary->Count > 0)
         {
             Swap(bin);
-            Load(cache, index);
+            BinCounts.Load(cache, index);
             return *bin->AllocTop--;
         }
 
-        // A thread that has come back for more uses what it gets; of the first magazine of a class it may want one block.
+        // A thread that returns for more uses all it gets; of its first magazine of a class it may need one block.
         bool isBack = state->Capacity > 0;
         state->IsReferenced = true;
         if (state->Capacity < classes[index].RefillCapacity)
@@ -295,48 +341,51 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
         }
         else if (cache->CapacityBytes > BudgetBytes)
         {
-            // The budget has become smaller, as other threads came.
+            // The budget has shrunk, because other threads started.
             SweepIdleBins(cache, index, 0);
         }
 
         if (bin->Primary == null && !isPaired)
         {
-            bin->Primary = depot.TryTakeEmpty(null, PhysicalCapacity(index, state), out _);
+            bin->Primary = depot.ExchangeForEmpty(null, PhysicalCapacity(index, state), out _);
         }
 
-        Magazine* full = depot.TryTakeFull(bin->Primary, state->Capacity, isBack);
+        Magazine* full = depot.ExchangeForFull(bin->Primary, state->Capacity, isBack);
         bin->Primary = full == null ? bin->Primary : full;
-        Load(cache, index);
+        BinCounts.Load(cache, index);
 
-        // Even without a magazine to be had, there may be a block.
+        // If no magazine can be had, a single block may.
         return full == null ? depot.TryAllocOne(out _) : *bin->AllocTop--;
     }
 
     private nuint FreeLocked(ThreadCache* cache, int index, void* block)
     {
+        CacheGate.AssertClosed(cache);
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
         BinState* state = ThreadCache.StateAt(cache, index);
         state->IsReferenced = true;
-        SaveCounts(cache, index);
+        BinCounts.Save(cache, index);
         bool isPaired = index < cache->FirstStacked;
         nuint corruptAddress = 0;
 
-        // There may be room already: the reaper took blocks, or closed an idle bin to hear of this free.
-        bool hasRoom = HasRoom(isPaired ? bin->Secondary : bin->Primary, state) ||
-            (isPaired ? TryMakeRoomPaired(cache, index, out corruptAddress) : TryMakeRoomStacked(cache, index, out corruptAddress));
-        Load(cache, index);
+        // There may be room already: the reaper took blocks, or closed an idle bin so that this free comes here.
+        bool hasRoom = HasRoom(isPaired ? bin->Secondary : bin->Primary, state) || (isPaired
+            ? TryMakeRoomPaired(cache, index, out corruptAddress)
+            : TryMakeRoomStacked(cache, index, out corruptAddress));
+        BinCounts.Load(cache, index);
         if (hasRoom)
         {
             *++ThreadCache.FreeSideOf(cache, index)->FreeTop = block;
             return corruptAddress;
         }
 
-        // Not in the magazine, so that the next free must not judge by that whether it is the same block: closed, as the reaper closes.
+        // The block is not in the magazine, so the next free cannot see there whether it frees the same block again.
+        // The bin is closed, as the reaper closes it, so that the next free takes the slow path.
         ThreadCache.FreeSideOf(cache, index)->FreeEnd = null;
         return depots[index].TryFreeOne(block) ? corruptAddress : (nuint)block;
     }
 
-    // A paired class: the magazines change places if nothing is left to take; else the full one goes to the depot.
+    // A paired class: swaps the magazines if the primary one is empty; else the full one goes to the depot.
     private bool TryMakeRoomPaired(ThreadCache* cache, int index, out nuint corruptAddress)
     {
         corruptAddress = 0;
@@ -353,11 +402,12 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
             Grow(cache, index, state);
         }
 
-        return HasRoom(bin->Secondary, state) || TryReplace(ref bin->Secondary, bin->Secondary, index, state, out corruptAddress);
+        return HasRoom(bin->Secondary, state) ||
+            TryReplace(ref bin->Secondary, bin->Secondary, index, state, out corruptAddress);
     }
 
-    // A stacked class: the loaded magazine may hold more as long as the budget allows; only at the class's capacity is a second one filled, if
-    // the class has one and the budget allows it, which goes to the depot when both are full.
+    // A stacked class: the primary magazine grows as far as the budget allows. At the class's capacity a second one is
+    // used, if the class allows it and the budget has room; it goes to the depot when both are full.
     private bool TryMakeRoomStacked(ThreadCache* cache, int index, out nuint corruptAddress)
     {
         corruptAddress = 0;
@@ -367,7 +417,8 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
         if (state->Capacity < most)
         {
             Grow(cache, index, state);
-            return HasRoom(bin->Primary, state) || TryReplace(ref bin->Primary, bin->Primary, index, state, out corruptAddress);
+            return HasRoom(bin->Primary, state) ||
+                TryReplace(ref bin->Primary, bin->Primary, index, state, out corruptAddress);
         }
 
         if (bin->Secondary != null && bin->Secondary->Count == 0)
@@ -397,24 +448,35 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
     private static bool HasRoom(Magazine* magazine, BinState* state) =>
         magazine != null && magazine->Count < Math.Min(state->Capacity, magazine->Capacity);
 
-    // Gives a magazine to the depot (or none) and puts an empty one in a place.
-    private bool TryReplace(ref Magazine* place, Magazine* given, int index, BinState* state, out nuint corruptAddress)
+    private static void Swap(Bin* bin)
     {
-        Magazine* empty = depots[index].TryTakeEmpty(given, PhysicalCapacity(index, state), out corruptAddress);
-        place = empty == null ? place : empty;
+        Magazine* primary = bin->Primary;
+        bin->Primary = bin->Secondary;
+        bin->Secondary = primary;
+    }
+
+    // Passes a magazine (or null) to the depot and stores an empty one in target. False if memory is out.
+    private bool TryReplace(
+        ref Magazine* target, Magazine* full, int index, BinState* state, out nuint corruptAddress)
+    {
+        Magazine* empty = depots[index].ExchangeForEmpty(full, PhysicalCapacity(index, state), out corruptAddress);
+        target = empty == null ? target : empty;
         return empty != null;
     }
 
-    // A paired class's magazines are as large as it needs them now: most stay small. Those of a stacked class have room to grow in,
-    // and those that stay with their bin.
+    // A paired class's magazines are as large as needed now, since most stay small. Magazines of a stacked class, and
+    // those that stay with their bin because of a quarantine, have room to grow.
     private int PhysicalCapacity(int index, BinState* state) =>
         classes[index].IsStacked || IsOneWay ? classes[index].MagazineCapacity : state->Capacity;
 
     private void Grow(ThreadCache* cache, int index, BinState* state)
     {
         SizeClassInfo info = classes[index];
-        int capacity = state->Capacity == 0 ? info.InitialCapacity : Math.Min(state->Capacity * 2, info.MagazineCapacity);
-        long more = CapacityBytes(info, capacity, state->HasSecond) - CapacityBytes(info, state->Capacity, state->HasSecond);
+        int capacity = state->Capacity == 0
+            ? info.InitialCapacity
+            : Math.Min(state->Capacity * 2, info.MagazineCapacity);
+        long more = CapacityBytes(info, capacity, state->HasSecond) -
+            CapacityBytes(info, state->Capacity, state->HasSecond);
         if (!HasBudget(cache, index, more))
         {
             if (state->Capacity > 0)
@@ -422,34 +484,110 @@ internal sealed unsafe partial class CacheExchange(DepotSet depots, SizeClassInf
                 return;
             }
 
-            // A class that is new to the thread gets its least even so.
+            // A class that is new to the thread gets a capacity of one even beyond the budget.
             capacity = 1;
             more = CapacityBytes(info, capacity, hasSecond: false);
         }
 
+        Debug.Assert(capacity >= state->Capacity && capacity <= info.MagazineCapacity, "Grow shrinks or overshoots.");
         state->Capacity = capacity;
         cache->CapacityBytes += more;
     }
 
-    // What the magazines of a bin may hold together, in bytes: two of them, or one for a stacked class that has not needed a second.
+    // How many bytes the magazines of a bin may hold together: two of them, or one for a stacked class that has not
+    // needed a second.
     private static long CapacityBytes(SizeClassInfo info, int capacity, bool hasSecond)
     {
         int magazines = info.IsStacked && !hasSecond ? 1 : 2;
         return (long)magazines * capacity * info.BlockBytes;
     }
 
-    // Whether the thread may hold so many bytes more of a class, once others have made room where they can. A class that has what it needs does not
-    // ask them for what would be too much for itself alone.
+    // Whether the thread's budget has room for more bytes of a class, after idle bins were flushed if necessary. A
+    // class that has its refill capacity flushes no other bin for what exceeds the budget alone.
     private bool HasBudget(ThreadCache* cache, int index, long more)
     {
         SizeClassInfo info = classes[index];
         BinState* state = ThreadCache.StateAt(cache, index);
-        bool isVain = state->Capacity >= info.RefillCapacity && CapacityBytes(info, state->Capacity, state->HasSecond) + more > BudgetBytes;
-        if (!isVain && cache->CapacityBytes + more > BudgetBytes)
+        bool exceedsBudgetAlone = state->Capacity >= info.RefillCapacity &&
+            CapacityBytes(info, state->Capacity, state->HasSecond) + more > BudgetBytes;
+        if (!exceedsBudgetAlone && cache->CapacityBytes + more > BudgetBytes)
         {
             SweepIdleBins(cache, index, more);
         }
 
         return cache->CapacityBytes + more <= BudgetBytes;
+    }
+
+    // Flushes bins that were not used since the last round of the clock and that are large enough.
+    private void SweepIdleBins(ThreadCache* cache, int except, long wanted)
+    {
+        CacheGate.AssertClosed(cache);
+        uint rounds = (uint)cache->UnproductiveSweeps / SweepsPerRound;
+        long worthwhile = Math.Max(wanted >> (int)Math.Min(WorthwhileShift + rounds, MaxWorthwhileShift), 1);
+        cache->UnproductiveSweeps++;
+        for (int step = 0; step < ClockSteps && cache->CapacityBytes + wanted > BudgetBytes; step++)
+        {
+            int index = cache->ClockHand;
+            cache->ClockHand = (byte)((index + 1) % SizeClass.Count);
+            Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+            BinState* state = ThreadCache.StateAt(cache, index);
+            if (index != except && !state->IsReferenced && state->LastTop == bin->AllocTop &&
+                CapacityBytes(classes[index], state->Capacity, state->HasSecond) >= worthwhile)
+            {
+                cache->UnproductiveSweeps = 0;
+                if (!IsOneWay)
+                {
+                    FreeNewest(cache, index);
+                }
+
+                Flush(cache, index);
+            }
+
+            state->IsReferenced = false;
+            state->LastTop = bin->AllocTop;
+        }
+    }
+
+    // Frees the block that was freed last to its span, which detects a second free of it; a depot's magazine would not.
+    // If the span refuses it, the block stays in the magazine and is reported when that is flushed.
+    private void FreeNewest(ThreadCache* cache, int index)
+    {
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        BinCounts.Save(cache, index);
+        Magazine* newest = index < cache->FirstStacked ? bin->Secondary : bin->Primary;
+        if (newest != null && newest->Count > 0 &&
+            depots[index].TryFreeOne(Magazine.SlotsOf(newest)[newest->Count - 1]))
+        {
+            newest->Count--;
+        }
+
+        BinCounts.Load(cache, index);
+    }
+
+    private void Flush(ThreadCache* cache, int index)
+    {
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        BinCounts.Save(cache, index);
+        if (bin->Primary != null)
+        {
+            depots[index].Add(bin->Primary);
+        }
+
+        if (bin->Secondary != null)
+        {
+            if (quarantine is not null)
+            {
+                quarantine.Keep(Magazine.SlotsOf(bin->Secondary), bin->Secondary->Count, index);
+                bin->Secondary->Count = 0;
+            }
+
+            depots[index].Add(bin->Secondary);
+        }
+
+        BinState* state = ThreadCache.StateAt(cache, index);
+        Debug.Assert(
+            state->Capacity > 0 || (bin->Primary == null && bin->Secondary == null), "A magazine without capacity.");
+        cache->CapacityBytes -= CapacityBytes(classes[index], state->Capacity, state->HasSecond);
+        ThreadCaches.ResetBin(cache, index);
     }
 }

@@ -1,4 +1,5 @@
 using System;
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Threading;
 using Hakmem.Os;
@@ -7,15 +8,15 @@ using Hakmem.Records;
 
 namespace Hakmem.Small;
 
-// The way from a thread to its caches: one thread-static pointer, to its cache of the shared heap; from there the caches of other heaps
-// by slot. This class has no static constructor, so that no caller pays for a check of it.
+// Finds a thread's caches: one thread-static pointer leads to its cache of the shared heap, whose table of peers has
+// its caches of other heaps by slot. This class has no static constructor, so that no caller pays for a check of it.
 //
-// Invariant: where a cache has a Home, the Home's table has the cache in its heap's place, and the other way round.
-// Both ends of such a link are cleared under the peers' lock before either record goes to another thread or is freed,
-// so that neither ever leads to freed memory.
+// Invariant: if a cache has a Home, the Home's table has the cache at its heap's slot, and the reverse. Both ends of
+// such a link are cleared under the peers' lock before either record is adopted by another thread or freed, so neither
+// end ever points to freed memory.
 internal static unsafe class CurrentThread
 {
-    // Read and written by its own thread only; null until the thread's first slow path.
+    // Null until the thread's first slow path.
     [ThreadStatic]
     private static ThreadCache* t_shared;
 
@@ -29,15 +30,16 @@ internal static unsafe class CurrentThread
         get => t_shared;
     }
 
-    // A thread's cache of another heap, given that of the shared heap; null if it has none yet.
+    // A thread's cache of another heap, found by that of the shared heap; null if it has none yet.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ThreadCache* PeerOf(ThreadCache* shared, int heapSlot) =>
         shared == null || (uint)heapSlot >= (uint)shared->PeerCount ? null : shared->Peers[heapSlot];
 
-    // Gives the calling thread its cache of the shared heap.
+    // Sets the calling thread's cache of the shared heap.
     public static void SetShared(ThreadCache* cache) => t_shared = cache;
 
-    // Makes room for a heap in the calling thread's table; it must have a cache of the shared heap. False if memory is out.
+    // Makes room for a heap in the calling thread's table; the thread must have a cache of the shared heap. False if
+    // memory is out.
     public static bool TryMakeRoom(MetadataAllocator metadata, int heapSlot)
     {
         ThreadCache* shared = t_shared;
@@ -56,21 +58,22 @@ internal static unsafe class CurrentThread
             }
 
             Buffer.MemoryCopy(shared->Peers, peers, bytes, shared->PeerCount * sizeof(ThreadCache*));
-            ReleasePeers(metadata, shared);
+            FreePeers(metadata, shared);
             shared->Peers = peers;
             shared->PeerCount = bytes / sizeof(ThreadCache*);
             return true;
         }
     }
 
-    // Enters the calling thread's cache of a heap that there is room for.
+    // Sets the calling thread's cache of a heap, after TryMakeRoom.
     public static void SetPeer(int heapSlot, ThreadCache* peer)
     {
+        Debug.Assert(heapSlot < t_shared->PeerCount, "There is no room for this heap's cache.");
         peer->Home = t_shared;
         t_shared->Peers[heapSlot] = peer;
     }
 
-    // Takes a cache out of its thread's table, if it is in one, on any thread. The cache's thread has ended, or its
+    // Removes a cache from its thread's table, if it is in one. On any thread; the cache's thread has ended, or its
     // heap is being disposed.
     public static void Unlink(ThreadCache* peer, int heapSlot)
     {
@@ -85,7 +88,7 @@ internal static unsafe class CurrentThread
         }
     }
 
-    // Clears the whole table of a thread that has ended, so that no cache leads back to it.
+    // Clears the whole table of a thread that has ended, so that no cache points back to it.
     public static void ClearPeers(MetadataAllocator metadata, ThreadCache* shared)
     {
         using (PeersLock.Enter())
@@ -95,19 +98,21 @@ internal static unsafe class CurrentThread
                 ThreadCache* peer = shared->Peers[slot];
                 if (peer != null)
                 {
+                    Debug.Assert(peer->Home == shared, "A peer's Home is another thread's cache.");
                     peer->Home = null;
                 }
             }
 
-            ReleasePeers(metadata, shared);
+            FreePeers(metadata, shared);
         }
     }
 
     private static UninterruptibleLock PeersLock =>
         s_peersLock ?? Interlocked.CompareExchange(ref s_peersLock, new UninterruptibleLock(), null) ?? s_peersLock;
 
-    private static void ReleasePeers(MetadataAllocator metadata, ThreadCache* shared)
+    private static void FreePeers(MetadataAllocator metadata, ThreadCache* shared)
     {
+        PeersLock.AssertHeld();
         if (shared->Peers != null)
         {
             metadata.Free(shared->Peers, shared->PeerCount * sizeof(ThreadCache*));

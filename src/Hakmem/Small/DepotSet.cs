@@ -5,35 +5,37 @@ using Hakmem.Pages;
 
 namespace Hakmem.Small;
 
-// The depots of one heap, by size class: each made when the first block of its class is wanted. All 112 at once are 25 KiB, of which a process
-// that is over soon, or a heap that is made for one request, uses a few.
+// The depots of one heap, by size class. Each is created when the first block of its class is allocated: all 112 take
+// 25 KiB, and a short process or a heap for one request uses a few.
 //
-// Who has a block of a class finds its depot made: only taking makes one, so that a Free needs no managed memory for it.
+// Only allocation creates a depot, so Free can rely on it and needs no managed memory.
 //
-// Thread-safe without a lock: a place is written once, by compare and exchange, and read with acquire, so that a thread
-// that sees a depot sees all of it. Two threads may make one at the same time: the first is kept, and the other has
-// touched nothing but its own memory. Making one allocates managed memory, which may throw: so it is done under no lock
+// Thread-safe without a lock: an element is written once, by compare and exchange, and read with acquire, so a thread
+// that sees a depot sees all of it. If two threads create one at the same time, the first is kept; the other has
+// changed nothing but its own memory. Creation allocates managed memory, which may throw, so it happens under no lock
 // and outside any cache's gate.
-internal sealed class DepotSet(Arena arena, UnitAllocator units, int heapSlot, SizeClassInfo[] classes, DepotBudget budget, bool isPlacedAtRandom = false)
+internal sealed class DepotSet(
+    Arena arena, UnitAllocator units, int heapSlot, SizeClassInfo[] classes, DepotBudget budget,
+    bool isPlacedAtRandom = false)
 {
     private readonly Depot?[] _depots = new Depot?[classes.Length];
 
-    // How many classes there are.
     public int Count => _depots.Length;
 
-    // The depot of a class.
-    public Depot this[int sizeClass] => Find(sizeClass) ?? Make(sizeClass);
+    // The depot of a class; created if necessary.
+    public Depot this[int sizeClass] => Find(sizeClass) ?? Create(sizeClass);
 
-    // The same, or null where no block of the class was ever wanted.
+    // The depot of a class, or null if no block of the class was ever allocated.
     public Depot? Find(int sizeClass) => Volatile.Read(ref _depots[sizeClass]);
 
-    private Depot Make(int sizeClass)
+    private Depot Create(int sizeClass)
     {
-        Depot made = new(arena, units, heapSlot, classes[sizeClass], budget, isPlacedAtRandom ? NewPlacement() : null);
-        return Interlocked.CompareExchange(ref _depots[sizeClass], made, null) ?? made;
+        Random? placement = isPlacedAtRandom ? NewPlacement() : null;
+        Depot created = new(arena, units, heapSlot, classes[sizeClass], budget, placement);
+        return Interlocked.CompareExchange(ref _depots[sizeClass], created, null) ?? created;
     }
 
-    // Apart, so that the type is not so much as loaded where nothing is placed at random.
+    // Not inlined, so that Random is loaded only if placement is random.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static Random NewPlacement() => new();
 }

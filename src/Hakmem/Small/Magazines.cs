@@ -1,17 +1,18 @@
+using System.Diagnostics;
 using Hakmem.Pages;
 using Hakmem.Records;
 
 namespace Hakmem.Small;
 
-// Makes, frees and inspects magazines; Records/Magazine.cs has their layout.
+// Creates, destroys and inspects magazines; Records/Magazine.cs has their layout.
 internal static unsafe class Magazines
 {
-    // Whether one of the newest blocks, from a slot downwards, is a second time two or three slots below: what is left
-    // where a block is freed, then one or two others, then the first again. Looks at so many slots, or down to a null:
-    // the one in front of the slots, or a hole.
+    // Whether one of the newest blocks, from a slot downwards, is found again two or three slots below: the trace of a
+    // program that frees a block, then one or two others, then the first again. Compares at most that many slots, down
+    // to a null: the sentinel or a hole.
     public static bool HasRepeated(void** newest, int most)
     {
-        // SAFETY: below a block is at least the null in front of the slots.
+        // SAFETY: below a block there is at least the sentinel.
         void** slot = newest;
         void* first = slot[0];
         void* second = first == null ? null : slot[-1];
@@ -33,10 +34,11 @@ internal static unsafe class Magazines
         return false;
     }
 
-    // The same for a magazine that has no holes, from end to end: half of the steps, for what every magazine goes
-    // through that reaches a depot.
+    // The same over a whole magazine without holes. It takes half the steps; every magazine that reaches a depot passes
+    // through it.
     public static bool HasRepeated(Magazine* magazine)
     {
+        Debug.Assert(magazine->Holes == 0, "A magazine has holes.");
         void** slot = Magazine.SlotsOf(magazine);
         void** last = slot + magazine->Count - 1;
         for (; slot + 3 <= last; slot++)
@@ -50,7 +52,7 @@ internal static unsafe class Magazines
         return slot + 2 <= last && slot[0] == slot[2];
     }
 
-    // A new magazine of at least the given capacity, empty; null if memory is out.
+    // Creates an empty magazine of at least the given capacity; null if memory is out.
     public static Magazine* TryCreate(MetadataAllocator metadata, int capacity)
     {
         int bytes = BytesFor(capacity);
@@ -63,8 +65,14 @@ internal static unsafe class Magazines
         return magazine;
     }
 
-    public static void Destroy(MetadataAllocator metadata, Magazine* magazine) =>
-        metadata.Free(magazine, BytesFor(magazine->Capacity));
+    // Does nothing for null.
+    public static void Destroy(MetadataAllocator metadata, Magazine* magazine)
+    {
+        if (magazine != null)
+        {
+            metadata.Free(magazine, BytesFor(magazine->Capacity));
+        }
+    }
 
     private static int BytesFor(int capacity) => Magazine.HeaderBytes + (capacity * sizeof(void*));
 }

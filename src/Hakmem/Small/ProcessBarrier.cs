@@ -3,7 +3,8 @@ using System.Threading;
 
 namespace Hakmem.Small;
 
-// A memory barrier on every processor that runs a thread of this process: what lets the reaper's side pay for the fast paths' lack of one.
+// A memory barrier on every processor that runs a thread of this process. The reaper runs it, so that the fast paths
+// need no barrier.
 internal static class ProcessBarrier
 {
 #if NET
@@ -11,8 +12,9 @@ internal static class ProcessBarrier
 
     public static void Run() => Interlocked.MemoryBarrierProcessWide();
 #else
-    // netstandard2.0 has no such call, but the runtimes that the build is for may: .NET has, Mono has not.
-    private static readonly Action? s_run = (Action?)typeof(Interlocked).GetMethod("MemoryBarrierProcessWide")?.CreateDelegate(typeof(Action));
+    // netstandard2.0 has no such call; of the runtimes that may load the build, .NET has it and Mono does not.
+    private static readonly Action? s_run = (Action?)typeof(Interlocked)
+        .GetMethod("MemoryBarrierProcessWide")?.CreateDelegate(typeof(Action));
 
     public static bool IsSupported => s_run is not null;
 

@@ -1,31 +1,35 @@
 using System;
+using System.Diagnostics;
 using System.Numerics;
 using Hakmem.Records;
 
 namespace Hakmem.Small;
 
-// What the layers need to know of one size class. Immutable; one table for the process, and one for each heap with guarded sampling or full hardening.
+// The parameters of one size class. Immutable. There is one table for the process, and one for each heap with guarded
+// sampling or full hardening.
 internal readonly struct SizeClassInfo
 {
-    // At most this share of a span may be left over behind its last block.
+    // The rest of a span behind its last block is at most this fraction of the span.
     private const int SpanWasteDivisor = 16;
 
-    // Blocks up to a unit share a span with at least this many, so that a span is not opened for every block.
+    // A span of blocks up to a unit has at least this many, so that not every block needs a new span.
     private const int MinBlocksPerSpan = 4;
 
-    // A magazine is filled from the spans with at most this many bytes of blocks, but from MinRefill to MaxMagazine of them: 253 slots (2 KiB with the
-    // header) make the depot's lock vanish among the calls it serves. Where that is the least, what a thread gives back may make it twice as many,
-    // in place of a second magazine: where as many blocks are out as a magazine holds, every round of them changes magazines twice (1 MiB, four
-    // out: 13.8 ns a rental for 3.5).
+    // A magazine is filled from the spans with this many bytes of blocks, but at least MinRefill and at most
+    // MaxMagazine blocks: the slots that fit 2 KiB with the header, which make the cost of the depot's lock negligible
+    // among the calls that it serves. Classes that are filled with MinRefill blocks let Free grow the magazine to twice
+    // as many, in place of a second magazine: else a program that holds as many blocks as a magazine has would exchange
+    // magazines twice a round (1 MiB, four held: 13.8 ns a rental instead of 3.5).
     private const int MagazineBytes = 256 * 1024;
     private const int MinRefill = 4;
-    private const int MaxMagazine = 253;
+    private const int MaxMagazine = ((2 * 1024) - Magazine.HeaderBytes) / sizeof(ulong);
 
-    // What a thread's magazine may hold when it first meets the class; it doubles with every visit to the depot. Paired classes start with a
-    // page's worth, so that a program's first blocks of many sizes touch few pages (61 slots make 512 bytes with the header). Stacked
-    // ones start with more, since blocks that were never handed out are not touched and the newest are used first.
+    // The capacity of a thread's first magazine of the class; it doubles with each visit to the depot. Paired classes
+    // start with a page of blocks, or the slots that fit 512 bytes with the header, so that a program's first blocks of
+    // many sizes touch few pages. Stacked classes start with more, since they allocate the newest blocks first and do
+    // not touch the others.
     private const int InitialPairedBytes = 4 * 1024;
-    private const int MaxInitialPaired = 61;
+    private const int MaxInitialPaired = (512 - Magazine.HeaderBytes) / sizeof(ulong);
     private const int InitialStackedBytes = 64 * 1024;
 
     private SizeClassInfo(int index, int maxVisibleBlocks)
@@ -39,6 +43,7 @@ internal readonly struct SizeClassInfo
             units++;
         }
 
+        Debug.Assert(units <= Geometry.UnitsPerSlab, "A span exceeds its SuperSlab.");
         SpanUnits = units;
         BlocksPerSpan = units * Geometry.UnitBytes / BlockBytes;
         Reciprocal = (ulong.MaxValue / (uint)BlockBytes) + 1;
@@ -51,6 +56,9 @@ internal readonly struct SizeClassInfo
         RefillCapacity = Math.Min(Math.Clamp(MagazineBytes / BlockBytes, MinRefill, MaxMagazine), maxVisibleBlocks);
         MagazineCapacity = IsStacked && RefillCapacity == MinRefill ? 2 * MinRefill : RefillCapacity;
         InitialCapacity = Math.Min(initial, RefillCapacity);
+        Debug.Assert(BlocksPerSpan <= Geometry.MaxBlocksPerSpan, "A span's bitmap is too small for its blocks.");
+        Debug.Assert(InitialCapacity > 0 && RefillCapacity <= MagazineCapacity, "The capacities are not in order.");
+        Debug.Assert(index == 0 || BlockBytes > SizeClass.BytesOf(index - 1), "The size classes are not in order.");
     }
 
     public int Index { get; }
@@ -64,15 +72,15 @@ internal readonly struct SizeClassInfo
     // Blocks in a span of this class: 1 .. 4096.
     public int BlocksPerSpan { get; }
 
-    // The bytes of a span that blocks cover; what is behind them is never handed out.
+    // The bytes of a span that blocks cover; the bytes behind them are never allocated.
     public int SpanBlockBytes => BlocksPerSpan * BlockBytes;
 
-    // 2^64 / BlockBytes, rounded up. For an offset n within a span, the high half of n * Reciprocal is n / BlockBytes, and the low half
-    // is below Reciprocal exactly when n is a multiple of BlockBytes (Lemire, Kaser, Kurz: "Faster Remainder by Direct Computation",
-    // 2019). Exact for all n below a SuperSlab: a test tries every one.
+    // 2^64 / BlockBytes, rounded up. For an offset n within a span, the high half of n * Reciprocal is n / BlockBytes,
+    // and the low half is below Reciprocal exactly when n is a multiple of BlockBytes (Lemire, Kaser, Kurz: "Faster
+    // Remainder by Direct Computation", 2019). Exact for all n below a SuperSlab, as a test checks.
     public ulong Reciprocal { get; }
 
-    // BlockBytes is 2^Shift times an odd number, whose inverse modulo 2^64 is Inverse: see FreeSide for what Free does with them.
+    // BlockBytes is 2^Shift times an odd number, whose inverse modulo 2^64 is Inverse. FreeSide explains their use.
     public int Shift { get; }
 
     public ulong Inverse { get; }
@@ -80,16 +88,16 @@ internal readonly struct SizeClassInfo
     // The most blocks that a magazine of this class holds.
     public int MagazineCapacity { get; }
 
-    // The most blocks that the depot fills a magazine with from the spans.
+    // The most blocks that the depot fills a magazine with.
     public int RefillCapacity { get; }
 
-    // How many blocks a thread's first magazine of this class holds.
+    // The capacity of a thread's first magazine of this class.
     public int InitialCapacity { get; }
 
-    // Whether a thread's cache may have a second magazine of the class: where one does not grow beyond what the depot fills it with.
+    // Whether a thread's cache may have a second magazine of the class: if one does not grow beyond RefillCapacity.
     public bool AllowsSecond => MagazineCapacity == RefillCapacity;
 
-    // Whether thread caches keep one loaded magazine for the class, last in, first out, rather than a pair (see Bin).
+    // Whether thread caches use one magazine of the class for Alloc and Free, last in, first out (see Bin).
     public bool IsStacked { get; }
 
     // The table of heaps without sampling and full hardening. Not to be changed.
@@ -97,8 +105,9 @@ internal readonly struct SizeClassInfo
 
     public static SizeClassInfo[] CreateTable() => CreateTable(int.MaxValue);
 
-    // For a heap in which no more than so many blocks of a class may be allocated before the slow path is entered: all classes are paired,
-    // because a block that is put back on the stack it came from is never seen again, and magazines hold no more than that.
+    // For a heap whose slow path must run at least once for each maxVisibleBlocks allocations of a class. Magazines
+    // hold no more than that, and all classes are paired: on a stack, a block that is freed could be allocated again
+    // and again without the slow path.
     public static SizeClassInfo[] CreateTable(int maxVisibleBlocks)
     {
         var table = new SizeClassInfo[SizeClass.Count];
@@ -110,7 +119,7 @@ internal readonly struct SizeClassInfo
         return table;
     }
 
-    // Newton's iteration: an odd number is its own inverse modulo 8, and each step doubles the number of bits that are right.
+    // Newton's iteration: an odd number is its own inverse modulo 8, and each step doubles the number of correct bits.
     private static ulong InverseOf(ulong odd)
     {
         ulong inverse = odd;

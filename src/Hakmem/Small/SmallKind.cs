@@ -49,7 +49,7 @@ internal unsafe class SmallKind(HeapParts heap, SamplingHook? hook) : BlockKind
         int index = ClassFor(byteCount, alignment);
         bool isZero = false;
         void* block = null;
-        if (cache != null && !(isZeroed && byteCount >= ZeroCheckBytes && CacheExchange.CountOf(cache, index) == 0))
+        if (cache != null && !(isZeroed && byteCount >= ZeroCheckBytes && BinCounts.CountOf(cache, index) == 0))
         {
             block = TakeCached(cache, index);
         }
@@ -86,7 +86,7 @@ internal unsafe class SmallKind(HeapParts heap, SamplingHook? hook) : BlockKind
     // two, the records do not say.
     public override void RequireLive(ThreadCache* cache, BlockInfo block, void* address, string operation)
     {
-        if ((cache != null && CacheExchange.Contains(cache, block.SizeClass, address)) || IsFreeInSpan(block))
+        if ((cache != null && BinCounts.Contains(cache, block.SizeClass, address)) || IsFreeInSpan(block))
         {
             throw FreedAlready(block, address, operation);
         }
@@ -99,7 +99,7 @@ internal unsafe class SmallKind(HeapParts heap, SamplingHook? hook) : BlockKind
     {
         nuint corruptAddress = 0;
         if (!(cache != null
-            ? heap.Exchange.TryPut(cache, block.SizeClass, address, heap.HasLiveTable, out corruptAddress)
+            ? heap.Exchange.TryFree(cache, block.SizeClass, address, heap.HasLiveTable, out corruptAddress)
             : heap.Depots[block.SizeClass].TryFreeOne(address)))
         {
             throw FreedAlready(block, address, "Free");
@@ -111,9 +111,11 @@ internal unsafe class SmallKind(HeapParts heap, SamplingHook? hook) : BlockKind
     // Frees a block for which Free's inlined path found nothing but a full magazine. False if that is not known.
     public bool TryFreeIntoFull(ThreadCache* cache, void* address, out HakmemCorruptionException? finding)
     {
-        int full = cache == null || heap.HasLiveTable ? -1 : CacheExchange.ClassIfFull(cache, address);
-        finding = full >= 0 ? FinishFree(full, heap.Exchange.Put(cache, full, address)) : null;
-        return full >= 0;
+        int full = -1;
+        bool isKnown = cache != null && !heap.HasLiveTable &&
+            CacheExchange.TryGetFullBinClass(cache, address, out full);
+        finding = isKnown ? FinishFree(full, heap.Exchange.Free(cache, full, address)) : null;
+        return isKnown;
     }
 
     // A block keeps its place as long as it uses more than half of it.
@@ -182,14 +184,14 @@ internal unsafe class SmallKind(HeapParts heap, SamplingHook? hook) : BlockKind
             return block;
         }
 
-        block = heap.Exchange.TryTake(cache, index, out nuint corruptAddress);
+        block = heap.Exchange.TryAlloc(cache, index, out nuint corruptAddress);
         if (corruptAddress != 0)
         {
             throw Misuse.Of(
                 (void*)corruptAddress, "Alloc", "an earlier double free: the block was about to be handed out twice");
         }
 
-        hook?.CountAllocations(cache, 1 + CacheExchange.VisibleOf(cache, index));
+        hook?.CountAllocations(cache, 1 + BinCounts.VisibleOf(cache, index));
 
         // The heap grew: before it does so again, the blocks of dead threads are flushed.
         int growth = heap.SuperSlabs.GrowthCount;

@@ -1,4 +1,5 @@
 using System;
+using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using Hakmem.Pages;
@@ -6,30 +7,35 @@ using Hakmem.Records;
 
 namespace Hakmem.Small;
 
-// The spans of one size class of a heap: takes blocks out of them and puts blocks back, by bits in out-of-band bitmaps.
+// The spans of one size class of a heap: allocates and frees blocks by bits in out-of-band bitmaps.
 //
-// Spans with free blocks are in a list, the one last given a block first; spans without are in none and come back to it with the first
-// block that is returned. A span whose blocks are all back gives its units back. Returned blocks are handed out again before
-// blocks that were never used, lowest address first, so that memory that was never touched stays so.
+// Spans with free blocks are in a list, the one that entered it last first. A span without free blocks is in no list;
+// the next free of one of its blocks puts it back. A span whose blocks are all free is removed and its units are freed.
+// Freed blocks are allocated again before blocks that were never used, lowest address first, so that untouched memory
+// stays so.
 //
-// With full hardening, placement is random instead: a new span is poisoned as a whole and all its blocks are entered as returned ones, so that
-// any free block holds poison, and the next to be handed out is any of a span's free ones.
+// With full hardening, placement is random instead: a new span is poisoned as a whole and all its blocks are marked
+// free, so that each free block holds poison, and the next block allocated is any of a span's free ones.
 //
-// Not thread-safe: each belongs to a depot, under its lock. placement is null, or what random places are drawn from.
-internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapSlot, SizeClassInfo info, Random? placement = null)
+// Invariants: (1) a span is in the list exactly if its FreeCount is above 0; (2) FreeCount is the number of set bits
+// plus the blocks from Carved on; (3) no bit is set from Carved on, nor in a word before FirstFreeWord.
+//
+// Not thread-safe: a SpanSet belongs to a depot, whose property Spans checks that its lock is held. placement is the
+// source of random placement, or null.
+internal sealed unsafe class SpanSet(
+    Arena arena, UnitAllocator units, int heapSlot, SizeClassInfo info, Random? placement = null)
 {
     private int _partialHead = -1;
 
-    // Blocks that are not in a span's books: held by callers, in magazines.
+    // Blocks that callers hold or that are in magazines.
     public long BlocksOut { get; private set; }
 
     public int Count { get; private set; }
 
-    // Fills slots with up to wanted blocks such that the last slot gets the lowest address (with random placement, in any order); gives
-    // their number. Opens a new span only
-    // for the first half of what is wanted: a few blocks from old spans beat a full magazine from a new one. Adds where those lie that
-    // come from memory never used before.
-    public int Fill(void** slots, int wanted, ref FreshRanges fresh)
+    // Allocates up to wanted blocks into slots, such that the last slot has the lowest address (with random placement,
+    // in any order), and returns their number. Creates a new span only for the first half of wanted: a few blocks of
+    // old spans are better than a full magazine of a new one. Adds the ranges of blocks never used before to fresh.
+    public int AllocMany(void** slots, int wanted, ref FreshRanges fresh)
     {
         int position = wanted;
         while (position > 0)
@@ -41,13 +47,14 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
 
             int unit = _partialHead;
             SpanHeader* span = arena.Span(unit);
+            AssertConsistent(span);
             if (placement != null)
             {
-                TakeAny(placement, unit, span, slots, ref position);
+                AllocRandom(placement, unit, span, slots, ref position);
             }
             else
             {
-                TakeFreedBlocks(unit, span, slots, ref position);
+                AllocFreed(unit, span, slots, ref position);
             }
 
             byte* address = arena.AddressOfUnit(unit);
@@ -81,7 +88,8 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
         return count;
     }
 
-    // Takes one block, preferring one that was never used; isZero says whether its memory is known to be zero. Null if memory is out.
+    // Allocates one block, preferring one that was never used; isZero says whether its memory is known to be zero. Null
+    // if memory is out.
     public void* TryAllocOne(out bool isZero)
     {
         isZero = false;
@@ -92,10 +100,11 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
 
         int unit = _partialHead;
         SpanHeader* span = arena.Span(unit);
+        AssertConsistent(span);
         void* block;
         if (placement != null)
         {
-            block = TakeAny(placement, unit, span);
+            block = AllocRandom(placement, unit, span);
         }
         else if (span->Carved < info.BlocksPerSpan)
         {
@@ -106,7 +115,7 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
         else
         {
             int position = 1;
-            TakeFreedBlocks(unit, span, &block, ref position);
+            AllocFreed(unit, span, &block, ref position);
         }
 
         if (span->FreeCount == 0)
@@ -118,13 +127,13 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
         return block;
     }
 
-    // Whether a block is out of the books of this set's spans.
-    public bool IsOut(void* block) => TryFindOut(block, out _, out _);
+    // Whether a block of this set's spans is outside its span: a caller's, or in a magazine.
+    public bool IsAllocated(void* block) => TryFindAllocated(block, out _, out _);
 
-    // Puts a block back. False, and nothing changed, if it is not a block of this set's spans that is out.
+    // Frees a block to its span. False, and nothing changes, if IsAllocated is false.
     public bool TryFree(void* block)
     {
-        if (!TryFindOut(block, out int unit, out int index))
+        if (!TryFindAllocated(block, out int unit, out int index))
         {
             return false;
         }
@@ -150,7 +159,7 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
         return true;
     }
 
-    // Forgets all spans: their memory is being given back as a whole.
+    // Forgets all spans, because the heap releases their memory as a whole.
     public void Clear()
     {
         _partialHead = -1;
@@ -158,11 +167,11 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
         Count = 0;
     }
 
-    private bool TryFindOut(void* block, out int unit, out int index)
+    private bool TryFindAllocated(void* block, out int unit, out int index)
     {
-        // SAFETY: pointers reach a magazine only after Free has checked them against the page map, so the entry is that
-        // of a span of this class unless the span has been given back since, after a double free: then it is zero or
-        // another's, and is refused.
+        // SAFETY: Free has checked each pointer in a magazine against the page map, so the entry is that of a span of
+        // this class, unless the span was removed since, after a double free. Then the entry is zero or another span's,
+        // and is refused.
         DecodedEntry entry = PageMapEntry.Decode(*arena.EntryOf(arena.UnitOf((nuint)block)));
         unit = -1;
         index = -1;
@@ -173,10 +182,11 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
 
         unit = arena.UnitOf(entry.Address);
         index = (int)Math.BigMul((nuint)block - entry.Address, info.Reciprocal, out ulong remainder);
-        return remainder < info.Reciprocal && index < arena.Span(unit)->Carved && (arena.Bitmap(unit)[index >> 6] & (1UL << index)) == 0;
+        return remainder < info.Reciprocal &&
+            index < arena.Span(unit)->Carved && (arena.Bitmap(unit)[index >> 6] & (1UL << index)) == 0;
     }
 
-    private void TakeFreedBlocks(int unit, SpanHeader* span, void** slots, ref int position)
+    private void AllocFreed(int unit, SpanHeader* span, void** slots, ref int position)
     {
         ulong* bitmap = arena.Bitmap(unit);
         byte* address = arena.AddressOfUnit(unit);
@@ -204,19 +214,19 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
         span->FreeCount -= taken - position;
     }
 
-    // Takes free blocks of a span until it has none or the first slot is filled: any of them, in no order that the
-    // addresses tell once they are shuffled.
-    private void TakeAny(Random random, int unit, SpanHeader* span, void** slots, ref int position)
+    // Allocates free blocks of a span until it has none or the first slot is filled: random ones, in an order that
+    // tells nothing once they are shuffled.
+    private void AllocRandom(Random random, int unit, SpanHeader* span, void** slots, ref int position)
     {
         while (span->FreeCount > position && position > 0)
         {
-            slots[--position] = TakeAny(random, unit, span);
+            slots[--position] = AllocRandom(random, unit, span);
         }
 
-        // All that it has: mostly one or two, since a span that blocks come back to is the next to be taken from.
+        // All the free blocks: mostly one or two, since a span that enters the list is used next.
         if (position > 0)
         {
-            TakeFreedBlocks(unit, span, slots, ref position);
+            AllocFreed(unit, span, slots, ref position);
         }
     }
 
@@ -231,9 +241,10 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
         }
     }
 
-    // The span has a free block, and all its blocks have been carved. One draw gives the word and, in it, the block.
-    private void* TakeAny(Random random, int unit, SpanHeader* span)
+    // The span has a free block, and all its blocks are carved. One random number selects the word and the block in it.
+    private void* AllocRandom(Random random, int unit, SpanHeader* span)
     {
+        Debug.Assert(span->FreeCount > 0 && span->Carved == info.BlocksPerSpan, "The span has no random block.");
         ulong* bitmap = arena.Bitmap(unit);
         int words = (info.BlocksPerSpan + 63) >> 6;
         uint drawn = (uint)random.Next();
@@ -243,7 +254,7 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
             word = word + 1 == words ? 0 : word + 1;
         }
 
-        // The first free block from a drawn one on, which it mostly is itself while the word is full.
+        // The first free block from the drawn one on; the drawn one itself while most of the word is free.
         int start = (int)((drawn >> 16) & 63);
         int bit = (start + BitOperations.TrailingZeroCount(BitOperations.RotateRight(bitmap[word], start))) & 63;
         bitmap[word] ^= 1UL << bit;
@@ -283,7 +294,9 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
             MarkAllFree(unit, span);
         }
 
-        arena.SetEntries(unit, info.SpanUnits, PageMapEntry.ForSpan(heapSlot, (nuint)arena.AddressOfUnit(unit), info.Index, info.IsStacked));
+        nuint address = (nuint)arena.AddressOfUnit(unit);
+        arena.SetEntries(
+            unit, info.SpanUnits, PageMapEntry.ForSpan(heapSlot, address, info.Index, info.IsStacked));
         Link(unit, span);
         Count++;
         return true;
@@ -291,10 +304,20 @@ internal sealed unsafe class SpanSet(Arena arena, UnitAllocator units, int heapS
 
     private void RemoveSpan(int unit, SpanHeader* span)
     {
+        Debug.Assert(Count > 0 && BlocksOut >= 0, "More spans or blocks left the set than entered it.");
         Unlink(unit, span);
         arena.SetEntries(unit, info.SpanUnits, 0);
         Count--;
         units.Free(unit, info.SpanUnits);
+    }
+
+    [Conditional("DEBUG")]
+    private void AssertConsistent(SpanHeader* span)
+    {
+        int afterCarved = info.BlocksPerSpan - span->Carved;
+        Debug.Assert(afterCarved >= 0, "A span has more blocks than fit.");
+        Debug.Assert(span->FreeCount > 0 && span->FreeCount >= afterCarved, "A span in the list has no free block.");
+        Debug.Assert(span->FreeCount <= info.BlocksPerSpan, "A span has more free blocks than blocks.");
     }
 
     private void Link(int unit, SpanHeader* span)

@@ -1,23 +1,26 @@
 using System;
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 
 namespace Hakmem.Small;
 
-// A list of things, in no order that outlives a removal. It is here for what every process does first: List<T> brings an assembly with it, which
-// takes half a millisecond to load and 0.4 MiB where the program has not loaded it itself.
+// A list whose RemoveAt moves the last item into the gap. It replaces List<T> on the path of a process's first
+// allocation: List<T>'s assembly takes half a millisecond to load, and 0.4 MiB, if the program has not loaded it
+// itself.
 //
-// Not thread-safe: whoever has one guards it.
+// Not thread-safe: the owner guards it.
 internal sealed class SwapRemoveList<T>
     where T : class
 {
     private const int FirstCapacity = 4;
 
-    // Of objects, so that no type of an array need be made for each T; and an array from the first, as a process's first empty one takes longer.
+    // An array of objects, so that the runtime creates no array type for each T. It is allocated at once, because a
+    // process's first empty array takes longer.
     private object?[] _items = new object?[FirstCapacity];
 
     public int Count { get; private set; }
 
-    // SAFETY: places below Count have been set, and only by what takes a T.
+    // SAFETY: elements below Count are set, and each setter takes a T.
     public T this[int index]
     {
         get => Unsafe.As<T>(_items[index])!;
@@ -27,11 +30,11 @@ internal sealed class SwapRemoveList<T>
     // Whether one more fits without a larger array.
     public bool HasRoom => Count < _items.Length;
 
-    // How large an array MoveTo wants next.
+    // The length of the array that TryMoveTo needs next.
     public int NextCapacity => 2 * _items.Length;
 
-    // Makes room without allocating, where a throw would do harm: by an array that the caller made before. False if it
-    // is null or no larger.
+    // Moves the items to a larger array of the caller's, for callers that cannot allocate here because a throw would do
+    // harm. False if the array is null or not larger.
     public bool TryMoveTo(object?[]? larger)
     {
         if (larger is null || larger.Length <= _items.Length)
@@ -54,9 +57,10 @@ internal sealed class SwapRemoveList<T>
         _items[Count++] = item;
     }
 
-    // Takes one out; the last moves to its place.
+    // Removes and returns an item; the last item moves to its index.
     public T RemoveAt(int index)
     {
+        Debug.Assert((uint)index < (uint)Count, "The index is beyond the list's end.");
         T item = this[index];
         _items[index] = _items[--Count];
         _items[Count] = null;

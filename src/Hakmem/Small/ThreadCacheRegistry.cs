@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Threading;
 using Hakmem.Os;
 using Hakmem.Pages;
@@ -7,36 +8,44 @@ namespace Hakmem.Small;
 
 // All thread caches of one heap, with the threads they belong to.
 //
-// A thread's end must not wait for the garbage collector: a program that keeps its data off the managed heap may collect rarely, and
-// finalizers of thread-static objects run no sooner. So the registry keeps each cache beside its Thread, and whoever needs a new
-// cache, grows the heap or trims it first looks for threads that have ended. A dead thread's cache is taken over whole by a new
-// thread, or flushed.
+// A thread's end must not wait for the garbage collector: a program that keeps its data off the managed heap may
+// collect rarely, and finalizers of thread-static objects run no sooner. So the registry keeps each cache beside its
+// Thread. A thread that needs a new cache, grows the heap or trims it first searches for threads that have ended. A
+// dead thread's cache is adopted whole by a new thread, or flushed.
 //
-// Ordering: Thread.IsAlive turns false after the thread has run its last managed instruction, by an interlocked write of the
-// runtime; a full fence after reading false makes the dead thread's last writes to its cache visible.
+// Ordering: Thread.IsAlive turns false after the thread has run its last managed instruction, by an interlocked write
+// of the runtime; a full fence after reading false makes the dead thread's last writes to its cache visible.
 //
 // Thread-safe: one lock, taken above the depots' locks.
-internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, SizeClassInfo[] classes, CacheExchange exchange, long budgetBytes, bool isFronted = false)
+internal sealed unsafe class ThreadCacheRegistry(
+    Arena arena, int heapSlot, SizeClassInfo[] classes, CacheExchange exchange, long budgetBytes,
+    bool isFronted = false)
 {
-    // The thread caches of a heap together hold at most this many times the budget of one, however many threads there are ...
+    // The thread caches of a heap together hold at most this many times the budget of one, while each gets at least
+    // MinBudgetBytes.
     private const int TotalBudgetFactor = 12;
-
-    // ... down to this much for each.
     private const long MinBudgetBytes = 256 << 10;
 
     private readonly SwapRemoveList<CacheEntry> _entries = new();
 
-    // The numbers that caches have: the lowest free one is given next, so that tables by number stay as long as the
-    // most threads at a time.
+    // The numbers of caches. A new cache gets the lowest unused one, so that tables by number are as long as the
+    // largest number of threads at a time.
     private readonly SuperSlabBitmap _numbers = new(arena.Metadata);
 
-    // Whether a thread without a cache has freed blocks of a heap with fronts. Never taken back.
-    private bool _hasOthers;
+    // Whether a thread without a cache has freed blocks of a heap with fronts. Never reset. Guarded by SyncRoot.
+    private bool _hasFreesWithoutCache;
 
     public UninterruptibleLock SyncRoot { get; } = new();
 
-    // For the reaper. Guarded by SyncRoot.
-    public SwapRemoveList<CacheEntry> Entries => _entries;
+    // The caches. Guarded by SyncRoot.
+    public SwapRemoveList<CacheEntry> Entries
+    {
+        get
+        {
+            SyncRoot.AssertHeld();
+            return _entries;
+        }
+    }
 
     public int Count
     {
@@ -49,10 +58,10 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
         }
     }
 
-    // A cache for the calling thread: a dead thread's if there is one, else a new one. Null if memory is out.
+    // Returns a cache for the calling thread: a dead thread's if there is one, else a new one. Null if memory is out.
     public ThreadCache* TryGet()
     {
-        // Managed memory comes before the lock: where there is none, this throws, and nothing has changed.
+        // Managed memory is allocated before the lock is taken: if this throws, nothing has changed.
         CacheEntry entry = new(Thread.CurrentThread);
         object?[]? room = null;
         while (true)
@@ -77,7 +86,7 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
         }
     }
 
-    // Flushes the caches of threads that have ended, and frees their records; whether there were any.
+    // Flushes the caches of threads that have ended, and frees their records. Whether there were any.
     public bool FlushDead()
     {
         using (SyncRoot.Enter())
@@ -96,23 +105,23 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
                 }
             }
 
-            SetBudget();
-            SetAlone();
+            UpdateBudget();
+            UpdateIsAlone();
             return _entries.Count < before;
         }
     }
 
-    // From now on no cache passes for the only one that frees blocks: a thread without a cache is about to.
+    // Ends IsAlone of all caches for good, because a thread without a cache is about to free a block.
     public void EndAlone()
     {
         using (SyncRoot.Enter())
         {
-            _hasOthers = true;
-            SetAlone();
+            _hasFreesWithoutCache = true;
+            UpdateIsAlone();
         }
     }
 
-    // Frees all caches, whose blocks' memory is being given back as a whole, and takes them out of their threads' reach.
+    // Frees all caches and unlinks them from their threads, because the heap releases their blocks' memory as a whole.
     public void Clear()
     {
         using (SyncRoot.Enter())
@@ -121,7 +130,7 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
             {
                 ThreadCache* cache = _entries[i].Cache;
                 Unlink(cache);
-                CacheExchange.DestroyMagazines(arena.Metadata, ThreadCache.MagazinesOf(cache));
+                ThreadCaches.DestroyMagazines(arena.Metadata, ThreadCache.MagazinesOf(cache));
                 ThreadCaches.Destroy(arena, cache);
             }
 
@@ -139,17 +148,17 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
             {
                 for (int index = 0; index < counts.Length; index++)
                 {
-                    counts[index] += CacheExchange.CountOf(_entries[i].Magazines, index);
+                    counts[index] += BinCounts.CountOf(_entries[i].Magazines, index);
                 }
             }
         }
     }
 
-    // Gives by size class how many blocks lie neither in a cache, nor in a depot, nor in a span, without one counted as
-    // free that is not: while no slow path moves any. False if a thread is in one. Not beside the reaper. What a fast
-    // path does meanwhile is one block of a magazine more or less. Of these, kept are the ones that freed has, which is
-    // counted meanwhile, since what threads have put goes there.
-    public bool TryCountHeld(DepotSet depots, BlockQuarantine? freed, long[] held, long[] kept)
+    // Counts by size class the blocks that are in no cache, depot or span, while no slow path moves blocks: so no block
+    // that is in use is counted as free. False if a thread is in a slow path. Never beside the reaper. A fast path that
+    // runs meanwhile changes a magazine by one block. kept gets those of the blocks that are in the quarantine, which
+    // is counted while the gates are closed, because caches are flushed into it.
+    public bool TryCountHeld(DepotSet depots, BlockQuarantine? quarantine, long[] held, long[] kept)
     {
         using (SyncRoot.Enter())
         {
@@ -165,12 +174,12 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
                 held[index] = blocksOut - blocksHere;
                 for (int i = 0; i < closed; i++)
                 {
-                    held[index] -= CacheExchange.CountOf(_entries[i].Magazines, index);
+                    held[index] -= BinCounts.CountOf(_entries[i].Magazines, index);
                 }
             }
 
             bool isDone = closed == _entries.Count;
-            freed?.CountBlocks(kept);
+            quarantine?.CountBlocks(kept);
             while (closed > 0)
             {
                 CacheGate.OpenOther(_entries[--closed].Magazines);
@@ -180,9 +189,10 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
         }
     }
 
-    // Takes over a cache whose thread has ended. Under the lock.
+    // Adopts a cache whose thread has ended.
     private bool TryAdopt(CacheEntry entry)
     {
+        SyncRoot.AssertHeld();
         for (int i = 0; i < _entries.Count; i++)
         {
             if (!_entries[i].IsAlive())
@@ -190,7 +200,7 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
                 entry.Cache = _entries[i].Cache;
                 Unlink(entry.Cache);
                 _entries[i] = entry;
-                SetAlone();
+                UpdateIsAlone();
                 return true;
             }
         }
@@ -198,11 +208,15 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
         return false;
     }
 
-    // Makes a new cache, where there is room for its entry. Under the lock.
+    // Creates a new cache.
     private bool TryAdd(CacheEntry entry)
     {
+        SyncRoot.AssertHeld();
+        Debug.Assert(_entries.HasRoom, "There is no room for the entry, and none may be allocated under the lock.");
         int number = _numbers.NextGap(0, int.MaxValue);
-        ThreadCache* cache = _numbers.TryReserve(number + 1) ? ThreadCaches.TryCreate(arena, heapSlot, classes, number, isFronted) : null;
+        ThreadCache* cache = _numbers.TryReserve(number + 1)
+            ? ThreadCaches.TryCreate(arena, heapSlot, classes, number, isFronted)
+            : null;
         if (cache == null)
         {
             return false;
@@ -211,42 +225,45 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
         _numbers.Add(number, 1);
         entry.Cache = cache;
         _entries.Add(entry);
-        SetBudget();
-        SetAlone();
+        UpdateBudget();
+        UpdateIsAlone();
         return true;
     }
 
-    // Before a cache goes to another thread, or its record is freed: nothing of its thread's leads to it any more, nor
-    // it to that.
+    // Removes the links between a cache and its thread's other caches, before another thread adopts it or its record is
+    // freed.
     private void Unlink(ThreadCache* cache)
     {
+        SyncRoot.AssertHeld();
         CurrentThread.ClearPeers(arena.Metadata, cache);
         CurrentThread.Unlink(cache, heapSlot);
     }
 
-    private void SetBudget()
+    private void UpdateBudget()
     {
-        // A budget may be as large as a number can be.
+        SyncRoot.AssertHeld();
+
+        // The minimum avoids an overflow: a budget may be as large as long.MaxValue.
         long total = System.Math.Min(budgetBytes, long.MaxValue / TotalBudgetFactor) * TotalBudgetFactor;
         long share = _entries.Count <= TotalBudgetFactor ? budgetBytes : total / _entries.Count;
         exchange.BudgetBytes = System.Math.Min(budgetBytes, System.Math.Max(share, MinBudgetBytes));
     }
 
-    // Tells the caches behind fronts whether there is one only. Whoever is told that it is alone no more may be in the
-    // middle of a free that it began alone: it is waited for, which is a few instructions without a lock. Under the
-    // lock.
-    private void SetAlone()
+    // Writes to the caches behind fronts whether there is only one. A thread whose cache ceases to be alone may be in a
+    // free that it began as alone: this waits for it, which takes a few instructions and no lock.
+    private void UpdateIsAlone()
     {
-        bool isAlone = isFronted && !_hasOthers && _entries.Count == 1 && ProcessBarrier.IsSupported;
-        bool isNews = false;
+        SyncRoot.AssertHeld();
+        bool isAlone = isFronted && !_hasFreesWithoutCache && _entries.Count == 1 && ProcessBarrier.IsSupported;
+        bool hasEnded = false;
         for (int i = 0; i < _entries.Count && isFronted; i++)
         {
             ThreadCache* cache = _entries[i].Magazines;
-            isNews |= cache->IsAlone != 0 && !isAlone;
+            hasEnded |= cache->IsAlone != 0 && !isAlone;
             Volatile.Write(ref cache->IsAlone, isAlone ? 1 : 0);
         }
 
-        if (!isNews)
+        if (!hasEnded)
         {
             return;
         }
@@ -256,7 +273,7 @@ internal sealed unsafe class ThreadCacheRegistry(Arena arena, int heapSlot, Size
         {
             while (Volatile.Read(ref _entries[i].Magazines->IsClaiming) != 0)
             {
-                // It may have been stopped there: yielding is no wait that can be interrupted.
+                // The thread may have been preempted there. Thread.Yield cannot be interrupted.
                 Thread.Yield();
             }
         }

@@ -3,10 +3,10 @@ using Hakmem.Records;
 
 namespace Hakmem.Small;
 
-// Makes, frees and resets the records of thread caches; Records/ThreadCache.cs has their layout.
+// Creates, destroys and resets the records of thread caches; Records/ThreadCache.cs has their layout.
 internal static unsafe class ThreadCaches
 {
-    // A new cache, all bins unused, behind a front if so wanted; null if memory is out.
+    // Creates a cache with unused bins, behind a front if isFronted; null if memory is out.
     public static ThreadCache* TryCreate(Arena arena, int heapSlot, SizeClassInfo[] classes, int number, bool isFronted)
     {
         ThreadCache* cache = TryCreate(arena, heapSlot, classes, number);
@@ -26,7 +26,7 @@ internal static unsafe class ThreadCaches
         return front;
     }
 
-    // The same without a front.
+    // Creates a cache without a front.
     public static ThreadCache* TryCreate(Arena arena, int heapSlot, SizeClassInfo[] classes, int number)
     {
         ThreadCache* cache = (ThreadCache*)arena.Metadata.TryAllocate(sizeof(ThreadCache));
@@ -40,11 +40,12 @@ internal static unsafe class ThreadCaches
         cache->FirstStacked = (byte)FirstStackedOf(classes);
         foreach (SizeClassInfo info in classes)
         {
-            FreeSide* put = ThreadCache.FreeSideOf(cache, info.Index);
-            put->Inverse = info.Inverse;
-            put->Bias = (PageMapEntry.TagOf(heapSlot) + PageMapEntry.BinOffsetOf(info.Index, info.IsStacked)) * info.Inverse;
-            put->BlockCount = (ushort)info.BlocksPerSpan;
-            put->Shift = info.Shift;
+            FreeSide* side = ThreadCache.FreeSideOf(cache, info.Index);
+            side->Inverse = info.Inverse;
+            ulong origin = PageMapEntry.TagOf(heapSlot) + PageMapEntry.BinOffsetOf(info.Index, info.IsStacked);
+            side->Bias = origin * info.Inverse;
+            side->BlockCount = (ushort)info.BlocksPerSpan;
+            side->Shift = info.Shift;
             ResetBin(cache, info.Index);
         }
 
@@ -61,6 +62,17 @@ internal static unsafe class ThreadCaches
         arena.Metadata.Free(cache, sizeof(ThreadCache));
     }
 
+    // Destroys the magazines of a cache, whose blocks' memory the heap releases as a whole.
+    public static void DestroyMagazines(MetadataAllocator metadata, ThreadCache* cache)
+    {
+        for (int index = 0; index < SizeClass.Count; index++)
+        {
+            Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+            Magazines.Destroy(metadata, bin->Primary);
+            Magazines.Destroy(metadata, bin->Secondary);
+        }
+    }
+
     private static int FirstStackedOf(SizeClassInfo[] classes)
     {
         int index = 0;
@@ -72,14 +84,14 @@ internal static unsafe class ThreadCaches
         return index;
     }
 
-    // Leaves a bin without magazines.
+    // Leaves a bin without magazines, which the caller keeps or has destroyed.
     public static void ResetBin(ThreadCache* cache, int index)
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        FreeSide* put = ThreadCache.FreeSideOf(cache, index);
+        FreeSide* side = ThreadCache.FreeSideOf(cache, index);
         bin->AllocTop = &cache->EmptySlot;
-        put->FreeTop = &cache->EmptySlot;
-        put->FreeEnd = &cache->EmptySlot;
+        side->FreeTop = &cache->EmptySlot;
+        side->FreeEnd = &cache->EmptySlot;
         bin->Primary = null;
         bin->Secondary = null;
         *ThreadCache.StateAt(cache, index) = default;

@@ -45,7 +45,8 @@ public sealed unsafe class DoubleFreeAfterReapTests : IDisposable
     public void DecayHidesNoDoubleFree()
     {
         ManualTime time = new();
-        AssertToldAfter(new HakmemOptions(), _ => time.Advance(60_000), new DecayTimer(time, () => false, heedsCollections: false));
+        AssertToldAfter(new HakmemOptions(), _ => time.Advance(60_000),
+            new DecayTimer(time, () => false, observesCollections: false));
     }
 
     // The thread's budget is used up by other classes, so that the clock takes what this one has.

@@ -154,10 +154,10 @@ internal sealed class AdoptionModel : Model
 
         if (isDead)
         {
-            yield return ModelOp.Load(_top, "CacheExchange.SaveCounts: bin->AllocTop");
+            yield return ModelOp.Load(_top, "BinCounts.Save: bin->AllocTop");
             for (int slot = t.Result; slot > 0; slot--)
             {
-                yield return ModelOp.Load(_slots[slot], "Depot.Put, then Depot.Flush: slots[slot]");
+                yield return ModelOp.Load(_slots[slot], "Depot.Add, then Depot.Flush: slots[slot]");
                 Require(t.Result != 0, "The flushed cache has a slot without a block below its top.");
                 Ghosts[t.Result]++;
                 Require(Ghosts[t.Result] == 1, $"Block {t.Result} went to the depot while it was elsewhere.");

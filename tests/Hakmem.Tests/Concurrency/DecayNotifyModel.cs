@@ -3,31 +3,31 @@ using Hakmem.Reclaim;
 
 namespace Hakmem.Tests.Concurrency;
 
-// A heap that the timer has, and is about to let rest, beside threads that free and use it (DecayTarget.NotifyUsed,
+// A scheduled heap that the timer is about to remove, beside threads that free and notify (DecayTarget.NotifyUsed,
 // DecayTimer.Reschedule and Schedule). The timer is due once in the model whenever the heap is listed; the framework's
 // timer, which only follows from that, is left out.
 //
-// Checked: whatever was freed has been looked at, or the timer has the heap and will look.
+// Checked: each free was seen by a run of Decay, or the timer has the heap listed and will run it.
 internal sealed class DecayNotifyModel : Model
 {
-    private readonly TouchFlaw _flaw;
+    private readonly DecayNotifyFlaw _flaw;
     private readonly ModelCell _lock;
-    private readonly ModelCell _touched;
+    private readonly ModelCell _used;
     private readonly ModelCell _dueSoon;
     private readonly ModelCell _listed;
     private readonly ModelCell[] _freed;
 
-    // Which of the threads' frees a look has seen, from 0 on.
+    // Which of the threads' frees a run has seen, from 0 on.
     private readonly int _threads;
 
-    public DecayNotifyModel(TouchFlaw flaw, int threads, int looks)
+    public DecayNotifyModel(DecayNotifyFlaw flaw, int threads, int runs)
     {
         _flaw = flaw;
         _threads = threads;
         _lock = NewCell("DecayTimer._lock");
-        _touched = NewCell("DecayTarget._isUsed");
+        _used = NewCell("DecayTarget._isUsed");
         _dueSoon = NewCell("DecayTarget._isDueSoon", 1);
-        _listed = NewCell("DecayTarget.IsListed", 1);
+        _listed = NewCell("TimerEntry.IsListed", 1);
         _freed = new ModelCell[threads];
         for (int i = 0; i < threads; i++)
         {
@@ -37,24 +37,24 @@ internal sealed class DecayNotifyModel : Model
         for (int i = 0; i < threads; i++)
         {
             ModelThread thread = NewThread($"thread {i}");
-            thread.Program = FreeAndTouch(thread, _freed[i]).GetEnumerator();
+            thread.Program = FreeAndNotify(thread, _freed[i]).GetEnumerator();
         }
 
         ModelThread timer = NewThread("timer");
-        timer.Program = Look(timer, looks).GetEnumerator();
+        timer.Program = Run(timer, runs).GetEnumerator();
     }
 
     public override void CheckEnd()
     {
         for (int i = 0; i < _threads; i++)
         {
-            Require(Ghosts[i] != 0 || _listed.Newest != 0, $"Nobody has seen what thread {i} freed, and nobody is going to look.");
+            Require(Ghosts[i] != 0 || _listed.Newest != 0, $"No run has seen what thread {i} freed, and none will.");
         }
     }
 
-    private IEnumerable<ModelOp> FreeAndTouch(ModelThread t, ModelCell freed)
+    private IEnumerable<ModelOp> FreeAndNotify(ModelThread t, ModelCell freed)
     {
-        if (_flaw != TouchFlaw.TouchedBeforeFree)
+        if (_flaw != DecayNotifyFlaw.NotifiedBeforeFree)
         {
             foreach (ModelOp op in Free(freed))
             {
@@ -62,7 +62,7 @@ internal sealed class DecayNotifyModel : Model
             }
         }
 
-        yield return ModelOp.LoadAcquire(_touched, "Touch: IsUsed");
+        yield return ModelOp.LoadAcquire(_used, "NotifyUsed: IsUsed");
         if (t.Result == 0)
         {
             foreach (ModelOp op in MarkUsed(t))
@@ -71,7 +71,7 @@ internal sealed class DecayNotifyModel : Model
             }
         }
 
-        if (_flaw == TouchFlaw.TouchedBeforeFree)
+        if (_flaw == DecayNotifyFlaw.NotifiedBeforeFree)
         {
             foreach (ModelOp op in Free(freed))
             {
@@ -91,23 +91,23 @@ internal sealed class DecayNotifyModel : Model
     private IEnumerable<ModelOp> MarkUsed(ModelThread t)
     {
         bool isDueSoon = false;
-        if (_flaw == TouchFlaw.DueSoonReadFirst)
+        if (_flaw == DecayNotifyFlaw.DueSoonReadFirst)
         {
             yield return ModelOp.LoadAcquire(_dueSoon, "MarkUsed: IsDueSoon, early");
             isDueSoon = t.Result != 0;
         }
 
-        if (_flaw == TouchFlaw.TouchedWrittenPlainly)
+        if (_flaw == DecayNotifyFlaw.UsedWrittenPlainly)
         {
-            yield return ModelOp.Store(_touched, 1, "MarkUsed: _isUsed = 1, plainly");
+            yield return ModelOp.Store(_used, 1, "MarkUsed: _isUsed = 1, plainly");
         }
         else
         {
-            yield return ModelOp.Exchange(_touched, 1, "MarkUsed: Interlocked.Exchange(ref _isUsed, 1)");
+            yield return ModelOp.Exchange(_used, 1, "MarkUsed: Interlocked.Exchange(ref _isUsed, 1)");
             yield return ModelOp.Fence("MarkUsed: the same, a full fence");
         }
 
-        if (_flaw != TouchFlaw.DueSoonReadFirst)
+        if (_flaw != DecayNotifyFlaw.DueSoonReadFirst)
         {
             yield return ModelOp.LoadAcquire(_dueSoon, "MarkUsed: IsDueSoon");
             isDueSoon = t.Result != 0;
@@ -115,96 +115,96 @@ internal sealed class DecayNotifyModel : Model
 
         if (!isDueSoon)
         {
-            foreach (ModelOp op in Wake())
+            foreach (ModelOp op in Schedule())
             {
                 yield return op;
             }
         }
     }
 
-    private IEnumerable<ModelOp> Wake()
+    private IEnumerable<ModelOp> Schedule()
     {
-        yield return ModelOp.Lock(_lock, "Wake: _lock.Enter");
-        yield return ModelOp.StoreRelease(_dueSoon, 1, "List: heap.IsDueSoon = true");
-        yield return ModelOp.Store(_listed, 1, "List: heap.IsListed = true");
-        yield return ModelOp.Unlock(_lock, "Wake: _lock.Exit");
+        yield return ModelOp.Lock(_lock, "Schedule: _lock.Enter");
+        yield return ModelOp.StoreRelease(_dueSoon, 1, "Enqueue: heap.IsDueSoon = true");
+        yield return ModelOp.Store(_listed, 1, "Enqueue: entry.IsListed = true");
+        yield return ModelOp.Unlock(_lock, "Schedule: _lock.Exit");
     }
 
-    private IEnumerable<ModelOp> Look(ModelThread t, int looks)
+    private IEnumerable<ModelOp> Run(ModelThread t, int runs)
     {
-        for (int look = 0; look < looks; look++)
+        for (int run = 0; run < runs; run++)
         {
-            yield return ModelOp.Lock(_lock, "Look: _lock.Enter");
+            yield return ModelOp.Lock(_lock, "OnTimer: _lock.Enter");
             yield return ModelOp.Load(_listed, "ChainDue: is the heap listed?");
             bool isListed = t.Result != 0;
-            yield return ModelOp.Unlock(_lock, "Look: _lock.Exit");
+            yield return ModelOp.Unlock(_lock, "OnTimer: _lock.Exit");
             if (!isListed)
             {
                 yield break;
             }
 
-            bool wasTouched = false;
-            if (_flaw != TouchFlaw.TouchTakenLast)
+            bool wasUsed = false;
+            if (_flaw != DecayNotifyFlaw.UsedTakenLast)
             {
-                yield return ModelOp.Exchange(_touched, 0, "Decay: TakeUsed");
-                wasTouched = t.Result != 0;
+                yield return ModelOp.Exchange(_used, 0, "Decay: TakeUsed");
+                wasUsed = t.Result != 0;
                 yield return ModelOp.Fence("Decay: TakeUsed, a full fence");
             }
 
             for (int i = 0; i < _threads; i++)
             {
-                yield return ModelOp.LoadAcquire(_freed[i], "Decay: what is there to give back, under the depot's lock");
+                yield return ModelOp.LoadAcquire(_freed[i], "Decay: what there is to return, under the depot's lock");
                 Ghosts[i] |= t.Result;
             }
 
-            if (_flaw == TouchFlaw.TouchTakenLast)
+            if (_flaw == DecayNotifyFlaw.UsedTakenLast)
             {
-                yield return ModelOp.Exchange(_touched, 0, "Decay: TakeUsed, last");
+                yield return ModelOp.Exchange(_used, 0, "Decay: TakeUsed, last");
             }
 
-            foreach (ModelOp op in Note(t, wasTouched))
+            foreach (ModelOp op in Reschedule(t, wasUsed))
             {
                 yield return op;
             }
         }
     }
 
-    private IEnumerable<ModelOp> Note(ModelThread t, bool wasTouched)
+    private IEnumerable<ModelOp> Reschedule(ModelThread t, bool wasUsed)
     {
-        if (wasTouched)
+        if (wasUsed)
         {
             // Listed still, and due in an interval.
-            yield return ModelOp.Lock(_lock, "Note: _lock.Enter");
-            yield return ModelOp.StoreRelease(_dueSoon, 1, "Note: heap.IsDueSoon = true");
-            yield return ModelOp.Unlock(_lock, "Note: _lock.Exit");
+            yield return ModelOp.Lock(_lock, "Reschedule: _lock.Enter");
+            yield return ModelOp.StoreRelease(_dueSoon, 1, "Reschedule: heap.IsDueSoon = true");
+            yield return ModelOp.Unlock(_lock, "Reschedule: _lock.Exit");
             yield break;
         }
 
-        bool isTouched = false;
-        if (_flaw == TouchFlaw.SecondLookFirst)
+        bool isUsed = false;
+        if (_flaw == DecayNotifyFlaw.SecondCheckFirst)
         {
-            yield return ModelOp.LoadAcquire(_touched, "Note: heap.IsUsed, early");
-            isTouched = t.Result != 0;
+            yield return ModelOp.LoadAcquire(_used, "Reschedule: heap.IsUsed, early");
+            isUsed = t.Result != 0;
         }
 
-        yield return ModelOp.Lock(_lock, "Note: _lock.Enter");
-        yield return ModelOp.StoreRelease(_dueSoon, 0, "Unlist: heap.IsDueSoon = false");
-        yield return ModelOp.Store(_listed, 0, "Unlist: heap.IsListed = false");
-        yield return ModelOp.Unlock(_lock, "Note: _lock.Exit");
-        if (_flaw is not (TouchFlaw.NoFence or TouchFlaw.NoSecondLook or TouchFlaw.SecondLookFirst))
+        yield return ModelOp.Lock(_lock, "Reschedule: _lock.Enter");
+        yield return ModelOp.StoreRelease(_dueSoon, 0, "Dequeue: heap.IsDueSoon = false");
+        yield return ModelOp.Store(_listed, 0, "Dequeue: entry.IsListed = false");
+        yield return ModelOp.Unlock(_lock, "Reschedule: _lock.Exit");
+        if (_flaw is not (DecayNotifyFlaw.NoFence or DecayNotifyFlaw.NoSecondCheck or DecayNotifyFlaw.SecondCheckFirst))
         {
-            yield return ModelOp.Fence("Note: Interlocked.MemoryBarrier");
+            yield return ModelOp.Fence("Reschedule: Interlocked.MemoryBarrier");
         }
 
-        if (_flaw is not (TouchFlaw.NoSecondLook or TouchFlaw.SecondLookFirst))
+        if (_flaw is not (DecayNotifyFlaw.NoSecondCheck or DecayNotifyFlaw.SecondCheckFirst))
         {
-            yield return ModelOp.LoadAcquire(_touched, "Note: heap.IsUsed");
-            isTouched = t.Result != 0;
+            yield return ModelOp.LoadAcquire(_used, "Reschedule: heap.IsUsed");
+            isUsed = t.Result != 0;
         }
 
-        if (isTouched)
+        if (isUsed)
         {
-            foreach (ModelOp op in Wake())
+            foreach (ModelOp op in Schedule())
             {
                 yield return op;
             }

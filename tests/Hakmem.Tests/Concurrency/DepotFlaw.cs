@@ -5,13 +5,13 @@ internal enum DepotFlaw
 {
     None,
 
-    // Depot.TryTakeFull without its lock.
+    // Depot.ExchangeForFull without its lock.
     NoLock,
 
     // The head of the list of full magazines is read before the lock is taken.
     CheckBeforeLock,
 
-    // CacheExchange.Put gives the magazine away first and brings its count up to date after.
+    // CacheExchange.Free passes the magazine to the depot first and brings its count up to date after.
     CountAfterGivingAway,
 
     // The lock is given up by a plain store.

@@ -5,11 +5,13 @@ using Hakmem.Tests.Support;
 
 namespace Hakmem.Tests.Concurrency;
 
-// The exchange of magazines. One thread cuts a block from a new span and hands it to another (Depot.TryTakeFull, the program's own
-// release and acquire), which frees it, gives the full magazine to the depot and takes an empty one (CacheExchange.Put,
-// Depot.TryTakeEmpty). Two threads with empty magazines come for full ones (CacheExchange.TryTake, Depot.TryTakeFull).
+// The exchange of magazines. One thread allocates a block from a new span and passes it to another thread (by the
+// program's own release and acquire), which frees it and exchanges the full magazine for an empty one
+// (CacheExchange.Free, Depot.ExchangeForEmpty). Two threads exchange empty magazines for full ones
+// (CacheExchange.TryAlloc, Depot.ExchangeForFull).
 //
-// Checked: no block is held twice or lost; the page map entry is there for whoever frees; who gets a block sees what was last written to it.
+// Checked: no block is held twice or lost; a thread that frees a block finds its page map entry; a thread that gets a
+// block sees what was last written to it.
 internal sealed class DepotModel : Model
 {
     private const int Magazines = 5;
@@ -31,7 +33,8 @@ internal sealed class DepotModel : Model
         _flaw = flaw;
         _lock = NewCell("Depot._lock");
 
-        // Magazine 1 is full in the depot with block 1, magazine 2 empty there, 3 the freeing thread's, 4 and 0 the takers'; capacity 1.
+        // Each magazine has a capacity of 1. In the depot, magazine 1 is full with block 1 and magazine 2 is empty; 3
+        // is the freeing thread's, 4 and 0 are those of the threads that allocate.
         _full = NewCell("Depot._full", 1);
         _empty = NewCell("Depot._empty", 2);
         _entry = NewCell("page map entry");
@@ -107,14 +110,14 @@ internal sealed class DepotModel : Model
         Ghosts[2]--;
         yield return ModelOp.Store(_slots[3], 2, "Free: top[1] = ptr");
 
-        // The next block would not fit: CacheExchange.Put.
+        // The next block would not fit: CacheExchange.Free.
         if (_flaw != DepotFlaw.CountAfterGivingAway)
         {
-            yield return ModelOp.Store(_count[3], 1, "CacheExchange.SaveCounts: bin->Secondary->Count");
+            yield return ModelOp.Store(_count[3], 1, "BinCounts.Save: bin->Secondary->Count");
         }
 
-        yield return ModelOp.Lock(_lock, "Depot.TryTakeEmpty: lock (_lock)");
-        yield return ModelOp.Load(_empty, "Depot.TryTakeEmpty: magazine = _empty");
+        yield return ModelOp.Lock(_lock, "Depot.ExchangeForEmpty: lock (_lock)");
+        yield return ModelOp.Load(_empty, "Depot.ExchangeForEmpty: magazine = _empty");
         int empty = t.Result;
         Require(empty != 0, "The depot's empty magazine is gone.");
         yield return ModelOp.Load(_next[Index(empty)], "Depot.Pop: magazine->Next");
@@ -127,7 +130,7 @@ internal sealed class DepotModel : Model
         }
 
         yield return ModelOp.Store(_full, 3, "Depot.Push: list = magazine");
-        yield return Unlock("Depot.TryTakeEmpty: end of lock");
+        yield return Unlock("Depot.ExchangeForEmpty: end of lock");
         if (_flaw == DepotFlaw.NextAfterUnlock)
         {
             yield return ModelOp.Store(_next[3], next, "Depot.Push: magazine->Next = list, late");
@@ -135,7 +138,7 @@ internal sealed class DepotModel : Model
 
         if (_flaw == DepotFlaw.CountAfterGivingAway)
         {
-            yield return ModelOp.Store(_count[3], 1, "CacheExchange.SaveCounts: bin->Secondary->Count, late");
+            yield return ModelOp.Store(_count[3], 1, "BinCounts.Save: bin->Secondary->Count, late");
         }
     }
 
@@ -144,26 +147,26 @@ internal sealed class DepotModel : Model
         int early = 0;
         if (_flaw == DepotFlaw.CheckBeforeLock)
         {
-            yield return ModelOp.Load(_full, "Depot.TryTakeFull: magazine = _full, before the lock");
+            yield return ModelOp.Load(_full, "Depot.ExchangeForFull: magazine = _full, before the lock");
             early = t.Result;
         }
 
         if (_flaw != DepotFlaw.NoLock)
         {
-            yield return ModelOp.Lock(_lock, "Depot.TryTakeFull: lock (_lock)");
+            yield return ModelOp.Lock(_lock, "Depot.ExchangeForFull: lock (_lock)");
         }
 
         int magazine = early;
         if (_flaw != DepotFlaw.CheckBeforeLock)
         {
-            yield return ModelOp.Load(_full, "Depot.TryTakeFull: magazine = _full");
+            yield return ModelOp.Load(_full, "Depot.ExchangeForFull: magazine = _full");
             magazine = t.Result;
         }
 
         if (magazine != 0)
         {
-            yield return ModelOp.Load(_next[Index(magazine)], "Depot.TryTakeFull: magazine->Next");
-            yield return ModelOp.Store(_full, t.Result, "Depot.TryTakeFull: _full = magazine->Next");
+            yield return ModelOp.Load(_next[Index(magazine)], "Depot.ExchangeForFull: magazine->Next");
+            yield return ModelOp.Store(_full, t.Result, "Depot.ExchangeForFull: _full = magazine->Next");
             yield return ModelOp.Load(_empty, "Depot.Push: list");
             yield return ModelOp.Store(_next[Index(empty)], t.Result, "Depot.Push: magazine->Next = list");
             yield return ModelOp.Store(_empty, empty, "Depot.Push: list = magazine");
@@ -171,7 +174,7 @@ internal sealed class DepotModel : Model
 
         if (_flaw != DepotFlaw.NoLock)
         {
-            yield return Unlock("Depot.TryTakeFull: end of lock");
+            yield return Unlock("Depot.ExchangeForFull: end of lock");
         }
 
         if (magazine == 0)
@@ -179,15 +182,15 @@ internal sealed class DepotModel : Model
             yield break;
         }
 
-        yield return ModelOp.Load(_count[Index(magazine)], "CacheExchange.Load: taking->Count");
+        yield return ModelOp.Load(_count[Index(magazine)], "BinCounts.Load: primary->Count");
         Require(t.Result == 1, $"Magazine {magazine} came full from the depot, but its count is {t.Result}.");
-        yield return ModelOp.Load(_slots[Index(magazine)], "TryTake: *bin->AllocTop--");
+        yield return ModelOp.Load(_slots[Index(magazine)], "TryAlloc: *bin->AllocTop--");
         int block = t.Result;
         Require(block != 0, $"Magazine {magazine} came full from the depot, but its slot has nothing.");
         Ghosts[block]++;
         Require(Ghosts[block] == 1, $"Block {block} was handed out twice.");
         yield return ModelOp.Load(_contents[block], "the program reads the block");
-        Require(block == 1 || t.Result == 21, "Who got the block does not see what was written before it was freed, and would find it change later.");
+        Require(block == 1 || t.Result == 21, "The new holder does not see what was written before the free.");
     }
 
     private ModelOp Unlock(string text) =>

@@ -13,7 +13,7 @@ public sealed class ProtocolModelTests
 
     public static TheoryData<string> AdoptionFlaws => Flaws<AdoptionFlaw>();
 
-    public static TheoryData<string> TouchFlaws => Flaws<TouchFlaw>();
+    public static TheoryData<string> DecayNotifyFlaws => Flaws<DecayNotifyFlaw>();
 
     [Fact]
     public void TheDepotExchangeLosesAndDoublesNothing() => AssertHolds(() => new DepotModel(DepotFlaw.None));
@@ -32,11 +32,13 @@ public sealed class ProtocolModelTests
     [Theory]
     [InlineData(1, 3)]
     [InlineData(2, 2)]
-    public void WhatWasFreedIsLookedAtOrWillBe(int threads, int looks) => AssertHolds(() => new DecayNotifyModel(TouchFlaw.None, threads, looks));
+    public void WhatWasFreedDecaysOrIsScheduled(int threads, int runs) =>
+        AssertHolds(() => new DecayNotifyModel(DecayNotifyFlaw.None, threads, runs));
 
     [Theory]
-    [MemberData(nameof(TouchFlaws))]
-    public void ASlipInTouchingIsFound(string flaw) => AssertFound(() => new DecayNotifyModel(Enum.Parse<TouchFlaw>(flaw), threads: 1, looks: 2));
+    [MemberData(nameof(DecayNotifyFlaws))]
+    public void ASlipInNotifyingIsFound(string flaw) =>
+        AssertFound(() => new DecayNotifyModel(Enum.Parse<DecayNotifyFlaw>(flaw), threads: 1, runs: 2));
 
     internal static TheoryData<string> Flaws<T>()
         where T : struct, Enum => [.. Enum.GetNames<T>().Skip(1)];

@@ -113,8 +113,8 @@ internal sealed class ReapingModel : Model
             yield break;
         }
 
-        // CacheExchange.TryTake, as far as the magazine goes.
-        yield return ModelOp.Lock(_gate, "TryTake: CacheGate.Close");
+        // CacheExchange.TryAlloc, as far as the magazine goes.
+        yield return ModelOp.Lock(_gate, "TryAlloc: CacheGate.Close");
 
         yield return ModelOp.Load(_top, "TryAllocLoaded: bin->AllocTop");
         top = t.Result;
@@ -126,7 +126,7 @@ internal sealed class ReapingModel : Model
             HandOut(block, held);
         }
 
-        yield return ModelOp.Unlock(_gate, "TryTake: CacheGate.Open");
+        yield return ModelOp.Unlock(_gate, "TryAlloc: CacheGate.Open");
     }
 
     private IEnumerable<ModelOp> Free(ModelThread t, Queue<int> held)
@@ -145,38 +145,38 @@ internal sealed class ReapingModel : Model
             yield break;
         }
 
-        // CacheExchange.Put: closes the holes, and with no room returns the block to its span.
-        yield return ModelOp.Lock(_gate, "Put: CacheGate.Close");
+        // CacheExchange.Free: closes the holes, and with no room returns the block to its span.
+        yield return ModelOp.Lock(_gate, "Free: CacheGate.Close");
 
         Ghosts[block]--;
-        yield return ModelOp.Load(_top, "SaveCounts: the top");
+        yield return ModelOp.Load(_top, "BinCounts.Save: the top");
         top = t.Result;
-        yield return ModelOp.Load(_holes, "SaveCounts: magazine->Holes");
+        yield return ModelOp.Load(_holes, "BinCounts.Save: magazine->Holes");
         int holes = t.Result;
         int count = top - holes;
         for (int slot = 1; holes > 0 && slot <= count; slot++)
         {
-            yield return ModelOp.Load(_slots[slot + holes], "SaveCounts: a slot above the holes");
-            yield return ModelOp.Store(_slots[slot], t.Result, "SaveCounts: moved down");
+            yield return ModelOp.Load(_slots[slot + holes], "BinCounts.Save: a slot above the holes");
+            yield return ModelOp.Store(_slots[slot], t.Result, "BinCounts.Save: moved down");
         }
 
         if (holes > 0)
         {
-            yield return ModelOp.Store(_holes, 0, "SaveCounts: magazine->Holes = 0");
+            yield return ModelOp.Store(_holes, 0, "BinCounts.Save: magazine->Holes = 0");
         }
 
         if (count < Capacity)
         {
-            yield return ModelOp.Store(_slots[count + 1], block, "Put: *++FreeTop = block, the slot");
-            yield return ModelOp.Store(_top, count + 1, "Put: *++FreeTop = block, the top");
-            yield return ModelOp.Store(_end, Capacity, "Load: put->FreeEnd");
+            yield return ModelOp.Store(_slots[count + 1], block, "Free: *++FreeTop = block, the slot");
+            yield return ModelOp.Store(_top, count + 1, "Free: *++FreeTop = block, the top");
+            yield return ModelOp.Store(_end, Capacity, "BinCounts.Load: side->FreeEnd");
         }
         else
         {
             Ghosts[InDepot + block]++;
         }
 
-        yield return ModelOp.Unlock(_gate, "Put: CacheGate.Open");
+        yield return ModelOp.Unlock(_gate, "Free: CacheGate.Open");
     }
 
     // A free of a block that is free. It is the newest in the bin, or the reaper has it.
@@ -193,8 +193,8 @@ internal sealed class ReapingModel : Model
         yield return ModelOp.Load(_end, "Free again: top < bin->FreeEnd");
         Require(top >= t.Result, "Free took a block that was freed just before.");
 
-        // CacheExchange.TryPut: inside the gate the block is in the bin or in its span.
-        yield return ModelOp.Lock(_gate, "TryPut: CacheGate.Close");
+        // CacheExchange.TryFree: inside the gate the block is in the bin or in its span.
+        yield return ModelOp.Lock(_gate, "TryFree: CacheGate.Close");
         bool isInBin = false;
         yield return ModelOp.Load(_top, "Contains: the top");
         for (int slot = t.Result; slot > 0 && !isInBin; slot--)
@@ -203,8 +203,8 @@ internal sealed class ReapingModel : Model
             isInBin = t.Result == block;
         }
 
-        Require(isInBin || Ghosts[InDepot + block] > 0, "TryPut did not find a block that is free.");
-        yield return ModelOp.Unlock(_gate, "TryPut: CacheGate.Open");
+        Require(isInBin || Ghosts[InDepot + block] > 0, "TryFree did not find a block that is free.");
+        yield return ModelOp.Unlock(_gate, "TryFree: CacheGate.Open");
     }
 
     private void HandOut(int block, Queue<int> held)
@@ -236,10 +236,10 @@ internal sealed class ReapingModel : Model
 
     private IEnumerable<ModelOp> ReapInside(ModelThread t)
     {
-        yield return ModelOp.Load(_state, "TryCut: entry.IsAtRest, the state").As(ReaperStep.AskRest);
+        yield return ModelOp.Load(_state, "TrySelect: entry.IsAtRest, the state").As(ReaperStep.CheckRest);
         bool isAtRest = t.Result != 0;
-        yield return ModelOp.Fence("TryCut: entry.IsAtRest, the barrier");
-        yield return ModelOp.StoreRelease(_end, 0, "TryCut: FreeEnd = null").As(ReaperStep.CloseBin);
+        yield return ModelOp.Fence("TrySelect: entry.IsAtRest, the barrier");
+        yield return ModelOp.StoreRelease(_end, 0, "TrySelect: FreeEnd = null").As(ReaperStep.CloseBin);
         if (_flaw != ReapingFlaw.NoClosingBarrier)
         {
             yield return ModelOp.ProcessWideBarrier("ReapSome: the barrier after closing").As(ReaperStep.Barrier);
@@ -265,7 +265,7 @@ internal sealed class ReapingModel : Model
         }
         else
         {
-            yield return ModelOp.Exchange(_slots[guard], 0, "TryGuard: cut.Guarded = exchange(*cut.Slot, null)").As(ReaperStep.SetGuard);
+            yield return ModelOp.Exchange(_slots[guard], 0, "TryGuard: exchange(*Slot, null)").As(ReaperStep.SetGuard);
             guarded = t.Result;
         }
 
@@ -282,22 +282,22 @@ internal sealed class ReapingModel : Model
         int top = 0;
         if (_flaw == ReapingFlaw.RestAskedLate)
         {
-            yield return ModelOp.LoadAcquire(_top, "Look: ReadTop, early");
+            yield return ModelOp.LoadAcquire(_top, "Check: ReadTop, early");
             top = t.Result;
         }
 
-        yield return ModelOp.Load(_state, "Look: IsAtRest, the state").As(ReaperStep.AskRest);
+        yield return ModelOp.Load(_state, "Check: IsAtRest, the state").As(ReaperStep.CheckRest);
         isAtRest = t.Result != 0 || _flaw == ReapingFlaw.RestNotAsked;
-        yield return ModelOp.Fence("Look: IsAtRest, the barrier");
+        yield return ModelOp.Fence("Check: IsAtRest, the barrier");
         if (_flaw != ReapingFlaw.RestAskedLate)
         {
-            yield return ModelOp.LoadAcquire(_top, "Look: ReadTop").As(ReaperStep.ReadTop);
+            yield return ModelOp.LoadAcquire(_top, "Check: ReadTop").As(ReaperStep.ReadTop);
             top = t.Result;
         }
 
         if (top - (isAtRest ? 0 : 1) < guard)
         {
-            yield return ModelOp.StoreRelease(_slots[guard], guarded, "Take: *cut->Slot = cut->Guarded").As(ReaperStep.PutBack);
+            yield return ModelOp.StoreRelease(_slots[guard], guarded, "Take: *Slot = Guarded").As(ReaperStep.PutBack);
             yield break;
         }
 

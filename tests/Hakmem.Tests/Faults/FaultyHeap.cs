@@ -20,7 +20,7 @@ internal sealed unsafe class FaultyHeap : IDisposable
     public FaultyHeap(HakmemOptions? options = null)
     {
         // Small enough that the limits act within a short test.
-        Timer = new DecayTimer(Time, () => false, heedsCollections: false);
+        Timer = new DecayTimer(Time, () => false, observesCollections: false);
         Heap = new HakmemAllocator(options ?? new HakmemOptions { SuperSlabCacheCount = 4 }, _test.Arena, Timer);
         Ledger = new BlockLedger(Heap);
     }

@@ -35,7 +35,8 @@ internal sealed unsafe class RefusedHeap : IHakmemAllocator, IDisposable
             PurgeDelay = TimeSpan.FromMilliseconds(40),
             SuperSlabCacheTtl = TimeSpan.FromMilliseconds(200),
         };
-        _heap = new HakmemAllocator(options, _test.Arena, new DecayTimer(TimeProvider.System, () => false, heedsCollections: false));
+        _heap = new HakmemAllocator(options, _test.Arena,
+            new DecayTimer(TimeProvider.System, () => false, observesCollections: false));
         _seed = Seeded.Draw();
         TestContext.Current.TestOutputHelper?.WriteLine($"Calls are refused by {Seeded.SeedVariable}={_seed}.");
         Refuse();

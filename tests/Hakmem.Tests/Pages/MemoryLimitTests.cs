@@ -58,7 +58,8 @@ public sealed unsafe class MemoryLimitTests
     {
         using FaultyMemory os = new() { MemoryLimit = Limit };
         ManualTime time = new();
-        using HakmemAllocator heap = new(new HakmemOptions(), CreateArena(os, time), new DecayTimer(time, () => false, heedsCollections: false));
+        using HakmemAllocator heap = new(new HakmemOptions(), CreateArena(os, time),
+            new DecayTimer(time, () => false, observesCollections: false));
         Block block = Block.Allocate(heap, BlockSizes.Mid, 1);
         Assert.Equal(0, os.MemoryLimitReads);
         time.Advance(10_000);

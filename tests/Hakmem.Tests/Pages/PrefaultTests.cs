@@ -81,7 +81,7 @@ public sealed unsafe class PrefaultTests
     {
         using SpanLayer layer = new(SpanLayer.Ageless);
         Depot depot = NewDepot(layer, 1024, out _);
-        Magazine* magazine = depot.TryTakeFull(null, 200, isSoonUsed: true);
+        Magazine* magazine = depot.ExchangeForFull(null, 200, isSoonUsed: true);
         Assert.InRange(magazine->Count, 65, 200);
         OsCallRecord[] made = [.. layer.Os.Calls.Where(call => call.Kind == OsCall.Prefault && IsIn(layer.Arena, call))];
         foreach (nint block in new Span<nint>(Magazine.SlotsOf(magazine), magazine->Count).ToArray())
@@ -182,7 +182,7 @@ public sealed unsafe class PrefaultTests
     private static nint[] Fill(SpanLayer layer, int blockBytes, int count)
     {
         Depot depot = NewDepot(layer, blockBytes, out SizeClassInfo info);
-        Magazine* magazine = depot.TryTakeFull(null, Math.Min(count, info.BlocksPerSpan), isSoonUsed: true);
+        Magazine* magazine = depot.ExchangeForFull(null, Math.Min(count, info.BlocksPerSpan), isSoonUsed: true);
         Assert.Equal(Math.Min(count, info.BlocksPerSpan), magazine->Count);
         return new Span<nint>(Magazine.SlotsOf(magazine), magazine->Count).ToArray();
     }

@@ -27,7 +27,7 @@ public sealed unsafe class BurstDecayTests : IDisposable
 
     public BurstDecayTests()
     {
-        DecayTimer timer = new(_time, TakeTime, heedsCollections: false);
+        DecayTimer timer = new(_time, TakeTime, observesCollections: false);
         _heap = new HakmemAllocator(new HakmemOptions { PurgeDelay = TimeSpan.FromMilliseconds(Delay) }, _test.Arena, timer);
     }
 

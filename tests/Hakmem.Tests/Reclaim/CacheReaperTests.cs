@@ -56,7 +56,7 @@ public sealed unsafe class CacheReaperTests : IDisposable
         }
 
         Assert.Equal(StepsOfModel(isAtRest: true), StepsOfReaper(isForced));
-        Assert.Equal(0, CacheExchange.CountOf(_cache, Stacked));
+        Assert.Equal(0, BinCounts.CountOf(_cache, Stacked));
     }
 
     [Fact]
@@ -64,7 +64,7 @@ public sealed unsafe class CacheReaperTests : IDisposable
     {
         FillBin(StartRunningThread());
         Assert.Equal(StepsOfModel(isAtRest: false), StepsOfReaper(isForced: true));
-        Assert.Equal(1, CacheExchange.CountOf(_cache, Stacked));
+        Assert.Equal(1, BinCounts.CountOf(_cache, Stacked));
     }
 
     // The owner reads a block before the guard is set, and its store to the top comes after the reaper has looked: the
@@ -123,7 +123,7 @@ public sealed unsafe class CacheReaperTests : IDisposable
         Assert.True(CacheExchange.TryAllocFromSecondary(_cache, Paired) == (void*)blocks[1]);
         Assert.True(bin->Secondary == emptied);
         _layer.Put(_cache, Paired, (void*)last);
-        Assert.Equal(1, CacheExchange.CountOf(_cache, Paired));
+        Assert.Equal(1, BinCounts.CountOf(_cache, Paired));
         AssertAllAreOutOnce(Paired, blocks[1..]);
     }
 
@@ -179,7 +179,7 @@ public sealed unsafe class CacheReaperTests : IDisposable
         _layer.Exchange.FlushAll(_cache);
         _layer.Depots[Stacked].FlushAll();
         Array.ForEach(blocks, block => _layer.Put(_cache, Stacked, (void*)block));
-        Assert.Equal(Blocks, CacheExchange.CountOf(_cache, Stacked));
+        Assert.Equal(Blocks, BinCounts.CountOf(_cache, Stacked));
         _entries.Add(new CacheEntry(owner) { Cache = _cache });
     }
 

@@ -13,7 +13,7 @@ public sealed class DecayOrderTests
     private readonly ManualTime _time = new();
     private readonly DecayTimer _timer;
 
-    public DecayOrderTests() => _timer = new DecayTimer(_time, () => false, heedsCollections: false);
+    public DecayOrderTests() => _timer = new DecayTimer(_time, () => false, observesCollections: false);
 
     // Fails if "due soon" is read before "touched" is written: the look finds no touch and lets the heap rest, and
     // nobody wakes the timer.

@@ -24,7 +24,7 @@ public sealed unsafe class DecayStartTests : IDisposable
     private readonly TestArena _test = new();
     private readonly DecayTimer _timer;
 
-    public DecayStartTests() => _timer = new DecayTimer(_time, () => false, heedsCollections: false, StartBytes);
+    public DecayStartTests() => _timer = new DecayTimer(_time, () => false, observesCollections: false, StartBytes);
 
     public void Dispose() => _test.Dispose();
 

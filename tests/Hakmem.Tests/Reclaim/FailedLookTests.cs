@@ -18,7 +18,7 @@ public sealed unsafe class FailedLookTests
     private readonly DecayTimer _timer;
     private Func<bool> _isMemoryShort = () => false;
 
-    public FailedLookTests() => _timer = new DecayTimer(_time, () => _isMemoryShort(), heedsCollections: false);
+    public FailedLookTests() => _timer = new DecayTimer(_time, () => _isMemoryShort(), observesCollections: false);
 
     [Fact]
     public void ALookThatThrowsIsCountedAndLooksGoOn()
@@ -28,16 +28,16 @@ public sealed unsafe class FailedLookTests
         failing.NotifyUsed();
         other.NotifyUsed();
         _time.Advance(ScriptedHeap.Interval);
-        Assert.Equal(1, failing.FailedLooks);
+        Assert.Equal(1, failing.FailedRuns);
         Assert.Equal("for once", Assert.IsType<NotSupportedException>(failing.LastFailure).Message);
         Assert.Equal(1, other.Looks);
-        Assert.Equal(0, other.FailedLooks);
+        Assert.Equal(0, other.FailedRuns);
         Assert.True(_timer.IsArmed);
 
         failing.OnLook = null;
         _time.Advance(ScriptedHeap.Interval);
         Assert.Equal(2, failing.Looks);
-        Assert.Equal(1, failing.FailedLooks);
+        Assert.Equal(1, failing.FailedRuns);
         failing.NotifyUsed();
         other.NotifyUsed();
         _time.Advance(ScriptedHeap.Interval);
@@ -58,7 +58,7 @@ public sealed unsafe class FailedLookTests
         // After 1, 2, 4 ... 256 intervals, and then every 256.
         long expected = 9 + ((Ages / ScriptedHeap.Interval) - 511) / 256;
         Assert.InRange(failing.Looks, expected - 2, expected + 2);
-        Assert.Equal(failing.Looks, failing.FailedLooks);
+        Assert.Equal(failing.Looks, failing.FailedRuns);
         Assert.InRange(_timer.Ticks, 1, failing.Looks + 1);
 
         // It is in use, so that it is looked at once an interval, and no more often.
@@ -85,7 +85,7 @@ public sealed unsafe class FailedLookTests
         Assert.IsType<ThreadInterruptedException>(heap.LastFailure);
         _time.Advance(ScriptedHeap.Interval);
         Assert.Equal(2, heap.Looks);
-        Assert.Equal(1, heap.FailedLooks);
+        Assert.Equal(1, heap.FailedRuns);
     }
 
     [Fact]
@@ -101,7 +101,7 @@ public sealed unsafe class FailedLookTests
         _time.Advance(ScriptedHeap.Interval);
         Assert.All(heaps, heap => Assert.True(heap.WasTouched));
         Assert.All(heaps, heap => Assert.IsType<UnauthorizedAccessException>(heap.LastFailure));
-        Assert.All(heaps, heap => Assert.Equal(1, heap.FailedLooks));
+        Assert.All(heaps, heap => Assert.Equal(1, heap.FailedRuns));
     }
 
     [Fact]

@@ -16,7 +16,7 @@ public sealed unsafe class HardenedDecayTests : IDisposable
     private readonly TestArena _test = new();
     private readonly DecayTimer _timer;
 
-    public HardenedDecayTests() => _timer = new DecayTimer(_time, () => false, heedsCollections: false);
+    public HardenedDecayTests() => _timer = new DecayTimer(_time, () => false, observesCollections: false);
 
     // The level, the sample interval, and a size on either side of what is guarded with full hardening.
     public static TheoryData<HardeningLevel, int, long> Modes { get; } = new()

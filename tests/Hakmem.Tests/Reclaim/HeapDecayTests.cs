@@ -32,7 +32,7 @@ public sealed unsafe class HeapDecayTests : IDisposable
 
     public HeapDecayTests()
     {
-        _timer = new DecayTimer(_time, () => _isMemoryShort, heedsCollections: false);
+        _timer = new DecayTimer(_time, () => _isMemoryShort, observesCollections: false);
         _heap = new HakmemAllocator(
             new HakmemOptions { PurgeDelay = TimeSpan.FromMilliseconds(Delay), SuperSlabCacheTtl = TimeSpan.FromMilliseconds(Ttl) },
             _test.Arena,

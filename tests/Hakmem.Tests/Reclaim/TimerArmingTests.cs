@@ -18,7 +18,7 @@ public sealed class TimerArmingTests
     private readonly ManualTime _time = new();
     private readonly DecayTimer _timer;
 
-    public TimerArmingTests() => _timer = new DecayTimer(_time, () => false, heedsCollections: false);
+    public TimerArmingTests() => _timer = new DecayTimer(_time, () => false, observesCollections: false);
 
     [Fact]
     public void AnyExceptionOfTheTimerIsCountedAndTriedAgain()
@@ -26,7 +26,7 @@ public sealed class TimerArmingTests
         ScriptedHeap heap = new(_timer);
         _time.OnSet = () => throw new NotSupportedException("no timer");
         heap.NotifyUsed();
-        Assert.Equal(1, heap.FailedLooks);
+        Assert.Equal(1, heap.FailedRuns);
         Assert.Equal("no timer", heap.LastFailure?.Message);
         Assert.False(_timer.IsArmed);
 
@@ -60,7 +60,7 @@ public sealed class TimerArmingTests
         heap.NotifyUsed();
         heap.NotifyUsed();
         Assert.Equal(2, tries);
-        Assert.Equal(2, heap.FailedLooks);
+        Assert.Equal(2, heap.FailedRuns);
     }
 
     // A collection of the oldest generation is likely just then.
@@ -85,7 +85,7 @@ public sealed class TimerArmingTests
         _time.OnSet = () => throw new OutOfMemoryException();
         _time.Advance(ScriptedHeap.Interval);
         Assert.Equal(1, heap.Looks);
-        Assert.Equal(1, heap.FailedLooks);
+        Assert.Equal(1, heap.FailedRuns);
         Assert.False(_timer.IsArmed);
 
         _time.OnSet = null;
@@ -104,7 +104,7 @@ public sealed class TimerArmingTests
         Thread.CurrentThread.Interrupt();
         heap.NotifyUsed();
         Assert.True(_timer.IsArmed);
-        Assert.Equal(0, heap.FailedLooks);
+        Assert.Equal(0, heap.FailedRuns);
         Assert.Throws<ThreadInterruptedException>(() => Thread.Sleep(0));
         Thread.Sleep(0);
     });

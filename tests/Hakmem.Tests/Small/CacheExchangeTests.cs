@@ -28,7 +28,7 @@ public sealed unsafe class CacheExchangeTests
             Assert.Equal(info.Inverse, put->Inverse);
             Assert.Equal(info.Shift, put->Shift);
             Assert.Equal(info.BlocksPerSpan, put->BlockCount);
-            Assert.Equal(0, CacheExchange.CountOf(cache, info.Index));
+            Assert.Equal(0, BinCounts.CountOf(cache, info.Index));
         }
     }
 
@@ -100,7 +100,7 @@ public sealed unsafe class CacheExchangeTests
             }
         }
 
-        long cached = CacheLayer.Classes.Sum(info => (long)CacheExchange.CountOf(cache, info.Index) * info.BlockBytes);
+        long cached = CacheLayer.Classes.Sum(info => (long)BinCounts.CountOf(cache, info.Index) * info.BlockBytes);
         Assert.InRange(cached, 0, cache->CapacityBytes);
     }
 
@@ -120,7 +120,7 @@ public sealed unsafe class CacheExchangeTests
         }
 
         Assert.Equal(0, CacheLayer.CapacityOf(cache, Idle));
-        Assert.Equal(0, CacheExchange.CountOf(cache, Idle));
+        Assert.Equal(0, BinCounts.CountOf(cache, Idle));
         Assert.Equal(0, layer.LiveOf(cache, Idle));
         Assert.True(CacheLayer.CapacityOf(cache, 40) > 0);
 
@@ -142,11 +142,11 @@ public sealed unsafe class CacheExchangeTests
         ThreadCache* cache = layer.NewCache();
         Cycle(layer, cache, Tiny, 100);
         int capacity = CacheLayer.CapacityOf(cache, Tiny);
-        int count = CacheExchange.CountOf(cache, Tiny);
+        int count = BinCounts.CountOf(cache, Tiny);
         Cycle(layer, cache, SizeClass.Count - 1, 6);
         Cycle(layer, cache, SizeClass.Count - 2, 6);
         Assert.Equal(capacity, CacheLayer.CapacityOf(cache, Tiny));
-        Assert.Equal(count, CacheExchange.CountOf(cache, Tiny));
+        Assert.Equal(count, BinCounts.CountOf(cache, Tiny));
         for (int round = 0; round < 200; round++)
         {
             Cycle(layer, cache, SizeClass.Count - 1, 6);
@@ -185,13 +185,13 @@ public sealed unsafe class CacheExchangeTests
         using CacheLayer layer = new(6 << 20);
         ThreadCache* cache = layer.NewCache();
         Cycle(layer, cache, Tiny, 100);
-        int count = CacheExchange.CountOf(cache, Tiny);
+        int count = BinCounts.CountOf(cache, Tiny);
         for (int round = 0; round < 2_000; round++)
         {
             Cycle(layer, cache, SizeClass.Count - 1, 12);
         }
 
-        Assert.Equal(count, CacheExchange.CountOf(cache, Tiny));
+        Assert.Equal(count, BinCounts.CountOf(cache, Tiny));
         Assert.Equal(4, CacheLayer.CapacityOf(cache, SizeClass.Count - 1));
     }
 
@@ -214,7 +214,7 @@ public sealed unsafe class CacheExchangeTests
         for (int i = 0; i < 1_000; i++)
         {
             Assert.True(layer.Take(cache, Tiny) == block);
-            Assert.Equal(0, CacheExchange.CountOf(cache, Tiny));
+            Assert.Equal(0, BinCounts.CountOf(cache, Tiny));
             layer.Put(cache, Tiny, block);
             Assert.True(*put->FreeTop == block);
         }
@@ -230,17 +230,17 @@ public sealed unsafe class CacheExchangeTests
         using CacheLayer layer = new(Plenty);
         ThreadCache* cache = layer.NewCache();
         nint[] blocks = [.. Enumerable.Range(0, 200).Select(_ => (nint)layer.Take(cache, Tiny))];
-        Assert.All(blocks, block => Assert.False(CacheExchange.Contains(cache, Tiny, (void*)block)));
-        int before = CacheExchange.CountOf(cache, Tiny);
+        Assert.All(blocks, block => Assert.False(BinCounts.Contains(cache, Tiny, (void*)block)));
+        int before = BinCounts.CountOf(cache, Tiny);
         for (int i = 0; i < 60; i++)
         {
             layer.Put(cache, Tiny, (void*)blocks[i]);
         }
 
-        Assert.Equal(before + 60, CacheExchange.CountOf(cache, Tiny));
+        Assert.Equal(before + 60, BinCounts.CountOf(cache, Tiny));
         for (int i = 0; i < 200; i++)
         {
-            Assert.Equal(i < 60, CacheExchange.Contains(cache, Tiny, (void*)blocks[i]));
+            Assert.Equal(i < 60, BinCounts.Contains(cache, Tiny, (void*)blocks[i]));
         }
     }
 
@@ -259,7 +259,7 @@ public sealed unsafe class CacheExchangeTests
         Assert.Equal(0, cache->CapacityBytes);
         foreach (SizeClassInfo info in CacheLayer.Classes)
         {
-            Assert.Equal(0, CacheExchange.CountOf(cache, info.Index));
+            Assert.Equal(0, BinCounts.CountOf(cache, info.Index));
             (long isOut, long here, _) = layer.Depots[info.Index].Count();
             Assert.True(here > 0);
             Assert.Equal(isOut, here);
@@ -280,7 +280,7 @@ public sealed unsafe class CacheExchangeTests
         List<nuint> reported = [];
         foreach (nint block in blocks.Append(blocks[0]).Append(blocks[1]).Append(blocks[2]))
         {
-            reported.Add(layer.Exchange.Put(cache, index, (void*)block));
+            reported.Add(layer.Exchange.Free(cache, index, (void*)block));
         }
 
         layer.Exchange.FlushAll(cache);
@@ -317,7 +317,7 @@ public sealed unsafe class CacheExchangeTests
         Bin* bin = ThreadCache.BinAt(cache, Tiny);
         Assert.True(layer.Take(cache, Tiny) != null);
         Magazine* magazine = bin->Primary;
-        while (CacheExchange.CountOf(cache, Tiny) > 0)
+        while (BinCounts.CountOf(cache, Tiny) > 0)
         {
             Assert.True(layer.Take(cache, Tiny) != null);
         }
@@ -329,7 +329,7 @@ public sealed unsafe class CacheExchangeTests
 
         Assert.True(layer.Take(cache, Tiny) != null);
         Assert.True(bin->Primary == magazine && bin->Secondary == null);
-        Assert.Equal(magazine->Capacity - 1, CacheExchange.CountOf(cache, Tiny));
+        Assert.Equal(magazine->Capacity - 1, BinCounts.CountOf(cache, Tiny));
     }
 
     [Fact]

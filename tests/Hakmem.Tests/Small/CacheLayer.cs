@@ -38,7 +38,7 @@ internal sealed unsafe class CacheLayer : IDisposable
     public void* Take(ThreadCache* cache, int index)
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        return *bin->AllocTop != null ? *bin->AllocTop-- : Exchange.TryTake(cache, index, out _);
+        return *bin->AllocTop != null ? *bin->AllocTop-- : Exchange.TryAlloc(cache, index, out _);
     }
 
     public void Put(ThreadCache* cache, int index, void* block)
@@ -50,7 +50,7 @@ internal sealed unsafe class CacheLayer : IDisposable
         }
         else
         {
-            Assert.Equal((nuint)0, Exchange.Put(cache, index, block));
+            Assert.Equal((nuint)0, Exchange.Free(cache, index, block));
         }
     }
 
@@ -58,7 +58,7 @@ internal sealed unsafe class CacheLayer : IDisposable
     public long LiveOf(ThreadCache* cache, int index)
     {
         (long isOut, long here, _) = Depots[index].Count();
-        return isOut - here - CacheExchange.CountOf(cache, index);
+        return isOut - here - BinCounts.CountOf(cache, index);
     }
 
     public static int CapacityOf(ThreadCache* cache, int index) => ThreadCache.StateAt(cache, index)->Capacity;

@@ -40,14 +40,14 @@ public sealed unsafe class DepotBudgetTests : IDisposable
         foreach (SizeClassInfo info in s_classes.Take(60))
         {
             Depot depot = _depots[info.Index];
-            Magazine* first = depot.TryTakeFull(null, info.MagazineCapacity);
-            Magazine* second = depot.TryTakeFull(null, info.MagazineCapacity);
-            Magazine* third = depot.TryTakeFull(null, info.MagazineCapacity);
-            depot.TryTakeEmpty(first, info.MagazineCapacity, out _);
-            depot.Put(second);
-            depot.Put(third);
+            Magazine* first = depot.ExchangeForFull(null, info.MagazineCapacity);
+            Magazine* second = depot.ExchangeForFull(null, info.MagazineCapacity);
+            Magazine* third = depot.ExchangeForFull(null, info.MagazineCapacity);
+            depot.ExchangeForEmpty(first, info.MagazineCapacity, out _);
+            depot.Add(second);
+            depot.Add(third);
             depot.TryAllocOne(out _);
-            depot.TryTakeFull(null, 1);
+            depot.ExchangeForFull(null, 1);
         }
 
         AssertSumIs(HeldBytes());
@@ -71,10 +71,12 @@ public sealed unsafe class DepotBudgetTests : IDisposable
         {
             // About a MiB in each, until there is too much. All are taken before any is put, since what was put comes back first.
             int count = Math.Max(1, (1 << 20) / (s_classes[index].MagazineCapacity * s_classes[index].BlockBytes));
-            nint[] magazines = [.. Enumerable.Range(0, count).Select(_ => (nint)_depots[index].TryTakeFull(null, s_classes[index].MagazineCapacity))];
+            int capacity = s_classes[index].MagazineCapacity;
+            nint[] magazines =
+                [.. Enumerable.Range(0, count).Select(_ => (nint)_depots[index].ExchangeForFull(null, capacity))];
             foreach (nint magazine in _budget.IsExceeded ? [] : magazines)
             {
-                _depots[index].Put((Magazine*)magazine);
+                _depots[index].Add((Magazine*)magazine);
             }
         }
 

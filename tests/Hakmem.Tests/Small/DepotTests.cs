@@ -31,7 +31,7 @@ public sealed unsafe class DepotTests : IDisposable
     [Fact]
     public void AFullOneComesFromSpansWhereTheDepotHasNone()
     {
-        Magazine* magazine = _depot.TryTakeFull(null, 20);
+        Magazine* magazine = _depot.ExchangeForFull(null, 20);
         Assert.Equal(20, magazine->Count);
         Assert.Equal(20, BlocksOf(magazine).Distinct().Count());
         Assert.Equal((20L, 0L, 1), _depot.Count());
@@ -40,40 +40,40 @@ public sealed unsafe class DepotTests : IDisposable
     [Fact]
     public void WholeMagazinesChangeHandsUnchanged()
     {
-        Magazine* magazine = _depot.TryTakeFull(null, 20);
+        Magazine* magazine = _depot.ExchangeForFull(null, 20);
         nint[] blocks = BlocksOf(magazine);
-        Magazine* empty = _depot.TryTakeEmpty(magazine, 20, out nuint corrupt);
+        Magazine* empty = _depot.ExchangeForEmpty(magazine, 20, out nuint corrupt);
         Assert.Equal((nuint)0, corrupt);
         Assert.True(empty != magazine);
         Assert.Equal(0, empty->Count);
         Assert.True(empty->Capacity >= 20);
         Assert.Equal((20L, 20L, 1), _depot.Count());
 
-        Assert.True(_depot.TryTakeFull(empty, 20) == magazine);
+        Assert.True(_depot.ExchangeForFull(empty, 20) == magazine);
         Assert.Equal(blocks, BlocksOf(magazine));
         Assert.Equal((20L, 0L, 1), _depot.Count());
 
         // The empty one was kept: it is the next that is asked for.
-        Assert.True(_depot.TryTakeEmpty(null, 20, out _) == empty);
+        Assert.True(_depot.ExchangeForEmpty(null, 20, out _) == empty);
     }
 
     [Fact]
     public void OfAFullOneThatHasMoreThanIsWantedTheNewestAreMoved()
     {
-        Magazine* large = _depot.TryTakeFull(null, 20);
+        Magazine* large = _depot.ExchangeForFull(null, 20);
         nint[] blocks = BlocksOf(large);
-        _depot.Put(large);
-        Magazine* first = _depot.TryTakeFull(null, 3);
+        _depot.Add(large);
+        Magazine* first = _depot.ExchangeForFull(null, 3);
         Assert.Equal(blocks[^3..], BlocksOf(first));
         Assert.Equal((20L, 17L, 1), _depot.Count());
 
         // Into the caller's own.
         first->Count = 0;
-        Assert.True(_depot.TryTakeFull(first, 3) == first);
+        Assert.True(_depot.ExchangeForFull(first, 3) == first);
         Assert.Equal(blocks[^6..^3], BlocksOf(first));
         Assert.Equal((20L, 14L, 1), _depot.Count());
-        Assert.True(_depot.TryTakeEmpty(null, 1, out _) != first);
-        Magazine* rest = _depot.TryTakeFull(null, 14);
+        Assert.True(_depot.ExchangeForEmpty(null, 1, out _) != first);
+        Magazine* rest = _depot.ExchangeForFull(null, 14);
         Assert.Equal(blocks[..14], BlocksOf(rest));
         Assert.Equal((20L, 0L, 1), _depot.Count());
     }
@@ -81,9 +81,9 @@ public sealed unsafe class DepotTests : IDisposable
     [Fact]
     public void AFullOneThatBlocksWereTakenFromIsNotReapedAsUnused()
     {
-        _depot.Put(_depot.TryTakeFull(null, 20));
+        _depot.Add(_depot.ExchangeForFull(null, 20));
         Assert.Equal(0, _depot.Reap(out _));
-        _depot.TryTakeFull(null, 3);
+        _depot.ExchangeForFull(null, 3);
         Assert.Equal(0, _depot.Reap(out _));
         Assert.Equal((20L, 17L, 1), _depot.Count());
         Assert.Equal(1, _depot.Reap(out _));
@@ -94,21 +94,21 @@ public sealed unsafe class DepotTests : IDisposable
     [Fact]
     public void AsManyAreReapedAsThereAlwaysWere()
     {
-        Magazine* other = _depot.TryTakeFull(null, 20);
-        _depot.Put(_depot.TryTakeFull(null, 20));
-        _depot.Put(other);
+        Magazine* other = _depot.ExchangeForFull(null, 20);
+        _depot.Add(_depot.ExchangeForFull(null, 20));
+        _depot.Add(other);
         Assert.Equal(0, _depot.Reap(out _));
-        _depot.Put(_depot.TryTakeFull(null, 20));
+        _depot.Add(_depot.ExchangeForFull(null, 20));
         Assert.Equal(1, _depot.Reap(out _));
     }
 
     [Fact]
     public void AnEmptyOneThatIsTooSmallIsNotHandedOut()
     {
-        Magazine* small = _depot.TryTakeEmpty(null, 5, out _);
+        Magazine* small = _depot.ExchangeForEmpty(null, 5, out _);
         Assert.True(small->Capacity < 100);
-        _depot.Put(small);
-        Magazine* large = _depot.TryTakeEmpty(null, 100, out _);
+        _depot.Add(small);
+        Magazine* large = _depot.ExchangeForEmpty(null, 100, out _);
         Assert.True(large->Capacity >= 100);
     }
 
@@ -116,14 +116,14 @@ public sealed unsafe class DepotTests : IDisposable
     public void OneTooManyIsEmptiedIntoItsSpansInstead()
     {
         // Each gets three blocks, one to a span: no new span is opened for the fourth.
-        List<nint> magazines = [.. Enumerable.Range(0, 6).Select(_ => (nint)_depotOfLargest.TryTakeFull(null, 4))];
+        List<nint> magazines = [.. Enumerable.Range(0, 6).Select(_ => (nint)_depotOfLargest.ExchangeForFull(null, 4))];
         foreach (nint magazine in magazines.Take(5))
         {
-            Assert.True((nint)_depotOfLargest.TryTakeEmpty((Magazine*)magazine, 4, out _) != magazine);
+            Assert.True((nint)_depotOfLargest.ExchangeForEmpty((Magazine*)magazine, 4, out _) != magazine);
         }
 
         Assert.Equal((18L, 15L, 18), _depotOfLargest.Count());
-        Assert.Equal(magazines[5], (nint)_depotOfLargest.TryTakeEmpty((Magazine*)magazines[5], 4, out _));
+        Assert.Equal(magazines[5], (nint)_depotOfLargest.ExchangeForEmpty((Magazine*)magazines[5], 4, out _));
         Assert.Equal(0, ((Magazine*)magazines[5])->Count);
         Assert.Equal((15L, 15L, 15), _depotOfLargest.Count());
     }
@@ -131,12 +131,12 @@ public sealed unsafe class DepotTests : IDisposable
     [Fact]
     public void DrainingGivesEverythingToTheSpansAndThemToTheCache()
     {
-        Magazine* first = _depot.TryTakeFull(null, 50);
-        Magazine* second = _depot.TryTakeFull(null, 50);
+        Magazine* first = _depot.ExchangeForFull(null, 50);
+        Magazine* second = _depot.ExchangeForFull(null, 50);
         nint kept = BlocksOf(second)[0];
         Magazine.SlotsOf(second)[0] = Magazine.SlotsOf(second)[--second->Count];
-        _depot.Put(first);
-        _depot.Put(second);
+        _depot.Add(first);
+        _depot.Add(second);
         Assert.Equal((100L, 99L, 1), _depot.Count());
         Assert.Equal((nuint)0, _depot.FlushAll());
         Assert.Equal((1L, 0L, 1), _depot.Count());
@@ -151,8 +151,8 @@ public sealed unsafe class DepotTests : IDisposable
         long held = _layer.Arena.Metadata.HeldBytes;
         for (int round = 0; round < 1_000; round++)
         {
-            _depot.Put(_depot.TryTakeFull(null, 200));
-            _depot.Put(_depot.TryTakeEmpty(null, 200, out _));
+            _depot.Add(_depot.ExchangeForFull(null, 200));
+            _depot.Add(_depot.ExchangeForEmpty(null, 200, out _));
             _depot.FlushAll();
         }
 
@@ -163,11 +163,11 @@ public sealed unsafe class DepotTests : IDisposable
     [Fact]
     public void ABlockThatIsInTwiceIsReportedWhenItReachesItsSpan()
     {
-        Magazine* magazine = _depot.TryTakeFull(null, 10);
+        Magazine* magazine = _depot.ExchangeForFull(null, 10);
         void** slots = Magazine.SlotsOf(magazine);
         nuint twice = (nuint)slots[4];
         slots[7] = slots[4];
-        _depot.Put(magazine);
+        _depot.Add(magazine);
         Assert.Equal(twice, _depot.FlushAll());
 
         // The one it took the place of is still out; all others are back.
@@ -177,9 +177,9 @@ public sealed unsafe class DepotTests : IDisposable
     [Fact]
     public void SingleBlocksComeOutOfFullMagazinesFirst()
     {
-        Magazine* magazine = _depot.TryTakeFull(null, 3);
+        Magazine* magazine = _depot.ExchangeForFull(null, 3);
         HashSet<nint> blocks = [.. BlocksOf(magazine)];
-        _depot.Put(magazine);
+        _depot.Add(magazine);
         for (int i = 0; i < 3; i++)
         {
             Assert.True(blocks.Remove((nint)_depot.TryAllocOne(out bool isZero)));
@@ -191,7 +191,7 @@ public sealed unsafe class DepotTests : IDisposable
         Assert.True(isNewZero);
 
         // The magazine was kept, empty.
-        Assert.True(_depot.TryTakeEmpty(null, 3, out _) == magazine);
+        Assert.True(_depot.ExchangeForEmpty(null, 3, out _) == magazine);
     }
 
     [Fact]
@@ -207,17 +207,17 @@ public sealed unsafe class DepotTests : IDisposable
     [Fact]
     public void WithoutMemoryForBlocksTheCallersMagazineStaysTheCallers()
     {
-        Magazine* mine = _depot.TryTakeEmpty(null, 10, out _);
+        Magazine* mine = _depot.ExchangeForEmpty(null, 10, out _);
         _layer.Os.RefuseAll(OsCall.Commit);
-        Assert.True(_depot.TryTakeFull(mine, 10) == null);
-        Assert.True(_depot.TryTakeFull(null, 10) == null);
+        Assert.True(_depot.ExchangeForFull(mine, 10) == null);
+        Assert.True(_depot.ExchangeForFull(null, 10) == null);
         Assert.True(_depot.TryAllocOne(out _) == null);
         Assert.Equal((0L, 0L, 0), _depot.Count());
 
         // Had the depot kept it, it would be this one.
-        Assert.True(_depot.TryTakeEmpty(null, 10, out _) != mine);
+        Assert.True(_depot.ExchangeForEmpty(null, 10, out _) != mine);
         _layer.Os.RefuseNone();
-        Assert.True(_depot.TryTakeFull(mine, 10) == mine);
+        Assert.True(_depot.ExchangeForFull(mine, 10) == mine);
         Assert.Equal(10, mine->Count);
     }
 
@@ -229,8 +229,8 @@ public sealed unsafe class DepotTests : IDisposable
         {
         }
 
-        Assert.True(_depot.TryTakeFull(null, 10) == null);
-        Assert.True(_depot.TryTakeEmpty(null, 10, out _) == null);
+        Assert.True(_depot.ExchangeForFull(null, 10) == null);
+        Assert.True(_depot.ExchangeForEmpty(null, 10, out _) == null);
         void* block = _depot.TryAllocOne(out _);
         Assert.True(block != null);
         Assert.True(_depot.TryFreeOne(block));
@@ -239,7 +239,7 @@ public sealed unsafe class DepotTests : IDisposable
     [Fact]
     public void WithoutMemoryForAnEmptyOneTheFullOneIsEmptied()
     {
-        Magazine* magazine = _depot.TryTakeFull(null, 10);
+        Magazine* magazine = _depot.ExchangeForFull(null, 10);
         int capacity = magazine->Capacity;
 
         // More than the one region of records holds.
@@ -248,7 +248,7 @@ public sealed unsafe class DepotTests : IDisposable
         {
         }
 
-        Assert.True(_depot.TryTakeEmpty(magazine, capacity + 1, out nuint corrupt) == magazine);
+        Assert.True(_depot.ExchangeForEmpty(magazine, capacity + 1, out nuint corrupt) == magazine);
         Assert.Equal((nuint)0, corrupt);
         Assert.Equal(0, magazine->Count);
         Assert.Equal((0L, 0L, 0), _depot.Count());
@@ -257,11 +257,11 @@ public sealed unsafe class DepotTests : IDisposable
     [Fact]
     public void ClearForgetsWhatIsOut()
     {
-        _depot.TryTakeFull(null, 10);
-        _depot.Put(_depot.TryTakeFull(null, 10));
+        _depot.ExchangeForFull(null, 10);
+        _depot.Add(_depot.ExchangeForFull(null, 10));
         _depot.Clear();
         Assert.Equal((0L, 0L, 0), _depot.Count());
-        Assert.Equal(10, _depot.TryTakeFull(null, 10)->Count);
+        Assert.Equal(10, _depot.ExchangeForFull(null, 10)->Count);
     }
 
     private static nint[] BlocksOf(Magazine* magazine) => new ReadOnlySpan<nint>(Magazine.SlotsOf(magazine), magazine->Count).ToArray();

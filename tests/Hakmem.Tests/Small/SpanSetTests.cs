@@ -198,7 +198,7 @@ public sealed unsafe class SpanSetTests : IDisposable
         FreshRanges fresh = default;
         fixed (nint* first = slots)
         {
-            return slots[..set.Fill((void**)first, wanted, ref fresh)];
+            return slots[..set.AllocMany((void**)first, wanted, ref fresh)];
         }
     }
 

@@ -34,11 +34,11 @@ public sealed unsafe class ThreadCacheRegistryTests : IDisposable
             first = (nint)_registry.TryGet();
             _layer.Put((ThreadCache*)first, Tiny, _layer.Take((ThreadCache*)first, Tiny));
         });
-        int blocks = CacheExchange.CountOf((ThreadCache*)first, Tiny);
+        int blocks = BinCounts.CountOf((ThreadCache*)first, Tiny);
         Assert.True(blocks > 0);
         Assert.Equal(1, _registry.Count);
         Assert.Equal(first, (nint)_registry.TryGet());
-        Assert.Equal(blocks, CacheExchange.CountOf((ThreadCache*)first, Tiny));
+        Assert.Equal(blocks, BinCounts.CountOf((ThreadCache*)first, Tiny));
         Assert.Equal(1, _registry.Count);
     }
 
@@ -151,7 +151,7 @@ public sealed unsafe class ThreadCacheRegistryTests : IDisposable
         ThreadCache* next = _registry.TryGet();
         Assert.Equal(held, _layer.Arena.Metadata.HeldBytes);
         Assert.Equal(0, next->CapacityBytes);
-        Assert.Equal(0, CacheExchange.CountOf(next, Tiny));
+        Assert.Equal(0, BinCounts.CountOf(next, Tiny));
     }
 
     [Fact]

@@ -1,0 +1,118 @@
+using System;
+using System.Diagnostics;
+using Hakmem.Records;
+
+namespace Hakmem.Small;
+
+// Counts the blocks of a bin, and converts between its two states: between slow paths the tops are up to date, within
+// a slow path the magazines' counts are. Save and Load convert, inside the cache's gate.
+internal static unsafe class BinCounts
+{
+    // Whether a block lies free in one of the bin's two magazines.
+    public static bool Contains(ThreadCache* cache, int index, void* block)
+    {
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        return IsIn(bin->Primary, bin->AllocTop, block) || IsIn(bin->Secondary, SecondaryTop(cache, index), block);
+    }
+
+    // How many free blocks of a class a cache holds. For another thread's cache the number may be out of date.
+    public static int CountOf(ThreadCache* cache, int index)
+    {
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        return Count(bin->Primary, bin->AllocTop) + Count(bin->Secondary, SecondaryTop(cache, index));
+    }
+
+    // How many blocks of a class the cache's own thread can allocate before it enters the slow path; fewer if the
+    // reaper holds the gate.
+    public static int VisibleOf(ThreadCache* cache, int index)
+    {
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        return Count(bin->Primary, bin->AllocTop);
+    }
+
+    // The newest slot of the secondary magazine: a paired class frees into it, a stacked class keeps it in reserve.
+    // Without a secondary magazine the result has no meaning.
+    public static void** SecondaryTop(ThreadCache* cache, int index)
+    {
+        Magazine* secondary = ThreadCache.BinAt(cache, (uint)index)->Secondary;
+        return index < cache->FirstStacked || secondary == null
+            ? ThreadCache.FreeSideOf(cache, index)->FreeTop
+            : Magazine.SlotsOf(secondary) + secondary->Count - 1;
+    }
+
+    // Brings the magazines' counts up to date with the tops, and closes the holes that the reaper left. Load follows.
+    public static void Save(ThreadCache* cache, int index)
+    {
+        CacheGate.AssertClosed(cache);
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        SaveCount(bin->Primary, bin->AllocTop);
+        SaveCount(bin->Secondary, SecondaryTop(cache, index));
+    }
+
+    // Points the tops at the magazines, whose counts are up to date.
+    public static void Load(ThreadCache* cache, int index)
+    {
+        CacheGate.AssertClosed(cache);
+        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        AssertSaved(bin->Primary);
+        AssertSaved(bin->Secondary);
+        FreeSide* side = ThreadCache.FreeSideOf(cache, index);
+        Magazine* primary = bin->Primary;
+        Magazine* target = index < cache->FirstStacked ? bin->Secondary : primary;
+        bin->AllocTop = primary == null ? &cache->EmptySlot : Magazine.SlotsOf(primary) + primary->Count - 1;
+        side->FreeTop = target == null ? &cache->EmptySlot : Magazine.SlotsOf(target) + target->Count - 1;
+        side->FreeEnd = side->FreeTop;
+        if (target != null)
+        {
+            int capacity = Math.Min(ThreadCache.StateAt(cache, index)->Capacity, target->Capacity);
+            side->FreeEnd += Math.Max(0, capacity - target->Count);
+        }
+    }
+
+    private static bool IsIn(Magazine* magazine, void** top, void* block)
+    {
+        if (magazine == null)
+        {
+            return false;
+        }
+
+        // From the newest slot down to a null: the sentinel, or a slot that the reaper has cleared.
+        void** slot = top;
+        void* found = *slot;
+        while (found != null && found != block)
+        {
+            found = *--slot;
+        }
+
+        return found == block;
+    }
+
+    // The clamp bounds the result even if top and magazine are read while their owner exchanges them.
+    private static int Count(Magazine* magazine, void** top) => magazine == null
+        ? 0
+        : (int)Math.Clamp(top - Magazine.SlotsOf(magazine) + 1 - magazine->Holes, 0, magazine->Capacity);
+
+    private static void SaveCount(Magazine* magazine, void** top)
+    {
+        if (magazine == null)
+        {
+            return;
+        }
+
+        int count = Count(magazine, top);
+        magazine->Count = count;
+        if (magazine->Holes > 0)
+        {
+            nint* slots = (nint*)Magazine.SlotsOf(magazine);
+            new Span<nint>(slots + magazine->Holes, count).CopyTo(new Span<nint>(slots, count));
+            magazine->Holes = 0;
+        }
+    }
+
+    [Conditional("DEBUG")]
+    private static void AssertSaved(Magazine* magazine)
+    {
+        Debug.Assert(magazine == null || magazine->Holes == 0, "A magazine has holes after Save.");
+        Debug.Assert(magazine == null || (uint)magazine->Count <= magazine->Capacity, "A count exceeds its capacity.");
+    }
+}
