@@ -63,8 +63,7 @@ internal sealed unsafe class CacheReaper(
     // How many caches one pair of barriers serves: as many as one record of the metadata allocator has room for.
     private static int MaxCaches => MetadataAllocator.MaxRecordBytes / (MaxCandidatesPerCache * sizeof(ReapCandidate));
 
-    // For tests: called before each step, so that a test sees the order of steps, and can act as the owner between two
-    // of them.
+    // For tests: called before each step, to record their order or to act as the owner between two of them.
     public Action<ReaperStep>? Probe { get; set; }
 
     // Blocks taken in all rounds.
@@ -155,8 +154,7 @@ internal sealed unsafe class CacheReaper(
         return next;
     }
 
-    // Closes a cache's gate and those of its bins that are to be reaped; returns the number of candidates. The gate
-    // stays closed.
+    // Closes a cache's gate, and its bins that are to be reaped, until EndVisit; returns the number of candidates.
     private int TrySelect(CacheEntry entry, int position, ReapCandidate* candidates, bool isForced)
     {
         Debug.Assert(!entry.IsHeld, "The reaper holds this cache's gate already.");
@@ -179,8 +177,7 @@ internal sealed unsafe class CacheReaper(
                 continue;
             }
 
-            // So that the next free takes the slow path: it schedules the decay, and detects a second free of the block
-            // that was taken.
+            // The next free takes the slow path: that schedules the decay, and detects a second free of a taken block.
             Probe?.Invoke(ReaperStep.CloseBin);
             Volatile.Write(ref *(nint*)&ThreadCache.FreeSideOf(cache, index)->FreeEnd, (nint)0);
 
@@ -243,8 +240,7 @@ internal sealed unsafe class CacheReaper(
         return candidate.Slot >= Magazine.SlotsOf(ThreadCache.BinAt(cache, candidate.Index)->Secondary);
     }
 
-    // Whether a bin was not used since the last round. (Its tops may have returned to the same slots: this misses that
-    // use, and loses nothing.)
+    // Whether a bin's tops are as in the last round. Missing a use that returned to the same slots does no harm.
     private bool IsIdle(ThreadCache* cache, int index)
     {
         CacheGate.AssertClosed(cache);
@@ -275,8 +271,7 @@ internal sealed unsafe class CacheReaper(
                 isAtRest = CheckRest(entries[entry]);
             }
 
-            // If the owner is not known to be at rest, the guard has to lie strictly below the top: so Top is one
-            // lower.
+            // If the owner is not known to be at rest, the guard has to lie strictly below the top.
             Probe?.Invoke(ReaperStep.ReadTop);
             candidate->Top = ReadTop(entries[entry].Magazines, candidate->Index) - (isAtRest ? 0 : 1);
         }
@@ -362,8 +357,7 @@ internal sealed unsafe class CacheReaper(
     }
 }
 
-// The steps of CacheReaper that another thread may see, in their order. A test compares the steps taken with those of
-// the model that was checked.
+// The steps of CacheReaper that another thread may see, in order. A test compares them with the model's.
 internal enum ReaperStep
 {
     CloseGate,

@@ -3,8 +3,7 @@ using System.Threading;
 
 namespace Hakmem.Reclaim;
 
-// Something whose unused memory is returned with time: a heap. Its timer runs Decay when it is due. Without a timer
-// nothing decays.
+// A heap, as the timer sees it, which runs Decay when it is due. Without a timer nothing decays.
 //
 // A notification costs its caller one load while Decay is due soon anyway. The order that loses no notification: a
 // thread that notifies writes IsUsed, then reads IsDueSoon; the timer removes or postpones the heap, then reads IsUsed;
@@ -12,8 +11,7 @@ namespace Hakmem.Reclaim;
 // forces the two that matter on this code.
 internal abstract class DecayTarget(DecayTimer? timer)
 {
-    // 1 if used since the last run of Decay. Written by any thread, cleared by TakeUsed on the timer's thread or under
-    // its lock; interlocked.
+    // 1 if used since the last run of Decay. Set by any thread, cleared on the timer's or under its lock; interlocked.
     private int _isUsed;
 
     // Whether Decay is due within the interval. Written under the timer's lock, read by NotifyUsed without it.
@@ -96,8 +94,7 @@ internal abstract class DecayTarget(DecayTimer? timer)
     // Whether it was used since the last call.
     protected bool TakeUsed() => Interlocked.Exchange(ref _isUsed, 0) != 0;
 
-    // Registers it with the timer, once, before the first notification. Until the timer has started, small heaps are
-    // only registered.
+    // Registers it with the timer, once, before the first notification. A small heap does not start the timer.
     public void Register() => timer?.Register(new WeakLink(this));
 
     // Removes it from the timer for good.

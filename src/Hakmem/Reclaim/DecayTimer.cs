@@ -53,8 +53,7 @@ internal sealed class DecayTimer
     // has released.
     private volatile bool _isStarted;
 
-    // All fields below are guarded by _lock. The lists are linked through their items, since nothing is allocated under
-    // the lock.
+    // All fields below are guarded by _lock, under which nothing is allocated: so the lists are intrusive.
     private DecayTarget? _scheduled;
     private WeakLink? _registered;
     private int _registeredCount;
@@ -370,8 +369,7 @@ internal sealed class DecayTimer
         }
     }
 
-    // The duration of a run does not postpone the next, except for the rest between them: else memory would be returned
-    // the later the more there is of it.
+    // A run's duration postpones the next by no more than the rest: else much memory would take longer to return.
     private void Reschedule(DecayTarget heap, long delayMs, long begin)
     {
         long now = NowMs;

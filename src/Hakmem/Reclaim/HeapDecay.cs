@@ -33,8 +33,7 @@ internal sealed class HeapDecay(
     private const long MinIntervalMs = 10;
     private const long MaxIntervalMs = 3_600_000;
 
-    // How often a run retries to reap blocks, after twice as long each time. From a quarter of a second that is two
-    // minutes.
+    // How often a run retries to reap blocks, after twice as long each time: two minutes from a quarter of a second on.
     private const int MaxRetries = 8;
 
     // Guarded by SyncRoot.
@@ -78,8 +77,7 @@ internal sealed class HeapDecay(
             Report(corruptAddress);
         }
 
-        // Here, so that no allocation has to wait for it. Last, so that a failure does not keep memory from being
-        // returned.
+        // Here, so that no allocation waits for it. Last, so that a failure does not keep memory.
         superSlabs.Arena.RefreshLimit();
         return next;
     }

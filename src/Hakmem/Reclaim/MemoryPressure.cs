@@ -2,8 +2,7 @@ using System;
 
 namespace Hakmem.Reclaim;
 
-// Whether memory is short, by the garbage collector's own threshold: 90 % of the machine's memory or of the container's
-// limit, unless configured otherwise.
+// Whether memory is short, by the garbage collector's threshold: by default 90 % of the machine or the container.
 internal static class MemoryPressure
 {
     // The collector's figure for the load is as old as its last collection, and a program that keeps its data off the

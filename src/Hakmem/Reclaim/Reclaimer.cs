@@ -27,16 +27,14 @@ namespace Hakmem.Reclaim;
 // its thread is writing. Therefore readings keep a distance while they find blocks moving; the failing thread waits for
 // it.
 //
-// Memory that is freed to a span, a SuperSlab or the arena needs no round: the failing thread tries once more in any
-// case.
+// What is freed to a span, a SuperSlab or the arena needs no round: the failing thread tries once more anyway.
 //
-// Thread-safe: one lock, above the decay's. A thread that waited for it while another read or reclaimed uses that
-// thread's result.
+// Thread-safe: one lock, above the decay's. A thread that waited while another read or reclaimed uses its result.
 internal sealed unsafe class Reclaimer(
     HeapDecay decay, DepotSet depots, ThreadCacheRegistry registry, CacheExchange exchange, SizeClassInfo[] classes)
 {
-    // A round by time alone starts this many times the duration of the last one after it. A round costs the other
-    // threads more than its duration, since their caches are empty after it.
+    // A round by time alone waits this many times the duration of the last one, which costs the other threads more than
+    // that duration, since their caches are empty after it.
     private const int RestFactor = 64;
 
     private static readonly long s_maxRestTicks = Stopwatch.Frequency;
@@ -52,8 +50,7 @@ internal sealed unsafe class Reclaimer(
 
     private readonly UninterruptibleLock _lock = new();
 
-    // How many readings by TryReclaim have begun before its decision. Written under the lock (release), read before it
-    // is taken (acquire).
+    // How many readings TryReclaim has begun. Written under the lock (release), read before it is taken (acquire).
     private long _readings;
 
     // All fields below are guarded by the lock.
@@ -142,8 +139,7 @@ internal sealed unsafe class Reclaimer(
             ((placement != _failedPlacement || !_hasEmptiedCaches) && Stopwatch.GetTimestamp() >= _nextByTime);
     }
 
-    // Returns the bytes of small blocks that callers hold, a hash of how many blocks are where, and whether the caches
-    // are empty.
+    // Returns the bytes of small blocks that callers hold, a hash of their placement, and whether caches are empty.
     private long Read(out ulong placement, out bool areCachesEmpty)
     {
         _lock.AssertHeld();

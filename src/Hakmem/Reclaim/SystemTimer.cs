@@ -16,8 +16,7 @@ internal sealed class SystemTimer(DecayTimer owner, bool observesCollections)
     // The longest time that a timer can wait, in whole days.
     public const long MaxWaitMs = 24L * 3600 * 1000;
 
-    // An interrupt ends one try, and there is seldom more than one; a thread that is interrupted again and again gives
-    // up after so many.
+    // An interrupt ends one try, and there is seldom more than one; a thread gives up after so many.
     private const int MaxTries = 8;
 
     private ITimer? _timer;

@@ -22,8 +22,7 @@ internal static unsafe class BinCounts
         return Count(bin->Primary, bin->AllocTop) + Count(bin->Secondary, SecondaryTop(cache, index));
     }
 
-    // How many blocks of a class the cache's own thread can allocate before it enters the slow path; fewer if the
-    // reaper holds the gate.
+    // How many blocks of a class the cache's thread can allocate without the slow path, if the reaper leaves them.
     public static int VisibleOf(ThreadCache* cache, int index)
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);

@@ -3,8 +3,7 @@ using Hakmem.Records;
 
 namespace Hakmem.Small;
 
-// One cache in its heap's registry, with the thread it belongs to. Guarded by the registry's lock, which
-// ThreadCacheRegistry.Entries checks.
+// A cache with its thread. Guarded by the registry's lock, which ThreadCacheRegistry.Entries checks.
 internal sealed unsafe class CacheEntry(Thread thread)
 {
     public ThreadCache* Cache { get; set; }
@@ -15,8 +14,7 @@ internal sealed unsafe class CacheEntry(Thread thread)
     // Whether the reaper holds the cache's gate.
     public bool IsHeld { get; set; }
 
-    // False once the thread has run its last managed instruction; its last writes are then visible. (The runtime clears
-    // the state by an interlocked write.)
+    // False once the thread has run its last managed instruction (an interlocked write); its last writes are visible.
     public bool IsAlive()
     {
         // The first comparison spares a process with one thread the loading of what IsAlive needs.

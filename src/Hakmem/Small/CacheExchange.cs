@@ -7,8 +7,7 @@ using Hakmem.Records;
 
 namespace Hakmem.Small;
 
-// The slow paths between a thread's cache and the depots: Alloc found its magazine empty, or Free found its magazine
-// full.
+// The slow paths between a thread's cache and the depots, for an empty magazine in Alloc or a full one in Free.
 //
 // The bin's two magazines are swapped first, so that a program that allocates and frees around a magazine's edge does
 // not enter the depot each time (Bonwick & Adams). Each visit to the depot doubles the capacity of the bin's magazines,
@@ -36,8 +35,7 @@ internal sealed unsafe class CacheExchange(
     private const int RepeatReach = 8;
 
     // A bin is flushed only if it holds 1/8 of the bytes requested, so that large requests do not flush small, busy
-    // classes. (In a mix of sizes they did, at 43 ns a call instead of 17.) Each round of all bins in which nothing was
-    // flushed halves the fraction.
+    // classes (else 43 ns a call instead of 17). Each round of all bins that flushes nothing halves the fraction.
     private const int SweepsPerRound = SizeClass.Count / ClockSteps;
     private const int WorthwhileShift = 3;
     private const int MaxWorthwhileShift = 62;
@@ -55,8 +53,7 @@ internal sealed unsafe class CacheExchange(
     }
 
     // Swaps a paired class's magazines when the primary one is empty, and allocates a block: a loop of Alloc and Free
-    // needs this once a magazine, so it is by far the commonest slow path. Null if there is no block or no second
-    // magazine.
+    // needs this once a magazine, so it is the commonest slow path. Null without a block or a second magazine.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void* TryAllocFromSecondary(ThreadCache* cache, int index)
     {
@@ -86,8 +83,7 @@ internal sealed unsafe class CacheExchange(
         sizeClass = PageMapEntry.SizeClassOf(entry);
         if (!FreeSide.Admits(side, entry, block))
         {
-            // FreeTop need not be a top here: the entry's heap may have a pair for the class where this one has a
-            // stack.
+            // FreeTop need not be a top here: the entry's heap may pair a class that this heap stacks.
             return false;
         }
 
@@ -100,8 +96,7 @@ internal sealed unsafe class CacheExchange(
     }
 
     // Allocates a block of a class whose primary magazine is empty. Null if memory is out, or if a double free was
-    // found among the blocks to allocate from: then corruptAddress is that block's address, and one copy of it was
-    // removed. Else corruptAddress is 0.
+    // found among its blocks: then corruptAddress, else 0, is that block's address, and one copy of it was removed.
     public void* TryAlloc(ThreadCache* cache, int index, out nuint corruptAddress)
     {
         // The depot is created before the gate is closed, because that may throw.
@@ -134,8 +129,7 @@ internal sealed unsafe class CacheExchange(
     }
 
     // Frees a block for which the fast path could not exclude that it was freed just before. Returns false, and does
-    // nothing, if the block is free: inside the gate no block is on its way from the cache to its span. Skips that
-    // check if isLive.
+    // nothing, if the block is free: inside the gate no block is between cache and span. isLive skips that check.
     public bool TryFree(ThreadCache* cache, int index, void* block, bool isLive, out nuint corruptAddress)
     {
         CacheGate.Close(cache);
@@ -494,8 +488,7 @@ internal sealed unsafe class CacheExchange(
         cache->CapacityBytes += more;
     }
 
-    // How many bytes the magazines of a bin may hold together: two of them, or one for a stacked class that has not
-    // needed a second.
+    // How many bytes a bin's two magazines may hold, or its one if a stacked class has not needed a second.
     private static long CapacityBytes(SizeClassInfo info, int capacity, bool hasSecond)
     {
         int magazines = info.IsStacked && !hasSecond ? 1 : 2;

@@ -38,8 +38,7 @@ internal static unsafe class CurrentThread
     // Sets the calling thread's cache of the shared heap.
     public static void SetShared(ThreadCache* cache) => t_shared = cache;
 
-    // Makes room for a heap in the calling thread's table; the thread must have a cache of the shared heap. False if
-    // memory is out.
+    // Makes room for a heap in the calling thread's table, once Shared is not null. False if memory is out.
     public static bool TryMakeRoom(MetadataAllocator metadata, int heapSlot)
     {
         ThreadCache* shared = t_shared;
@@ -73,8 +72,7 @@ internal static unsafe class CurrentThread
         t_shared->Peers[heapSlot] = peer;
     }
 
-    // Removes a cache from its thread's table, if it is in one. On any thread; the cache's thread has ended, or its
-    // heap is being disposed.
+    // Removes a cache from its thread's table, on any thread, if its thread has ended or its heap is being disposed.
     public static void Unlink(ThreadCache* peer, int heapSlot)
     {
         using (PeersLock.Enter())

@@ -184,8 +184,7 @@ internal sealed unsafe class Depot
         }
     }
 
-    // Allocates one block without a magazine; isZero says whether its memory is known to be zero. Null if memory is
-    // out.
+    // Allocates one block; isZero says whether its memory is known to be zero. Null if memory is out.
     public void* TryAllocOne(out bool isZero)
     {
         using (_lock.Enter())
@@ -264,8 +263,7 @@ internal sealed unsafe class Depot
             _isUsed = false;
         }
 
-        // The lock is released between magazines, so that no thread waits long. Until then the blocks are counted as
-        // the depot's.
+        // The lock is released between magazines, so that no thread waits long. Their blocks stay counted until then.
         int count = 0;
         while (reaped != null)
         {

@@ -5,8 +5,7 @@ namespace Hakmem.Small;
 // Bounds the bytes of blocks in full magazines over all depots of a heap. A program whose sizes change over time would
 // otherwise leave each depot that it ever used filled to its own limit.
 //
-// Thread-safe without a lock: the sum is kept by atomic additions; a stale reading flushes one depot too few or too
-// many.
+// Thread-safe by atomic additions: a stale reading of the sum flushes one depot too few or too many.
 internal sealed class DepotBudget
 {
     private const long MaxBytes = 32L << 20;

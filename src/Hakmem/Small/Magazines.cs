@@ -34,8 +34,7 @@ internal static unsafe class Magazines
         return false;
     }
 
-    // The same over a whole magazine without holes. It takes half the steps; every magazine that reaches a depot passes
-    // through it.
+    // The same over a whole magazine without holes, in half the steps: every magazine that reaches a depot passes it.
     public static bool HasRepeated(Magazine* magazine)
     {
         Debug.Assert(magazine->Holes == 0, "A magazine has holes.");

@@ -3,8 +3,7 @@ using System.Threading;
 
 namespace Hakmem.Small;
 
-// A memory barrier on every processor that runs a thread of this process. The reaper runs it, so that the fast paths
-// need no barrier.
+// A memory barrier on every processor that runs this process: the reaper's, so that the fast paths need none.
 internal static class ProcessBarrier
 {
 #if NET

@@ -5,8 +5,7 @@ using Hakmem.Records;
 
 namespace Hakmem.Small;
 
-// The parameters of one size class. Immutable. There is one table for the process, and one for each heap with guarded
-// sampling or full hardening.
+// The parameters of one size class. Immutable. Heaps share a table, except with guarded sampling or full hardening.
 internal readonly struct SizeClassInfo
 {
     // The rest of a span behind its last block is at most this fraction of the span.

@@ -11,8 +11,7 @@ namespace Hakmem.Small;
 //
 // Spans with free blocks are in a list, the one that entered it last first. A span without free blocks is in no list;
 // the next free of one of its blocks puts it back. A span whose blocks are all free is removed and its units are freed.
-// Freed blocks are allocated again before blocks that were never used, lowest address first, so that untouched memory
-// stays so.
+// Freed blocks are allocated before blocks that were never used, lowest address first: untouched memory stays so.
 //
 // With full hardening, placement is random instead: a new span is poisoned as a whole and all its blocks are marked
 // free, so that each free block holds poison, and the next block allocated is any of a span's free ones.
@@ -88,8 +87,7 @@ internal sealed unsafe class SpanSet(
         return count;
     }
 
-    // Allocates one block, preferring one that was never used; isZero says whether its memory is known to be zero. Null
-    // if memory is out.
+    // Allocates one block, preferably a new one; isZero says whether it is known to be zero. Null if memory is out.
     public void* TryAllocOne(out bool isZero)
     {
         isZero = false;
@@ -170,8 +168,7 @@ internal sealed unsafe class SpanSet(
     private bool TryFindAllocated(void* block, out int unit, out int index)
     {
         // SAFETY: Free has checked each pointer in a magazine against the page map, so the entry is that of a span of
-        // this class, unless the span was removed since, after a double free. Then the entry is zero or another span's,
-        // and is refused.
+        // this class, or, after a double free removed the span, zero or another span's: those are refused.
         DecodedEntry entry = PageMapEntry.Decode(*arena.EntryOf(arena.UnitOf((nuint)block)));
         unit = -1;
         index = -1;
@@ -214,8 +211,7 @@ internal sealed unsafe class SpanSet(
         span->FreeCount -= taken - position;
     }
 
-    // Allocates free blocks of a span until it has none or the first slot is filled: random ones, in an order that
-    // tells nothing once they are shuffled.
+    // Allocates random free blocks of a span until it has none or the first slot is filled; Shuffle follows.
     private void AllocRandom(Random random, int unit, SpanHeader* span, void** slots, ref int position)
     {
         while (span->FreeCount > position && position > 0)

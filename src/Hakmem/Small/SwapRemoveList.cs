@@ -5,8 +5,7 @@ using System.Runtime.CompilerServices;
 namespace Hakmem.Small;
 
 // A list whose RemoveAt moves the last item into the gap. It replaces List<T> on the path of a process's first
-// allocation: List<T>'s assembly takes half a millisecond to load, and 0.4 MiB, if the program has not loaded it
-// itself.
+// allocation: List<T>'s assembly takes half a millisecond and 0.4 MiB, unless the program has loaded it.
 //
 // Not thread-safe: the owner guards it.
 internal sealed class SwapRemoveList<T>

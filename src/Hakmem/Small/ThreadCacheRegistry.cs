@@ -21,15 +21,13 @@ internal sealed unsafe class ThreadCacheRegistry(
     Arena arena, int heapSlot, SizeClassInfo[] classes, CacheExchange exchange, long budgetBytes,
     bool isFronted = false)
 {
-    // The thread caches of a heap together hold at most this many times the budget of one, while each gets at least
-    // MinBudgetBytes.
+    // The thread caches of a heap together hold at most this many times the budget of one, but MinBudgetBytes each.
     private const int TotalBudgetFactor = 12;
     private const long MinBudgetBytes = 256 << 10;
 
     private readonly SwapRemoveList<CacheEntry> _entries = new();
 
-    // The numbers of caches. A new cache gets the lowest unused one, so that tables by number are as long as the
-    // largest number of threads at a time.
+    // The numbers of caches. A new cache gets the lowest unused one, so that tables by number stay short.
     private readonly SuperSlabBitmap _numbers = new(arena.Metadata);
 
     // Whether a thread without a cache has freed blocks of a heap with fronts. Never reset. Guarded by SyncRoot.
@@ -230,8 +228,7 @@ internal sealed unsafe class ThreadCacheRegistry(
         return true;
     }
 
-    // Removes the links between a cache and its thread's other caches, before another thread adopts it or its record is
-    // freed.
+    // Removes the links between a cache and its thread's others, before it is adopted or freed.
     private void Unlink(ThreadCache* cache)
     {
         SyncRoot.AssertHeld();

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using System.Threading;
+using Hakmem.Pages;
 using Hakmem.Reclaim;
 using Hakmem.Records;
 using Hakmem.Small;
@@ -98,7 +99,7 @@ public sealed unsafe class CacheReaperTests : IDisposable
     // The owner has read the end of a bin before the reaper closes it, and puts its block when both magazines have been
     // emptied: so they change places while the one that was taken from has a gap at the bottom.
     [Fact]
-    public void TryTakeFromPuttingClosesTheReapersGap()
+    public void TryAllocFromSecondaryClosesTheReapersGap()
     {
         nint[] blocks = [.. Enumerable.Range(0, Blocks).Select(_ => (nint)_layer.Take(_cache, Paired))];
         _layer.Put(_cache, Paired, (void*)blocks[0]);
@@ -125,6 +126,19 @@ public sealed unsafe class CacheReaperTests : IDisposable
         _layer.Put(_cache, Paired, (void*)last);
         Assert.Equal(1, BinCounts.CountOf(_cache, Paired));
         AssertAllAreOutOnce(Paired, blocks[1..]);
+    }
+
+    [Fact]
+    public void ReapSomeVisitsAsManyCachesAsOneRecordHasRoomFor()
+    {
+        int fitting = MetadataAllocator.MaxRecordBytes / (2 * SizeClass.Count * sizeof(ReapCandidate));
+        for (int i = 0; i <= fitting; i++)
+        {
+            _entries.Add(new CacheEntry(Thread.CurrentThread) { Cache = _layer.NewCache() });
+        }
+
+        Assert.Equal(fitting, _reaper.ReapSome(_entries, 0, isForced: true));
+        Assert.Equal(fitting + 1, _reaper.ReapSome(_entries, fitting, isForced: true));
     }
 
     // Each block can be returned to its span once, and with those in the cache that is all.

@@ -4,8 +4,8 @@ using Xunit;
 
 namespace Hakmem.Tests.Reclaim;
 
-// The two steps of a touch and the two of the timer (see DecayTarget), each pair with all of the other between its halves:
-// the orders that DecayNotifyModel finds each slip by, forced on the code itself.
+// The two steps of a notification and the two of the timer (see DecayTarget), each pair with all of the other between
+// its halves: the orders by which DecayNotifyModel finds each slip, forced on the code itself.
 public sealed class DecayOrderTests
 {
     private const long Ages = 3_600_000;
@@ -15,10 +15,20 @@ public sealed class DecayOrderTests
 
     public DecayOrderTests() => _timer = new DecayTimer(_time, () => false, observesCollections: false);
 
-    // Fails if "due soon" is read before "touched" is written: the look finds no touch and lets the heap rest, and
-    // nobody wakes the timer.
+#if DEBUG
     [Fact]
-    public void ALookWhileDueSoonIsReadLosesNoTouch()
+    public void EntryWithoutTheTimersLockThrows()
+    {
+        ScriptedHeap heap = new(_timer);
+        Assert.Throws<System.Threading.SynchronizationLockException>(() => (object)heap.Entry.IsListed);
+        Assert.Throws<System.Threading.SynchronizationLockException>(() => heap.IsDueSoon = true);
+    }
+#endif
+
+    // Fails if IsDueSoon is read before IsUsed is written: the run finds no use and removes the heap, and no thread
+    // calls the timer.
+    [Fact]
+    public void RunWhileIsDueSoonIsReadLosesNoNotification()
     {
         foreach (bool isBefore in new[] { true, false })
         {
@@ -47,39 +57,39 @@ public sealed class DecayOrderTests
 
     // Fails if the timer does not look again whether the heap was touched after it has let go of it.
     [Fact]
-    public void ATouchBetweenALookAndItsNoteIsNotLost()
+    public void NotificationBetweenRunAndRescheduleIsNotLost()
     {
         ScriptedHeap heap = new(_timer);
         heap.NotifyUsed();
         _time.Advance(ScriptedHeap.Interval);
 
         // The second look finds nothing and is about to let it rest; the touch sees that the timer still has it.
-        heap.OnLook = () =>
+        heap.OnRun = () =>
         {
-            heap.OnLook = null;
+            heap.OnRun = null;
             heap.NotifyUsed();
         };
         _time.Advance(ScriptedHeap.Interval);
-        Assert.Equal(2, heap.Looks);
+        Assert.Equal(2, heap.Runs);
         Assert.True(heap.IsUsed);
         Assert.True(_timer.IsArmed, "The heap was touched, and nobody is going to look.");
         _time.Advance(ScriptedHeap.Interval);
-        Assert.True(heap.WasTouched);
+        Assert.True(heap.WasUsed);
         _time.Advance(Ages);
         Assert.False(_timer.IsArmed);
     }
 
     // The same where the look is put off instead of dropped.
     [Fact]
-    public void ATouchBeforeALongPutOffIsLookedAtSoon()
+    public void NotificationBeforeALongDelayIsRunSoon()
     {
         LongResting heap = new(_timer);
         heap.NotifyUsed();
         _time.Advance(ScriptedHeap.Interval);
-        Assert.Equal(1, heap.Looks);
+        Assert.Equal(1, heap.Runs);
         Assert.True(heap.IsUsed);
         _time.Advance(ScriptedHeap.Interval);
-        Assert.Equal(2, heap.Looks);
+        Assert.Equal(2, heap.Runs);
         Assert.False(heap.IsUsed);
     }
 
@@ -88,7 +98,7 @@ public sealed class DecayOrderTests
         public LongResting(DecayTimer timer)
             : base(timer) => Register();
 
-        public int Looks { get; private set; }
+        public int Runs { get; private set; }
 
         public override long CommittedBytes => 1;
 
@@ -97,7 +107,7 @@ public sealed class DecayOrderTests
         public override long Decay(bool isMemoryShort)
         {
             TakeUsed();
-            if (Looks++ == 0)
+            if (Runs++ == 0)
             {
                 NotifyUsed();
             }

@@ -91,7 +91,7 @@ public sealed unsafe class DecayStartTests : IDisposable
     }
 
     [Fact]
-    public void AHeapThatIsGoneIsNotLookedAt()
+    public void UnregisteredHeapIsNotRun()
     {
         HakmemAllocator gone = NewHeap();
         UseAndFree(gone, MiB);

@@ -67,7 +67,7 @@ public sealed unsafe class HeapDecayTests : IDisposable
     }
 
     [Fact]
-    public void WhatIsFreedWhileTheNextLookIsFarOffIsDiscardedInTimeAllTheSame()
+    public void MemoryFreedLongBeforeTheNextRunIsDiscardedInTime()
     {
         Workers.Run(1, _ => UseAndFree(BlockSizes.Mid, 8 * BlockSizes.MiB));
         _time.Advance(2 * Delay);
@@ -167,7 +167,7 @@ public sealed unsafe class HeapDecayTests : IDisposable
     }
 
     [Fact]
-    public void ShortMemoryTrimsAtTheNextLook()
+    public void ShortMemoryTrimsAtTheNextRun()
     {
         UseAndFree(64, 4 * BlockSizes.MiB);
         UseAndFree(BlockSizes.Large, BlockSizes.Large);
@@ -246,7 +246,7 @@ public sealed unsafe class HeapDecayTests : IDisposable
     }
 
     [Fact]
-    public void ADisposedHeapIsLookedAtNoMore()
+    public void DisposedHeapIsNotRunAgain()
     {
         using TestArena other = new();
         HakmemAllocator heap = new(new HakmemOptions(), other.Arena, _timer);

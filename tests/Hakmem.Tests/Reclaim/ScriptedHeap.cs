@@ -3,8 +3,7 @@ using Hakmem.Reclaim;
 
 namespace Hakmem.Tests.Reclaim;
 
-// What the timer sees of a heap, and nothing behind it: a test says what a look does, and what another thread does
-// between two steps.
+// A heap as the timer sees it: a test sets what a run does, and what another thread does between two steps.
 internal sealed class ScriptedHeap : DecayTarget
 {
     public const long Interval = 100;
@@ -20,15 +19,15 @@ internal sealed class ScriptedHeap : DecayTarget
 
     public override long CommittedBytes => 1;
 
-    public int Looks { get; private set; }
+    public int Runs { get; private set; }
 
-    // Whether the last look found it touched.
-    public bool WasTouched { get; private set; }
+    // Whether the last run found it used.
+    public bool WasUsed { get; private set; }
 
-    // Runs in a look, after it has taken the touch; it may throw.
-    public Action? OnLook { get; set; }
+    // Called in a run, after TakeUsed; it may throw.
+    public Action? OnRun { get; set; }
 
-    // Runs once each before and after the next reading of whether it is due soon.
+    // Called once each before and after the next reading of IsDueSoon.
     public Action? BeforeDueSoonIsRead { get; set; }
 
     public Action? AfterDueSoonIsRead { get; set; }
@@ -50,13 +49,13 @@ internal sealed class ScriptedHeap : DecayTarget
         set => base.IsDueSoon = value;
     }
 
-    // Comes back for what it found used, and then rests.
+    // Asks for another run if it was used.
     public override long Decay(bool isMemoryShort)
     {
-        Looks++;
-        WasTouched = TakeUsed();
-        OnLook?.Invoke();
-        return WasTouched ? IntervalMs : -1;
+        Runs++;
+        WasUsed = TakeUsed();
+        OnRun?.Invoke();
+        return WasUsed ? IntervalMs : -1;
     }
 
     public void Gone() => Unregister();

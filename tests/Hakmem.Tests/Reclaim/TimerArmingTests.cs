@@ -37,7 +37,7 @@ public sealed class TimerArmingTests
 
         // It has been due for some time.
         _time.Advance(0);
-        Assert.True(heap.WasTouched);
+        Assert.True(heap.WasUsed);
     }
 
     [Fact]
@@ -65,7 +65,7 @@ public sealed class TimerArmingTests
 
     // A collection of the oldest generation is likely just then.
     [Fact]
-    public void WhoeverWakesAllDuringThePauseLosesNoTouch()
+    public void ScheduleAllDuringThePauseLosesNoNotification()
     {
         ScriptedHeap heap = new(_timer);
         _time.OnSet = () => throw new OutOfMemoryException();
@@ -84,7 +84,7 @@ public sealed class TimerArmingTests
         heap.NotifyUsed();
         _time.OnSet = () => throw new OutOfMemoryException();
         _time.Advance(ScriptedHeap.Interval);
-        Assert.Equal(1, heap.Looks);
+        Assert.Equal(1, heap.Runs);
         Assert.Equal(1, heap.FailedRuns);
         Assert.False(_timer.IsArmed);
 
@@ -92,7 +92,7 @@ public sealed class TimerArmingTests
         _time.Advance(Pause);
         heap.NotifyUsed();
         _time.Advance(Ages);
-        Assert.True(heap.Looks > 1);
+        Assert.True(heap.Runs > 1);
     }
 
     // A contended lock of the framework's does both.
@@ -128,7 +128,7 @@ public sealed class TimerArmingTests
 
     // As a handler of FirstChanceException may that allocates.
     [Fact]
-    public void ATouchFromInsideTheTimersCallReturns() => Workers.RunOne(() =>
+    public void NotificationInsideTheTimersCallReturns() => Workers.RunOne(() =>
     {
         ScriptedHeap heap = new(_timer);
         ScriptedHeap sooner = new(_timer, ScriptedHeap.Interval / 2);
@@ -145,8 +145,8 @@ public sealed class TimerArmingTests
         Assert.Equal(2, calls);
         _time.OnSet = null;
         _time.Advance(0);
-        Assert.True(heap.WasTouched);
-        Assert.True(sooner.WasTouched);
+        Assert.True(heap.WasUsed);
+        Assert.True(sooner.WasUsed);
     });
 
     [Fact]
@@ -166,10 +166,10 @@ public sealed class TimerArmingTests
         Workers.RunOne(heap.NotifyUsed);
         Assert.False(isFirst);
         _time.Advance(ScriptedHeap.Interval / 2);
-        Assert.True(sooner.WasTouched);
-        Assert.Equal(0, heap.Looks);
+        Assert.True(sooner.WasUsed);
+        Assert.Equal(0, heap.Runs);
         _time.Advance(ScriptedHeap.Interval / 2);
-        Assert.True(heap.WasTouched);
+        Assert.True(heap.WasUsed);
     }
 
     // The tick of an earlier setting, or of this one if it is due at once, may come before the call returns.
@@ -190,20 +190,20 @@ public sealed class TimerArmingTests
         };
         sooner.NotifyUsed();
         Assert.True(_timer.IsArmed);
-        Assert.True(heap.WasTouched);
-        Assert.True(sooner.WasTouched);
+        Assert.True(heap.WasUsed);
+        Assert.True(sooner.WasUsed);
         heap.NotifyUsed();
         sooner.NotifyUsed();
         _time.Advance(ScriptedHeap.Interval);
-        Assert.Equal(2, heap.Looks);
-        Assert.True(sooner.Looks >= 2);
+        Assert.Equal(2, heap.Runs);
+        Assert.True(sooner.Runs >= 2);
         _time.Advance(Ages);
         Assert.False(_timer.IsArmed);
     }
 
     // The caller may have a block in hand that nobody else knows of.
     [Fact]
-    public void ATouchMakesNoManagedObject() => Workers.RunOne(() =>
+    public void NotifyUsedAllocatesNoManagedObject() => Workers.RunOne(() =>
     {
         // The first sets the framework's timer, and with the second compiles what the others run. Heaps that were there
         // before are listed then.
@@ -223,6 +223,6 @@ public sealed class TimerArmingTests
 
         Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
         _time.Advance(ScriptedHeap.Interval);
-        Assert.All(heaps, heap => Assert.True(heap.WasTouched));
+        Assert.All(heaps, heap => Assert.True(heap.WasUsed));
     });
 }

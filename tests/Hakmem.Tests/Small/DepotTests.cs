@@ -129,7 +129,7 @@ public sealed unsafe class DepotTests : IDisposable
     }
 
     [Fact]
-    public void DrainingGivesEverythingToTheSpansAndThemToTheCache()
+    public void FlushAllFreesAllBlocksAndTheirSpans()
     {
         Magazine* first = _depot.ExchangeForFull(null, 50);
         Magazine* second = _depot.ExchangeForFull(null, 50);
@@ -146,7 +146,7 @@ public sealed unsafe class DepotTests : IDisposable
     }
 
     [Fact]
-    public void DrainingTwiceUsesTheSameRecords()
+    public void FlushAllTwiceUsesTheSameRecords()
     {
         long held = _layer.Arena.Metadata.HeldBytes;
         for (int round = 0; round < 1_000; round++)

@@ -111,6 +111,18 @@ public sealed unsafe class ThreadCacheRegistryTests : IDisposable
         TakeAll();
     }
 
+#if DEBUG
+    [Fact]
+    public void EntriesWithoutTheLockThrows()
+    {
+        Assert.Throws<System.Threading.SynchronizationLockException>(() => _registry.Entries);
+        using (_registry.SyncRoot.Enter())
+        {
+            Assert.Equal(0, _registry.Entries.Count);
+        }
+    }
+#endif
+
     [Fact]
     public void AThousandThreadsOneAfterAnotherNeedOneCache()
     {

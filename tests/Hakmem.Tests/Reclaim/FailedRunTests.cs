@@ -8,9 +8,9 @@ using Xunit;
 
 namespace Hakmem.Tests.Reclaim;
 
-// Exceptions in looks. The manual clock runs them on the test's thread, so that one that gets out fails the test; on a
-// pool thread it would end the process.
-public sealed unsafe class FailedLookTests
+// Exceptions in runs. The manual clock runs them on the test's thread, so that an exception that escapes fails the
+// test; on a pool thread it would end the process.
+public sealed unsafe class FailedRunTests
 {
     private const long Ages = 3L * 24 * 3_600_000;
 
@@ -18,64 +18,64 @@ public sealed unsafe class FailedLookTests
     private readonly DecayTimer _timer;
     private Func<bool> _isMemoryShort = () => false;
 
-    public FailedLookTests() => _timer = new DecayTimer(_time, () => _isMemoryShort(), observesCollections: false);
+    public FailedRunTests() => _timer = new DecayTimer(_time, () => _isMemoryShort(), observesCollections: false);
 
     [Fact]
-    public void ALookThatThrowsIsCountedAndLooksGoOn()
+    public void RunThatThrowsIsCountedAndOthersGoOn()
     {
-        ScriptedHeap failing = new(_timer) { OnLook = () => throw new NotSupportedException("for once") };
+        ScriptedHeap failing = new(_timer) { OnRun = () => throw new NotSupportedException("for once") };
         ScriptedHeap other = new(_timer);
         failing.NotifyUsed();
         other.NotifyUsed();
         _time.Advance(ScriptedHeap.Interval);
         Assert.Equal(1, failing.FailedRuns);
         Assert.Equal("for once", Assert.IsType<NotSupportedException>(failing.LastFailure).Message);
-        Assert.Equal(1, other.Looks);
+        Assert.Equal(1, other.Runs);
         Assert.Equal(0, other.FailedRuns);
         Assert.True(_timer.IsArmed);
 
-        failing.OnLook = null;
+        failing.OnRun = null;
         _time.Advance(ScriptedHeap.Interval);
-        Assert.Equal(2, failing.Looks);
+        Assert.Equal(2, failing.Runs);
         Assert.Equal(1, failing.FailedRuns);
         failing.NotifyUsed();
         other.NotifyUsed();
         _time.Advance(ScriptedHeap.Interval);
-        Assert.Equal(3, failing.Looks);
-        Assert.True(failing.WasTouched);
-        Assert.True(other.WasTouched);
+        Assert.Equal(3, failing.Runs);
+        Assert.True(failing.WasUsed);
+        Assert.True(other.WasUsed);
         _time.Advance(Ages);
         Assert.False(_timer.IsArmed);
     }
 
     [Fact]
-    public void AHeapWhoseLooksAllFailIsLookedAtEverLess()
+    public void HeapWhoseRunsAllFailIsRunEverLess()
     {
-        ScriptedHeap failing = new(_timer) { OnLook = () => throw new NotSupportedException() };
+        ScriptedHeap failing = new(_timer) { OnRun = () => throw new NotSupportedException() };
         failing.NotifyUsed();
         _time.Advance(Ages);
 
         // After 1, 2, 4 ... 256 intervals, and then every 256.
         long expected = 9 + ((Ages / ScriptedHeap.Interval) - 511) / 256;
-        Assert.InRange(failing.Looks, expected - 2, expected + 2);
-        Assert.Equal(failing.Looks, failing.FailedRuns);
-        Assert.InRange(_timer.Ticks, 1, failing.Looks + 1);
+        Assert.InRange(failing.Runs, expected - 2, expected + 2);
+        Assert.Equal(failing.Runs, failing.FailedRuns);
+        Assert.InRange(_timer.Ticks, 1, failing.Runs + 1);
 
         // It is in use, so that it is looked at once an interval, and no more often.
-        int before = failing.Looks;
+        int before = failing.Runs;
         for (int i = 0; i < 1_000; i++)
         {
             failing.NotifyUsed();
             _time.Advance(ScriptedHeap.Interval / 10);
         }
 
-        Assert.InRange(failing.Looks - before, 2, 101);
+        Assert.InRange(failing.Runs - before, 2, 101);
     }
 
     [Fact]
-    public void AStaleInterruptEndsOneLook()
+    public void StaleInterruptEndsOneRun()
     {
-        ScriptedHeap heap = new(_timer) { OnLook = () => Thread.Sleep(0) };
+        ScriptedHeap heap = new(_timer) { OnRun = () => Thread.Sleep(0) };
         heap.NotifyUsed();
         Workers.RunOne(() =>
         {
@@ -84,12 +84,12 @@ public sealed unsafe class FailedLookTests
         });
         Assert.IsType<ThreadInterruptedException>(heap.LastFailure);
         _time.Advance(ScriptedHeap.Interval);
-        Assert.Equal(2, heap.Looks);
+        Assert.Equal(2, heap.Runs);
         Assert.Equal(1, heap.FailedRuns);
     }
 
     [Fact]
-    public void UnknownMemoryPressureIsCountedAndLooksGoOn()
+    public void UnknownMemoryPressureIsCountedAndRunsGoOn()
     {
         _isMemoryShort = () => throw new UnauthorizedAccessException();
         ScriptedHeap[] heaps = [new(_timer), new(_timer)];
@@ -99,23 +99,23 @@ public sealed unsafe class FailedLookTests
         }
 
         _time.Advance(ScriptedHeap.Interval);
-        Assert.All(heaps, heap => Assert.True(heap.WasTouched));
+        Assert.All(heaps, heap => Assert.True(heap.WasUsed));
         Assert.All(heaps, heap => Assert.IsType<UnauthorizedAccessException>(heap.LastFailure));
         Assert.All(heaps, heap => Assert.Equal(1, heap.FailedRuns));
     }
 
     [Fact]
-    public void AHeapThatLeavesInItsFailingLookIsNotListed()
+    public void HeapUnregisteredInItsFailingRunIsNotListed()
     {
         ScriptedHeap heap = new(_timer);
-        heap.OnLook = () =>
+        heap.OnRun = () =>
         {
             heap.Gone();
             throw new NotSupportedException();
         };
         heap.NotifyUsed();
         _time.Advance(Ages);
-        Assert.Equal(1, heap.Looks);
+        Assert.Equal(1, heap.Runs);
         Assert.False(_timer.IsArmed);
     }
 
