@@ -3,8 +3,8 @@ using System.Diagnostics;
 
 namespace Hakmem;
 
-/// <summary>An owner that was dropped without having been disposed.</summary>
-/// <remarks>Its memory has not been freed and will not be: a span or a pointer into it may still be in use.</remarks>
+/// <summary>Describes an owner that was dropped without having been disposed.</summary>
+/// <remarks>Its memory stays allocated, because a span or a pointer into it may still be in use.</remarks>
 public sealed class NativeMemoryLeak
 {
     internal NativeMemoryLeak(long bytes, StackTrace? rentalStack)
@@ -13,14 +13,17 @@ public sealed class NativeMemoryLeak
         RentalStack = rentalStack;
     }
 
-    /// <summary>The size of the rental in bytes, as it was asked for.</summary>
+    /// <summary>The size of the rental in bytes, as it was requested.</summary>
     public long Bytes { get; }
 
-    /// <summary>Where it was rented; null unless the pool's <see cref="NativeMemoryPoolOptions.LeakTracking"/> is <see cref="LeakTracking.Stacks"/>.</summary>
+    /// <summary>
+    /// The stack that rented it; null unless the pool's <see cref="NativeMemoryPoolOptions.LeakTracking"/> is
+    /// <see cref="LeakTracking.Stacks"/>.
+    /// </summary>
     public StackTrace? RentalStack { get; }
 
-    /// <summary>One sentence, and the stack if there is one.</summary>
+    /// <summary>Describes the leak in one sentence, followed by the stack if there is one.</summary>
     public override string ToString() => RentalStack is null
         ? $"A rental of {Bytes} bytes was dropped undisposed."
-        : $"A rental of {Bytes} bytes was dropped undisposed. It was made{Environment.NewLine}{RentalStack}";
+        : $"A rental of {Bytes} bytes was dropped undisposed. It was rented{Environment.NewLine}{RentalStack}";
 }

@@ -5,44 +5,45 @@ using System.Threading;
 
 namespace Hakmem;
 
-// One rental of a pool. By default a fresh object each time, so that its Dispose can only ever free its own block; in a pool that
-// recycles owners the same object serves one rental after the other, and lies idle in between (see RentalShard).
+// A rental of a pool: by default a new object for each, so that its Dispose can only ever free its own block. In a pool
+// that recycles owners, one object serves many rentals and is idle in between (see OwnerCache).
 //
-// Not sealed for the sake of TrackedMemoryOwner alone: only a type with a finalizer is slow to create, so it is a type of its own.
-internal class NativeMemoryOwner<T>(RentalBook<T> book) : MemoryManager<T>, IDisposable
+// Not sealed, because of TrackedMemoryOwner: an object with a finalizer is slow to create, so that is a type of its
+// own.
+internal class NativeMemoryOwner<T>(PoolCore<T> core) : MemoryManager<T>, IDisposable
 {
     // The length of the rental in elements. Written by the renting thread before the address is.
     private int _length;
 
-    // The block, or zero while not rented. Exchanged (full fence) by Dispose on any thread, so that racing disposals free once;
-    // read plainly by the renter, whose own business it is not to use a buffer on one thread while another disposes it.
+    // The block, or zero while not rented. Exchanged (full fence) by Dispose on any thread, so that racing disposals
+    // free the block once. Read plainly by the renter, who must not dispose the buffer on one thread while using it on
+    // another.
     private nint _address;
 
     protected bool IsRented => _address != 0;
 
     protected int Length => _length;
 
-    protected RentalBook<T> Book => book;
+    protected PoolCore<T> Core => core;
 
-    // The base class's Memory asks for this, too. It is the framework's code, compiled ahead for bytes; an override here would be a method
-    // more to compile before a process's first rental.
+    // The base class's Memory calls this too. That property is not overridden: for bytes the framework has it compiled
+    // ahead, and an override is one more method to compile before a process's first rental.
     public override unsafe Span<T> GetSpan()
     {
         nint address = _address;
-        if (address == 0 || book.IsHeapGone)
+        if (address == 0 || core.IsHeapGone)
         {
             ThrowGone();
         }
 
-        // SAFETY: the block is this rental's until Dispose, and has room for the length; its heap has not been
-        // disposed.
+        // SAFETY: the block belongs to this rental until Dispose and has room for the length; its heap is not disposed.
         return new Span<T>((void*)address, _length);
     }
 
     public override unsafe MemoryHandle Pin(int elementIndex = 0)
     {
         nint address = _address;
-        if (address == 0 || book.IsHeapGone)
+        if (address == 0 || core.IsHeapGone)
         {
             ThrowGone();
         }
@@ -51,7 +52,7 @@ internal class NativeMemoryOwner<T>(RentalBook<T> book) : MemoryManager<T>, IDis
         return new MemoryHandle((byte*)address + ((nint)elementIndex * Unsafe.SizeOf<T>()));
     }
 
-    // Unmanaged memory does not move: there is nothing to release.
+    // Unmanaged memory does not move, so there is nothing to release.
     public override void Unpin()
     {
     }
@@ -63,7 +64,7 @@ internal class NativeMemoryOwner<T>(RentalBook<T> book) : MemoryManager<T>, IDis
         _address = (nint)block;
     }
 
-    // Again an implementation of the interface, rather than the base class's: that one ends in a call to suppress a finalizer.
+    // Implements the interface again, because the base class's implementation suppresses a finalizer at its end.
     void IDisposable.Dispose() => Return();
 
     protected override void Dispose(bool disposing)
@@ -79,13 +80,13 @@ internal class NativeMemoryOwner<T>(RentalBook<T> book) : MemoryManager<T>, IDis
         nint address = Interlocked.Exchange(ref _address, 0);
         if (address != 0)
         {
-            book.Return(this, (void*)address, _length);
+            core.Return(this, (void*)address, _length);
         }
         else
         {
-            book.CountLateDispose();
+            core.Owners.CountLateDispose();
         }
     }
 
-    private void ThrowGone() => throw Disposed.Error(book.RentalName, isHeapGone: _address != 0);
+    private void ThrowGone() => throw Disposed.Error(core.RentalName, isHeapGone: _address != 0);
 }

@@ -1,23 +1,31 @@
 namespace Hakmem;
 
-/// <summary>What a pool has rented out. Exact while no other thread rents or returns; otherwise each figure is recent.</summary>
+/// <summary>
+/// The figures of a <see cref="NativeMemoryPool"/> or <see cref="NativeMemoryPool{T}"/>. They are exact while no other
+/// thread rents or returns, and recent otherwise.
+/// </summary>
 public sealed record NativeMemoryPoolStatistics
 {
-    /// <summary>Buffers that are out: rented and not returned, leaked ones included.</summary>
+    /// <summary>The number of buffers that are rented and not returned, including leaked ones.</summary>
     public required long RentedCount { get; init; }
 
-    /// <summary>Their bytes, as they were asked for.</summary>
+    /// <summary>The bytes of these buffers, as they were requested.</summary>
     public required long RentedBytes { get; init; }
 
-    /// <summary>Buffers whose owners were found dropped undisposed. Zero unless <see cref="NativeMemoryPoolOptions.LeakTracking"/> is on.</summary>
+    /// <summary>
+    /// The number of buffers whose owners were dropped undisposed. Zero unless
+    /// <see cref="NativeMemoryPoolOptions.LeakTracking"/> is on.
+    /// </summary>
     public required long LeakedCount { get; init; }
 
-    /// <summary>Their bytes, as they were asked for.</summary>
+    /// <summary>The bytes of these buffers, as they were requested.</summary>
     public required long LeakedBytes { get; init; }
 
     /// <summary>
-    /// Disposals of owners that were not rented at the time, in a pool with <see cref="NativeMemoryPoolOptions.RecycleOwners"/>. Anything but
-    /// zero is a mistake in the program, and one that will sooner or later return another renter's buffer.
+    /// The number of times that an owner was disposed while it was not rented, in a pool with
+    /// <see cref="NativeMemoryPoolOptions.RecycleOwners"/>; such a call does nothing. A value above zero shows a
+    /// mistake in the program that may sooner or later return another renter's buffer. Without RecycleOwners a second
+    /// Dispose is harmless and not counted.
     /// </summary>
     public required long LateDisposeCount { get; init; }
 }

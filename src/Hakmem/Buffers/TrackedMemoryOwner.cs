@@ -5,35 +5,37 @@ using Hakmem.Profiling;
 
 namespace Hakmem;
 
-// An owner whose pool is told when it is dropped undisposed. The finalizer reports and never frees: a Memory<T> would have kept this
-// object alive, but a span or a pointer does not.
-internal sealed class TrackedMemoryOwner<T>(RentalBook<T> book) : NativeMemoryOwner<T>(book)
+// An owner that reports when it is dropped undisposed. The finalizer reports and never frees: a Memory<T> keeps this
+// object alive, but a span or a pointer into the block does not.
+internal sealed class TrackedMemoryOwner<T>(PoolCore<T> core) : NativeMemoryOwner<T>(core)
 {
-    // Where the current rental was made, if the pool wants to know.
+    // The stack that made the current rental, if the pool captures stacks.
     private StackTrace? _rentalStack;
 
-#pragma warning disable CA2015 // It frees nothing, which is what the rule is about.
+#pragma warning disable CA2015 // The rule is about finalizers that free memory; this one does not.
     ~TrackedMemoryOwner()
     {
         if (IsRented)
         {
-            Book.ReportLeak(Length, _rentalStack);
+            Core.ReportLeak(Length, _rentalStack);
         }
     }
 #pragma warning restore CA2015
 
-    // This owner was returned and will not be used again.
-#pragma warning disable CA1816 // Called by the pool, which Dispose calls.
+    // For an owner that was returned and will not be used again.
+#pragma warning disable CA1816 // The pool calls this, and Dispose calls the pool.
     public void EndTracking() => GC.SuppressFinalize(this);
 #pragma warning restore CA1816
 
-    // The stack begins with whoever called the pool. How many frames are the pool's own depends on what the compiler has inlined or made a jump.
+    // The stack begins with the caller of the pool. How many frames are the pool's own depends on what the compiler has
+    // inlined or compiled to a jump.
     [MethodImpl(MethodImplOptions.NoInlining)]
     public void CaptureStack()
     {
         StackTrace all = new(skipFrames: 1, fNeedFileInfo: false);
         int own = 0;
-        while (all.GetFrame(own) is { } frame && DiagnosticMethodInfo.Create(frame) is { } method && StackCapture.IsOwn(method))
+        while (all.GetFrame(own) is { } frame &&
+            DiagnosticMethodInfo.Create(frame) is { } method && StackCapture.IsOwn(method))
         {
             own++;
         }

@@ -12,32 +12,32 @@ namespace Hakmem.Tests.Buffers;
 // A thread's part of a pool goes with its cache of the shared heap: to nobody else while it lives, and to the next thread after.
 public sealed unsafe class RentalShardTests
 {
-    private readonly RentalBook<byte> _book = new(MemoryPool<byte>.Shared, HakmemAllocator.Shared, null, isShared: false);
+    private readonly PoolCore<byte> _core = new(MemoryPool<byte>.Shared, HakmemAllocator.Shared, null, isShared: false);
 
     [Fact]
     public void AThreadHasOneShareOfAPoolAndAnotherOfTheNext() => Workers.RunOne(() =>
     {
-        RentalBook<byte> other = new(MemoryPool<byte>.Shared, HakmemAllocator.Shared, null, isShared: false);
-        RentalShard<byte> shard = _book.FindShard()!;
-        Assert.Same(shard, _book.FindShard());
+        PoolCore<byte> other = new(MemoryPool<byte>.Shared, HakmemAllocator.Shared, null, isShared: false);
+        RentalShard shard = _core.FindShard()!;
+        Assert.Same(shard, _core.FindShard());
         Assert.NotSame(shard, other.FindShard());
-        Assert.Same(shard, _book.FindShard());
+        Assert.Same(shard, _core.FindShard());
     });
 
     [Fact]
     public void ThreadsThatLiveAtATimeHaveSharesOfTheirOwn()
     {
         const int ThreadCount = 20;
-        RentalShard<byte>[] shards = new RentalShard<byte>[ThreadCount];
+        RentalShard[] shards = new RentalShard[ThreadCount];
         using Barrier all = new(ThreadCount);
         Workers.Run(ThreadCount, index =>
         {
             all.SignalAndWait();
-            shards[index] = _book.FindShard()!;
+            shards[index] = _core.FindShard()!;
             all.SignalAndWait();
 
             // The table has grown meanwhile, and has lost none.
-            Assert.Same(shards[index], _book.FindShard());
+            Assert.Same(shards[index], _core.FindShard());
             all.SignalAndWait();
         });
         Assert.Equal(ThreadCount, shards.Distinct().Count());
@@ -46,35 +46,35 @@ public sealed unsafe class RentalShardTests
     [Fact]
     public void AThreadThatRentsHasAShare() => Workers.RunOne(() =>
     {
-        using IMemoryOwner<byte> owner = _book.Rent(1_000);
-        Assert.Equal(1, _book.FindShard()!.RentedCount);
-        Assert.Equal(1_000, _book.FindShard()!.RentedBytes);
+        using IMemoryOwner<byte> owner = _core.Rent(1_000);
+        Assert.Equal(1, _core.FindShard()!.RentedCount);
+        Assert.Equal(1_000, _core.FindShard()!.RentedBytes);
     });
 
     [Fact]
     public void AThreadThatOnlyReturnsHasAShare()
     {
-        IMemoryOwner<byte> owner = _book.Rent(1_000);
+        IMemoryOwner<byte> owner = _core.Rent(1_000);
         Workers.RunOne(() =>
         {
-            long before = _book.FindShard()!.RentedCount;
+            long before = _core.FindShard()!.RentedCount;
             owner.Dispose();
-            Assert.Equal(before - 1, _book.FindShard()!.RentedCount);
+            Assert.Equal(before - 1, _core.FindShard()!.RentedCount);
         });
-        Assert.Equal(0, _book.GetStatistics().RentedCount);
+        Assert.Equal(0, _core.GetStatistics().RentedCount);
     }
 
     // Where no memory is left for a thread's cache, it has no share either.
     [Fact]
     public void AReturnIsCountedWithoutAShare()
     {
-        RentalBook<byte> recycling = new(MemoryPool<byte>.Shared, HakmemAllocator.Shared, new NativeMemoryPoolOptions { RecycleOwners = true }, isShared: false);
-        foreach (RentalBook<byte> book in new[] { _book, recycling })
+        PoolCore<byte> recycling = new(MemoryPool<byte>.Shared, HakmemAllocator.Shared, new NativeMemoryPoolOptions { RecycleOwners = true }, isShared: false);
+        foreach (PoolCore<byte> core in new[] { _core, recycling })
         {
-            book.FindShard()!.AddRental(1_000);
-            book.CountReturn(null, new NativeMemoryOwner<byte>(book), 1_000);
-            Assert.Equal(0, book.GetStatistics().RentedCount);
-            Assert.Equal(0, book.GetStatistics().RentedBytes);
+            core.FindShard()!.AddRental(1_000);
+            core.CountReturn(null, new NativeMemoryOwner<byte>(core), 1_000);
+            Assert.Equal(0, core.GetStatistics().RentedCount);
+            Assert.Equal(0, core.GetStatistics().RentedBytes);
         }
     }
 
@@ -83,15 +83,15 @@ public sealed unsafe class RentalShardTests
     {
         // Other tests' threads take over caches, too: often enough it is this one's. By number, as the memory of caches
         // that ended comes back.
-        Dictionary<int, RentalShard<byte>> shards = [];
+        Dictionary<int, RentalShard> shards = [];
         bool wasPassedOn = false;
         for (int round = 0; round < 100; round++)
         {
             Workers.RunOne(() =>
             {
-                RentalShard<byte> shard = _book.FindShard()!;
+                RentalShard shard = _core.FindShard()!;
                 int cache = CurrentThread.Shared->Number;
-                if (shards.TryGetValue(cache, out RentalShard<byte>? known))
+                if (shards.TryGetValue(cache, out RentalShard? known))
                 {
                     Assert.Same(known, shard);
                     wasPassedOn = true;
@@ -110,8 +110,8 @@ public sealed unsafe class RentalShardTests
     public void AnOwnerIsNotUsedAgainBeforeSixteenOthersWereReturnedAfterIt() => Workers.RunOne(() =>
     {
         const int Kept = 16;
-        RentalBook<byte> book = new(MemoryPool<byte>.Shared, HakmemAllocator.Shared, new NativeMemoryPoolOptions { RecycleOwners = true }, isShared: false);
-        IMemoryOwner<byte>[] many = [.. Enumerable.Range(0, 300).Select(_ => book.Rent(10))];
+        PoolCore<byte> core = new(MemoryPool<byte>.Shared, HakmemAllocator.Shared, new NativeMemoryPoolOptions { RecycleOwners = true }, isShared: false);
+        IMemoryOwner<byte>[] many = [.. Enumerable.Range(0, 300).Select(_ => core.Rent(10))];
         using Barrier both = new(2);
         Workers.Run(2, worker =>
         {
@@ -127,7 +127,7 @@ public sealed unsafe class RentalShardTests
             both.SignalAndWait();
             try
             {
-                UseWhatAnotherHadTooManyOf(book, Kept);
+                UseWhatAnotherHadTooManyOf(core, Kept);
             }
             finally
             {
@@ -149,7 +149,7 @@ public sealed unsafe class RentalShardTests
                 List<(IMemoryOwner<byte> Owner, byte Fill)> own = [];
                 for (int i = 0; i < 200; i++)
                 {
-                    IMemoryOwner<byte> owner = _book.Rent(random.Next(1, 70_000));
+                    IMemoryOwner<byte> owner = _core.Rent(random.Next(1, 70_000));
                     byte fill = (byte)random.Next(256);
                     owner.Memory.Span.Fill(fill);
                     own.Add((owner, fill));
@@ -178,17 +178,17 @@ public sealed unsafe class RentalShardTests
             VerifyAndReturn(owner, fill);
         }
 
-        Assert.Equal(0, _book.GetStatistics().RentedCount);
+        Assert.Equal(0, _core.GetStatistics().RentedCount);
     });
 
-    private static void UseWhatAnotherHadTooManyOf(RentalBook<byte> book, int kept)
+    private static void UseWhatAnotherHadTooManyOf(PoolCore<byte> core, int kept)
     {
-        Assert.True(book.SpilledOwners.Count > 100);
-        RentalShard<byte> shard = book.FindShard()!;
+        Assert.True(core.Owners.OwnerCount > 100);
+        RentalShard shard = core.FindShard()!;
         List<IMemoryOwner<byte>> returned = [];
         for (int i = 0; i < kept; i++)
         {
-            NativeMemoryOwner<byte> owner = new(book);
+            NativeMemoryOwner<byte> owner = new(core);
             shard.PutIdle(owner);
             returned.Add(owner);
         }
@@ -196,7 +196,7 @@ public sealed unsafe class RentalShardTests
         // Rented, and returned or kept: whoever comes, as many have come in behind it.
         for (int i = 0; i < 1_000; i++)
         {
-            IMemoryOwner<byte> rented = book.Rent(10);
+            IMemoryOwner<byte> rented = core.Rent(10);
             int at = returned.LastIndexOf(rented);
             Assert.True(at < 0 || returned.Count - 1 - at >= kept, $"Rental {i} has an owner that was returned {returned.Count - at} returns ago.");
             if (i % 3 != 0)

@@ -1,0 +1,352 @@
+using System;
+using System.Buffers;
+using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using System.Threading;
+using Hakmem.Os;
+using Hakmem.Pooling;
+using Hakmem.ThreadCaches;
+
+namespace Hakmem;
+
+// What NativeMemoryPool and NativeMemoryPool<T> have in common: rentals, figures, the cap and leak reports. Owners are
+// the business of the kit (see OwnerCache), and blocks that of the allocator.
+//
+// T has no constraint here, nor in NativeMemoryOwner, although only a pool of an unmanaged T makes one. The compiler of
+// native images skips generic code for byte where T is constrained to unmanaged, as the constraint names a type of the
+// framework. With the constraint a process compiled some twenty methods before its first rental, which took as long as
+// the rest of its start.
+internal sealed class PoolCore<T>
+{
+    // The pool that this is the core of: the sender of its event.
+    private readonly MemoryPool<T> _pool;
+    private readonly HakmemAllocator _allocator;
+    private readonly bool _isShared;
+
+    // The options: whether owners report that they were dropped, and the stack that rented them; the length of a rental
+    // that names none; the most bytes that may be rented at a time, or zero.
+    private readonly bool _isTracked;
+    private readonly bool _capturesStacks;
+    private readonly int _defaultLength = NativeMemoryPoolOptions.UsualBufferSize;
+    private readonly long _maxBytes;
+
+    // Whether there is no cap, no tracking, and the heap is the shared one, which is never disposed and whose paths are
+    // shorter where the code names it.
+    private readonly bool _isPlain;
+
+    // Each thread's shard, by the number of its cache of the shared heap.
+    private ThreadTable<RentalShard> _shards = new(new UninterruptibleLock());
+
+    // Returns by threads that have no shard, because there was no memory for a cache. Interlocked additions.
+    private long _strayCount;
+    private long _strayBytes;
+
+    // Rented bytes, counted only if there is a cap. A return subtracts by an interlocked operation. A rental adds by
+    // compare-exchange if the sum is within the cap, so the cap is never exceeded, and a refused rental is never
+    // counted.
+    private long _cappedBytes;
+
+    // Interlocked additions by the finalizer thread.
+    private long _leakedCount;
+    private long _leakedBytes;
+
+    // Written once, by Dispose on any thread; read by RentSlow.
+    private volatile bool _isDisposed;
+
+    // Rentals of a length below this take the fast path: all lengths in a plain pool, none otherwise, and none once the
+    // pool is disposed. So a rental needs one comparison. Written by the constructor and once by Dispose on any thread;
+    // read by every Rent. No other memory depends on it. A rental that races with Dispose may succeed.
+    private volatile uint _fastEnd;
+
+    public PoolCore(MemoryPool<T> pool, HakmemAllocator allocator, NativeMemoryPoolOptions? options, bool isShared)
+    {
+        ArgumentNullException.ThrowIfNull(allocator);
+        _pool = pool;
+        _allocator = allocator;
+        _isShared = isShared;
+        MaxLength = int.MaxValue;
+        if (options is not null)
+        {
+            if (options.Fault is { } fault)
+            {
+                throw new ArgumentOutOfRangeException(nameof(options), fault);
+            }
+
+            MaxLength = options.MaxBufferSize;
+            _defaultLength = options.DefaultBufferSize;
+            _maxBytes = options.MaxBytes;
+            _isTracked = options.LeakTracking != LeakTracking.Off;
+            _capturesStacks = options.LeakTracking == LeakTracking.Stacks;
+        }
+
+        Owners = new OwnerDepot(recycles: options is { RecycleOwners: true });
+        _isPlain = _maxBytes == 0 && !_isTracked && ReferenceEquals(allocator, HakmemAllocator.Shared);
+        _fastEnd = _isPlain ? (uint)MaxLength + 1 : 0;
+    }
+
+    // See NativeMemoryPool<T>.Leaked.
+    public event EventHandler<NativeMemoryLeak>? Leaked;
+
+    // The longest rental in elements.
+    public int MaxLength { get; }
+
+    // What the threads share of the owners.
+    public OwnerDepot Owners { get; }
+
+    // Whether the rentals' memory is gone.
+    public bool IsHeapGone => _allocator.IsDisposed;
+
+    // The name of a rental in messages, as the caller knows it.
+    public string RentalName => typeof(T) == typeof(byte) && _pool is NativeMemoryPool
+        ? "IMemoryOwner<byte> rented from NativeMemoryPool"
+        : $"IMemoryOwner<{Disposed.NameOf(typeof(T))}> rented from {Disposed.NameOf(_pool.GetType())}";
+
+    // The owner comes first and the block second: if there is no memory for a block, the owner is only garbage.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public unsafe IMemoryOwner<T> Rent(int minBufferSize)
+    {
+        ThreadCache* cache = CurrentThread.Shared;
+        RentalShard? shard = TryGetShard(cache);
+        if ((uint)minBufferSize >= _fastEnd || shard is null)
+        {
+            return RentSlow(minBufferSize);
+        }
+
+        NativeMemoryOwner<T> owner = TakeIdle(shard) ?? new NativeMemoryOwner<T>(this);
+        nuint bytes = BytesOf(minBufferSize);
+        owner.Attach(HakmemAllocator.AllocShared(cache, bytes), minBufferSize);
+        shard.AddRental((long)bytes);
+        return owner;
+    }
+
+    // Called once for each rental.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public unsafe void Return(NativeMemoryOwner<T> owner, void* block, int length)
+    {
+        ThreadCache* cache = CurrentThread.Shared;
+        RentalShard? shard = TryGetShard(cache);
+        if (!_isPlain || shard is null)
+        {
+            ReturnSlow(owner, block, length);
+            return;
+        }
+
+        shard.AddReturn((long)BytesOf(length));
+        shard.PutIdle(owner);
+
+        HakmemAllocator.FreeShared(cache, block);
+    }
+
+    public NativeMemoryPoolStatistics GetStatistics()
+    {
+        long count = Interlocked.Read(ref _strayCount);
+        long bytes = Interlocked.Read(ref _strayBytes);
+        foreach (RentalShard shard in _shards)
+        {
+            count += shard.RentedCount;
+            bytes += shard.RentedBytes;
+        }
+
+        return new NativeMemoryPoolStatistics
+        {
+            // If another thread returns a buffer than rented it, the return is subtracted in another shard, which may
+            // be read later than the shard of the rental.
+            RentedCount = Math.Max(0, count),
+            RentedBytes = Math.Max(0, bytes),
+            LeakedCount = Interlocked.Read(ref _leakedCount),
+            LeakedBytes = Interlocked.Read(ref _leakedBytes),
+            LateDisposeCount = Owners.LateDisposeCount,
+        };
+    }
+
+    // Runs on the finalizer thread. The block stays as it is.
+    public void ReportLeak(int length, StackTrace? rentalStack)
+    {
+        long bytes = (long)BytesOf(length);
+        Interlocked.Increment(ref _leakedCount);
+        Interlocked.Add(ref _leakedBytes, bytes);
+        Leaked?.Invoke(_pool, new NativeMemoryLeak(bytes, rentalStack));
+    }
+
+    // Counts a return, and keeps the owner if owners are recycled. Without a shard only the owner is lost, as garbage.
+    public void CountReturn(RentalShard? shard, NativeMemoryOwner<T> owner, long bytes)
+    {
+        if (_isTracked && !Owners.Recycles)
+        {
+            ((TrackedMemoryOwner<T>)owner).EndTracking();
+        }
+
+        if (shard is null)
+        {
+            Interlocked.Decrement(ref _strayCount);
+            Interlocked.Add(ref _strayBytes, -bytes);
+            return;
+        }
+
+        shard.AddReturn(bytes);
+        shard.PutIdle(owner);
+    }
+
+    // The calling thread's shard, and its cache; both are made if need be. Null if there is no memory for a cache.
+    public unsafe RentalShard? FindShard()
+    {
+        ThreadCache* cache = HakmemAllocator.GetSharedCache();
+        return cache == null
+            ? null
+            : TryGetShard(cache) ?? _shards.Register(cache->Number, new RentalShard(Owners));
+    }
+
+    // Ends rentals: later ones throw.
+    public void End()
+    {
+        if (!_isShared)
+        {
+            _isDisposed = true;
+            _fastEnd = 0;
+        }
+    }
+
+    private static nuint BytesOf(int length) => (nuint)length * (nuint)Unsafe.SizeOf<T>();
+
+    // SAFETY: this pool's shards get nothing but owners of this type.
+    private static NativeMemoryOwner<T>? TakeIdle(RentalShard shard) =>
+        Unsafe.As<NativeMemoryOwner<T>>(shard.TakeIdle());
+
+    // The calling thread's shard, given its cache of the shared heap; null if there is none yet of either.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private unsafe RentalShard? TryGetShard(ThreadCache* cache) => cache == null ? null : _shards.TryGet(cache->Number);
+
+    // A return that does not take the fast path. The block comes last, since only freeing it may throw, if it turns out
+    // to be corrupt.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private unsafe void ReturnSlow(NativeMemoryOwner<T> owner, void* block, int length)
+    {
+        long bytes = (long)BytesOf(length);
+        if (_maxBytes > 0)
+        {
+            Interlocked.Add(ref _cappedBytes, -bytes);
+        }
+
+        CountReturn(TryGetShard(CurrentThread.Shared) ?? TryFindShard(), owner, bytes);
+        if (_allocator.IsDisposed)
+        {
+            return;
+        }
+
+        try
+        {
+            _allocator.Free(block);
+        }
+        catch (ObjectDisposedException)
+        {
+            NativeBlock.ThrowIfFound(NativeBlock.TryRelease(_allocator, block));
+        }
+    }
+
+    // Like FindShard, but null also if there is no managed memory for a shard.
+    private RentalShard? TryFindShard()
+    {
+        try
+        {
+            return FindShard();
+        }
+        catch (OutOfMemoryException)
+        {
+            return null;
+        }
+    }
+
+    // A rental that does not take the fast path, such as a thread's first one. A refused rental gives its owner back to
+    // the ring, which has room for it.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private unsafe NativeMemoryOwner<T> RentSlow(int minBufferSize)
+    {
+        int length = minBufferSize == -1 ? _defaultLength : minBufferSize;
+        if (_isDisposed || (uint)length > (uint)MaxLength)
+        {
+            ThrowCannotRent(minBufferSize);
+        }
+
+        nuint bytes = BytesOf(length);
+        RentalShard shard = FindShard() ?? throw new OutOfMemoryException(
+            $"The pool could not rent {bytes} bytes: no memory is left for the thread's cache.");
+        NativeMemoryOwner<T>? idle = TakeIdle(shard);
+        try
+        {
+            NativeMemoryOwner<T> owner =
+                _isTracked ? BeginTracking(shard, idle) : idle ?? new NativeMemoryOwner<T>(this);
+            owner.Attach(Alloc(bytes), length);
+            shard.AddRental((long)bytes);
+            return owner;
+        }
+        catch when (idle is not null)
+        {
+            shard.PutIdle(idle);
+            throw;
+        }
+    }
+
+    // A method of its own, so that its types are not loaded unless a pool tracks owners.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private TrackedMemoryOwner<T> BeginTracking(RentalShard shard, NativeMemoryOwner<T>? idle)
+    {
+        shard.ClearTakenSlot();
+        TrackedMemoryOwner<T> owner = idle is null ? new TrackedMemoryOwner<T>(this) : (TrackedMemoryOwner<T>)idle;
+        if (_capturesStacks)
+        {
+            owner.CaptureStack();
+        }
+
+        return owner;
+    }
+
+    [DoesNotReturn]
+    private void ThrowCannotRent(int minBufferSize)
+    {
+        if (_isDisposed)
+        {
+            throw Disposed.Error(_pool.GetType(), isHeapGone: false);
+        }
+
+        throw new ArgumentOutOfRangeException(
+            nameof(minBufferSize), minBufferSize, $"The size must be from -1 to {MaxLength}.");
+    }
+
+    private unsafe void* Alloc(nuint bytes)
+    {
+        if (_maxBytes == 0)
+        {
+            return _allocator.Alloc(bytes);
+        }
+
+        AddToCapped(bytes);
+        try
+        {
+            return _allocator.Alloc(bytes);
+        }
+        catch
+        {
+            Interlocked.Add(ref _cappedBytes, -(long)bytes);
+            throw;
+        }
+    }
+
+    private void AddToCapped(nuint bytes)
+    {
+        long rented = Interlocked.Read(ref _cappedBytes);
+        long seen;
+        do
+        {
+            seen = rented;
+            if ((long)bytes > _maxBytes - seen)
+            {
+                throw new OutOfMemoryException(
+                    $"The pool could not rent {bytes} bytes: {seen} of its limit of {_maxBytes} bytes are rented.");
+            }
+
+            rented = Interlocked.CompareExchange(ref _cappedBytes, seen + (long)bytes, seen);
+        }
+        while (rented != seen);
+    }
+}
