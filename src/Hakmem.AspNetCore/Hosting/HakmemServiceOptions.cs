@@ -1,7 +1,8 @@
 namespace Hakmem;
 
 /// <summary>
-/// What a service sets of Hakmem, from code or from the configuration section <c>Hakmem</c>. Checked when the host starts. Not thread-safe.
+/// What a service sets of Hakmem, from code or from the configuration section <c>Hakmem</c>. Checked when the host
+/// starts. Not thread-safe.
 /// </summary>
 public sealed class HakmemServiceOptions
 {
@@ -9,8 +10,9 @@ public sealed class HakmemServiceOptions
     public const string SectionName = "Hakmem";
 
     /// <summary>
-    /// Whether the service gets a heap of its own, which is disposed with the container if every block was freed by then, and otherwise
-    /// stays in place, with a warning in the log. False by default: <see cref="HakmemAllocator.Shared"/>. Decided when <c>AddHakmem</c> is called.
+    /// Whether the service gets a heap of its own, which is disposed with the container if every block was freed by
+    /// then, and otherwise stays in place, with a warning in the log. False by default:
+    /// <see cref="HakmemAllocator.Shared"/>. Decided when <c>AddHakmem</c> is called.
     /// </summary>
     public bool Isolated { get; set; }
 
@@ -20,6 +22,9 @@ public sealed class HakmemServiceOptions
     /// <summary>How the <see cref="NativeMemoryPool"/> behaves. Section <c>Hakmem:Pool</c>.</summary>
     public HakmemPoolSettings Pool { get; } = new();
 
-    /// <summary>How Kestrel's pool behaves, where <c>UseHakmemForKestrel</c> has been called. Section <c>Hakmem:Kestrel</c>.</summary>
-    public PinnedMemoryPoolOptions Kestrel { get; } = new();
+    /// <summary>
+    /// How Kestrel's pool behaves, if <c>UseHakmemForKestrel</c> has been called. Section <c>Hakmem:Kestrel</c>. Here
+    /// <see cref="PinnedMemoryPoolOptions.RecycleOwners"/> is on by default, since Kestrel disposes each owner once.
+    /// </summary>
+    public PinnedMemoryPoolOptions Kestrel { get; } = new() { RecycleOwners = true };
 }

@@ -1,42 +1,42 @@
 namespace Hakmem.AspNetCore.Pooling;
 
-// When a store that has given up memory asks for a garbage collection: what it has given up since the last one has to
-// be worth the pause. What was given up before a collection is not counted, whoever asked for that: it was taken then.
+// Decides when a store that has released memory asks for a garbage collection: the memory released since the last
+// collection has to be worth the pause. Whatever caused that collection, it took what was released before.
 //
-// It asks by what was given up, not by what is still rented: one idle connection may hold a block for days. With blocks
-// still out it waits until the pool has settled, so that the memory of a peak costs one collection and not one for each
-// step that gives some of it up.
+// The decision is based on what was released, not on what is still rented: one idle connection may hold a block for
+// days. With blocks rented it waits until the pool has settled, so that the memory of a peak costs one collection, and
+// not one for each step.
 //
 // Not thread-safe: the store's lock guards it. Nothing here allocates or throws.
 internal sealed class IdleCollection(bool? wanted)
 {
-    // What dropped arrays have to come to before a garbage collection is worth its pause: where nothing is rented, and
-    // where the pool is in use, whose requests the pause then holds up.
+    // The released bytes that are worth the pause of a collection: if nothing is rented, and if the pool is in use, so
+    // that the pause delays requests.
     private const long CollectableBytes = 1 << 20;
     private const long CollectableBytesInUse = 16 << 20;
 
-    // A pool in use has settled when a step gives up less than this part of what it has given up in all.
+    // A pool in use has settled when a step releases no more than this part of what was released in all.
     private const int SettledPart = 8;
 
-    // A collection is short for what it brings where the managed heap is smaller than this, or this part of it was the pool's.
+    // The pause is short for what it brings if the managed heap is smaller than this, or this part of it was the
+    // pool's.
     private const long SmallHeapBytes = 64 << 20;
     private const int WorthwhilePart = 4;
 
     private long _bytes;
 
-    // How many collections there had been when the last bytes were given up.
+    // The number of collections when the last bytes were released.
     private int _collections;
 
-    // The collections are those of the oldest generation, which the pinned heap's arrays go with.
+    // Collections are those of the oldest generation, which collect the arrays of the pinned object heap.
     public void Add(long bytes, int collections)
     {
         _bytes = collections == _collections ? _bytes + bytes : bytes;
         _collections = collections;
     }
 
-    // At the end of a step, which gave up so many bytes of those that were added. What the pool still holds, and the
-    // managed heap, are in bytes, and what was given up is still in the latter. If it is due, what was given up counts
-    // as taken from now on.
+    // At the end of a step, which released so many of the bytes that were added. The other sizes are of what the pool
+    // still holds, and of the managed heap including what was released. If a collection is due, it counts as made.
     public bool TakeIfDue(long stepBytes, long heldBytes, long heapBytes, int collections)
     {
         bool isDue = collections == _collections && IsEnough(stepBytes, heldBytes) && IsWorthIt(heldBytes, heapBytes);
@@ -44,11 +44,12 @@ internal sealed class IdleCollection(bool? wanted)
         return isDue;
     }
 
-    // With blocks still out: as much as remains at least, so that each collection after one peak finds half of the
-    // memory or less.
+    // With blocks rented: at least as much as remains, so that after one peak each collection finds half of the memory
+    // or less.
     private bool IsEnough(long stepBytes, long heldBytes) =>
         _bytes >= CollectableBytes && (heldBytes == 0 || (_bytes >= heldBytes && stepBytes <= _bytes / SettledPart));
 
     private bool IsWorthIt(long heldBytes, long heapBytes) => wanted ??
-        ((heldBytes == 0 || _bytes >= CollectableBytesInUse) && (heapBytes < SmallHeapBytes || _bytes >= heapBytes / WorthwhilePart));
+        ((heldBytes == 0 || _bytes >= CollectableBytesInUse) &&
+            (heapBytes < SmallHeapBytes || _bytes >= heapBytes / WorthwhilePart));
 }

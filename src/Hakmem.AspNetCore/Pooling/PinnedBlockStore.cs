@@ -1,35 +1,34 @@
 using System;
+using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Threading;
 using Hakmem.Os;
+using Hakmem.Pooling;
 
 namespace Hakmem.AspNetCore.Pooling;
 
-// All blocks of one service: thread caches in front, the slab table behind one lock. A rental takes the top of its thread's stack; only
-// every few rentals does a thread come here, for several blocks at once.
+// All blocks of one service: thread caches in front, and the slab table behind one lock. A rental takes the top of its
+// thread's stack; only every few rentals does a thread come to the table, for several blocks at once. Owners are the
+// business of the kit (see OwnerCache).
 //
-// Memory goes back in three steps, each a third of the idle timeout after the one before, so that a block unused for
-// two thirds of it at least and for all of it at most is given up: (1) a thread cache reaps what it did not need for a
-// whole step, (2) slabs that are wholly free are counted, and (3) those that stayed so for a whole step are dropped
-// (the working set of Bonwick's reaping: the low water of a step was not needed in it). The timer runs while there are
-// slabs and only then: it is wanted from the first slab on and until the last is dropped, both decided under the lock,
-// so no rental or return has to look whether it runs. A service that holds nothing does nothing.
+// Memory goes back in three steps, each a third of the idle timeout after the one before, so that a block is given up
+// when it was unused for at least two thirds of the timeout and at most all of it: (1) a thread cache is flushed of
+// what it did not need for a whole step, (2) slabs that are wholly free are counted, and (3) those that stayed free for
+// a whole step are released. (This is the working set of Bonwick's reaping: the low-water mark of a step was not needed
+// in it.) The timer runs exactly while there are slabs. Both ends of that are decided under the lock, so no rental or
+// return checks whether it runs, and a service that holds nothing does nothing.
 //
-// Under the lock nothing allocates managed memory, throws, or calls what may wait: either could run code of the
-// program's, which may rent from this pool. So slabs and room for them are made before it, refusals are results that
-// are thrown behind it, and the timer is changed and dropped pages are discarded behind it too.
+// Under the lock nothing allocates managed memory, throws, or calls what may wait: each could run code of the program,
+// which may rent from this pool. So slabs and room for them are created before it is taken; refusals are results that
+// are thrown, the timer is changed, and pages are purged after it is left.
 //
-// Nothing here has a finalizer. An owner that its renter drops keeps its slab for ever, counted as rented: taking it back could give a
-// span's bytes to someone else.
+// Nothing here has a finalizer. An owner that its renter drops keeps its block for ever, counted as rented: taking the
+// block back could give the bytes that a span still reaches to someone else.
 internal sealed class PinnedBlockStore
 {
-    // What a thread fetches at once is a quarter of what it may hold, so that it can return as much again before it has to come back.
+    // A thread fetches a quarter of what it may hold, so that it can return as much again before it has to come back.
     private const int RefillDivisor = 4;
     private const int StepsPerIdleTimeout = 3;
-
-    // This thread's caches, the one used last first. One for each store that the thread has met and that is still open.
-    [ThreadStatic]
-    private static PinnedThreadCache? t_caches;
 
     private readonly UninterruptibleLock _lock = new();
     private readonly ManagedHeap _heap;
@@ -37,23 +36,16 @@ internal sealed class PinnedBlockStore
     private readonly int _cacheLimit;
     private readonly StepTimer _timer;
 
+    // Each thread's cache, by managed thread id. The store's lock is the table's: no cache is added during a flush of
+    // all.
+    private ThreadTable<PinnedThreadCache> _caches;
+
     // All below: read and written under the lock.
     private readonly SlabTable _table = new();
     private readonly IdleCollection _collection;
-    private PinnedThreadCache? _caches;
-    private long _deadThreadsRents;
     private long _slabsAllocated;
-    private long _slabsEvicted;
-
-    // Whether the timer is to run: exactly while there are slabs; whether it does; and whether a thread is about to
-    // change that. One changes it at a time, until it finds both alike, so the last change is always that to what is
-    // wanted.
-    private bool _isTicking;
-    private bool _isTimerRunning;
-    private bool _isTimerChanging;
-
-    // Written once, under the lock; read under it, and without it by a return that finds no cache.
-    private volatile bool _isClosed;
+    private long _slabsReleased;
+    private bool _isClosed;
 
     public PinnedBlockStore(PinnedMemoryPoolOptions options, TimeProvider timeProvider, ManagedHeap? heap = null)
     {
@@ -61,13 +53,15 @@ internal sealed class PinnedBlockStore
         _maxBytes = options.MaxBytes;
         _cacheLimit = options.ThreadCacheBlocks;
         _collection = new IdleCollection(options.CollectWhenIdle);
+        _caches = new ThreadTable<PinnedThreadCache>(_lock);
+        Owners = new OwnerDepot(options.RecycleOwners);
 
-        // The timer's own reference must not keep the store of a pool that was dropped.
+        // The timer's reference is weak, so that it does not keep the store of a pool that was dropped.
         WeakReference<PinnedBlockStore> weak = new(this);
-        _timer = new StepTimer(timeProvider, Tick, weak, options.IdleTimeout / StepsPerIdleTimeout);
+        _timer = new StepTimer(_lock, timeProvider, OnTimer, weak, options.IdleTimeout / StepsPerIdleTimeout);
     }
 
-    // What came of looking for a block under the lock.
+    // The result of looking for a block under the lock.
     private enum Finding
     {
         Found,
@@ -76,14 +70,17 @@ internal sealed class PinnedBlockStore
         Closed,
     }
 
-    // Whether the timer is to run: exactly while there are slabs.
+    // What the threads share of the owners.
+    public OwnerDepot Owners { get; }
+
+    // Whether the timer should run.
     public bool IsTicking
     {
         get
         {
             using (_lock.Enter())
             {
-                return _isTicking;
+                return _timer.IsWanted;
             }
         }
     }
@@ -91,41 +88,44 @@ internal sealed class PinnedBlockStore
     // Whether a thread sleeps until it gets the lock. For tests.
     public bool IsWaitedFor => _lock.IsWaitedFor;
 
-    public PinnedBlock Rent()
+    // The owner comes first and the block second: if there is no block, the owner is idle again, or garbage.
+    public IMemoryOwner<byte> Rent()
     {
-        PinnedThreadCache? cache = CurrentCache();
-        ObjectDisposedException.ThrowIf(cache is null, typeof(PinnedMemoryPool));
-        PinnedBlock block = cache.TryTake() ?? RentFromTable(cache);
-        block.MarkRented();
-        return block;
+        PinnedThreadCache cache = FindCache();
+
+        // SAFETY: this store's caches get nothing but owners of this type.
+        PinnedMemoryOwner owner = Unsafe.As<PinnedMemoryOwner>(cache.TakeIdle()) ?? new PinnedMemoryOwner(this);
+        owner.Attach(cache.TryTake() ?? RentSlow(cache, owner));
+        return owner;
     }
 
-    // Needs no memory: the owner has given the block up already, so it must have a place.
-    public void Return(PinnedBlock block)
+    // Called once for each rental. Never throws: the owner has given the block up, so the block must have a place.
+    public void Return(PinnedMemoryOwner owner, PinnedBlock block)
     {
-        PinnedThreadCache? cache = CurrentCacheOrNone();
+        PinnedThreadCache? cache = TryFindCache();
+        cache?.PutIdle(owner);
         if (cache is null || !cache.TryPut(block))
         {
-            ReturnToTable(cache, block);
+            ReturnSlow(cache, block);
         }
     }
 
     public PinnedMemoryPoolStatistics GetStatistics()
     {
-        long blocks, pooled, rents, allocated, evicted;
+        long blocks, pooled, allocated, released;
+        long rents = 0;
         using (_lock.Enter())
         {
             blocks = (long)_table.SlabCount * PinnedSlab.BlockCount;
             pooled = _table.FreeBlocks;
-            rents = _deadThreadsRents;
-            for (PinnedThreadCache? cache = _caches; cache is not null; cache = cache.NextOfStore)
+            foreach (PinnedThreadCache cache in _caches)
             {
                 pooled += cache.Count;
                 rents += cache.Rents;
             }
 
             allocated = _slabsAllocated;
-            evicted = _slabsEvicted;
+            released = _slabsReleased;
         }
 
         pooled = Math.Min(pooled, blocks);
@@ -136,29 +136,31 @@ internal sealed class PinnedBlockStore
             RentedBytes = (blocks - pooled) * PinnedSlab.BlockBytes,
             Rents = rents,
             Allocations = allocated,
-            Evictions = evicted,
+            Evictions = released,
+            LateDisposeCount = Owners.LateDisposeCount,
         };
     }
 
-    // Drops every slab that has no block out, whenever it was last used.
+    // Releases every slab that has no block out, whenever it was last used.
     public void Trim()
     {
-        PinnedSlab? dropped = null;
+        PinnedSlab? released = null;
         bool isTimerDue;
+        Owners.Trim(onlyUnneeded: false);
         using (_lock.Enter())
         {
-            DrainCaches(onlySurplus: false);
-            Evict(int.MaxValue, ref dropped);
-            isTimerDue = TakeTimerChange();
+            FlushCaches(onlyUnneeded: false);
+            ReleaseSlabs(int.MaxValue, ref released);
+            isTimerDue = _timer.TryBeginChange();
         }
 
-        FinishEvicting(dropped, isTimerDue);
+        FinishRelease(released, isTimerDue);
     }
 
-    // Ends rentals. What is out stays valid; when its last block comes back, its slab is dropped.
+    // Ends rentals. What is rented stays valid; a slab is released when its last block comes back.
     public void Close()
     {
-        PinnedSlab? dropped = null;
+        PinnedSlab? released = null;
         using (_lock.Enter())
         {
             if (_isClosed)
@@ -166,19 +168,13 @@ internal sealed class PinnedBlockStore
                 return;
             }
 
+            FlushCaches(onlyUnneeded: false, reopens: false);
             _isClosed = true;
-            for (PinnedThreadCache? cache = _caches; cache is not null; cache = cache.NextOfStore)
-            {
-                cache.Close(_table);
-                _deadThreadsRents += cache.Rents;
-            }
-
-            _caches = null;
-            Evict(int.MaxValue, ref dropped);
-            _isTicking = false;
+            ReleaseSlabs(int.MaxValue, ref released);
+            _timer.Stop();
         }
 
-        DiscardPages(dropped);
+        FinishRelease(released, isTimerDue: false);
         _timer.Dispose();
     }
 
@@ -196,29 +192,48 @@ internal sealed class PinnedBlockStore
         }
     }
 
-    // Null once the store is closed.
-    public PinnedThreadCache? CurrentCache()
+    // The calling thread's cache, created if need be.
+    public PinnedThreadCache FindCache() => _caches.TryGet(Environment.CurrentManagedThreadId) ?? CreateCache();
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private PinnedThreadCache CreateCache()
     {
-        PinnedThreadCache? cache = t_caches;
-        return cache is not null && cache.Store == this && !_isClosed ? cache : FindCache();
+        int thread = Environment.CurrentManagedThreadId;
+        PinnedThreadCache cache = _caches.Register(thread, new PinnedThreadCache(Owners, _cacheLimit));
+        using (_lock.Enter())
+        {
+            if (_isClosed)
+            {
+                cache.CloseEmpty();
+            }
+        }
+
+        return cache;
     }
 
-    // As CurrentCache, and null too where there is no memory for one: the table takes the block then.
-    private PinnedThreadCache? CurrentCacheOrNone()
+    // Like FindCache, but null if there is no memory for a cache.
+    private PinnedThreadCache? TryFindCache()
     {
-        try
+        return _caches.TryGet(Environment.CurrentManagedThreadId) ?? TryCreateCache();
+
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        PinnedThreadCache? TryCreateCache()
         {
-            return CurrentCache();
-        }
-        catch (OutOfMemoryException)
-        {
-            return null;
+            try
+            {
+                return CreateCache();
+            }
+            catch (OutOfMemoryException)
+            {
+                return null;
+            }
         }
     }
 
-    // A slab, and room for it in the table, are made between two looks at the table, of which only the second needs
-    // them. If it does not, since blocks came back meanwhile, they are left to the garbage collector.
-    private PinnedBlock RentFromTable(PinnedThreadCache cache)
+    // A slab, and room for it in the table, are created between two looks at the table, of which only the second needs
+    // them. If it does not, since blocks came back meanwhile, they are garbage.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private PinnedBlock RentSlow(PinnedThreadCache cache, PinnedMemoryOwner owner)
     {
         PinnedSlab? slab = null;
         SlabTable.Room? room = null;
@@ -232,65 +247,54 @@ internal sealed class PinnedBlockStore
             using (_lock.Enter())
             {
                 finding = FindBlock(cache, slab, room, out block);
-                isTimerDue = TakeTimerChange();
+                isTimerDue = _timer.TryBeginChange();
                 capacity = _table.Capacity;
                 slabs = _table.SlabCount;
             }
 
-            if (isTimerDue)
-            {
-                ChangeTimer();
-            }
-
+            FinishRelease(released: null, isTimerDue);
             switch (finding)
             {
                 case Finding.Found:
                     return block!;
                 case Finding.NeedsSlab:
                     room = slabs == capacity ? SlabTable.MakeRoom(capacity) : room;
-                    slab ??= new PinnedSlab(this);
-                    break;
-                case Finding.AtLimit:
-                    throw new OutOfMemoryException(
-                        $"The pinned memory pool is at its limit of {_maxBytes} bytes (PinnedMemoryPoolOptions.MaxBytes, for Kestrel's pool " +
-                        "the configuration key Hakmem:Kestrel:MaxBytes): " +
-                        $"all {slabs * PinnedSlab.BlockCount} blocks of {PinnedSlab.BlockBytes} bytes are rented.");
-                default:
-                    throw new ObjectDisposedException(typeof(PinnedMemoryPool).FullName);
+                    slab ??= new PinnedSlab();
+                    continue;
             }
+
+            cache.PutIdle(owner);
+            throw finding == Finding.Closed
+                ? new ObjectDisposedException(typeof(PinnedMemoryPool).FullName)
+                : new OutOfMemoryException(
+                    $"The pinned memory pool is at its limit of {_maxBytes} bytes (PinnedMemoryPoolOptions.MaxBytes, " +
+                    "for Kestrel's pool the configuration key Hakmem:Kestrel:MaxBytes): " +
+                    $"all {slabs * PinnedSlab.BlockCount} blocks of {PinnedSlab.BlockBytes} bytes are rented.");
         }
     }
 
-    // Under the lock. A new slab comes before what other threads hold for later.
+    // Under the lock. A new slab comes before the blocks that other threads keep.
     private Finding FindBlock(PinnedThreadCache cache, PinnedSlab? slab, SlabTable.Room? room, out PinnedBlock? block)
     {
+        _lock.AssertHeld();
         block = null;
-        if (_isClosed)
+        Finding finding = _isClosed ? Finding.Closed : _table.FreeBlocks > 0 ? Finding.Found : FindMore(slab, room);
+        if (finding == Finding.Found)
         {
-            return Finding.Closed;
+            block = cache.Refill(_table, Math.Max(0, (_cacheLimit / RefillDivisor) - 1));
         }
 
-        if (_table.FreeBlocks == 0)
-        {
-            Finding finding = FindMore(slab, room);
-            if (finding != Finding.Found)
-            {
-                return finding;
-            }
-        }
-
-        block = cache.Refill(_table, Math.Max(0, (_cacheLimit / RefillDivisor) - 1));
-        return Finding.Found;
+        return finding;
     }
 
-    // Under the lock, with nothing free in the table: the new slab that was brought, or what other threads hold for
-    // later.
+    // Under the lock, with no free block in the table: adds the slab that the caller brought, or at the limit fetches
+    // the blocks that other threads keep.
     private Finding FindMore(PinnedSlab? slab, SlabTable.Room? room)
     {
         bool isAllowed = _maxBytes == 0 || (_table.SlabCount + 1L) * PinnedSlab.Bytes <= _maxBytes;
         if (!isAllowed)
         {
-            DrainCachesAtOnce();
+            FlushCaches(onlyUnneeded: false);
             return _table.FreeBlocks > 0 ? Finding.Found : Finding.AtLimit;
         }
 
@@ -306,227 +310,128 @@ internal sealed class PinnedBlockStore
 
         _table.Add(slab);
         _slabsAllocated++;
-        _isTicking = true;
+        _timer.IsWanted = true;
         return Finding.Found;
     }
 
-    // Half of the thread's blocks as well, so that it need not come back with the next. A cache of a closed store has
-    // none.
-    private void ReturnToTable(PinnedThreadCache? cache, PinnedBlock block)
+    // Half of the thread's blocks go back too, so that the next return finds room. A cache of a closed store has none.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void ReturnSlow(PinnedThreadCache? cache, PinnedBlock block)
     {
-        PinnedSlab? dropped = null;
+        PinnedSlab? released = null;
         using (_lock.Enter())
         {
-            cache?.ReturnHalf(_table);
+            cache?.FlushHalf(_table);
             _table.Put(block);
             if (_isClosed)
             {
-                Evict(int.MaxValue, ref dropped);
+                ReleaseSlabs(int.MaxValue, ref released);
             }
         }
 
-        DiscardPages(dropped);
+        FinishRelease(released, isTimerDue: false);
     }
 
-    private static void Tick(object? state)
+    private static void OnTimer(object? state)
     {
-        if (((WeakReference<PinnedBlockStore>)state!).TryGetTarget(out PinnedBlockStore? store) && store.Reap())
+        if (((WeakReference<PinnedBlockStore>)state!).TryGetTarget(out PinnedBlockStore? store) && store.Step())
         {
             store._heap.Collect();
         }
     }
 
-    // One step. Returns whether a garbage collection is wanted. Its frame is gone then: what it dropped must not be
-    // reachable from there.
+    // One step. Returns whether a garbage collection is wanted. Not inlined, so that no local of it keeps what it
+    // released during that collection.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool Reap()
+    private bool Step()
     {
-        PinnedSlab? dropped = null;
+        PinnedSlab? released = null;
         long heapBytes = _heap.Bytes;
         bool isCollectionDue;
         bool isTimerDue;
+        Owners.Trim(onlyUnneeded: true);
         using (_lock.Enter())
         {
-            if (_isClosed || !_isTicking)
+            if (!_timer.IsWanted)
             {
                 return false;
             }
 
-            long stepBytes = (long)Evict(_table.WhollyFreeLowWater, ref dropped) * PinnedSlab.Bytes;
-            DrainCaches(onlySurplus: true);
+            long stepBytes = (long)ReleaseSlabs(_table.WhollyFreeLowWater, ref released) * PinnedSlab.Bytes;
+            FlushCaches(onlyUnneeded: true);
             _table.MarkLowWater();
             long heldBytes = (long)_table.SlabCount * PinnedSlab.Bytes;
             isCollectionDue = _collection.TakeIfDue(stepBytes, heldBytes, heapBytes, _heap.FullCollections);
-            isTimerDue = TakeTimerChange();
+            isTimerDue = _timer.TryBeginChange();
         }
 
-        FinishEvicting(dropped, isTimerDue);
+        FinishRelease(released, isTimerDue);
         return isCollectionDue;
     }
 
     // Under the lock. Returns how many.
-    private int Evict(int mostSlabs, ref PinnedSlab? dropped)
+    private int ReleaseSlabs(int most, ref PinnedSlab? released)
     {
-        int evicted = _table.Evict(mostSlabs, ref dropped);
-        _slabsEvicted += evicted;
-        if (evicted > 0)
+        _lock.AssertHeld();
+        int count = _table.Release(most, ref released);
+        _slabsReleased += count;
+        if (count > 0)
         {
-            _collection.Add((long)evicted * PinnedSlab.Bytes, _heap.FullCollections);
+            _collection.Add((long)count * PinnedSlab.Bytes, _heap.FullCollections);
         }
 
-        _isTicking &= _table.SlabCount > 0;
-        return evicted;
+        _timer.IsWanted &= _table.SlabCount > 0;
+        return count;
     }
 
-    // Under no lock.
-    private void FinishEvicting(PinnedSlab? dropped, bool isTimerDue)
+    // Under no lock. Takes the list of slabs apart, so that no slab that something still refers to keeps the others.
+    private void FinishRelease(PinnedSlab? released, bool isTimerDue)
     {
         if (isTimerDue)
         {
-            ChangeTimer();
+            _timer.Change();
         }
 
-        DiscardPages(dropped);
-    }
-
-    // Takes the list apart: whoever still has a block of one of these slabs must not keep all that were dropped after
-    // it.
-    private static void DiscardPages(PinnedSlab? dropped)
-    {
-        while (dropped is not null)
+        while (released is not null)
         {
-            PinnedSlab slab = dropped;
-            dropped = slab.NextDropped;
-            slab.NextDropped = null;
-            slab.DiscardPages();
+            PinnedSlab slab = released;
+            released = slab.NextReleased;
+            slab.NextReleased = null;
+            slab.PurgePages();
         }
     }
 
-    // Under the lock. Whether the caller is to change the timer behind it.
-    private bool TakeTimerChange()
+    // Under the lock. While all gates are closed, no block can be taken from a cache or put into one, and none moves to or
+    // from the table, as that takes the lock. So if the table is empty after a flush of everything, all blocks were rented
+    // at this one moment. To flush one cache after the other would not show that: a block could be returned to a cache that
+    // was flushed already, after the last block of another cache was rented. The cache of a thread that has ended is
+    // flushed like that of an idle thread. Once the store is closed, caches are empty and their gates stay closed.
+    private void FlushCaches(bool onlyUnneeded, bool reopens = true)
     {
-        bool isDue = _isTicking != _isTimerRunning && !_isTimerChanging && !_isClosed;
-        _isTimerChanging |= isDue;
-        return isDue;
-    }
-
-    // Under no lock, for the one thread that has taken the change. A change that fails is left to whoever comes next.
-    private void ChangeTimer()
-    {
-        bool isDone = true;
-        while (NextTimerChange(isDone) is { } isStart)
+        _lock.AssertHeld();
+        if (_isClosed)
         {
-            isDone = isStart ? _timer.TryStart() : _timer.TryStop();
-            using (_lock.Enter())
+            return;
+        }
+
+        foreach (PinnedThreadCache cache in _caches)
+        {
+            cache.CloseGate();
+        }
+
+        Interlocked.MemoryBarrierProcessWide();
+        foreach (PinnedThreadCache cache in _caches)
+        {
+            cache.WaitUntilOutside();
+        }
+
+        foreach (PinnedThreadCache cache in _caches)
+        {
+            cache.Flush(_table, onlyUnneeded);
+            if (reopens)
             {
-                _isTimerRunning = isDone ? isStart : _isTimerRunning;
+                cache.OpenGate();
             }
-        }
-    }
-
-    // What the timer has to be changed to; null if to nothing, or the last try failed, which ends this thread's turn.
-    private bool? NextTimerChange(bool isLastDone)
-    {
-        using (_lock.Enter())
-        {
-            _isTimerChanging = isLastDone && _isTicking != _isTimerRunning && !_isClosed;
-            return _isTimerChanging ? _isTicking : null;
-        }
-    }
-
-    // Under the lock. A dead thread's cache goes for good: nobody else would take it out.
-    private void DrainCaches(bool onlySurplus)
-    {
-        PinnedThreadCache? last = null;
-        for (PinnedThreadCache? cache = _caches; cache is not null; cache = cache.NextOfStore)
-        {
-            bool isAlive = cache.IsThreadAlive;
-            cache.Drain(_table, onlySurplus && isAlive);
-            if (isAlive)
-            {
-                last = cache;
-                continue;
-            }
-
-            _deadThreadsRents += cache.Rents;
-            if (last is null)
-            {
-                _caches = cache.NextOfStore;
-            }
-            else
-            {
-                last.NextOfStore = cache.NextOfStore;
-            }
-        }
-    }
-
-    // Under the lock. No block can be rented from a cache or put into one while all flags are taken, and none is on the way to or from the
-    // table, as that takes the lock. So if the table is empty after this, every block was rented at this one moment. One cache after the
-    // other would not do: a block could be returned to one that was drained already, after the last of another had been rented.
-    private void DrainCachesAtOnce()
-    {
-        for (PinnedThreadCache? cache = _caches; cache is not null; cache = cache.NextOfStore)
-        {
-            cache.Enter();
-        }
-
-        for (PinnedThreadCache? cache = _caches; cache is not null; cache = cache.NextOfStore)
-        {
-            cache.DrainEntered(_table);
-        }
-
-        for (PinnedThreadCache? cache = _caches; cache is not null; cache = cache.NextOfStore)
-        {
-            cache.Leave();
-        }
-    }
-
-    // Looks through the thread's other caches, drops those of closed stores, and puts this store's first. One that has
-    // to be made is made before anything is changed.
-    private PinnedThreadCache? FindCache()
-    {
-        PinnedThreadCache? found = t_caches;
-        while (found is not null && found.Store != this)
-        {
-            found = found.NextOfThread;
-        }
-
-        found = _isClosed ? null : found ?? CreateCache();
-        PinnedThreadCache? others = null;
-        for (PinnedThreadCache? cache = t_caches; cache is not null;)
-        {
-            PinnedThreadCache? next = cache.NextOfThread;
-            if (cache.Store != this && !cache.Store._isClosed)
-            {
-                cache.NextOfThread = others;
-                others = cache;
-            }
-
-            cache = next;
-        }
-
-        if (found is not null)
-        {
-            found.NextOfThread = others;
-        }
-
-        t_caches = found ?? others;
-        return found;
-    }
-
-    private PinnedThreadCache? CreateCache()
-    {
-        PinnedThreadCache cache = new(this, _cacheLimit);
-        using (_lock.Enter())
-        {
-            if (_isClosed)
-            {
-                return null;
-            }
-
-            cache.NextOfStore = _caches;
-            _caches = cache;
-            return cache;
         }
     }
 }

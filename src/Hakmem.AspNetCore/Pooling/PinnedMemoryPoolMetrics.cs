@@ -4,8 +4,8 @@ using System.Diagnostics.Metrics;
 
 namespace Hakmem.AspNetCore.Pooling;
 
-// Publishes a store's statistics. All instruments are observed: nothing is counted for them when a block is rented, and what nobody
-// listens to costs nothing. Names follow the semantic conventions: bytes in By, annotated counts in braces.
+// Publishes a store's statistics. All instruments are observed, so that a rental counts nothing for them, and they cost
+// nothing without a listener. Names and units follow the semantic conventions: bytes in By, annotated counts in braces.
 internal sealed class PinnedMemoryPoolMetrics : IDisposable
 {
     public const string MeterName = "Hakmem.AspNetCore";
@@ -13,7 +13,7 @@ internal sealed class PinnedMemoryPoolMetrics : IDisposable
 
     private readonly PinnedBlockStore _store;
 
-    // Written once by Dispose on any thread; read by observations. A meter cannot drop single instruments, and its factory's meter
+    // Written once by Dispose on any thread; read by observations. A meter cannot drop single instruments, and it
     // outlives a pool that is disposed before the container.
     private volatile bool _isDisposed;
 
@@ -21,12 +21,21 @@ internal sealed class PinnedMemoryPoolMetrics : IDisposable
     {
         _store = store;
         Meter meter = meterFactory.Create(new MeterOptions(MeterName));
-        meter.CreateObservableUpDownCounter(Prefix + "rented", () => Observe(s => s.RentedBytes), "By", "Bytes of blocks that are rented.");
-        meter.CreateObservableUpDownCounter(Prefix + "pooled", () => Observe(s => s.PooledBytes), "By", "Bytes of blocks that are free for reuse.");
-        meter.CreateObservableUpDownCounter(Prefix + "total", () => Observe(s => s.TotalBytes), "By", "Bytes that the pool holds, rented or not.");
-        meter.CreateObservableCounter(Prefix + "rents", () => Observe(s => s.Rents), "{rental}", "Blocks rented since the start.");
-        meter.CreateObservableCounter(Prefix + "allocations", () => Observe(s => s.Allocations), "{slab}", "Slabs of 128 KiB allocated since the start.");
-        meter.CreateObservableCounter(Prefix + "evictions", () => Observe(s => s.Evictions), "{slab}", "Slabs of 128 KiB given up since the start.");
+        AddBytes("rented", s => s.RentedBytes, "Bytes of blocks that are rented.");
+        AddBytes("pooled", s => s.PooledBytes, "Bytes of blocks that are free for reuse.");
+        AddBytes("total", s => s.TotalBytes, "Bytes that the pool holds, rented or not.");
+        AddCount("rents", s => s.Rents, "{rental}", "Blocks rented since the start.");
+        AddCount("allocations", s => s.Allocations, "{slab}", "Slabs of 128 KiB allocated since the start.");
+        AddCount("evictions", s => s.Evictions, "{slab}", "Slabs of 128 KiB dropped since the start.");
+        AddCount(
+            "late_disposals", s => s.LateDisposeCount, "{disposal}",
+            "Disposals of recycled owners that were not rented.");
+
+        void AddBytes(string name, Func<PinnedMemoryPoolStatistics, long> figure, string description) =>
+            meter.CreateObservableUpDownCounter(Prefix + name, () => Observe(figure), "By", description);
+
+        void AddCount(string name, Func<PinnedMemoryPoolStatistics, long> figure, string unit, string description) =>
+            meter.CreateObservableCounter(Prefix + name, () => Observe(figure), unit, description);
     }
 
     public void Dispose() => _isDisposed = true;

@@ -3,12 +3,13 @@ using System.Collections.Generic;
 
 namespace Hakmem.AspNetCore.Pooling;
 
-// What is wrong with options, in the words of whoever has to correct them. One place for the constructor and for the check at a host's start.
+// Finds invalid options, for the pool's constructor and for the check when a host starts.
 internal static class PinnedMemoryPoolOptionsCheck
 {
     private const int MaxThreadCacheBlocks = 4096;
 
-    // Each of three timer steps then has ten milliseconds, which timers can keep. More than a day is a slip: "10" in configuration is ten days.
+    // A third of the minimum is a timer step of ten milliseconds, which timers can keep. More than a day is a mistake:
+    // "10" in a configuration is ten days.
     private static readonly TimeSpan s_minIdleTimeout = TimeSpan.FromMilliseconds(30);
     private static readonly TimeSpan s_maxIdleTimeout = TimeSpan.FromDays(1);
 
@@ -16,17 +17,23 @@ internal static class PinnedMemoryPoolOptionsCheck
     {
         if (options.MaxBytes is not 0 and < PinnedSlab.Bytes)
         {
-            yield return $"{nameof(options.MaxBytes)} is {options.MaxBytes}, and must be 0 (no limit) or at least {PinnedSlab.Bytes}.";
+            yield return
+                $"{nameof(options.MaxBytes)} is {options.MaxBytes}, " +
+                $"and must be 0 (no limit) or at least {PinnedSlab.Bytes}.";
         }
 
         if (options.IdleTimeout < s_minIdleTimeout || options.IdleTimeout > s_maxIdleTimeout)
         {
-            yield return $"{nameof(options.IdleTimeout)} is {options.IdleTimeout}, and must be from {s_minIdleTimeout} to {s_maxIdleTimeout} (hh:mm:ss; a plain number is days).";
+            yield return
+                $"{nameof(options.IdleTimeout)} is {options.IdleTimeout}, and must be from {s_minIdleTimeout} to " +
+                $"{s_maxIdleTimeout} (hh:mm:ss; a plain number is days).";
         }
 
         if (options.ThreadCacheBlocks is < 0 or > MaxThreadCacheBlocks)
         {
-            yield return $"{nameof(options.ThreadCacheBlocks)} is {options.ThreadCacheBlocks}, and must be from 0 to {MaxThreadCacheBlocks}.";
+            yield return
+                $"{nameof(options.ThreadCacheBlocks)} is {options.ThreadCacheBlocks}, " +
+                $"and must be from 0 to {MaxThreadCacheBlocks}.";
         }
     }
 }

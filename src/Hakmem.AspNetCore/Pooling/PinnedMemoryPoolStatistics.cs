@@ -1,23 +1,28 @@
 namespace Hakmem;
 
-/// <summary>What a <see cref="PinnedMemoryPool"/> holds and has done. Exact while no thread is in the pool, and recent otherwise.</summary>
+/// <summary>
+/// The figures of a <see cref="PinnedMemoryPool"/>. They are exact while no thread uses the pool, and recent otherwise.
+/// </summary>
 public sealed record PinnedMemoryPoolStatistics
 {
-    /// <summary>Bytes of all slabs, in use or not.</summary>
+    /// <summary>The bytes of all slabs, rented or not.</summary>
     public required long TotalBytes { get; init; }
 
-    /// <summary>Bytes of blocks that are free, in thread caches or behind them.</summary>
+    /// <summary>The bytes of free blocks, in thread caches or in slabs.</summary>
     public required long PooledBytes { get; init; }
 
-    /// <summary>Bytes of blocks that are out, those whose owners were dropped undisposed included.</summary>
+    /// <summary>The bytes of rented blocks, including those whose owners were dropped undisposed.</summary>
     public required long RentedBytes { get; init; }
 
-    /// <summary>Rentals since the pool was made.</summary>
+    /// <summary>The number of rentals since the pool was created.</summary>
     public required long Rents { get; init; }
 
-    /// <summary>Slabs of 131072 bytes allocated since the pool was made.</summary>
+    /// <summary>The number of slabs of 131072 bytes allocated since the pool was created.</summary>
     public required long Allocations { get; init; }
 
-    /// <summary>Slabs given up since the pool was made.</summary>
+    /// <summary>The number of slabs dropped since the pool was created.</summary>
     public required long Evictions { get; init; }
+
+    /// <inheritdoc cref="NativeMemoryPoolStatistics.LateDisposeCount"/>
+    public required long LateDisposeCount { get; init; }
 }

@@ -7,52 +7,52 @@ namespace Hakmem.AspNetCore.Pooling;
 
 // 32 blocks of 4096 bytes in one array on the pinned object heap, and which of them are free.
 //
-// Kestrel's sockets need arrays (a send of several segments takes ArraySegment<byte>), and the kernel writes into them while a receive
-// is under way, so they must not move: arrays on the pinned heap are both, at no cost for each operation. One array for many blocks,
-// because a block of its own costs an allocation each, and 32, because a mask of them is one machine word and a small service then
-// holds 128 KiB, not more. The price: a slab goes back to the garbage collector only when all of its blocks are free, which is why
-// SlabTable fills the lowest slabs first.
+// Kestrel's sockets need arrays, because a send of several segments takes ArraySegment<byte>. The kernel writes into
+// them while a receive is in progress, so they must not move. Arrays on the pinned object heap satisfy both, without a
+// cost for each operation. One array has many blocks, because an array for each block costs an allocation each. It has
+// 32, because a mask of them is one machine word, and a small service then holds only 128 KiB. The price: a slab goes
+// back to the garbage collector only when all of its blocks are free, which is why SlabTable fills the lowest slabs
+// first.
 //
-// Not thread-safe: the store's lock guards it. An array is only ever dropped when every block is free; a block that its renter has
-// lost stays taken for ever, and so nobody is given bytes that a forgotten span can still reach.
+// Not thread-safe: the store's lock guards it. An array is dropped only when every block is free. A block whose owner
+// was dropped stays taken, so that nobody gets bytes that a forgotten span can still reach.
 internal sealed class PinnedSlab
 {
     public const int BlockBytes = 4096;
     public const int BlockCount = 32;
     public const int Bytes = BlockBytes * BlockCount;
 
-    // Blocks start on cache lines, so that two connections do not write to one. Managed arrays are only aligned to 8.
+    // Blocks start on cache lines, so that two connections do not write to the same line. The runtime aligns arrays to
+    // 8.
     private const int AlignmentBytes = 64;
     private const int ArrayBytes = Bytes + AlignmentBytes - 1;
     private const uint AllFree = uint.MaxValue;
 
-    // For each block the face that the next rental gets. Current for free blocks only.
     private readonly PinnedBlock[] _blocks = new PinnedBlock[BlockCount];
-
     private readonly byte[] _array;
 
-    // Bit i: block i is free in this slab, that is neither rented nor in a thread's cache.
+    // Bit i is set while block i is free in this slab: neither rented nor in a thread's cache.
     private uint _free = AllFree;
 
-    public unsafe PinnedSlab(PinnedBlockStore store)
+    public unsafe PinnedSlab()
     {
         _array = GC.AllocateUninitializedArray<byte>(ArrayBytes, pinned: true);
 
-        // SAFETY: only a number is made of the address, and the array is pinned for its life.
+        // SAFETY: the address is only used as a number, and the array is pinned for its life.
         nuint address = (nuint)(nint)Marshal.UnsafeAddrOfPinnedArrayElement(_array, 0);
         int start = (int)((0 - address) & (AlignmentBytes - 1));
         for (int i = 0; i < BlockCount; i++)
         {
             Memory<byte> memory = MemoryMarshal.CreateFromPinnedArray(_array, start + (i * BlockBytes), BlockBytes);
-            _blocks[i] = new PinnedBlock(store, this, i, memory);
+            _blocks[i] = new PinnedBlock(this, i, memory);
         }
     }
 
-    // Where the table keeps it; -1 while it is in none.
+    // Its slot in the table; -1 while it is in none.
     public int Slot { get; set; } = -1;
 
-    // The next one of those that the table has dropped together.
-    public PinnedSlab? NextDropped { get; set; }
+    // The next of the slabs that the table has released together.
+    public PinnedSlab? NextReleased { get; set; }
 
     public int FreeCount => BitOperations.PopCount(_free);
 
@@ -60,11 +60,11 @@ internal sealed class PinnedSlab
 
     public bool IsWhollyTaken => _free == 0;
 
-    // For whoever dropped it, under no lock: every block is free, and will not be taken again.
-    public void DiscardPages()
+    // For a caller that has released the slab, under no lock: every block is free and will not be taken again.
+    public void PurgePages()
     {
         Debug.Assert(IsWhollyFree && Slot < 0);
-        DroppedPages.Discard(_array);
+        ArrayPages.Purge(_array);
     }
 
     // Precondition: not wholly taken.
@@ -79,8 +79,7 @@ internal sealed class PinnedSlab
     public void Put(PinnedBlock block)
     {
         uint bit = 1u << block.Index;
-        Debug.Assert(block.Slab == this && (_free & bit) == 0, "A block came back twice: its faces let a second disposal through.");
-        _blocks[block.Index] = block;
+        Debug.Assert(block.Slab == this && (_free & bit) == 0, "A block came back twice: an owner returned it twice.");
         _free |= bit;
     }
 }

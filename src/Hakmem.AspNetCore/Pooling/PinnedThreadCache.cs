@@ -1,180 +1,146 @@
 using System;
-using System.Diagnostics;
 using System.Threading;
+using Hakmem.Pooling;
 
 namespace Hakmem.AspNetCore.Pooling;
 
-// A thread's free blocks of one store: a small stack, used by its thread without waiting for anyone.
+// A thread's part of a store: its idle owners (see OwnerCache), and a small stack of free blocks.
 //
-// The stack has to be open to others too: a thread that has gone idle keeps its blocks, and only the store's timer, or a thread that
-// finds the store at its limit, can fetch them. So every use takes the flag below, which its thread finds free except in the moments of
-// a drain. The thread never waits for it (it goes to the store instead); a drain does, as the flag is held for some ten instructions.
-// Nobody takes the store's lock while holding the flag: a drain has the lock first, so the other order would be a deadlock.
+// The thread uses the stack without a lock and without an interlocked operation. Others need access too: the store's timer
+// fetches the blocks of a thread that has become idle, and a thread that finds the store at its limit fetches the blocks of
+// all threads. So each cache has a gate, which such a flush closes. A thread says that it is inside, and then looks at the
+// gate; if that is closed, it leaves and goes to the store's lock. A flush closes the gates, then runs a memory barrier on
+// every processor of the process, and then waits until no thread is inside. The barrier takes the place of a fence between
+// the thread's store and its load: either the flush sees that the thread is inside, or the thread sees the closed gate. A
+// thread is inside for some ten instructions.
 //
-// Blocks go between the cache and the store's table under the lock and the flag both, so that whoever has the lock and all flags sees
-// every free block: none is ever on the way.
+// Whoever moves blocks between caches and the store's table holds the store's lock: a flush with the gates closed, and a
+// cache's own thread without, as the lock keeps flushes out. So a flush sees every free block.
 //
-// Rejected: an Interlocked.Exchange of the top block alone, which is as dear and caches one block; a lock-free stack, whose nodes
-// either make garbage or have the ABA problem.
-internal sealed class PinnedThreadCache
+// Rejected: a flag that both sides take by an interlocked operation, which made a rental and its return a third slower; and
+// a lock-free stack, whose nodes either make garbage or have the ABA problem.
+internal sealed class PinnedThreadCache(OwnerDepot owners, int maxBlocks) : OwnerCache(owners)
 {
-    // The blocks, [0, _count). Read and written by whoever holds the flag, as are _count, _limit and _low.
-    private readonly PinnedBlock[] _blocks;
-    private readonly Thread _thread = Thread.CurrentThread;
+    // The blocks are at [0, _count). These fields are read and written by the cache's thread inside the gate, or under the
+    // store's lock as described above; statistics read _count and _rents at any time.
+    private readonly PinnedBlock[] _blocks = new PinnedBlock[maxBlocks];
     private int _count;
 
-    // How many it may hold; zero once the store is closed, which sends every later use to the store.
-    private int _limit;
-
-    // The fewest blocks there were since the last reaping: so many have not been needed.
+    // The low-water mark of _count since the last flush: that many blocks were not needed.
     private int _low;
 
-    // Rentals by this thread. Written by it under the flag; read by statistics without, hence a little old.
+    // Rentals by this thread.
     private long _rents;
 
-    // The flag: 1 while someone is in. Taken by an interlocked exchange, given by a release store. A thread that waits
-    // for it yields and does not sleep, since a sleeper would have to be woken, and each rental and return would have
-    // to look for one. Neither a yield nor a spin can be interrupted, or runs code of the program's.
-    private int _flag;
+    // Whether the cache's thread is inside. Written by that thread, read by a flush.
+    private bool _isInside;
 
-    // How many threads wait for it, which have the store's lock: one at most. Only tests read it.
+    // 1 during a flush, and for good once the store is closed; otherwise 0. Changed under the store's lock, read by the
+    // cache's thread. Tests close a gate without the lock, hence the interlocked exchange.
+    private int _isGateClosed;
+
+    // The number of flushes that wait at this gate. For tests.
     private int _waiting;
 
-    public PinnedThreadCache(PinnedBlockStore store, int limit)
-    {
-        Store = store;
-        _limit = limit;
-        _blocks = new PinnedBlock[limit];
-    }
-
-    public PinnedBlockStore Store { get; }
-
-    // The next cache of the same thread, for another store. Only that thread uses it.
-    public PinnedThreadCache? NextOfThread { get; set; }
-
-    // The next cache of the same store, of another thread. Guarded by the store's lock.
-    public PinnedThreadCache? NextOfStore { get; set; }
-
-    // Whether someone waits for the flag. For tests.
     public bool IsWaitedFor => Volatile.Read(ref _waiting) != 0;
-
-    public bool IsThreadAlive => _thread.IsAlive;
 
     public int Count => Volatile.Read(ref _count);
 
     public long Rents => Volatile.Read(ref _rents);
 
-    // Null when there is none, or when a drain is under way.
+    // Null if the cache is empty or its gate is closed.
     public PinnedBlock? TryTake()
     {
-        if (!TryEnter())
-        {
-            return null;
-        }
-
         PinnedBlock? block = null;
-        int last = _count - 1;
-        if (last >= 0)
+        if (TryEnter() && _count > 0)
         {
+            int last = _count - 1;
             block = _blocks[last];
             _count = last;
             _low = Math.Min(_low, last);
             _rents++;
         }
 
-        Leave();
+        Volatile.Write(ref _isInside, false);
         return block;
     }
 
-    // False when it is full, or when a drain is under way.
+    // False if the cache is full or its gate is closed.
     public bool TryPut(PinnedBlock block)
     {
-        if (!TryEnter())
-        {
-            return false;
-        }
-
-        int count = _count;
-        bool fits = count < _limit;
+        bool fits = TryEnter() && _count < _blocks.Length;
         if (fits)
         {
-            _blocks[count] = block;
-            _count = count + 1;
+            _blocks[_count++] = block;
         }
 
-        Leave();
+        Volatile.Write(ref _isInside, false);
         return fits;
     }
 
-    // For the cache's thread, which has the store's lock and a free block in the table: takes that for one rental, counts it, and keeps
-    // up to so many more.
+    // For the cache's thread under the store's lock, with a free block in the table: takes it for a rental, counts that, and
+    // keeps up to so many more.
     public PinnedBlock Refill(SlabTable table, int most)
     {
-        Enter();
         PinnedBlock block = table.Take();
-        _count += table.Take(_blocks.AsSpan(_count, Math.Min(most, _limit - _count)));
+        _count += table.Take(_blocks.AsSpan(_count, Math.Min(most, _blocks.Length - _count)));
         _rents++;
-        Leave();
         return block;
     }
 
-    // For the cache's thread, which has the store's lock: puts half of what there is back.
-    public void ReturnHalf(SlabTable table)
+    // For the cache's thread under the store's lock: puts half of the blocks back.
+    public void FlushHalf(SlabTable table)
     {
-        Enter();
         PutBack(table, (_count + 1) / 2);
         _low = Math.Min(_low, _count);
-        Leave();
     }
 
-    // For the holder of the store's lock: puts blocks back that were not needed since the last reaping, or all.
-    public void Drain(SlabTable table, bool onlySurplus)
+    // For a flush: puts back the blocks that were not needed since the last flush, or all of them.
+    public void Flush(SlabTable table, bool onlyUnneeded)
     {
-        Enter();
-        PutBack(table, onlySurplus ? Math.Min(_low, _count) : _count);
+        PutBack(table, onlyUnneeded ? _low : _count);
         _low = _count;
-        Leave();
     }
 
-    // For the holder of the store's lock and of the flag: puts all blocks back.
-    public void DrainEntered(SlabTable table)
+    // The first step of a flush. The second is a barrier of the whole process.
+    public void CloseGate()
     {
-        PutBack(table, _count);
-        _low = 0;
-    }
-
-    // As the drain of all, for good: from now on every use ends in the store.
-    public void Close(SlabTable table)
-    {
-        Enter();
-        _limit = 0;
-        PutBack(table, _count);
-        Leave();
-    }
-
-    // For the holder of the store's lock: takes the flag.
-    public void Enter()
-    {
-        if (!TryEnter())
+        while (Interlocked.Exchange(ref _isGateClosed, 1) != 0)
         {
-            WaitAndEnter();
+            Interlocked.Increment(ref _waiting);
+            Yield();
+            Interlocked.Decrement(ref _waiting);
         }
     }
 
-    public void Leave() => Volatile.Write(ref _flag, 0);
-
-    private void WaitAndEnter()
+    // The third step of a flush.
+    public void WaitUntilOutside()
     {
-        Interlocked.Increment(ref _waiting);
-        do
+        while (Volatile.Read(ref _isInside))
         {
-            Thread.SpinWait(1);
-            Thread.Yield();
+            Yield();
         }
-        while (!TryEnter());
-        Interlocked.Decrement(ref _waiting);
     }
 
+    public void OpenGate() => Volatile.Write(ref _isGateClosed, 0);
+
+    // For the cache's thread under the store's lock, if the store was closed before the cache was in its table.
+    public void CloseEmpty() => Volatile.Write(ref _isGateClosed, 1);
+
+    // Neither a spin nor a yield can be interrupted or runs code of the program.
+    private static void Yield()
+    {
+        Thread.SpinWait(1);
+        Thread.Yield();
+    }
+
+    private bool TryEnter()
+    {
+        Volatile.Write(ref _isInside, true);
+        return Volatile.Read(ref _isGateClosed) == 0;
+    }
+
+    // The bottom of the stack goes, the top stays: what was used last is in the processor's cache.
     private void PutBack(SlabTable table, int count)
     {
         foreach (PinnedBlock block in _blocks.AsSpan(0, count))
@@ -182,17 +148,8 @@ internal sealed class PinnedThreadCache
             table.Put(block);
         }
 
-        DropOldest(count);
-    }
-
-    // The bottom of the stack goes, the top stays: what was used last is warm.
-    private void DropOldest(int count)
-    {
-        Debug.Assert(_flag != 0);
         Array.Copy(_blocks, count, _blocks, 0, _count - count);
         Array.Clear(_blocks, _count - count, count);
         _count -= count;
     }
-
-    private bool TryEnter() => Interlocked.CompareExchange(ref _flag, 1, 0) == 0;
 }

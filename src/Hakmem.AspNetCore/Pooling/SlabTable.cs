@@ -4,13 +4,14 @@ using System.Numerics;
 
 namespace Hakmem.AspNetCore.Pooling;
 
-// The slabs of a store, each in a slot, and which of them have free blocks.
+// The slabs of a store, each in a slot, and marks of the slots whose slabs have free blocks.
 //
-// Blocks come from the lowest slot that has any: what is in use gathers in the low slabs, the high ones fall free and can be
-// given up. (Last-in-first-out over all slabs would keep a few blocks of each in use for ever.)
+// Blocks come from the lowest slot that has a free one. So the blocks in use gather in the low slabs, and the high
+// slabs become free and can be released. (Last in, first out over all slabs would keep a few blocks of each in use for
+// ever.)
 //
-// Not thread-safe: the store's lock guards it. So nothing here allocates or throws: room for more slabs is made by the
-// caller, outside the lock.
+// Not thread-safe: the store's lock guards it. So nothing here allocates or throws; the caller makes room for more
+// slabs outside of the lock.
 internal sealed class SlabTable
 {
     private const int BitsPerWord = 64;
@@ -19,27 +20,27 @@ internal sealed class SlabTable
 
     public int SlabCount { get; private set; }
 
-    // Free blocks over all slabs.
+    // Free blocks of all slabs.
     public int FreeBlocks { get; private set; }
 
-    // Slabs whose blocks are all free, and the fewest of them that there have been since MarkLowWater.
+    // Slabs whose blocks are all free, and the low-water mark of that since MarkLowWater.
     public int WhollyFreeSlabs { get; private set; }
 
     public int WhollyFreeLowWater { get; private set; }
 
     public void MarkLowWater() => WhollyFreeLowWater = WhollyFreeSlabs;
 
-    // How many slabs there is room for.
+    // The number of slots.
     public int Capacity => _room.Slots.Length;
 
     private PinnedSlab?[] Slots => _room.Slots;
 
     private ulong[] WithFree => _room.WithFree;
 
-    // Twice the room there is. For a caller that does not have the lock; see Adopt.
+    // Creates twice the present room, for a caller that does not hold the lock; see Adopt.
     public static Room MakeRoom(int capacity) => new(2 * capacity);
 
-    // Goes over to a larger room, in the place of the one there is. Does nothing if that is as large by now.
+    // Replaces the room by a larger one. Does nothing if it is as large by now.
     public void Adopt(Room room)
     {
         if (room.Slots.Length > Capacity)
@@ -50,7 +51,7 @@ internal sealed class SlabTable
         }
     }
 
-    // Precondition: a new slab, wholly free, and room for it.
+    // Precondition: a new slab, wholly free, and a free slot.
     public void Add(PinnedSlab slab)
     {
         Debug.Assert(slab.IsWhollyFree && slab.Slot < 0 && SlabCount < Capacity);
@@ -72,7 +73,7 @@ internal sealed class SlabTable
         return block;
     }
 
-    // Fills as much of the destination as there are free blocks for. Returns how many.
+    // Fills the destination as far as there are free blocks. Returns how many it took.
     public int Take(Span<PinnedBlock> destination)
     {
         int taken = 0;
@@ -108,28 +109,27 @@ internal sealed class SlabTable
         WithFree[slab.Slot / BitsPerWord] |= Bit(slab.Slot);
     }
 
-    // Drops up to so many wholly free slabs, the highest first, and puts them in front of a list of such. Returns how
-    // many.
-    public int Evict(int most, ref PinnedSlab? dropped)
+    // Releases up to so many wholly free slabs, the highest first, and puts them in front of a list. Returns how many.
+    public int Release(int most, ref PinnedSlab? released)
     {
-        int evicted = 0;
-        for (int slot = Slots.Length - 1; slot >= 0 && evicted < most && WhollyFreeSlabs > 0; slot--)
+        int count = 0;
+        for (int slot = Slots.Length - 1; slot >= 0 && count < most && WhollyFreeSlabs > 0; slot--)
         {
             if (Slots[slot] is { IsWhollyFree: true } slab)
             {
                 Remove(slab);
-                slab.NextDropped = dropped;
-                dropped = slab;
-                evicted++;
+                slab.NextReleased = released;
+                released = slab;
+                count++;
             }
         }
 
         WhollyFreeLowWater = Math.Min(WhollyFreeLowWater, WhollyFreeSlabs);
-        return evicted;
+        return count;
     }
 
-    // Counts everything again. Null, or the rule that does not hold: for the caller to throw, outside the lock. For
-    // tests.
+    // Counts everything again. Returns null or the rule that does not hold, for the caller to throw outside of the
+    // lock. For tests.
     public string? FindBrokenRule()
     {
         int slabs = 0;
@@ -156,8 +156,9 @@ internal sealed class SlabTable
             }
         }
 
-        return slabs != SlabCount || free != FreeBlocks || whollyFree != WhollyFreeSlabs ? "the counts are those of the slabs"
-            : WhollyFreeLowWater > WhollyFreeSlabs ? "the low water is not above the level"
+        bool isCountRight = slabs == SlabCount && free == FreeBlocks && whollyFree == WhollyFreeSlabs;
+        return !isCountRight ? "the counts are those of the slabs"
+            : WhollyFreeLowWater > WhollyFreeSlabs ? "the low-water mark is not above the level"
             : null;
     }
 
@@ -173,12 +174,12 @@ internal sealed class SlabTable
 
     private static ulong Bit(int slot) => 1UL << (slot % BitsPerWord);
 
-    // Slots for slabs, and a mark for each.
+    // Slots for slabs, and a mark for each slot.
     internal sealed class Room(int slots)
     {
         public PinnedSlab?[] Slots { get; } = new PinnedSlab?[slots];
 
-        // Bit s of the whole: the slab in slot s has a free block.
+            // Bit s of all words together is set if the slab in slot s has a free block.
         public ulong[] WithFree { get; } = new ulong[slots / BitsPerWord];
     }
 }

@@ -1,100 +1,121 @@
 using System;
 using System.Threading;
+using Hakmem.Os;
 
 namespace Hakmem.AspNetCore.Pooling;
 
-// A store's timer, to be changed on threads that rent and return: the framework's timers take locks of its own, whose
-// waits throw when the thread is interrupted and leave the waiting to its SynchronizationContext. Here neither happens.
-// An interrupt stays pending.
+// A store's periodic timer, which threads that rent and return start and stop.
 //
-// Not thread-safe: the store sees to it that one thread changes it at a time, under none of its locks.
+// The framework's timers take locks, whose waits throw when the thread is interrupted and go through the thread's
+// SynchronizationContext. Neither happens here, and an interrupt stays pending. A change of the timer runs under no
+// lock, by one thread at a time, which goes on until the timer does what is wanted; so the last change is the last
+// wanted one.
+//
+// The members that are marked so are guarded by the store's lock.
 internal sealed class StepTimer
 {
+    private readonly UninterruptibleLock _storeLock;
     private readonly ITimer _timer;
     private readonly TimeSpan _step;
 
-    public StepTimer(TimeProvider timeProvider, TimerCallback callback, object state, TimeSpan step)
+    // All guarded by the store's lock. _isRunning is written only by the thread that has set _isChanging.
+    private bool _isRunning;
+    private bool _isChanging;
+    private bool _isDisposed;
+
+    public StepTimer(
+        UninterruptibleLock storeLock, TimeProvider timeProvider, TimerCallback callback, object state, TimeSpan step)
     {
+        _storeLock = storeLock;
         _step = step;
         _timer = timeProvider.CreateTimer(callback, state, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
-    private enum Request
+    // Whether the timer should run. Guarded by the store's lock.
+    public bool IsWanted { get; set; }
+
+    private bool IsChangeDue => IsWanted != _isRunning && !_isDisposed;
+
+    // Under the store's lock. Whether the caller has to call Change after it has left the lock.
+    public bool TryBeginChange()
     {
-        Start,
-        Stop,
-        Dispose,
+        _storeLock.AssertHeld();
+        bool isBegun = IsChangeDue && !_isChanging;
+        _isChanging |= isBegun;
+        return isBegun;
     }
 
-    // False where the timer could not be had: it does not run then, and the caller may try again later. Also false
-    // after Dispose.
-    public bool TryStart() => TryDo(Request.Start);
+    // Under no lock, for the caller to whom TryBeginChange gave true. If the framework refuses a change, the next
+    // caller tries again.
+    public void Change()
+    {
+        bool goesOn = true;
+        while (goesOn)
+        {
+            bool isStart = !_isRunning;
+            bool isDone = TryCall(isStart ? _step : Timeout.InfiniteTimeSpan);
+            using (_storeLock.Enter())
+            {
+                _isRunning = isDone ? isStart : _isRunning;
+                goesOn = isDone && IsChangeDue;
+                _isChanging = goesOn;
+            }
+        }
+    }
 
-    public bool TryStop() => TryDo(Request.Stop);
+    // Under the store's lock: no later change begins.
+    public void Stop()
+    {
+        _storeLock.AssertHeld();
+        IsWanted = false;
+        _isDisposed = true;
+    }
 
-    public void Dispose() => TryDo(Request.Dispose);
+    // Under no lock, after Stop.
+    public void Dispose() => TryCall(period: null);
 
-    private bool TryDo(Request request)
+    // Sets the period, or disposes the timer if there is none. A timer that cannot be started (the first one of a
+    // process starts a thread) must not fail the rental that starts it, whatever a TimeProvider throws.
+    private bool TryCall(TimeSpan? period)
     {
         SynchronizationContext? context = SynchronizationContext.Current;
         SynchronizationContext.SetSynchronizationContext(null);
-        try
-        {
-            return TryDoInterruptibly(request);
-        }
-        finally
-        {
-            SynchronizationContext.SetSynchronizationContext(context);
-        }
-    }
-
-    // Again after an interrupt, which came before the change: it is thrown where a lock is waited for.
-    private bool TryDoInterruptibly(Request request)
-    {
         bool isInterrupted = false;
-        try
+        bool? result = null;
+        while (result is null)
         {
-            while (true)
+            try
             {
-                try
-                {
-                    return DoOnce(request);
-                }
-                catch (ThreadInterruptedException)
-                {
-                    isInterrupted = true;
-                }
+                result = CallOnce(period);
+            }
+            catch (ThreadInterruptedException)
+            {
+                // Thrown by the wait for the framework's lock, so before the change: try again.
+                isInterrupted = true;
+            }
+            catch (Exception)
+            {
+                result = false;
             }
         }
-        finally
+
+        SynchronizationContext.SetSynchronizationContext(context);
+        if (isInterrupted)
         {
-            if (isInterrupted)
-            {
-                Thread.CurrentThread.Interrupt();
-            }
+            Thread.CurrentThread.Interrupt();
         }
+
+        return result.Value;
     }
 
-    // A timer that cannot be started (the first of a process starts a thread) must not fail the rental that asked for
-    // it, which has its block, whatever a TimeProvider throws. The store tries again with the next one that it serves.
-    private bool DoOnce(Request request)
+    private bool CallOnce(TimeSpan? period)
     {
-        try
+        if (period is { } time)
         {
-            switch (request)
-            {
-                case Request.Start:
-                    return _timer.Change(_step, _step);
-                case Request.Stop:
-                    return _timer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-                default:
-                    _timer.Dispose();
-                    return true;
-            }
+            return _timer.Change(time, time);
         }
-        catch (Exception failure) when (failure is not ThreadInterruptedException)
-        {
-            return false;
-        }
+
+        _timer.Dispose();
+        return true;
     }
 }

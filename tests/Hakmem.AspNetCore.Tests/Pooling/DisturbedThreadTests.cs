@@ -29,13 +29,13 @@ public sealed class DisturbedThreadTests : IDisposable
     [InlineData(false)]
     public void ThreadThatWaitsForThePoolIsNotDisturbed(bool isInterrupted)
     {
-        PinnedThreadCache blocked = _pool.Store.CurrentCache()!;
-        blocked.Enter();
+        PinnedThreadCache blocked = _pool.Store.FindCache();
+        blocked.CloseGate();
         Thread trim = Start(_pool.Trim);
         Assert.True(SpinWait.SpinUntil(() => blocked.IsWaitedFor, s_deadlock));
         RentDisturbed(
             isInterrupted, isWaiting: renter => _pool.Store.IsWaitedFor || IsInTheFrameworksWait(renter),
-            isWaitingAgain: () => true, endWait: blocked.Leave);
+            isWaitingAgain: () => true, endWait: blocked.OpenGate);
         Assert.True(trim.Join(s_deadlock));
     }
 

@@ -10,11 +10,16 @@ public sealed class GarbageTests
     [InlineData(1, 64)]
     [InlineData(200, 64)]
     [InlineData(50, 0)]
-    public void ARentalMakesNoGarbageOnceTheSlabsAreThere(int blocks, int threadCacheBlocks)
+    public void RecycledOwnersMakeNoGarbageOnceThereAreEnough(int blocks, int threadCacheBlocks)
     {
-        using PinnedMemoryPool pool = new(new PinnedMemoryPoolOptions { ThreadCacheBlocks = threadCacheBlocks });
+        PinnedMemoryPoolOptions options = new() { ThreadCacheBlocks = threadCacheBlocks, RecycleOwners = true };
+        using PinnedMemoryPool pool = new(options);
         IMemoryOwner<byte>[] owners = new IMemoryOwner<byte>[blocks];
-        RentAndReturn(pool, owners);
+        for (int i = 0; i < 20; i++)
+        {
+            RentAndReturn(pool, owners);
+        }
+
         long before = GC.GetAllocatedBytesForCurrentThread();
         for (int i = 0; i < 100; i++)
         {
@@ -25,9 +30,9 @@ public sealed class GarbageTests
     }
 
     [Fact]
-    public void ASingleUseOwnerIsOneSmallObject()
+    public void OwnerThatIsNotRecycledIsOneSmallObject()
     {
-        using PinnedMemoryPool pool = new(new PinnedMemoryPoolOptions { RecycleOwners = false });
+        using PinnedMemoryPool pool = new();
         IMemoryOwner<byte>[] owners = new IMemoryOwner<byte>[1];
         RentAndReturn(pool, owners);
         long before = GC.GetAllocatedBytesForCurrentThread();

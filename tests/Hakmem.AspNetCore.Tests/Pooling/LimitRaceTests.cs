@@ -29,10 +29,10 @@ public sealed class LimitRaceTests
         renter.RunToEnd(() => pool.Rent().Dispose());
         IMemoryOwner<byte>[] all = [.. Enumerable.Range(0, 32).Select(_ => pool.Rent())];
         steppers[taker].RunToEnd(() => all[0].Dispose());
-        second.RunToEnd(() => blocked = pool.Store.CurrentCache());
+        second.RunToEnd(() => blocked = pool.Store.FindCache());
         IMemoryOwner<byte>? taken = null;
         IMemoryOwner<byte>? rented = null;
-        blocked!.Enter();
+        blocked!.CloseGate();
         try
         {
             renter.Start(() => rented = pool.Rent());
@@ -46,7 +46,7 @@ public sealed class LimitRaceTests
         }
         finally
         {
-            blocked.Leave();
+            blocked.OpenGate();
         }
 
         Array.ForEach([.. steppers, renter], stepper => stepper.WaitForEnd());

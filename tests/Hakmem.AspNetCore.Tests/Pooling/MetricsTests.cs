@@ -47,7 +47,8 @@ public sealed class MetricsTests : IDisposable
         Assert.Equal(40, _figures["hakmem.pinned_pool.rents {rental}"]);
         Assert.Equal(2, _figures["hakmem.pinned_pool.allocations {slab}"]);
         Assert.Equal(0, _figures["hakmem.pinned_pool.evictions {slab}"]);
-        Assert.Equal(6, _figures.Count);
+        Assert.Equal(0, _figures["hakmem.pinned_pool.late_disposals {disposal}"]);
+        Assert.Equal(7, _figures.Count);
 
         Array.ForEach(owners[..10], owner => owner.Dispose());
         pool.Trim();

@@ -57,17 +57,6 @@ public sealed class RefusalTests
         pool.CheckInvariants();
     }
 
-    [Fact]
-    public void HandlerOfASecondDisposalMayUseThePool()
-    {
-        PinnedMemoryPool pool = new();
-        IMemoryOwner<byte> owner = pool.Rent();
-        owner.Dispose();
-        RunWithHandler<InvalidOperationException>(owner.Dispose, whileThrowing: () => pool.Rent().Dispose());
-        Assert.Equal(0, pool.GetStatistics().RentedBytes);
-        pool.Dispose();
-    }
-
     // A timer that cannot be started, as where the system has no thread for it, must not cost the rental its block.
     [Fact]
     public void RefusedTimerFailsNoRentalAndIsTriedAgain()

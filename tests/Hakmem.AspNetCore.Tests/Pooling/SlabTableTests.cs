@@ -7,7 +7,6 @@ namespace Hakmem.AspNetCore.Tests.Pooling;
 
 public sealed class SlabTableTests
 {
-    private readonly PinnedBlockStore _store = new(new PinnedMemoryPoolOptions(), TimeProvider.System);
     private readonly SlabTable _table = new();
 
     [Fact]
@@ -73,7 +72,6 @@ public sealed class SlabTableTests
 
     private static unsafe nint AddressOf(PinnedBlock block)
     {
-        block.MarkRented();
         using System.Buffers.MemoryHandle handle = block.Memory.Pin();
         return (nint)handle.Pointer;
     }
@@ -81,10 +79,10 @@ public sealed class SlabTableTests
     // Every slab that is dropped is in the list, once.
     private int Evict(int most)
     {
-        PinnedSlab? dropped = null;
-        int evicted = _table.Evict(most, ref dropped);
+        PinnedSlab? released = null;
+        int evicted = _table.Release(most, ref released);
         int listed = 0;
-        for (PinnedSlab? slab = dropped; slab is not null; slab = slab.NextDropped)
+        for (PinnedSlab? slab = released; slab is not null; slab = slab.NextReleased)
         {
             Assert.True(slab.IsWhollyFree && slab.Slot < 0);
             listed++;
@@ -103,7 +101,7 @@ public sealed class SlabTableTests
                 _table.Adopt(SlabTable.MakeRoom(_table.Capacity));
             }
 
-            _table.Add(new PinnedSlab(_store));
+            _table.Add(new PinnedSlab());
         }
     }
 
