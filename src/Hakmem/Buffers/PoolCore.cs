@@ -6,7 +6,8 @@ using System.Runtime.CompilerServices;
 using System.Threading;
 using Hakmem.Os;
 using Hakmem.Pooling;
-using Hakmem.ThreadCaches;
+using Hakmem.Records;
+using Hakmem.Small;
 
 namespace Hakmem;
 
