@@ -9,7 +9,8 @@ namespace Hakmem.Benchmarks.Tests;
 // and failed.
 internal static class Program
 {
-    private static Task<int> Main(string[] args) => args.Any(argument => argument is "--server" or "--internal-msbuild-node")
-        ? TestPlatformTestFramework.RunAsync(args, SelfRegisteredExtensions.AddSelfRegisteredExtensions)
-        : ConsoleTestRun.RunAsync(args);
+    private static Task<int> Main(string[] args) =>
+        args.Any(argument => argument is "--server" or "--internal-msbuild-node")
+            ? TestPlatformTestFramework.RunAsync(args, SelfRegisteredExtensions.AddSelfRegisteredExtensions)
+            : ConsoleTestRun.RunAsync(args);
 }

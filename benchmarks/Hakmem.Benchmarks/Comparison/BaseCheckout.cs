@@ -4,7 +4,9 @@ using System.Linq;
 
 namespace Hakmem.Benchmarks.Comparison;
 
-/// <summary>The base's sources in a git worktree of their own, in the directory for temporary files, until this is disposed.</summary>
+/// <summary>
+/// The base's sources in a git worktree of their own, in the directory for temporary files, until this is disposed.
+/// </summary>
 internal sealed class BaseCheckout : IDisposable
 {
     private const string Folder = "benchmarks";
@@ -22,13 +24,23 @@ internal sealed class BaseCheckout : IDisposable
         _repository = repository;
         Commit = Tool.Run(repository, "git", "rev-parse", "--verify", "--end-of-options", revision + "^{commit}");
         _directory = Directory.CreateTempSubdirectory("hakmem-base-").FullName;
-        Tool.Run(repository, "git", "worktree", "add", "--quiet", "--detach", _directory, Commit);
+        try
+        {
+            Tool.Run(repository, "git", "worktree", "add", "--quiet", "--detach", _directory, Commit);
+        }
+        catch (CommandFailedException)
+        {
+            Directory.Delete(_directory, recursive: true);
+            throw;
+        }
     }
 
     /// <summary>The commit that was checked out.</summary>
     public string Commit { get; }
 
-    /// <summary>Builds the base's library with the current benchmark program, or, where these do not fit, with its own.</summary>
+    /// <summary>
+    /// Builds the base's library with the current benchmark program, or, where these do not fit, with its own.
+    /// </summary>
     /// <param name="isCurrentProgram">Whether it is the current program.</param>
     /// <returns>The path of the program's assembly.</returns>
     /// <exception cref="CommandFailedException">Neither could be built.</exception>
@@ -61,7 +73,8 @@ internal sealed class BaseCheckout : IDisposable
         Tool.Run(
             _directory, "dotnet", "build", project, "-c", "Release", "-v", "quiet", "-nologo", "-nodeReuse:false",
             "-p:EnableSourceLink=false", "-p:EnableSourceControlManagerQueries=false");
-        return Directory.GetFiles(Path.Combine(project, "bin", "Release"), Project + ".dll", SearchOption.AllDirectories).Single();
+        string output = Path.Combine(project, "bin", "Release");
+        return Directory.GetFiles(output, Project + ".dll", SearchOption.AllDirectories).Single();
     }
 
     private void UseCurrentProgram()
@@ -73,7 +86,8 @@ internal sealed class BaseCheckout : IDisposable
             Directory.Delete(to, recursive: true);
         }
 
-        foreach (string file in Tool.Run(from, "git", "ls-files", "--cached", "--others", "--exclude-standard").Split('\n'))
+        string files = Tool.Run(from, "git", "ls-files", "--cached", "--others", "--exclude-standard");
+        foreach (string file in files.Split('\n'))
         {
             string source = Path.Combine(from, file);
             if (File.Exists(source))

@@ -2,7 +2,9 @@ using System;
 
 namespace Hakmem.Benchmarks.Comparison;
 
-/// <summary>A command that a comparison needs, git's or a build, has failed; the message has what it printed last.</summary>
+/// <summary>
+/// A command that a comparison needs, git's or a build, has failed; the message has what it printed last.
+/// </summary>
 internal sealed class CommandFailedException : Exception
 {
     public CommandFailedException()

@@ -18,7 +18,8 @@ internal static class CompareCommand
     private const int DefaultTurns = 5;
     private const int DefaultRounds = 5;
 
-    private static readonly Subject[] s_ours = [.. SubjectCatalog.All.Where(subject => subject.Role == SubjectRole.Ours)];
+    private static readonly Subject[] s_ours =
+        [.. SubjectCatalog.All.Where(subject => subject.Role == SubjectRole.Ours)];
 
     /// <summary>The workloads to compare; none named means all.</summary>
     public static Argument<Workload[]> Names { get; } = new("names")
@@ -39,7 +40,8 @@ internal static class CompareCommand
     /// <summary>The subjects.</summary>
     public static Option<Subject[]> Subjects { get; } = new("--subjects")
     {
-        Description = $"The subjects, separated by commas; by default {CatalogChoice.Names(s_ours.Select(subject => subject.Name))}.",
+        Description = "The subjects, separated by commas; by default "
+            + $"{CatalogChoice.Names(s_ours.Select(subject => subject.Name))}.",
         HelpName = "a,b",
         CustomParser = result => CatalogChoice.Parse(result, SubjectCatalog.All, subject => subject.Name),
     };
@@ -79,9 +81,10 @@ internal static class CompareCommand
     }
 
     /// <summary>The rows that a command line asks for.</summary>
-    public static IReadOnlyList<(Workload Workload, Subject Subject)> RowsOf(ParseResult parsed) => ComparisonRunner.RowsOf(
-        parsed.GetValue(Names) is { Length: > 0 } workloads ? workloads : WorkloadCatalog.All,
-        parsed.GetValue(Subjects) is { Length: > 0 } subjects ? subjects : s_ours);
+    public static IReadOnlyList<(Workload Workload, Subject Subject)> RowsOf(ParseResult parsed) =>
+        ComparisonRunner.RowsOf(
+            parsed.GetValue(Names) is { Length: > 0 } workloads ? workloads : WorkloadCatalog.All,
+            parsed.GetValue(Subjects) is { Length: > 0 } subjects ? subjects : s_ours);
 
     /// <summary>The exit code: 1 if a row failed, none was measured, or one is slower than the limit allows.</summary>
     public static int ExitCodeOf(ComparisonResults results, double? limit)
@@ -92,7 +95,8 @@ internal static class CompareCommand
 
     private static int Run(ParseResult parsed)
     {
-        if (typeof(CompareCommand).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()?.Configuration != "Release")
+        Assembly program = typeof(CompareCommand).Assembly;
+        if (program.GetCustomAttribute<AssemblyConfigurationAttribute>()?.Configuration != "Release")
         {
             Console.Error.WriteLine("Only Release builds can be compared: run this program with -c Release.");
             return 1;
@@ -133,7 +137,10 @@ internal static class CompareCommand
         console.MarkupLineInterpolated(CultureInfo.InvariantCulture,
             $"{rows.Count} rows, {turns} processes of each build for each, {rounds} timed rounds in each process");
         ComparisonRunner runner = new(rows, turns, (build, workload, subject) =>
-            MeasuringProcess.Run(build == ComparedBuild.Base ? baseAssembly : current.Assembly, workload, subject, rounds));
+        {
+            string assembly = build == ComparedBuild.Base ? baseAssembly : current.Assembly;
+            return MeasuringProcess.Run(assembly, workload, subject, rounds);
+        });
         ComparisonResults results = RunWithProgress(console, runner, rows.Count);
         ComparisonTable.Write(console, results, limit);
         return ExitCodeOf(results, limit);

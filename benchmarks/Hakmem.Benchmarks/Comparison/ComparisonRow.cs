@@ -20,7 +20,10 @@ internal sealed record ComparisonRow(string Workload, string Subject, Spread Bas
 
     /// <summary>Sums both builds' processes up; there must be one of each.</summary>
     public static ComparisonRow From(
-        string workload, string subject, IEnumerable<Measurement> baseProcesses, IEnumerable<Measurement> currentProcesses) =>
+        string workload,
+        string subject,
+        IEnumerable<Measurement> baseProcesses,
+        IEnumerable<Measurement> currentProcesses) =>
         new(workload, subject, SpreadOf(baseProcesses), SpreadOf(currentProcesses));
 
     /// <summary>Whether the medians' ratio exceeds a limit and the ranges do not overlap.</summary>

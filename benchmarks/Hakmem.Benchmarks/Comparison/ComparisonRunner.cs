@@ -9,12 +9,14 @@ namespace Hakmem.Benchmarks.Comparison;
 
 /// <summary>Measures both builds by turns, one process at a time.</summary>
 /// <remarks>
-/// The builds change places in every turn (base, current, current, base, ...), so that a machine which becomes slower or
-/// faster meanwhile treats them alike.
+/// The builds change places in every turn (base, current, current, base, ...), so that a machine which becomes slower
+/// or faster meanwhile treats them alike.
 /// </remarks>
 /// <param name="rows">What to measure.</param>
 /// <param name="turns">Processes of each build for each row.</param>
-/// <param name="measure">Measures one row in one build; throws <see cref="MeasuringFailedException"/> where it cannot.</param>
+/// <param name="measure">
+/// Measures one row in one build; throws <see cref="MeasuringFailedException"/> where it cannot.
+/// </param>
 internal sealed class ComparisonRunner(
     IReadOnlyList<(Workload Workload, Subject Subject)> rows,
     int turns,

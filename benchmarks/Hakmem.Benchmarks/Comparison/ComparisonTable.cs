@@ -42,7 +42,8 @@ internal static class ComparisonTable
         foreach (ComparisonRow row in limit is { } most ? results.Rows.Where(row => row.IsSlowerThan(most)) : [])
         {
             console.MarkupLineInterpolated(CultureInfo.InvariantCulture,
-                $"[red]{row.Workload} with {row.Subject} is slower than the limit of {limit:0.00} allows: {row.RatioOfMedians:0.000}.[/]");
+                $"[red]{row.Workload} with {row.Subject} is slower than the limit of {limit:0.00} allows: "
+                + $"{row.RatioOfMedians:0.000}.[/]");
         }
     }
 

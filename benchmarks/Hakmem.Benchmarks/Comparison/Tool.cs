@@ -11,7 +11,7 @@ internal static class Tool
     private const int LastLines = 20;
 
     /// <summary>Runs a tool in a directory and gives what it printed, without the last line's end.</summary>
-    /// <exception cref="CommandFailedException">It could not be started, or ended with another exit code than zero.</exception>
+    /// <exception cref="CommandFailedException">It did not start, or its exit code was not zero.</exception>
     public static string Run(string directory, string name, params string[] arguments)
     {
         ProcessStartInfo start = new(name, arguments)
@@ -30,7 +30,8 @@ internal static class Tool
             return process.ExitCode == 0
                 ? output.Result.TrimEnd('\n')
                 : throw new CommandFailedException(
-                    $"`{name} {string.Join(' ', arguments)}` ended with {process.ExitCode}:\n{Last(output.Result + errors.Result)}");
+                    $"`{name} {string.Join(' ', arguments)}` ended with {process.ExitCode}:\n"
+                    + Last(output.Result + errors.Result));
         }
         catch (System.ComponentModel.Win32Exception failure)
         {

@@ -11,13 +11,17 @@ internal static class CatalogChoice
     /// <summary>Names as a sentence shows them.</summary>
     public static string Names(IEnumerable<string> names) => string.Join(", ", names);
 
-    /// <summary>Reads names, apart or separated by commas, and finds their entries; an unknown one is an error that lists all.</summary>
+    /// <summary>
+    /// Reads names, apart or separated by commas, and finds their entries; an unknown one is an error that lists all.
+    /// </summary>
     public static T[] Parse<T>(ArgumentResult result, IReadOnlyList<T> all, Func<T, string> nameOf)
     {
         List<T> chosen = [];
-        foreach (string name in result.Tokens.SelectMany(token => token.Value.Split(',', StringSplitOptions.RemoveEmptyEntries)))
+        IEnumerable<string> names = result.Tokens
+            .SelectMany(token => token.Value.Split(',', StringSplitOptions.RemoveEmptyEntries));
+        foreach (string name in names)
         {
-            T? match = all.FirstOrDefault(candidate => nameOf(candidate).Equals(name, StringComparison.OrdinalIgnoreCase));
+            T? match = all.FirstOrDefault(entry => nameOf(entry).Equals(name, StringComparison.OrdinalIgnoreCase));
             if (match is null)
             {
                 result.AddError($"There is no '{name}'. There are: {Names(all.Select(nameOf))}.");

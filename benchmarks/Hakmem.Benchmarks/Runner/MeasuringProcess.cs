@@ -37,7 +37,8 @@ internal static class MeasuringProcess
 
     /// <summary>Runs this program with some arguments as a subject needs it, and gives what it printed.</summary>
     /// <exception cref="MeasuringFailedException">The process failed or hung.</exception>
-    public static string RunChild(IReadOnlyList<string> arguments, Subject subject) => Run(arguments, EnvironmentOf(subject));
+    public static string RunChild(IReadOnlyList<string> arguments, Subject subject) =>
+        Run(arguments, EnvironmentOf(subject));
 
     /// <summary>Runs this program again and gives what it printed.</summary>
     /// <param name="arguments">Its arguments.</param>

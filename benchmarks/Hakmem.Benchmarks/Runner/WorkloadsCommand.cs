@@ -22,14 +22,16 @@ internal static class WorkloadsCommand
 
     private static readonly Argument<Workload[]> s_workloads = new("names")
     {
-        Description = $"The workloads to run; all when none is named: {CatalogChoice.Names(WorkloadCatalog.All.Select(w => w.Name))}.",
+        Description = "The workloads to run; all when none is named: "
+            + $"{CatalogChoice.Names(WorkloadCatalog.All.Select(w => w.Name))}.",
         Arity = ArgumentArity.ZeroOrMore,
         CustomParser = result => CatalogChoice.Parse(result, WorkloadCatalog.All, workload => workload.Name),
     };
 
     private static readonly Option<Subject[]> s_peers = new("--peers")
     {
-        Description = $"The peers to compare with, separated by commas; those that are not Hakmem by default: {CatalogChoice.Names(s_choices.Select(s => s.Name))}.",
+        Description = "The peers to compare with, separated by commas; those that are not Hakmem by default: "
+            + $"{CatalogChoice.Names(s_choices.Select(s => s.Name))}.",
         HelpName = "a,b",
         CustomParser = result => CatalogChoice.Parse(result, s_choices, subject => subject.Name),
     };

@@ -27,7 +27,8 @@ public sealed class CompareCommandTests
     public void RowsSubjectsAndNumbersAreTaken()
     {
         ParseResult parsed = Parse(
-            "tiny-hot", "--base", "v0.1.0", "batch", "--subjects", "hakmem,null", "--turns", "7", "--rounds", "2", "--fail-above", "1.05");
+            "tiny-hot", "--base", "v0.1.0", "batch", "--subjects", "hakmem,null",
+            "--turns", "7", "--rounds", "2", "--fail-above", "1.05");
         Assert.Empty(parsed.Errors);
         Assert.Equal(
             ["tiny-hot hakmem", "tiny-hot null", "batch hakmem", "batch null"],
@@ -43,7 +44,9 @@ public sealed class CompareCommandTests
     [InlineData("--turns must be at least 1", "--base", "main", "--turns", "0")]
     [InlineData("--rounds must be at least 1", "--base", "main", "--rounds", "-1")]
     public void WrongArgumentIsAnError(string expected, params string[] arguments) =>
-        Assert.Contains(Parse(arguments).Errors, error => error.Message.Contains(expected, System.StringComparison.Ordinal));
+        Assert.Contains(
+            Parse(arguments).Errors,
+            error => error.Message.Contains(expected, System.StringComparison.Ordinal));
 
     [Fact]
     public void ExitCodeIsOneForFailuresAndSlowerRowsOnly()

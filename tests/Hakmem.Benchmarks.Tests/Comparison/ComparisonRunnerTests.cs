@@ -62,7 +62,8 @@ public sealed class ComparisonRunnerTests
     public void EachRowIsToldOfOnce()
     {
         List<string> told = [];
-        ComparisonRunner runner = new([(s_tinyHot, s_hakmem), (s_batch, s_hakmem)], turns: 2, (_, _, _) => Figures.Process(1));
+        ComparisonRunner runner = new(
+            [(s_tinyHot, s_hakmem), (s_batch, s_hakmem)], turns: 2, (_, _, _) => Figures.Process(1));
         _ = runner.Run((workload, _) => told.Add(workload.Name));
         Assert.Equal(["tiny-hot", "batch"], told.ToArray());
     }

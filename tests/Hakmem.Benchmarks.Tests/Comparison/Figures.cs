@@ -7,10 +7,10 @@ namespace Hakmem.Benchmarks.Tests.Comparison;
 // Measurements and rows with the figures that a test wants.
 internal static class Figures
 {
-    public static Measurement Process(double nanoseconds, string workload = "tiny-hot", string subject = "hakmem") => new()
+    public static Measurement Process(double nanoseconds, string workload = "tiny-hot") => new()
     {
         Workload = workload,
-        Subject = subject,
+        Subject = "hakmem",
         Operations = 1,
         RoundNanoseconds = [nanoseconds, nanoseconds * 3],
         Nanoseconds = nanoseconds,

@@ -21,8 +21,11 @@ public sealed class CiStepTests
         Assert.Contains("build", steps);
         Assert.Contains("document-tests", steps);
         Assert.Equal(steps.Length, steps.Distinct().Count());
-        string text = await File.ReadAllTextAsync(Path.Combine(SourceTree.Root, Script), TestContext.Current.CancellationToken);
-        Assert.All(steps, step => Assert.Contains($"\nstep_{step.Replace('-', '_')}() {{\n", text, StringComparison.Ordinal));
+        string path = Path.Combine(SourceTree.Root, Script);
+        string text = await File.ReadAllTextAsync(path, TestContext.Current.CancellationToken);
+        Assert.All(
+            steps,
+            step => Assert.Contains($"\nstep_{step.Replace('-', '_')}() {{\n", text, StringComparison.Ordinal));
     }
 
     [Theory]
@@ -42,8 +45,12 @@ public sealed class CiStepTests
     public async Task EveryStepThatADocumentNamesIsThere()
     {
         string[] steps = await Steps();
-        ShellCommand[] commands = [.. Documents.Files.SelectMany(ShellCommand.Of).Where(command => command.Script == Script)];
-        string[] named = [.. commands.SelectMany(command => command.Text.Split(' ').Skip(2)).Where(word => word != "--list")];
+        string[] named =
+        [
+            .. Documents.Files.SelectMany(ShellCommand.Of).Where(command => command.Script == Script)
+                .SelectMany(command => command.Text.Split(' ').Skip(2))
+                .Where(word => word != "--list"),
+        ];
         Assert.NotEmpty(named);
         Assert.All(named, step => Assert.Contains(step, steps));
     }

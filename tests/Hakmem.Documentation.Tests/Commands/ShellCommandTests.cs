@@ -55,15 +55,18 @@ public sealed partial class ShellCommandTests
         (string Project, string Name)[] named =
         [
             .. s_commands.Where(command => command.Project is not null)
-                .SelectMany(command => TestNamespace().Matches(command.Text), (command, match) => (command.Project!, match.Groups[1].Value)),
+                .SelectMany(
+                    command => TestNamespace().Matches(command.Text),
+                    (command, match) => (command.Project!, match.Groups[1].Value)),
         ];
         Assert.NotEmpty(named);
         Assert.All(named, entry =>
         {
             string root = Path.GetFileName(entry.Project);
             Assert.StartsWith(root + ".", entry.Name, StringComparison.Ordinal);
+            string folder = entry.Name[(root.Length + 1)..].Replace('.', Path.DirectorySeparatorChar);
             Assert.True(
-                Directory.Exists(Path.Combine(SourceTree.Root, entry.Project, entry.Name[(root.Length + 1)..].Replace('.', '/'))),
+                Directory.Exists(Path.Combine(SourceTree.Root, entry.Project, folder)),
                 $"{entry.Name} is no folder of {entry.Project}.");
         });
     }

@@ -21,14 +21,16 @@ public sealed class TestCategoryTests
     private static readonly Type[] s_testClasses =
     [
         .. typeof(TestCategoryTests).Assembly.GetExportedTypes()
-            .Where(type => !type.IsAbstract && type.GetMethods().Any(method => method.IsDefined(typeof(FactAttribute), inherit: true))),
+            .Where(type => !type.IsAbstract)
+            .Where(type => type.GetMethods().Any(method => method.IsDefined(typeof(FactAttribute), inherit: true))),
     ];
 
     [Fact]
     public async Task EveryTestClassHasOneCategory()
     {
         Dictionary<string, HashSet<string>> categories = [];
-        ITestFrameworkDiscoverer discoverer = new CategoryTestFramework().GetDiscoverer(typeof(TestCategoryTests).Assembly);
+        ITestFrameworkDiscoverer discoverer =
+            new CategoryTestFramework().GetDiscoverer(typeof(TestCategoryTests).Assembly);
         await discoverer.Find(
             testCase =>
             {

@@ -19,8 +19,9 @@ internal sealed class CategorisedTestClass : XunitTestClass, IXunitTestClass
 
     IReadOnlyDictionary<string, IReadOnlyCollection<string>> ITestClassMetadata.Traits => _traits.Value;
 
-    private Dictionary<string, IReadOnlyCollection<string>> WithCategory() => new(Traits, StringComparer.OrdinalIgnoreCase)
-    {
-        [CategoryTestFramework.Trait] = [CategoryTestFramework.CategoryOf(Class).ToString().ToLowerInvariant()],
-    };
+    private Dictionary<string, IReadOnlyCollection<string>> WithCategory() =>
+        new(Traits, StringComparer.OrdinalIgnoreCase)
+        {
+            [CategoryTestFramework.Trait] = [CategoryTestFramework.CategoryOf(Class).ToString().ToLowerInvariant()],
+        };
 }

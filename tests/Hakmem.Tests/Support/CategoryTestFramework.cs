@@ -11,8 +11,8 @@ using Xunit.v3;
 namespace Hakmem.Tests.Support;
 
 // xunit's framework, in which each test class also has the trait `category`. Its value is that of the class's
-// CategoryAttribute, or of the nearest base class's; without one the namespace's; and otherwise `fast`. A trait attribute
-// cannot do this by itself, as xunit does not tell it which class it is on.
+// CategoryAttribute, or of the nearest base class's; without one the namespace's; and otherwise `fast`. A trait
+// attribute cannot do this by itself, as xunit does not tell it which class it is on.
 public sealed class CategoryTestFramework : XunitTestFramework
 {
     public const string Trait = "category";
