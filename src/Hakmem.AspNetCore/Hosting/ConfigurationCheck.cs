@@ -9,47 +9,17 @@ namespace Hakmem.AspNetCore.Hosting;
 // knows a key, and only the first. A key with a slip in it is an error: a limit that silently is none is found out at
 // the worst time.
 //
-// A test compares the keys with the options' properties, so that none is forgotten.
+// The keys are the properties that the binder sets.
 internal static class ConfigurationCheck
 {
     // In the section itself, and in the sections within it.
-    public static readonly ConfigurationKey[] OwnKeys = [ConfigurationKey.Boolean(nameof(HakmemServiceOptions.Isolated))];
+    public static readonly ConfigurationKey[] OwnKeys = ConfigurationKey.AllOf(typeof(HakmemServiceOptions));
 
     public static readonly (string Name, ConfigurationKey[] Keys)[] Sections =
     [
-        (nameof(HakmemServiceOptions.Heap),
-        [
-            ConfigurationKey.OneOf<PrefaultMode>(nameof(HakmemHeapSettings.Prefault)),
-            ConfigurationKey.OneOf<LazyZeroMode>(nameof(HakmemHeapSettings.LazyZero)),
-            ConfigurationKey.OneOf<HugePageMode>(nameof(HakmemHeapSettings.HugePages)),
-            ConfigurationKey.Int64(nameof(HakmemHeapSettings.MaxBytes)),
-            ConfigurationKey.Int64(nameof(HakmemHeapSettings.ThreadCacheBytes)),
-            ConfigurationKey.Int32(nameof(HakmemHeapSettings.SuperSlabCacheCount)),
-            ConfigurationKey.Int64(nameof(HakmemHeapSettings.SuperSlabCacheBytes)),
-            ConfigurationKey.Time(nameof(HakmemHeapSettings.SuperSlabCacheTtl)),
-            ConfigurationKey.Time(nameof(HakmemHeapSettings.PurgeDelay)),
-            ConfigurationKey.OneOf<HardeningLevel>(nameof(HakmemHeapSettings.Hardening)),
-            ConfigurationKey.Boolean(nameof(HakmemHeapSettings.CaptureStacks)),
-            ConfigurationKey.Int64(nameof(HakmemHeapSettings.QuarantineBytes)),
-            ConfigurationKey.Int32(nameof(HakmemHeapSettings.GuardedSampleInterval)),
-            ConfigurationKey.Boolean(nameof(HakmemHeapSettings.FaultReports)),
-        ]),
-        (nameof(HakmemServiceOptions.Pool),
-        [
-            ConfigurationKey.Int32(nameof(HakmemPoolSettings.MaxBufferSize)),
-            ConfigurationKey.Int32(nameof(HakmemPoolSettings.DefaultBufferSize)),
-            ConfigurationKey.Int64(nameof(HakmemPoolSettings.MaxBytes)),
-            ConfigurationKey.Boolean(nameof(HakmemPoolSettings.RecycleOwners)),
-            ConfigurationKey.OneOf<LeakTracking>(nameof(HakmemPoolSettings.LeakTracking)),
-        ]),
-        (nameof(HakmemServiceOptions.Kestrel),
-        [
-            ConfigurationKey.Int64(nameof(PinnedMemoryPoolOptions.MaxBytes)),
-            ConfigurationKey.Time(nameof(PinnedMemoryPoolOptions.IdleTimeout)),
-            ConfigurationKey.Int32(nameof(PinnedMemoryPoolOptions.ThreadCacheBlocks)),
-            ConfigurationKey.Boolean(nameof(PinnedMemoryPoolOptions.RecycleOwners)),
-            ConfigurationKey.Boolean(nameof(PinnedMemoryPoolOptions.CollectWhenIdle)),
-        ]),
+        (nameof(HakmemServiceOptions.Heap), ConfigurationKey.AllOf(typeof(HakmemHeapSettings))),
+        (nameof(HakmemServiceOptions.Pool), ConfigurationKey.AllOf(typeof(HakmemPoolSettings))),
+        (nameof(HakmemServiceOptions.Kestrel), ConfigurationKey.AllOf(typeof(PinnedMemoryPoolOptions))),
     ];
 
     // Each with the whole path of its key.

@@ -1,5 +1,7 @@
 using System;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using System.Linq;
 
 namespace Hakmem.AspNetCore.Hosting;
 
@@ -7,18 +9,41 @@ namespace Hakmem.AspNetCore.Hosting;
 // correct it, and whether a text is that, as the configuration binder would say.
 internal sealed record ConfigurationKey(string Name, string Demand, Func<string, bool> IsUnderstood)
 {
-    public static ConfigurationKey Boolean(string name) => new(name, "true or false", text => bool.TryParse(text, out _));
+    // The properties that can be set. What cannot be is a section.
+    public static ConfigurationKey[] AllOf(
+        [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicProperties)] Type type) =>
+        [
+            .. type.GetProperties().Where(property => property.CanWrite)
+                .Select(property => Of(property.Name, property.PropertyType)),
+        ];
 
-    public static ConfigurationKey Int32(string name) => new(
-        name, $"a whole number up to {int.MaxValue}", text => int.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out _));
+    private static ConfigurationKey Of(string name, Type propertyType)
+    {
+        Type type = Nullable.GetUnderlyingType(propertyType) ?? propertyType;
+        return type.IsEnum ? OneOf(name, type)
+            : type == typeof(bool) ? Boolean(name)
+            : type == typeof(int) ? Int32(name)
+            : type == typeof(long) ? Int64(name)
+            : type == typeof(TimeSpan) ? Time(name)
+            : throw new NotSupportedException($"{name} is of a type that configuration cannot set: {type}.");
+    }
 
-    public static ConfigurationKey Int64(string name) => new(
-        name, $"a whole number up to {long.MaxValue}", text => long.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out _));
+    private static ConfigurationKey Boolean(string name) =>
+        new(name, "true or false", text => bool.TryParse(text, out _));
 
-    public static ConfigurationKey Time(string name) => new(
-        name, "a time as hh:mm:ss (a plain number is days)", text => TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out _));
+    private static ConfigurationKey Int32(string name) => new(
+        name, $"a whole number up to {int.MaxValue}",
+        text => int.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out _));
 
-    public static ConfigurationKey OneOf<T>(string name)
-        where T : struct, Enum => new(
-            name, $"one of {string.Join(", ", Enum.GetNames<T>())}", text => Enum.TryParse<T>(text, ignoreCase: true, out _));
+    private static ConfigurationKey Int64(string name) => new(
+        name, $"a whole number up to {long.MaxValue}",
+        text => long.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out _));
+
+    private static ConfigurationKey Time(string name) => new(
+        name, "a time as hh:mm:ss (a plain number is days)",
+        text => TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out _));
+
+    private static ConfigurationKey OneOf(string name, Type type) => new(
+        name, $"one of {string.Join(", ", Enum.GetNames(type))}",
+        text => Enum.TryParse(type, text, ignoreCase: true, out _));
 }

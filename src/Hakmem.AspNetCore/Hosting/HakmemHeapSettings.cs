@@ -1,15 +1,20 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
+using System.Reflection;
 
 namespace Hakmem;
 
 /// <summary>
-/// The values of <see cref="HakmemOptions"/> in a form that configuration can set. What is null is left to the AppContext setting, the
-/// environment variable and the default, in this order. Not thread-safe.
+/// The values of <see cref="HakmemOptions"/> in a form that configuration can set. What is null is left to the
+/// AppContext setting, the environment variable and the default, in this order. Not thread-safe.
 /// </summary>
 public sealed class HakmemHeapSettings
 {
+    // A property here has the name and the type of an option, and needs nothing else: what is set is given to that
+    // option. A test compares them.
+    private static readonly PropertyInfo[] s_properties = typeof(HakmemHeapSettings).GetProperties();
+
     /// <summary>See <see cref="HakmemOptions.Prefault"/>.</summary>
     public PrefaultMode? Prefault { get; set; }
 
@@ -55,38 +60,21 @@ public sealed class HakmemHeapSettings
     // Whether there is anything that the shared heap would silently not do.
     internal bool IsAnythingSet => ConfiguredKeys.Any();
 
-    internal IEnumerable<string> ConfiguredKeys => All.Where(setting => setting.Value is not null).Select(setting => setting.Name);
-
-    private (string Name, object? Value)[] All =>
-    [
-        (nameof(Prefault), Prefault), (nameof(LazyZero), LazyZero), (nameof(HugePages), HugePages),
-        (nameof(MaxBytes), MaxBytes), (nameof(ThreadCacheBytes), ThreadCacheBytes),
-        (nameof(SuperSlabCacheCount), SuperSlabCacheCount),
-        (nameof(SuperSlabCacheBytes), SuperSlabCacheBytes), (nameof(SuperSlabCacheTtl), SuperSlabCacheTtl),
-        (nameof(PurgeDelay), PurgeDelay), (nameof(Hardening), Hardening),
-        (nameof(CaptureStacks), CaptureStacks), (nameof(QuarantineBytes), QuarantineBytes),
-        (nameof(GuardedSampleInterval), GuardedSampleInterval), (nameof(FaultReports), FaultReports),
-    ];
+    internal IEnumerable<string> ConfiguredKeys =>
+        s_properties.Where(property => property.GetValue(this) is not null).Select(property => property.Name);
 
     // The value of the property with this name; null where it is not set, or there is none such.
-    internal object? ValueOf(string? name) => All.FirstOrDefault(setting => setting.Name == name).Value;
+    internal object? ValueOf(string? name) =>
+        s_properties.FirstOrDefault(property => property.Name == name)?.GetValue(this);
 
     internal HakmemOptions ToHeapOptions()
     {
         HakmemOptions options = new();
-        options = Prefault is { } prefault ? options with { Prefault = prefault } : options;
-        options = LazyZero is { } lazyZero ? options with { LazyZero = lazyZero } : options;
-        options = HugePages is { } hugePages ? options with { HugePages = hugePages } : options;
-        options = MaxBytes is { } maxBytes ? options with { MaxBytes = maxBytes } : options;
-        options = ThreadCacheBytes is { } threadCacheBytes ? options with { ThreadCacheBytes = threadCacheBytes } : options;
-        options = SuperSlabCacheCount is { } count ? options with { SuperSlabCacheCount = count } : options;
-        options = SuperSlabCacheBytes is { } bytes ? options with { SuperSlabCacheBytes = bytes } : options;
-        options = SuperSlabCacheTtl is { } ttl ? options with { SuperSlabCacheTtl = ttl } : options;
-        options = PurgeDelay is { } delay ? options with { PurgeDelay = delay } : options;
-        options = Hardening is { } hardening ? options with { Hardening = hardening } : options;
-        options = CaptureStacks is { } stacks ? options with { CaptureStacks = stacks } : options;
-        options = QuarantineBytes is { } quarantine ? options with { QuarantineBytes = quarantine } : options;
-        options = GuardedSampleInterval is { } interval ? options with { GuardedSampleInterval = interval } : options;
-        return FaultReports is { } reports ? options with { FaultReports = reports } : options;
+        foreach (string name in ConfiguredKeys)
+        {
+            typeof(HakmemOptions).GetProperty(name)!.SetValue(options, ValueOf(name));
+        }
+
+        return options;
     }
 }

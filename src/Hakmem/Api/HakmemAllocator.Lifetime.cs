@@ -142,7 +142,9 @@ public sealed unsafe partial class HakmemAllocator
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static HeapLimits LimitsOfSettings() => new HakmemOptions().ToLimits();
 
-    private static HeapLimits SharedLimits() => HakmemSettings.AreAny() ? LimitsOfSettings() : new HeapLimits();
+    private static HeapLimits LimitsOf(HakmemOptions? options) => options is not null ? options.ToLimits()
+        : HakmemSettings.AreAny() ? LimitsOfSettings()
+        : new HeapLimits();
 
     // Does not throw: the runtime would wrap an exception of a static initializer in a TypeInitializationException,
     // whose message does not name the cause. Each use of the heap throws the exception instead.
@@ -150,7 +152,7 @@ public sealed unsafe partial class HakmemAllocator
     {
         try
         {
-            HakmemAllocator shared = new(SharedLimits(), ProcessArena.Instance, HeapSlots.Shared, DecayTimer.Process);
+            HakmemAllocator shared = new(LimitsOf(null), ProcessArena.Instance, HeapSlots.Shared, DecayTimer.Process);
             ProcessArena.SetShared(shared);
             return shared;
         }

@@ -61,7 +61,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     /// first heap was created.</exception>
     /// <exception cref="PlatformNotSupportedException">The operating system is not supported.</exception>
     public HakmemAllocator(HakmemOptions? options = null)
-        : this((options ?? new HakmemOptions()).ToLimits(), ProcessArena.Instance, TakeSlot(ProcessArena.Instance), DecayTimer.Process)
+        : this(LimitsOf(options), ProcessArena.Instance, TakeSlot(ProcessArena.Instance), DecayTimer.Process)
     {
     }
 

@@ -1,21 +1,24 @@
 using System;
-using Hakmem.Heaps;
+using Hakmem.Api;
 using Hakmem.Pages;
 using Hakmem.Records;
 
 namespace Hakmem;
 
+// An option is declared in this file and nowhere else in the library: as a property of HakmemOptions, which programs
+// set; as a HakmemSetting of HakmemSettings, which says where else its value comes from, what it may be and what
+// docs/operations.md says of it; and as a value of HeapLimits, which the heap uses and which has its default.
+// CONTRIBUTING.md ("One more heap option") lists what else a new one needs.
+
 /// <summary>
-/// How a heap behaves. For each value: what the initialiser was given wins over the AppContext setting <c>Hakmem.X</c>, which
-/// wins over the environment variable named first at the value, which wins over the one named second (the original HAKMEM's name), which
-/// wins over the default. Immutable, hence thread-safe.
+/// How a heap behaves. For each value: what the initialiser was given wins over the AppContext setting <c>Hakmem.X</c>,
+/// which wins over the environment variable named first at the value, which wins over the one named second (the
+/// original HAKMEM's name), which wins over the default. Immutable, hence thread-safe.
 /// </summary>
-/// <exception cref="InvalidOperationException">Reading a value throws it when the AppContext setting or environment variable cannot be understood; the message names it.</exception>
+/// <exception cref="InvalidOperationException">Reading a value throws it when the AppContext setting or environment
+/// variable cannot be understood; the message names it.</exception>
 public sealed record HakmemOptions
 {
-    // Twice this fits the countdown.
-    private const int MaxSampleInterval = 1_000_000_000;
-
     private readonly PrefaultMode? _prefault;
     private readonly LazyZeroMode? _lazyZero;
     private readonly HugePageMode? _hugePages;
@@ -37,27 +40,28 @@ public sealed record HakmemOptions
     /// </summary>
     public PrefaultMode Prefault
     {
-        get => _prefault ?? HakmemSettings.ReadEnum<PrefaultMode>(nameof(Prefault), "HAKMEM_PREFAULT") ?? OriginalSwitches.Prefault ?? PrefaultMode.None;
+        get => _prefault ?? (PrefaultMode)HakmemSettings.Prefault.Read();
         init => _prefault = value;
     }
 
     /// <summary>
     /// When memory that has become empty is discarded. <c>HAKMEM_LAZY_ZERO</c>, or <c>HAKMEM_SS_LAZY_ZERO</c> (0 for
-    /// <see cref="LazyZeroMode.Off"/>, 1 for <see cref="LazyZeroMode.Immediate"/>, or a name); default <see cref="LazyZeroMode.Deferred"/>.
+    /// <see cref="LazyZeroMode.Off"/>, 1 for <see cref="LazyZeroMode.Immediate"/>, or a name); default
+    /// <see cref="LazyZeroMode.Deferred"/>.
     /// </summary>
     public LazyZeroMode LazyZero
     {
-        get => _lazyZero ?? HakmemSettings.ReadEnum<LazyZeroMode>(nameof(LazyZero), "HAKMEM_LAZY_ZERO") ?? OriginalSwitches.LazyZero ?? LazyZeroMode.Deferred;
+        get => _lazyZero ?? (LazyZeroMode)HakmemSettings.LazyZero.Read();
         init => _lazyZero = value;
     }
 
     /// <summary>
-    /// What the kernel is told about huge pages. <c>HAKMEM_HUGE_PAGES</c>, or <c>HAKMEM_THP</c> (off, auto, on); default
-    /// <see cref="HugePageMode.Default"/>.
+    /// What the kernel is told about huge pages. <c>HAKMEM_HUGE_PAGES</c>, or <c>HAKMEM_THP</c> (off, auto, on);
+    /// default <see cref="HugePageMode.Default"/>.
     /// </summary>
     public HugePageMode HugePages
     {
-        get => _hugePages ?? HakmemSettings.ReadEnum<HugePageMode>(nameof(HugePages), "HAKMEM_HUGE_PAGES") ?? OriginalSwitches.HugePages ?? HugePageMode.Default;
+        get => _hugePages ?? (HugePageMode)HakmemSettings.HugePages.Read();
         init => _hugePages = value;
     }
 
@@ -67,27 +71,28 @@ public sealed record HakmemOptions
     /// </summary>
     public long MaxBytes
     {
-        get => _maxBytes ?? HakmemSettings.ReadInt64(nameof(MaxBytes), "HAKMEM_MAX_BYTES") ?? 0L;
+        get => _maxBytes ?? HakmemSettings.MaxBytes.Read();
         init => _maxBytes = value;
     }
 
     /// <summary>
-    /// How many bytes of free blocks one thread's cache may hold, from 0; when there are more than 12 threads, they share twelve times
-    /// this, but each has at least 256 KiB. Each size class a thread uses may exceed it by two blocks. <c>HAKMEM_THREAD_CACHE_BYTES</c>; default 10 MiB.
+    /// How many bytes of free blocks one thread's cache may hold, from 0; when there are more than 12 threads, they
+    /// share twelve times this, but each has at least 256 KiB. Each size class a thread uses may exceed it by two
+    /// blocks. <c>HAKMEM_THREAD_CACHE_BYTES</c>; default 10 MiB.
     /// </summary>
     public long ThreadCacheBytes
     {
-        get => _threadCacheBytes ?? HakmemSettings.ReadInt64(nameof(ThreadCacheBytes), "HAKMEM_THREAD_CACHE_BYTES") ?? HeapLimits.DefaultThreadCacheBytes;
+        get => _threadCacheBytes ?? HakmemSettings.ThreadCacheBytes.Read();
         init => _threadCacheBytes = value;
     }
 
     /// <summary>
-    /// How many empty SuperSlabs are kept for reuse, from 0. <c>HAKMEM_SUPERSLAB_CACHE_COUNT</c>, or <c>HAKMEM_SUPERSLAB_MAX_CACHED</c>;
-    /// default 256.
+    /// How many empty SuperSlabs are kept for reuse, from 0. <c>HAKMEM_SUPERSLAB_CACHE_COUNT</c>, or
+    /// <c>HAKMEM_SUPERSLAB_MAX_CACHED</c>; default 256.
     /// </summary>
     public int SuperSlabCacheCount
     {
-        get => _superSlabCacheCount ?? HakmemSettings.ReadInt32(nameof(SuperSlabCacheCount), "HAKMEM_SUPERSLAB_CACHE_COUNT") ?? OriginalSwitches.MaxCached ?? HeapLimits.DefaultCacheCount;
+        get => _superSlabCacheCount ?? (int)HakmemSettings.SuperSlabCacheCount.Read();
         init => _superSlabCacheCount = value;
     }
 
@@ -97,123 +102,320 @@ public sealed record HakmemOptions
     /// </summary>
     public long SuperSlabCacheBytes
     {
-        get => _superSlabCacheBytes ?? HakmemSettings.ReadInt64(nameof(SuperSlabCacheBytes), "HAKMEM_SUPERSLAB_CACHE_BYTES") ?? OriginalSwitches.MaxMemoryBytes ?? HeapLimits.DefaultCacheBytes;
+        get => _superSlabCacheBytes ?? HakmemSettings.SuperSlabCacheBytes.Read();
         init => _superSlabCacheBytes = value;
     }
 
     /// <summary>
     /// How long an empty SuperSlab is kept for reuse before its address range is given back, from zero.
-    /// <c>HAKMEM_SUPERSLAB_CACHE_TTL</c> (milliseconds or <c>hh:mm:ss</c>), or <c>HAKMEM_SUPERSLAB_TTL_SEC</c> (seconds); default 10 s.
+    /// <c>HAKMEM_SUPERSLAB_CACHE_TTL</c> (milliseconds or <c>hh:mm:ss</c>), or <c>HAKMEM_SUPERSLAB_TTL_SEC</c>
+    /// (seconds); default 10 s.
     /// </summary>
     public TimeSpan SuperSlabCacheTtl
     {
-        get => _superSlabCacheTtl ?? HakmemSettings.ReadTimeSpan(nameof(SuperSlabCacheTtl), "HAKMEM_SUPERSLAB_CACHE_TTL") ?? OriginalSwitches.TimeToLive ?? TimeSpan.FromSeconds(HeapLimits.DefaultCacheTtlSeconds);
+        get => _superSlabCacheTtl ?? TimeSpan.FromTicks(HakmemSettings.SuperSlabCacheTtl.Read());
         init => _superSlabCacheTtl = value;
     }
 
     /// <summary>
-    /// How long memory stays empty before its pages are discarded, from zero. <c>HAKMEM_PURGE_DELAY</c> (milliseconds or
-    /// <c>hh:mm:ss</c>); default 1 s.
+    /// How long memory stays empty before its pages are discarded, from zero. <c>HAKMEM_PURGE_DELAY</c> (milliseconds
+    /// or <c>hh:mm:ss</c>); default 1 s.
     /// </summary>
     public TimeSpan PurgeDelay
     {
-        get => _purgeDelay ?? HakmemSettings.ReadTimeSpan(nameof(PurgeDelay), "HAKMEM_PURGE_DELAY") ?? TimeSpan.FromSeconds(HeapLimits.DefaultPurgeDelaySeconds);
+        get => _purgeDelay ?? TimeSpan.FromTicks(HakmemSettings.PurgeDelay.Read());
         init => _purgeDelay = value;
     }
 
-    /// <summary>How much misuse is caught. <c>HAKMEM_HARDENING</c>; default <see cref="HardeningLevel.Standard"/>.</summary>
+    /// <summary>How much misuse is caught. <c>HAKMEM_HARDENING</c>; default
+    /// <see cref="HardeningLevel.Standard"/>.</summary>
     public HardeningLevel Hardening
     {
-        get => _hardening ?? HakmemSettings.ReadEnum<HardeningLevel>(nameof(Hardening), "HAKMEM_HARDENING") ?? HardeningLevel.Standard;
+        get => _hardening ?? (HardeningLevel)HakmemSettings.Hardening.Read();
         init => _hardening = value;
     }
 
     /// <summary>
-    /// With <see cref="HardeningLevel.Full"/>: whether the call stacks that allocated and freed each block are kept, in bounded memory out of
-    /// band, and told with every finding. Slow. <c>HAKMEM_CAPTURE_STACKS</c> (true or false); default false.
+    /// With <see cref="HardeningLevel.Full"/>: whether the call stacks that allocated and freed each block are kept, in
+    /// bounded memory out of band, and told with every finding. Slow. <c>HAKMEM_CAPTURE_STACKS</c> (true or false);
+    /// default false.
     /// </summary>
     public bool CaptureStacks
     {
-        get => _captureStacks ?? HakmemSettings.ReadBoolean(nameof(CaptureStacks), "HAKMEM_CAPTURE_STACKS") ?? false;
+        get => _captureStacks ?? HakmemSettings.CaptureStacks.Read() != 0;
         init => _captureStacks = value;
     }
 
     /// <summary>
-    /// How much of what was freed is kept from being handed out again, oldest first out, from 0: with <see cref="HardeningLevel.Full"/> so many
-    /// bytes of blocks up to 1 KiB, and with it or <see cref="GuardedSampleInterval"/> so many bytes of addresses of guarded blocks.
+    /// How much of what was freed is kept from being handed out again, oldest first out, from 0: with
+    /// <see cref="HardeningLevel.Full"/> so many bytes of blocks up to 1 KiB, and with it or
+    /// <see cref="GuardedSampleInterval"/> so many bytes of addresses of guarded blocks.
     /// <c>HAKMEM_QUARANTINE_BYTES</c>; default 16 MiB.
     /// </summary>
     public long QuarantineBytes
     {
-        get => _quarantineBytes ?? HakmemSettings.ReadInt64(nameof(QuarantineBytes), "HAKMEM_QUARANTINE_BYTES") ?? HeapLimits.DefaultQuarantineBytes;
+        get => _quarantineBytes ?? HakmemSettings.QuarantineBytes.Read();
         init => _quarantineBytes = value;
     }
 
     /// <summary>
-    /// Guarded sampling: one in about this many allocations up to 256 KiB is put against a guard page with its call stacks kept, so that an overflow
-    /// or a use after free there is reported with who allocated and who freed it. From 1, or zero for none; up to 1 000 000 000. Not used
-    /// with <see cref="HardeningLevel.Full"/>, which guards all. <c>HAKMEM_GUARDED_SAMPLE_INTERVAL</c>; default 0.
+    /// Guarded sampling: one in about this many allocations up to 256 KiB is put against a guard page with its call
+    /// stacks kept, so that an overflow or a use after free there is reported with who allocated and who freed it. From
+    /// 1, or zero for none; up to 1 000 000 000. Not used with <see cref="HardeningLevel.Full"/>, which guards all.
+    /// <c>HAKMEM_GUARDED_SAMPLE_INTERVAL</c>; default 0.
     /// </summary>
     public int GuardedSampleInterval
     {
-        get => _guardedSampleInterval ?? HakmemSettings.ReadInt32(nameof(GuardedSampleInterval), "HAKMEM_GUARDED_SAMPLE_INTERVAL") ?? 0;
+        get => _guardedSampleInterval ?? (int)HakmemSettings.GuardedSampleInterval.Read();
         init => _guardedSampleInterval = value;
     }
 
     /// <summary>
-    /// Whether a fault at a guarded block is told on standard error before the runtime ends the process: a handler in front of the runtime's own,
-    /// installed when a heap with guarded blocks is made. <c>HAKMEM_FAULT_REPORTS</c> (true or false); default true.
+    /// Whether a fault at a guarded block is told on standard error before the runtime ends the process: a handler in
+    /// front of the runtime's own, installed when a heap with guarded blocks is made. <c>HAKMEM_FAULT_REPORTS</c> (true
+    /// or false); default true.
     /// </summary>
     public bool FaultReports
     {
-        get => _faultReports ?? HakmemSettings.ReadBoolean(nameof(FaultReports), "HAKMEM_FAULT_REPORTS") ?? HeapLimits.DefaultFaultReports;
+        get => _faultReports ?? HakmemSettings.FaultReports.Read() != 0;
         init => _faultReports = value;
     }
 
-    // Resolves every value once. Throws ArgumentOutOfRangeException for one that is out of its range.
-    internal HeapLimits ToLimits(TimeProvider? time = null)
+    // Reads each value once and checks it. Throws ArgumentOutOfRangeException for a value out of its range. The time is
+    // given by tests that make their own; null is the system's.
+    internal HeapLimits ToLimits(TimeProvider? time = null) => new()
     {
-        RequireKnown(Prefault is >= PrefaultMode.None and <= PrefaultMode.Touch, nameof(Prefault));
-        RequireKnown(LazyZero is >= LazyZeroMode.Deferred and <= LazyZeroMode.Off, nameof(LazyZero));
-        RequireKnown(HugePages is >= HugePageMode.Default and <= HugePageMode.Always, nameof(HugePages));
-        RequireKnown(Hardening is >= HardeningLevel.Standard and <= HardeningLevel.Checked, nameof(Hardening));
-        RequireAtLeast(0, QuarantineBytes, nameof(QuarantineBytes));
-        RequireAtLeast(0, GuardedSampleInterval, nameof(GuardedSampleInterval));
-        RequireAtMost(MaxSampleInterval, GuardedSampleInterval, nameof(GuardedSampleInterval));
-        RequireAtLeast(0, ThreadCacheBytes, nameof(ThreadCacheBytes));
-        RequireAtLeast(0, SuperSlabCacheCount, nameof(SuperSlabCacheCount));
-        RequireAtLeast(0, SuperSlabCacheBytes, nameof(SuperSlabCacheBytes));
-        RequireAtLeast(0, SuperSlabCacheTtl.Ticks, nameof(SuperSlabCacheTtl));
-        RequireAtLeast(0, PurgeDelay.Ticks, nameof(PurgeDelay));
-        if (MaxBytes != 0)
+        Time = time,
+        Prefault = (PrefaultMode)HakmemSettings.Prefault.Check((long)Prefault),
+        LazyZero = (LazyZeroMode)HakmemSettings.LazyZero.Check((long)LazyZero),
+        HugePages = (HugePageMode)HakmemSettings.HugePages.Check((long)HugePages),
+        Hardening = (HardeningLevel)HakmemSettings.Hardening.Check((long)Hardening),
+        CaptureStacks = CaptureStacks,
+        QuarantineBytes = HakmemSettings.QuarantineBytes.Check(QuarantineBytes),
+        GuardedSampleInterval = (int)HakmemSettings.GuardedSampleInterval.Check(GuardedSampleInterval),
+        FaultReports = FaultReports,
+        MaxBytes = HakmemSettings.MaxBytes.Check(MaxBytes),
+        ThreadCacheBytes = HakmemSettings.ThreadCacheBytes.Check(ThreadCacheBytes),
+        SuperSlabCacheCount = (int)HakmemSettings.SuperSlabCacheCount.Check(SuperSlabCacheCount),
+        SuperSlabCacheBytes = HakmemSettings.SuperSlabCacheBytes.Check(SuperSlabCacheBytes),
+        CacheTtlMs = HakmemSettings.SuperSlabCacheTtl.Check(SuperSlabCacheTtl.Ticks) / TimeSpan.TicksPerMillisecond,
+        PurgeDelayMs = HakmemSettings.PurgeDelay.Check(PurgeDelay.Ticks) / TimeSpan.TicksPerMillisecond,
+    };
+}
+
+// All settings: those of HakmemOptions and the one of the process, in the order of docs/operations.md.
+//
+// A process's first allocation does not create them where nothing is set, which is nearly always: AreAny asks for two
+// lists of names, and new HeapLimits() has the defaults. A test compares the lists with the declarations.
+internal static class HakmemSettings
+{
+    private const string Names =
+        "MaxBytes ThreadCacheBytes SuperSlabCacheCount SuperSlabCacheBytes SuperSlabCacheTtl LazyZero PurgeDelay " +
+        "HugePages Prefault Hardening CaptureStacks QuarantineBytes GuardedSampleInterval FaultReports " +
+        "ContainerLimitPercent";
+
+    private const string Variables =
+        "MAX_BYTES THREAD_CACHE_BYTES SUPERSLAB_CACHE_COUNT SUPERSLAB_CACHE_BYTES SUPERSLAB_CACHE_TTL LAZY_ZERO " +
+        "PURGE_DELAY HUGE_PAGES PREFAULT HARDENING CAPTURE_STACKS QUARANTINE_BYTES GUARDED_SAMPLE_INTERVAL " +
+        "FAULT_REPORTS CONTAINER_LIMIT_PERCENT " +
+        "SUPERSLAB_MAX_CACHED SUPERSLAB_MAX_MEMORY_MB SUPERSLAB_TTL_SEC SS_LAZY_ZERO THP SS_PREFAULT";
+
+    // Twice this fits the countdown.
+    private const int MaxSampleInterval = 1_000_000_000;
+
+    private static readonly HeapLimits s_defaults = new();
+
+    public static readonly HakmemSetting MaxBytes =
+        new(nameof(MaxBytes), "HAKMEM_MAX_BYTES", typeof(long), s_defaults.MaxBytes)
         {
-            RequireAtLeast(Geometry.SlabBytes, MaxBytes, nameof(MaxBytes));
+            Meaning = "hard limit on the heap's committed bytes",
+            Least = Geometry.SlabBytes,
+            ZeroMeans = "none",
+        };
+
+    public static readonly HakmemSetting ThreadCacheBytes =
+        new(nameof(ThreadCacheBytes), "HAKMEM_THREAD_CACHE_BYTES", typeof(long), s_defaults.ThreadCacheBytes)
+        {
+            Meaning = "free blocks that a thread keeps",
+        };
+
+    public static readonly HakmemSetting SuperSlabCacheCount =
+        new(nameof(SuperSlabCacheCount), "HAKMEM_SUPERSLAB_CACHE_COUNT", typeof(int), s_defaults.SuperSlabCacheCount)
+        {
+            Meaning = "empty SuperSlabs kept for reuse",
+            Original = new("HAKMEM_SUPERSLAB_MAX_CACHED", int.MaxValue),
+        };
+
+    public static readonly HakmemSetting SuperSlabCacheBytes =
+        new(nameof(SuperSlabCacheBytes), "HAKMEM_SUPERSLAB_CACHE_BYTES", typeof(long), s_defaults.SuperSlabCacheBytes)
+        {
+            Meaning = "the same in bytes; the lower limit applies",
+            Original = new("HAKMEM_SUPERSLAB_MAX_MEMORY_MB", long.MaxValue >> 20, unit: 1 << 20),
+        };
+
+    public static readonly HakmemSetting SuperSlabCacheTtl =
+        new(nameof(SuperSlabCacheTtl), "HAKMEM_SUPERSLAB_CACHE_TTL", typeof(TimeSpan), Ticks(s_defaults.CacheTtlMs))
+        {
+            Meaning = "how long an empty SuperSlab stays committed",
+            Original = new("HAKMEM_SUPERSLAB_TTL_SEC", int.MaxValue, unit: TimeSpan.TicksPerSecond),
+        };
+
+    public static readonly HakmemSetting LazyZero =
+        new(nameof(LazyZero), "HAKMEM_LAZY_ZERO", typeof(LazyZeroMode), (long)s_defaults.LazyZero)
+        {
+            Meaning = "when empty memory is purged",
+            Original = new("HAKMEM_SS_LAZY_ZERO", ("0", (long)LazyZeroMode.Off), ("1", (long)LazyZeroMode.Immediate)),
+        };
+
+    public static readonly HakmemSetting PurgeDelay =
+        new(nameof(PurgeDelay), "HAKMEM_PURGE_DELAY", typeof(TimeSpan), Ticks(s_defaults.PurgeDelayMs))
+        {
+            Meaning = "how long memory stays empty before it is purged",
+        };
+
+    public static readonly HakmemSetting HugePages =
+        new(nameof(HugePages), "HAKMEM_HUGE_PAGES", typeof(HugePageMode), (long)s_defaults.HugePages)
+        {
+            Meaning = "whether to ask for 2 MiB pages",
+            Original = new(
+                "HAKMEM_THP",
+                ("off", (long)HugePageMode.Never), ("auto", (long)HugePageMode.Default),
+                ("on", (long)HugePageMode.Always)),
+        };
+
+    public static readonly HakmemSetting Prefault =
+        new(nameof(Prefault), "HAKMEM_PREFAULT", typeof(PrefaultMode), (long)s_defaults.Prefault)
+        {
+            Meaning = "whether committed memory is populated at once",
+            Original = new("HAKMEM_SS_PREFAULT", ("0", (long)PrefaultMode.None), ("1", (long)PrefaultMode.WillNeed)),
+        };
+
+    public static readonly HakmemSetting Hardening =
+        new(nameof(Hardening), "HAKMEM_HARDENING", typeof(HardeningLevel), (long)s_defaults.Hardening)
+        {
+            Meaning = "how much misuse is detected",
+        };
+
+    public static readonly HakmemSetting CaptureStacks =
+        new(nameof(CaptureStacks), "HAKMEM_CAPTURE_STACKS", typeof(bool), s_defaults.CaptureStacks ? 1 : 0)
+        {
+            Meaning = "with `Full`: record who allocated and freed",
+        };
+
+    public static readonly HakmemSetting QuarantineBytes =
+        new(nameof(QuarantineBytes), "HAKMEM_QUARANTINE_BYTES", typeof(long), s_defaults.QuarantineBytes)
+        {
+            Meaning = "freed bytes kept from reuse",
+        };
+
+    public static readonly HakmemSetting GuardedSampleInterval =
+        new(
+            nameof(GuardedSampleInterval), "HAKMEM_GUARDED_SAMPLE_INTERVAL", typeof(int),
+            s_defaults.GuardedSampleInterval)
+        {
+            Meaning = "allocations per guarded one",
+            Most = MaxSampleInterval,
+            ZeroMeans = "none",
+        };
+
+    public static readonly HakmemSetting FaultReports =
+        new(nameof(FaultReports), "HAKMEM_FAULT_REPORTS", typeof(bool), s_defaults.FaultReports ? 1 : 0)
+        {
+            Meaning = "whether faults at guard pages are reported",
+        };
+
+    // The only setting that is not a heap's: no option sets it.
+    public static readonly HakmemSetting ContainerLimitPercent =
+        new(nameof(ContainerLimitPercent), "HAKMEM_CONTAINER_LIMIT_PERCENT", typeof(int), MemoryLimit.DefaultPercent)
+        {
+            Meaning = "part of the container's limit that all heaps may commit",
+            Most = 100,
+            ZeroMeans = "ignore",
+        };
+
+    // Whether anything is set at all, understood or not. If not, every value is its default.
+    public static bool AreAny()
+    {
+        for (int from = 0; from < Names.Length;)
+        {
+            if (AppContext.GetData("Hakmem." + NextWord(Names, ref from)) is not null)
+            {
+                return true;
+            }
         }
 
-        return new HeapLimits(this, time);
+        for (int from = 0; from < Variables.Length;)
+        {
+            if (Environment.GetEnvironmentVariable("HAKMEM_" + NextWord(Variables, ref from)) is not null)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
-    private static void RequireKnown(bool isKnown, string name)
-    {
-        if (!isKnown)
-        {
-            throw new ArgumentOutOfRangeException(name, $"HakmemOptions.{name} is not one of the values of its enumeration.");
-        }
-    }
+    private static long Ticks(long milliseconds) => milliseconds * TimeSpan.TicksPerMillisecond;
 
-    private static void RequireAtMost(long most, long value, string name)
+    // Without IndexOf, the first use of which took 1.8 ms of a process.
+    private static string NextWord(string words, ref int from)
     {
-        if (value > most)
+        int end = from;
+        while (end < words.Length && words[end] != ' ')
         {
-            throw new ArgumentOutOfRangeException(name, value, $"HakmemOptions.{name} must be at most {most}.");
+            end++;
         }
-    }
 
-    private static void RequireAtLeast(long least, long value, string name)
-    {
-        if (value < least)
-        {
-            throw new ArgumentOutOfRangeException(name, value, $"HakmemOptions.{name} must be at least {least}.");
-        }
+        string word = words.Substring(from, end - from);
+        from = end + 1;
+        return word;
     }
+}
+
+// A heap's options as the layers below it use them: resolved once, when the heap is created. The initialisers are the
+// defaults.
+internal sealed class HeapLimits
+{
+    public PrefaultMode Prefault { get; init; } = PrefaultMode.None;
+
+    public LazyZeroMode LazyZero { get; init; } = LazyZeroMode.Deferred;
+
+    public HugePageMode HugePages { get; init; } = HugePageMode.Default;
+
+    public HardeningLevel Hardening { get; init; } = HardeningLevel.Standard;
+
+    public bool CaptureStacks { get; init; }
+
+    public long QuarantineBytes { get; init; } = 16L << 20;
+
+    // Zero for none.
+    public int GuardedSampleInterval { get; init; }
+
+    public bool FaultReports { get; init; } = true;
+
+    // Zero for none.
+    public long MaxBytes { get; init; }
+
+    public long ThreadCacheBytes { get; init; } = 10L << 20;
+
+    public int SuperSlabCacheCount { get; init; } = 256;
+
+    public long SuperSlabCacheBytes { get; init; } = 512L << 20;
+
+    public long CacheTtlMs { get; init; } = 10_000;
+
+    public long PurgeDelayMs { get; init; } = 1_000;
+
+    // Null for the system's, whose provider is of no use here and would have to be loaded before a first allocation.
+    public TimeProvider? Time { get; init; }
+
+    // The lower of the two limits on empty SuperSlabs.
+    public long CacheBytes => Math.Min(SuperSlabCacheBytes, (long)SuperSlabCacheCount * Geometry.SlabBytes);
+
+    // Whether memory is discarded as soon as it is empty.
+    public bool IsEager =>
+        LazyZero == LazyZeroMode.Immediate || (LazyZero == LazyZeroMode.Deferred && PurgeDelayMs == 0);
+
+    // Milliseconds since some moment; a free of a span or run reads it, so the system's is the cheap clock.
+    public long NowMs => Time is null ? Environment.TickCount64 : (long)Time.GetElapsedTime(0).TotalMilliseconds;
 }

@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
 using Hakmem.Heaps;
 using Hakmem.Os;
@@ -9,10 +10,8 @@ namespace Hakmem.Api;
 // The arena that all heaps of the process share. It is reserved when the first heap is created.
 internal static class ProcessArena
 {
-    private const string Percent = "ContainerLimitPercent";
-
-    // Why there is no arena, or null. Written by TryCreate, which does not throw: the runtime would wrap the exception
-    // in a TypeInitializationException, whose message does not name the cause.
+    // Why there is no arena; null if there is one. Written by the initializer below, which throws nothing itself: the
+    // runtime would put a TypeInitializationException around it, whose message does not say the cause.
     private static ExceptionDispatchInfo? s_failure;
 
     private static readonly Arena? s_instance = TryCreate();
@@ -48,14 +47,18 @@ internal static class ProcessArena
         }
     }
 
-    // The percentage of the container's memory limit that all heaps together may commit: the only setting that belongs
-    // to no heap. Throws InvalidOperationException if it cannot be parsed or is out of its range.
-    private static int ReadPercent()
+    // What a container's limit leaves to all heaps. Throws InvalidOperationException, as for any setting that cannot be understood.
+    private static int ReadPercent() => HakmemSettings.AreAny() ? PercentOfSettings() : MemoryLimit.DefaultPercent;
+
+    // Apart, so that the settings are not so much as created where nothing is set.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static int PercentOfSettings()
     {
-        int percent = HakmemSettings.ReadInt32(Percent, "HAKMEM_CONTAINER_LIMIT_PERCENT") ?? MemoryLimit.DefaultPercent;
-        return percent is >= 0 and <= 100
-            ? percent
+        HakmemSetting setting = HakmemSettings.ContainerLimitPercent;
+        long percent = setting.Read();
+        return percent >= setting.Least && percent <= setting.Most
+            ? (int)percent
             : throw new InvalidOperationException(
-                $"Hakmem.{Percent} (HAKMEM_CONTAINER_LIMIT_PERCENT) is {percent}, but must be from 0 to 100.");
+                $"Hakmem.{setting.Name} ({setting.Variable}) is {percent}, which is not from {setting.Least} to {setting.Most}.");
     }
 }

@@ -7,10 +7,18 @@ internal static class EnumMembers
 {
     extension(Enum)
     {
-        public static string[] GetNames<T>()
-            where T : struct, Enum => Enum.GetNames(typeof(T));
-
-        public static bool IsDefined<T>(T value)
-            where T : struct, Enum => Enum.IsDefined(typeof(T), value);
+        public static bool TryParse(Type type, string text, bool ignoreCase, out object? value)
+        {
+            try
+            {
+                value = Enum.Parse(type, text, ignoreCase);
+                return true;
+            }
+            catch (Exception finding) when (finding is ArgumentException or OverflowException)
+            {
+                value = null;
+                return false;
+            }
+        }
     }
 }

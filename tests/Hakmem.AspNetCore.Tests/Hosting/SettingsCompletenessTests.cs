@@ -1,7 +1,11 @@
 using System;
+using System.Globalization;
 using System.Linq;
 using System.Reflection;
 using Hakmem.AspNetCore.Hosting;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 using Xunit;
 
 namespace Hakmem.AspNetCore.Tests.Hosting;
@@ -47,6 +51,21 @@ public sealed class SettingsCompletenessTests
         Assert.Equal(value, ValueOf(settings.ToHeapOptions(), name));
     }
 
+    // From a configuration's text, through the binder and the check of keys, to the heap's options.
+    [Theory]
+    [MemberData(nameof(HeapOptions))]
+    public void AHeapsKeyReachesTheOptions(string name)
+    {
+        HakmemHeapSettings settings = new();
+        object value = SetToAnother(settings, name, ValueOf(new HakmemOptions(), name));
+        IConfiguration configuration = new ConfigurationBuilder().AddInMemoryCollection(
+            [new("Hakmem:Isolated", "true"), new($"Hakmem:Heap:{name}", Convert.ToString(value, CultureInfo.InvariantCulture))]).Build();
+        using ServiceProvider services = new ServiceCollection().AddHakmem(configuration).BuildServiceProvider();
+        HakmemHeapSettings bound = services.GetRequiredService<IOptions<HakmemServiceOptions>>().Value.Heap;
+        Assert.Equal([name], bound.ConfiguredKeys);
+        Assert.Equal(value, ValueOf(bound.ToHeapOptions(), name));
+    }
+
     [Theory]
     [MemberData(nameof(PoolOptions))]
     public void APoolsSettingArrivesAndIsLeftAtTheDefaultOtherwise(string name)
@@ -86,8 +105,10 @@ public sealed class SettingsCompletenessTests
         object value = original switch
         {
             bool known => !known,
-            int known => known - 1,
-            long known => known + 1,
+            int known => known == int.MaxValue ? known - 1 : known + 1,
+
+            // A SuperSlab more, since a heap accepts no lower limit.
+            long known => known + (2 << 20),
             TimeSpan known => known + TimeSpan.FromSeconds(1),
             Enum known => Enum.GetValues(known.GetType()).Cast<object>().First(other => !other.Equals(known)),
             _ => throw new NotSupportedException($"{name} is of a type that this test has no values of."),

@@ -1,4 +1,5 @@
 using System;
+using System.Linq;
 using System.Threading.Tasks;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -12,12 +13,6 @@ namespace Hakmem.AspNetCore.Tests.Hosting;
 // what it has to be.
 public sealed class WrongConfigurationTests
 {
-    private const string HeapKeys =
-        "Known are Hakmem:Heap:Prefault, Hakmem:Heap:LazyZero, Hakmem:Heap:HugePages, Hakmem:Heap:MaxBytes, Hakmem:Heap:ThreadCacheBytes, " +
-        "Hakmem:Heap:SuperSlabCacheCount, Hakmem:Heap:SuperSlabCacheBytes, Hakmem:Heap:SuperSlabCacheTtl, Hakmem:Heap:PurgeDelay, " +
-        "Hakmem:Heap:Hardening, Hakmem:Heap:CaptureStacks, Hakmem:Heap:QuarantineBytes, Hakmem:Heap:GuardedSampleInterval, " +
-        "Hakmem:Heap:FaultReports.";
-
     private const string KestrelKeys =
         "Known are Hakmem:Kestrel:MaxBytes, Hakmem:Kestrel:IdleTimeout, Hakmem:Kestrel:ThreadCacheBlocks, Hakmem:Kestrel:RecycleOwners, " +
         "Hakmem:Kestrel:CollectWhenIdle.";
@@ -27,13 +22,14 @@ public sealed class WrongConfigurationTests
     [Theory]
     [InlineData("Kestrel:MaxByte", "1", "Hakmem:Kestrel:MaxByte is not known. Is Hakmem:Kestrel:MaxBytes meant? " + KestrelKeys)]
     [InlineData("Kestrel:idletimeuot", "00:00:02", "Hakmem:Kestrel:idletimeuot is not known. Is Hakmem:Kestrel:IdleTimeout meant? " + KestrelKeys)]
-    [InlineData("Heap:MaxByte", "4194304", "Hakmem:Heap:MaxByte is not known. Is Hakmem:Heap:MaxBytes meant? " + HeapKeys)]
+    [InlineData("Heap:MaxByte", "4194304", "Hakmem:Heap:MaxByte is not known. Is Hakmem:Heap:MaxBytes meant? {heap keys}")]
     [InlineData("Kestrel:Colour", "red", "Hakmem:Kestrel:Colour is not known. " + KestrelKeys)]
     [InlineData("Kestrl:MaxBytes", "1", "Hakmem:Kestrl is not known. Is Hakmem:Kestrel meant? " + OwnKeys)]
     [InlineData("MaxBytes", "1", "Hakmem:MaxBytes is not known. " + OwnKeys)]
     [InlineData("Kestrel:MaxBytes:Most", "1", "Hakmem:Kestrel:MaxBytes:Most is not known: Hakmem:Kestrel:MaxBytes is a value, not a section.")]
     [InlineData("Kestrel", "256 MiB", "Hakmem:Kestrel is '256 MiB', and must be a section with keys.")]
-    public Task AnUnknownKeyIsNamedWithItsWholePath(string key, string value, string message) => AssertRefused(key, value, message);
+    public Task AnUnknownKeyIsNamedWithItsWholePath(string key, string value, string message) =>
+        AssertRefused(key, value, message.Replace("{heap keys}", KnownHeapKeys(), StringComparison.Ordinal));
 
     [Theory]
     [InlineData("Heap:MaxBytes", "abc", "Hakmem:Heap:MaxBytes is 'abc', and must be a whole number up to 9223372036854775807.")]
@@ -88,6 +84,9 @@ public sealed class WrongConfigurationTests
         await host.StartAsync();
         await host.StopAsync();
     }
+
+    private static string KnownHeapKeys() =>
+        $"Known are {string.Join(", ", typeof(HakmemOptions).GetProperties().Select(option => $"Hakmem:Heap:{option.Name}"))}.";
 
     private static Task AssertRefused(string key, string value, string message, bool isolated = true) => AssertRefused([(key, value)], message, isolated);
 

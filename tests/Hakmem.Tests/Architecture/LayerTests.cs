@@ -20,7 +20,7 @@ public sealed partial class LayerTests
     // Plain values of the public surface that lower layers may know: settings, and what callers are told.
     private static readonly string[] s_publicValues =
     [
-        "HakmemOptions", "PrefaultMode", "LazyZeroMode", "HugePageMode", "HardeningLevel",
+        "HakmemOptions", "HeapLimits", "PrefaultMode", "LazyZeroMode", "HugePageMode", "HardeningLevel",
         "HakmemStatistics", "SizeClassStatistics", "HakmemCorruptionException",
         "HakmemVerification", "HakmemHeapMap", "SuperSlabInfo", "SuperSlabKind", "UnitInfo", "UnitKind",
     ];

@@ -2,7 +2,6 @@ using System;
 using System.Globalization;
 using System.Linq;
 using System.Reflection;
-using Hakmem.Pages;
 using Hakmem.Tests.Support;
 
 namespace Hakmem.Tests.Children;
@@ -19,20 +18,11 @@ internal static unsafe class SettingsScenario
         }
 
         HakmemOptions options = new();
-        Print("Prefault", (long)options.Prefault);
-        Print("LazyZero", (long)options.LazyZero);
-        Print("HugePages", (long)options.HugePages);
-        Print("MaxBytes", options.MaxBytes);
-        Print("ThreadCacheBytes", options.ThreadCacheBytes);
-        Print("SuperSlabCacheCount", options.SuperSlabCacheCount);
-        Print("SuperSlabCacheBytes", options.SuperSlabCacheBytes);
-        Print("SuperSlabCacheTtl", (long)options.SuperSlabCacheTtl.TotalMilliseconds);
-        Print("PurgeDelay", (long)options.PurgeDelay.TotalMilliseconds);
-        Print("Hardening", (long)options.Hardening);
-        Print("CaptureStacks", options.CaptureStacks ? 1 : 0);
-        Print("QuarantineBytes", options.QuarantineBytes);
-        Print("GuardedSampleInterval", options.GuardedSampleInterval);
-        Print("FaultReports", options.FaultReports ? 1 : 0);
+        foreach (PropertyInfo option in typeof(HakmemOptions).GetProperties())
+        {
+            Print(option.Name, NumberOf(option.GetValue(options)!));
+        }
+
         Print("Given", new HakmemOptions { MaxBytes = 123 << 20 }.MaxBytes);
 
         // What the shared heap takes without reading them.
@@ -50,6 +40,10 @@ internal static unsafe class SettingsScenario
         FieldInfo[] fields = typeof(HeapLimits).GetFields(BindingFlags.Instance | BindingFlags.NonPublic);
         return fields.Length > 10 && fields.All(field => Equals(field.GetValue(one), field.GetValue(other)));
     }
+
+    // A time's in milliseconds.
+    private static long NumberOf(object value) =>
+        value is TimeSpan time ? (long)time.TotalMilliseconds : Convert.ToInt64(value, CultureInfo.InvariantCulture);
 
     private static void Print(string name, long value) =>
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name}={value}"));

@@ -1,5 +1,8 @@
 using System;
 using System.Collections.Generic;
+using System.Linq;
+using Hakmem.Api;
+using Hakmem.Tests.Architecture;
 using Xunit;
 
 namespace Hakmem.Tests.Children;
@@ -93,6 +96,22 @@ public sealed class SettingsTests
         Assert.Equal(1, child.Figure("SharedTakes64MiB"));
     }
 
+    // Whatever options there are: each has another value than its default, in the environment or, where that has nonsense, in AppContext.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void EveryDeclaredOptionIsReadFromItsSources(bool isInAppContext)
+    {
+        HakmemSetting[] settings = [.. SettingsTable.Settings.Where(setting => setting != HakmemSettings.ContainerLimitPercent)];
+        ChildResult child = ChildProcess.Run(
+            ChildScenarios.Settings,
+            isInAppContext ? [.. settings.Select(setting => $"{setting.Name}={AnotherValue(setting)}")] : [],
+            settings.ToDictionary(setting => setting.Variable, setting => isInAppContext ? "nonsense" : $"{AnotherValue(setting)}"));
+        child.AssertSucceeded();
+        Assert.All(settings, setting => Assert.Equal(AnotherValue(setting), child.Figure(setting.Name)));
+        Assert.Equal(0, child.Figure("AreDefaults"));
+    }
+
     [Theory]
     [InlineData("HAKMEM_SS_PREFAULT", "0", "Prefault", (long)PrefaultMode.None)]
     [InlineData("HAKMEM_SS_PREFAULT", "1", "Prefault", (long)PrefaultMode.WillNeed)]
@@ -163,5 +182,14 @@ public sealed class SettingsTests
         Assert.NotEqual(0, child.ExitCode);
         Assert.Contains(variable, child.Error, StringComparison.Ordinal);
         Assert.Contains(value, child.Error, StringComparison.Ordinal);
+    }
+    // As it is written and printed: a time in milliseconds.
+    private static long AnotherValue(HakmemSetting setting)
+    {
+        long least = Math.Max(setting.Least, 1);
+        return setting.Type == typeof(TimeSpan) ? (setting.Default / TimeSpan.TicksPerMillisecond) + least
+            : setting.Type == typeof(bool) ? 1 - setting.Default
+            : setting.Type.IsEnum ? (setting.Default + 1) % Enum.GetNames(setting.Type).Length
+            : setting.Default + least;
     }
 }
