@@ -1,7 +1,6 @@
 using System;
 using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
-using Hakmem.Heaps;
 using Hakmem.Os;
 using Hakmem.Pages;
 
