@@ -1,14 +1,15 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Hakmem.Pages;
 
 namespace Hakmem.Guarded;
 
-// Freed blocks with their size classes, first in, first out, in records out of band: no managed memory is taken, and no
-// more than is needed.
+// A first-in, first-out queue of freed blocks with their size classes, in records out of band. It uses no managed
+// memory and grows by chunks.
 //
 //   oldest -> [ taken .. .. blocks ] -> [ blocks .. .. .. ] -> [ blocks .. free ] <- newest
 //
-// Not thread-safe: it is PoisonedBlocks', under its lock.
+// Not thread-safe: PoisonedBlocks' lock guards it.
 internal sealed unsafe class BlockQueue(MetadataAllocator metadata)
 {
     // An entry is a block's address, which has 47 bits, with its size class above them.
@@ -18,13 +19,13 @@ internal sealed unsafe class BlockQueue(MetadataAllocator metadata)
     private Chunk* _oldest;
     private Chunk* _newest;
 
-    // The next place to take from in the oldest chunk, and to put into in the newest.
+    // The next index to take from in the oldest chunk, and the next to add at in the newest one.
     private int _takeAt;
     private int _putAt;
 
     public int Count { get; private set; }
 
-    // False if memory is out.
+    // Returns false if memory is out.
     public bool TryAdd(void* block, int sizeClass)
     {
         if ((_newest == null || _putAt == Chunk.Entries) && !TryExtend())
@@ -37,9 +38,10 @@ internal sealed unsafe class BlockQueue(MetadataAllocator metadata)
         return true;
     }
 
-    // The oldest, of which there must be one.
+    // Removes the oldest block. The queue must not be empty.
     public void* Take(out int sizeClass)
     {
+        Debug.Assert(Count > 0, "The queue has a block.");
         if (_takeAt == Chunk.Entries)
         {
             Chunk* empty = _oldest;
@@ -54,7 +56,7 @@ internal sealed unsafe class BlockQueue(MetadataAllocator metadata)
         return (void*)(nuint)(entry & AddressMask);
     }
 
-    // Forgets all blocks, and gives the records back.
+    // Removes all blocks and frees the records.
     public void Clear()
     {
         while (_oldest != null)
@@ -98,10 +100,10 @@ internal sealed unsafe class BlockQueue(MetadataAllocator metadata)
         public const int Bytes = 16 << 10;
         public const int Entries = (Bytes / sizeof(ulong)) - 1;
 
-        // The next newer one.
+        // The next newer chunk.
         public Chunk* Next;
 
-        // SAFETY: a chunk is allocated with room for Entries behind this.
+        // SAFETY: a chunk is allocated with room for Entries behind its header.
         public static ulong* EntriesOf(Chunk* chunk) => (ulong*)(chunk + 1);
     }
 }

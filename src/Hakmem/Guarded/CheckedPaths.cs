@@ -5,12 +5,12 @@ using Hakmem.Records;
 
 namespace Hakmem.Guarded;
 
-// The steady state of a heap of HardeningLevel.Checked: what HakmemAllocator's inlined paths do elsewhere, and the table
-// of live blocks. The cache is the one with the magazines. Neither method asks the heap for anything, and what is rare
-// is in methods of its own, so that the steady state saves no register for it.
+// The steady state of a heap with HardeningLevel.Checked: HakmemAllocator's inlined paths plus the table of live
+// blocks. The cache is the one with the magazines. Neither method calls the heap, and rare cases are in methods of
+// their own, so that the steady state saves no register for them.
 internal static unsafe class CheckedPaths
 {
-    // A block of a class from the cache; null if the slow path has to serve it.
+    // Returns a block of a class from the cache; null if the slow path has to serve it.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void* TryAllocate(ThreadCache* cache, uint index)
     {
@@ -26,7 +26,7 @@ internal static unsafe class CheckedPaths
         return block;
     }
 
-    // False, and nothing has changed, if the slow path has to decide: there is no room, or something is wrong.
+    // Returns false, and changes nothing, if the bin has no room or the block may be invalid: the slow path decides.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool TryFree(ThreadCache* cache, void* ptr)
     {
@@ -43,8 +43,8 @@ internal static unsafe class CheckedPaths
             return false;
         }
 
-        // From here on the block belongs to this thread alone, and its entry cannot change. If it has changed since it
-        // was read, the block is another one, and the one that the caller means was freed before.
+        // From here on the block belongs to this thread alone, and its entry cannot change. An entry that changed since
+        // it was read means that the caller's block was freed before, and that another block begins there now.
         if (Arena.EntryOf(cache->PageMap, ptr) == entry)
         {
             top[1] = ptr;
@@ -56,7 +56,7 @@ internal static unsafe class CheckedPaths
         return true;
     }
 
-    // Undoes the claim of a block that is another one by now.
+    // Marks the block that begins there now as live again.
     [DoesNotReturn]
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void ThrowFreedBefore(ThreadCache* cache, void* ptr)

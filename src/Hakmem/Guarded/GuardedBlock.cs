@@ -7,31 +7,31 @@ using Hakmem.Profiling;
 
 namespace Hakmem.Guarded;
 
-// The record of one guarded block, out of band, from its allocation until its range is given back. The span header of the range's first
-// unit leads here, which is how a fault in the range finds its text.
+// The record of one guarded block, out of band, from its allocation until its range is freed. The span header of the
+// range's first unit points to it; a fault in the range finds its text that way.
 //
-// Written by the thread that allocates or frees the block; State, the links and what they stand for under GuardedBlocks' lock. A handler
-// of faults reads Text without it.
+// The thread that allocates or frees the block writes it. GuardedBlocks' lock guards State and the links. A fault
+// handler reads Text without the lock.
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct GuardedBlock
 {
     private const int TextBytes = 160;
 
-    // First, so that a pointer to the record is one to this.
+    // The first field, so that a pointer to the record is a pointer to the text.
     public FaultText Text;
 
     // The block.
     public nuint Address;
     public nuint Bytes;
 
-    // Its range: a run of units of one SuperSlab, or of whole SuperSlabs.
+    // The block's range: a run of units of one SuperSlab, or of whole SuperSlabs.
     public byte* Range;
     public nuint RangeBytes;
     public nuint DataBegin;
     public nuint DataEnd;
     public bool IsSlabRun;
 
-    // Whether the guard pages are in place, and whether the whole range has been made inaccessible after the free.
+    // Whether the guard pages exist, and whether the whole range was made inaccessible after the free.
     public bool IsGuarded;
     public bool IsSealed;
 
@@ -41,7 +41,7 @@ internal unsafe struct GuardedBlock
     public int FreeThread;
     public int FreeStack;
 
-    // All records of a heap, and those in its quarantine from the oldest on.
+    // The list of all records of a heap, and that of its quarantine, oldest first.
     public GuardedBlock* Next;
     public GuardedBlock* Previous;
     public GuardedBlock* NextFreed;
@@ -49,9 +49,10 @@ internal unsafe struct GuardedBlock
     private fixed byte _blockText[TextBytes];
     private fixed byte _endText[TextBytes];
 
-    public readonly BlockHistory History => new(Address, Bytes, AllocationThread, AllocationStack, FreeThread, FreeStack);
+    public readonly BlockHistory History =>
+        new(Address, Bytes, AllocationThread, AllocationStack, FreeThread, FreeStack);
 
-    // Composes what a fault at the live block is reported with.
+    // Writes the text for a fault at the live block.
     public static void DescribeAllocation(GuardedBlock* block)
     {
         StackTable stacks = StackTable.Instance;
@@ -59,7 +60,8 @@ internal unsafe struct GuardedBlock
         int length = Utf8Text.Write(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"in the range of the guarded block of {block->Bytes} bytes at 0x{block->Address:x}\nallocated by thread {block->AllocationThread}:\n"),
+                $"in the range of the guarded block of {block->Bytes} bytes at 0x{block->Address:x}\n" +
+                $"allocated by thread {block->AllocationThread}:\n"),
             text);
         block->Text.Block = block->_blockText;
         block->Text.AllocationStack = stacks.TextOf(block->AllocationStack, out int stackBytes);
@@ -68,11 +70,12 @@ internal unsafe struct GuardedBlock
         Volatile.Write(ref block->Text.BlockBytes, (nuint)length);
     }
 
-    // Composes what a fault at the freed block is reported with. Called before the range is made inaccessible.
+    // Writes the text for a fault at the freed block. Called before the range is made inaccessible.
     public static void DescribeFree(GuardedBlock* block)
     {
         Span<byte> text = stackalloc byte[TextBytes];
-        int length = Utf8Text.Write(string.Create(CultureInfo.InvariantCulture, $"a use after free: freed by thread {block->FreeThread}:\n"), text);
+        string line = string.Create(CultureInfo.InvariantCulture, $"a use after free: freed by thread {block->FreeThread}:\n");
+        int length = Utf8Text.Write(line, text);
         SetEnd(block, text[..length]);
         block->Text.FreeStack = StackTable.Instance.TextOf(block->FreeStack, out int stackBytes);
         Volatile.Write(ref block->Text.FreeStackBytes, (nuint)stackBytes);
@@ -85,4 +88,19 @@ internal unsafe struct GuardedBlock
         block->Text.End = block->_endText;
         Volatile.Write(ref block->Text.EndBytes, (nuint)text.Length);
     }
+}
+
+internal enum GuardedState
+{
+    // The allocating thread is still making it: not a block yet.
+    Unready = 0,
+
+    // The block belongs to a caller.
+    Live,
+
+    // Live, and held by a thread that resizes it: no other thread can free or resize it.
+    Held,
+
+    // Freed: in the quarantine, or on its way into or out of it.
+    Freed,
 }

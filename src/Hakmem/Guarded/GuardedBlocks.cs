@@ -6,17 +6,16 @@ using Hakmem.Records;
 
 namespace Hakmem.Guarded;
 
-// Blocks with a range of their own between guard pages: all above a kilobyte with full hardening, and the sampled ones of a heap with
-// guarded sampling, as GWP-ASan has them. A touch beyond the guards is a fault, and so is one of a freed block while it is in the
-// quarantine, where its pages are given up and its addresses kept. Both are reported with what the record knows; see FaultText.
+// Blocks in ranges of their own between guard pages: all above a kilobyte with full hardening, and the sampled ones of
+// guarded sampling, as in GWP-ASan. An access to a guard page faults. An access to a freed block faults too while the
+// block is in the quarantine, which discards the pages and keeps the addresses. FaultText reports both with the block's
+// record. The bytes between a block and its guards are poisoned, and checked by the free.
 //
-// What lies between a block and its guards is poisoned, and checked when the block is freed.
+// Rejected: a fixed pool of page-sized slots. It is simpler, but could not sample blocks above a page.
 //
-// Rejected: a fixed pool of page-sized slots. It is simpler, but nothing above a page could be sampled, and buffers are.
-//
-// Thread-safe. One lock for states, lists and figures, above the SuperSlab lock, under which a record is found; system
-// calls happen outside it, on ranges that are the calling thread's. A record is given up under it after its range: so
-// one that is found under it stays for as long as it is held.
+// Thread-safe. One lock, above the SuperSlab lock, guards states, lists and figures; records are found and freed under
+// it. System calls happen outside it, on ranges that the calling thread alone uses. A range is freed before its record,
+// so a record that is found under the lock stays valid until the lock is left.
 internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, long quarantineBytes)
 {
     private readonly UninterruptibleLock _lock = new();
@@ -31,7 +30,7 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
     private long _liveBlocks;
     private int _guarded;
 
-    // Addresses that live blocks' ranges take. Changed under _lock, read without it as a hint.
+    // The address space of live blocks' ranges. Written under _lock, read without it as a hint.
     private long _liveRangeBytes;
 
     public long LiveRangeBytes => Volatile.Read(ref _liveRangeBytes);
@@ -47,8 +46,7 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
         }
     }
 
-    // Whether the block, whose range begins at a unit and which the resolver found to begin at the address, is a
-    // caller's.
+    // Whether the block at an address, in the range that begins with a unit, belongs to a caller.
     public bool IsLive(int unit, nuint address)
     {
         using (_lock.Enter())
@@ -58,22 +56,22 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
         }
     }
 
-    // The error for a block, given in the same way, that is free already: with its history as far as the record is
-    // still there. Under no lock.
+    // Returns the error for a block that is free already, with its history if the record still exists. Under no lock.
     public HakmemCorruptionException DoubleFree(int unit, nuint address, string operation)
     {
         BlockHistory history = default;
         using (_lock.Enter())
         {
             GuardedBlock* block = ranges.RecordAt(unit);
-            history = block != null && block->State != GuardedState.Unready && block->Address == address ? block->History : history;
+            bool isThere = block != null && block->State != GuardedState.Unready && block->Address == address;
+            history = isThere ? block->History : history;
         }
 
         return history.ToException(address, operation, "it was freed already");
     }
 
-    // The address and size of the block, live or in the quarantine, whose range begins with a unit. False if no range
-    // of this heap does.
+    // Finds the block, live or in the quarantine, whose range begins with a unit. Returns false if no range of this
+    // heap does.
     public bool TryFind(int unit, out nuint address, out nuint bytes)
     {
         using (_lock.Enter())
@@ -86,21 +84,22 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
         }
     }
 
-    // Takes hold of a block, given as to IsLive. Throws if no caller has it any more, or another thread has a hold of
-    // it.
+    // Holds a live block. Throws if it is free, or if another thread holds it.
     public void Hold(int unit, nuint address, string operation)
     {
-        if (!TryChange(unit, address, GuardedState.Live, GuardedState.Held, out _, out GuardedState found, out BlockHistory history))
+        if (!TryChange(
+            unit, address, GuardedState.Live, GuardedState.Held,
+            out _, out GuardedState found, out BlockHistory history))
         {
             throw Refusal(found, history, address, operation);
         }
     }
 
-    // Ends a hold; the block is the program's again.
+    // Ends the hold.
     public void Unhold(int unit, nuint address) =>
         TryChange(unit, address, GuardedState.Held, GuardedState.Live, out _, out _, out _);
 
-    // Null if memory is out.
+    // Returns null if memory is out.
     public void* TryAllocate(nuint byteCount, nuint alignment, bool isZeroed, int stack)
     {
         GuardedBlock* block = byteCount > (nuint)arena.ReservedBytes || (ulong)alignment > Geometry.MaxArenaBytes
@@ -131,7 +130,7 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
             block->IsGuarded = ranges.TryGuard(block);
         }
 
-        // From here on it can be found, by what its record says.
+        // From here on other threads find the block.
         using (_lock.Enter())
         {
             block->State = GuardedState.Live;
@@ -140,14 +139,15 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
         return (void*)address;
     }
 
-    // Frees a block, given as to IsLive, which the caller has a hold of or nobody has. Throws if it is free already.
-    // What it gives instead of throwing is damage that it found, of this or another block; the free is done all the
-    // same.
+    // Frees a block that the caller holds (isHeld) or that nobody holds. Throws if it is free already. Returns damage
+    // of this or another block, or null; the block is free in either case.
     public HakmemCorruptionException? Free(int unit, nuint address, int stack, bool isHeld = false)
     {
-        // Asked again: another thread may have freed it since, and its record may be another block's by now.
+        // Another thread may have freed the block since the caller found it, so its state is checked again.
         GuardedState from = isHeld ? GuardedState.Held : GuardedState.Live;
-        if (!TryChange(unit, address, from, GuardedState.Freed, out GuardedBlock* block, out GuardedState found, out BlockHistory history))
+        if (!TryChange(
+            unit, address, from, GuardedState.Freed,
+            out GuardedBlock* block, out GuardedState found, out BlockHistory history))
         {
             throw Refusal(found, history, address, "Free");
         }
@@ -171,10 +171,10 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
         return finding ?? other;
     }
 
-    // Gives the quarantine's ranges back, but for those that the system does not let be used again. Gives damage found on the way.
+    // Frees the quarantine, except ranges that the system does not let be used again. Returns damage, or null.
     public HakmemCorruptionException? Flush() => Release(0);
 
-    // Forgets all blocks, whose memory is being given back as a whole.
+    // Frees all records, because the heap is disposed.
     public void Clear()
     {
         using (_lock.Enter())
@@ -188,11 +188,11 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
         }
     }
 
-    // Has a block that begins at an address go from one state to another. If it is not there or in another state, says
-    // in which (Unready for none) and what is known of it.
+    // Changes the state of the block at an address. If it is in another state, returns false, that state (Unready for
+    // no block) and the block's history.
     private bool TryChange(
-        int unit, nuint address, GuardedState from, GuardedState to, out GuardedBlock* block, out GuardedState found, out BlockHistory history)
-    {
+        int unit, nuint address, GuardedState from, GuardedState to,
+        out GuardedBlock* block, out GuardedState found, out BlockHistory history)
         using (_lock.Enter())
         {
             block = ranges.RecordAt(unit);
@@ -217,10 +217,14 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
         }
     }
 
-    private static HakmemCorruptionException Refusal(GuardedState found, BlockHistory history, nuint address, string operation) =>
-        history.ToException(address, operation, found == GuardedState.Held ? "another thread is resizing it" : "it was freed already");
+    private static HakmemCorruptionException Refusal(
+        GuardedState found, BlockHistory history, nuint address, string operation)
+    {
+        string finding = found == GuardedState.Held ? "another thread is resizing it" : "it was freed already";
+        return history.ToException(address, operation, finding);
+    }
 
-    // Adds a new block to the books. Whether it may have guard pages.
+    // Adds a new block to list and figures. Returns whether it may have guard pages.
     private bool Enter(GuardedBlock* block)
     {
         using (_lock.Enter())
@@ -247,18 +251,22 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
         long inFront = Poison.FindDamage(begin, before);
         if (inFront >= 0)
         {
-            return Damage(block, begin + inFront, $"a write out of bounds, {(long)before - inFront} bytes before the block's first byte");
+            long gap = (long)before - inFront;
+            return Damage(block, begin + inFront, $"a write out of bounds, {gap} bytes before the block's first byte");
         }
 
         long behind = Poison.FindDamage(end, (nuint)(block->Range + block->DataEnd - end));
-        return behind < 0 ? null : Damage(block, end + behind, $"a write out of bounds, {behind + 1} bytes after the block's last byte");
+        return behind < 0 ? null
+            : Damage(block, end + behind, $"a write out of bounds, {behind + 1} bytes after the block's last byte");
     }
 
     private static HakmemCorruptionException Damage(GuardedBlock* block, byte* place, string finding) =>
-        block->History.ToException(block->Address, "Free", $"{finding}: there is 0x{*place:x2} instead of 0x{Poison.Value:x2}");
+        block->History.ToException(
+            block->Address, "Free", $"{finding}: there is 0x{*place:x2} instead of 0x{Poison.Value:x2}");
 
     private void Append(GuardedBlock* block)
     {
+        _lock.AssertHeld();
         block->NextFreed = null;
         if (_newestFreed != null)
         {
@@ -312,18 +320,22 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
         }
     }
 
-    // Of a freed block that could not be made inaccessible.
+    // Checks a freed block that could not be made inaccessible.
     private static HakmemCorruptionException? CheckPoison(GuardedBlock* block)
     {
-        long offset = block->IsSealed ? -1 : Poison.FindDamage(block->Range + block->DataBegin, block->DataEnd - block->DataBegin);
+        byte* begin = block->Range + block->DataBegin;
+        long offset = block->IsSealed ? -1 : Poison.FindDamage(begin, block->DataEnd - block->DataBegin);
         if (offset < 0)
         {
             return null;
         }
 
-        byte* place = block->Range + block->DataBegin + offset;
+        byte* place = begin + offset;
         return block->History.ToException(
-            block->Address, "Check", $"a write after free: byte {(long)((nuint)place - block->Address)} of the free block of {block->Bytes} is 0x{*place:x2} instead of 0x{Poison.Value:x2}");
+            block->Address,
+            "Check",
+            $"a write after free: byte {(long)((nuint)place - block->Address)} of the free block of {block->Bytes} " +
+            $"is 0x{*place:x2} instead of 0x{Poison.Value:x2}");
     }
 
     private void Unlink(GuardedBlock* block)
@@ -351,3 +363,8 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
         arena.Metadata.Free(block, sizeof(GuardedBlock));
     }
 }
+
+// A heap's guarded blocks in its statistics.
+//   LiveBlocks, LiveBytes   those of callers, at the requested size
+//   QuarantinedBytes        freed blocks whose addresses are kept
+internal readonly record struct GuardedFigures(long LiveBlocks, long LiveBytes, long QuarantinedBytes);

@@ -7,8 +7,8 @@ using Hakmem.Records;
 
 namespace Hakmem.Guarded;
 
-// Blocks between guard pages, each in a range of its own; GuardedBlocks has their records and states. A heap without
-// guarded blocks has this kind too, without records: another heap's ranges are resolved here.
+// Blocks between guard pages, each in a range of its own. GuardedBlocks has their records and states. A heap without
+// guarded blocks has this kind too, without records, because it resolves the ranges of other heaps.
 internal sealed unsafe class GuardedKind(
     Arena arena, int heapSlot, RunAllocator runs, GuardedBlocks? blocks, bool keepsStacks) : BlockKind
 {
@@ -26,7 +26,7 @@ internal sealed unsafe class GuardedKind(
         nuint bytes = 0;
         if (blocks == null || !blocks.TryFind(unit, out begin, out bytes))
         {
-            // Advice only, for the text.
+            // A guess, for the text only: another heap's lock guards the header.
             bool isOwn = arena.Slab(unit >> Geometry.UnitsPerSlabShift)->HeapSlot == heapSlot;
             throw isOwn ? Misuse.NoBlock(address, operation) : Misuse.OtherHeap(address, operation);
         }
@@ -113,7 +113,7 @@ internal sealed unsafe class GuardedKind(
 
     //     live + quarantined <= the ranges of guarded blocks
     //
-    // The left side is read before the right one, and cut down to it.
+    // The left side is read before the right one and limited to it.
     private sealed class Totals(RunAllocator runs, GuardedBlocks? blocks) : KindTotals
     {
         private GuardedFigures _figures;

@@ -1,25 +1,29 @@
 using System;
+using System.Diagnostics;
 using Hakmem.Large;
 using Hakmem.Pages;
 using Hakmem.Records;
 
 namespace Hakmem.Guarded;
 
-// Address ranges for guarded blocks: runs of units, or of whole SuperSlabs for what does not fit into one, entered in the page map so that
-// every address of them leads to the block's record, and every free of them to the slow path.
+// Address ranges for guarded blocks: runs of units, or of whole SuperSlabs if one SuperSlab is too small. The page-map
+// entry of every address in a range leads to the block's record, and sends every free to the slow path.
 //
-// Guard pages split the kernel's mappings, of which a process may have some 65 thousand: beyond MaxGuarded blocks at a time there are none,
-// and the block's slack and poison are all that is checked. Thread-safe, but for one range: that is its holder's.
+// Guard pages split the kernel's mappings, and a process may have about 65 thousand. Blocks beyond MaxGuarded at a time
+// have no guard pages: only their slack and poison are checked. Thread-safe, except that one range must have one user
+// at a time.
 internal sealed unsafe class GuardedRanges(Arena arena, UnitAllocator units, RunAllocator runs)
 {
-    // A range: up to three mappings.
+    // A range needs up to three mappings.
     public const int MaxGuarded = 4096;
 
-    // Takes a range for a block and enters the record. False if memory is out.
+    // Allocates a range for a block and enters the record in it. Returns false if memory is out.
     public bool TryTake(GuardedBlock* block, GuardedLayout layout, nuint alignment, bool isZeroed)
     {
         block->IsSlabRun = layout.TotalBytes > Geometry.SlabBytes || alignment > Geometry.UnitBytes;
-        if (!(block->IsSlabRun ? TryTakeSlabs(block, layout, alignment, isZeroed) : TryTakeUnits(block, layout, isZeroed)))
+        if (!(block->IsSlabRun
+            ? TryTakeSlabs(block, layout, alignment, isZeroed)
+            : TryTakeUnits(block, layout, isZeroed)))
         {
             return false;
         }
@@ -30,10 +34,10 @@ internal sealed unsafe class GuardedRanges(Arena arena, UnitAllocator units, Run
         return true;
     }
 
-    // The record of the block whose range begins with a unit; null if no range of this heap does.
+    // Returns the record of the block whose range begins with a unit; null if no range of this heap does.
     public GuardedBlock* RecordAt(int unit) => (GuardedBlock*)units.GuardAt(unit);
 
-    // Puts the guard pages in place; false, and none are, if the system refuses.
+    // Adds the guard pages. Returns false if the system refuses; there are none then.
     public bool TryGuard(GuardedBlock* block)
     {
         byte* behind = block->Range + block->DataEnd;
@@ -44,21 +48,21 @@ internal sealed unsafe class GuardedRanges(Arena arena, UnitAllocator units, Run
 
         if (!arena.Os.TryProtect(behind, block->RangeBytes - block->DataEnd))
         {
-            // The one in front may stay: it is taken away with the range.
+            // The front guard may stay: it is removed with the range.
             return block->DataBegin > 0;
         }
 
         return true;
     }
 
-    // Gives up the contents of a freed block's pages and makes the whole range inaccessible; false if the system refuses.
+    // Discards a freed block's pages and makes the range inaccessible. Returns false if the system refuses the second.
     public bool TrySeal(GuardedBlock* block)
     {
         arena.Os.TryDiscard(block->Range + block->DataBegin, block->DataEnd - block->DataBegin);
         return arena.Os.TryProtect(block->Range, block->RangeBytes);
     }
 
-    // Gives a range back. False, and it is as it was, if the system does not let it be used again.
+    // Frees a range. Returns false, and changes nothing, if the system refuses to make it accessible again.
     public bool TryFree(GuardedBlock* block)
     {
         if ((block->IsGuarded || block->IsSealed) && !arena.Os.TryUnprotect(block->Range, block->RangeBytes))
@@ -91,7 +95,7 @@ internal sealed unsafe class GuardedRanges(Arena arena, UnitAllocator units, Run
         block->RangeBytes = (nuint)count << Geometry.UnitShift;
         if (isZeroed && !isFresh)
         {
-            // SAFETY: the range was just taken by this thread, and is below a SuperSlab's size.
+            // SAFETY: this thread allocated the range just now, and it is smaller than a SuperSlab.
             new Span<byte>(block->Range, (int)layout.DataEnd).Clear();
         }
 
@@ -115,4 +119,37 @@ internal sealed unsafe class GuardedRanges(Arena arena, UnitAllocator units, Run
 
         return true;
     }
+}
+
+// The position of a guarded block in its range.
+//
+//   +-------+-------------------------------------------+---------------------------+
+//   | guard | slack |              block        | slack | guard, to the range's end |
+//   +-------+-------------------------------------------+---------------------------+
+//           FrontBytes      BlockOffset         < 16     DataEnd                TotalBytes
+//
+// The block ends as near to the back guard as its alignment allows: an overflow faults at once, or damages the slack's
+// poison, which is checked by the free. A block aligned to more than a page begins with its range: no front guard.
+internal readonly struct GuardedLayout
+{
+    public GuardedLayout(nuint byteCount, nuint alignment, nuint pageBytes)
+    {
+        nuint pageMask = pageBytes - 1;
+        nuint dataBytes = (nuint.Max(byteCount, 1) + pageMask) & ~pageMask;
+        bool hasFront = alignment <= pageBytes;
+        FrontBytes = hasFront ? pageBytes : 0;
+        DataEnd = FrontBytes + dataBytes;
+        nuint step = nuint.Max(alignment, Geometry.MinAlignment);
+        BlockOffset = hasFront ? (DataEnd - nuint.Max(byteCount, 1)) & ~(step - 1) : 0;
+        TotalBytes = DataEnd + pageBytes;
+        Debug.Assert(BlockOffset >= FrontBytes && BlockOffset + byteCount <= DataEnd, "Between the guards.");
+    }
+
+    public nuint FrontBytes { get; }
+
+    public nuint BlockOffset { get; }
+
+    public nuint DataEnd { get; }
+
+    public nuint TotalBytes { get; }
 }

@@ -6,8 +6,8 @@ using Hakmem.Small;
 
 namespace Hakmem.Guarded;
 
-// What a heap's options ask of hardening and sampling, and the objects that do it: the heap knows nothing else of them.
-// All are null in a heap without.
+// The objects that a heap's options for hardening and sampling ask for; the heap itself knows nothing else about them.
+// All are null in a heap without either.
 internal sealed class HardeningParts
 {
     private readonly HeapLimits _limits;
@@ -20,7 +20,7 @@ internal sealed class HardeningParts
         Table = HasLiveTable ? BlockClaims.RequireTable(arena) : null;
     }
 
-    // Whether blocks come from random places of their spans.
+    // Whether blocks come from random slots of their spans.
     public bool IsPlacedAtRandom => _limits.Hardening == HardeningLevel.Full;
 
     public bool HasLiveTable => _limits.Hardening != HardeningLevel.Standard;
@@ -32,11 +32,11 @@ internal sealed class HardeningParts
 
     private bool HasGuards => IsPlacedAtRandom || _limits.GuardedSampleInterval > 0;
 
-    // Null if nothing is to be hardened or sampled, so that no class of it is loaded.
+    // Returns null for a heap without hardening and sampling, so that none of their classes are loaded.
     public static HardeningParts? TryCreate(Arena arena, HeapLimits limits) =>
         limits.Hardening == HardeningLevel.Standard && limits.GuardedSampleInterval == 0 ? null : Create(arena, limits);
 
-    // The size classes, with magazines that are small enough for what hardening or sampling has to see.
+    // Returns size classes with magazines small enough for hardening or sampling.
     public SizeClassInfo[] CreateClasses() => IsPlacedAtRandom ? SizeClassInfo.CreateTable(PoisonedBlocks.MaxMagazine)
         : _limits.GuardedSampleInterval > 0 ? SizeClassInfo.CreateTable(_limits.GuardedSampleInterval)
         : SizeClassInfo.Standard;
@@ -44,7 +44,7 @@ internal sealed class HardeningParts
     public PoisonedBlocks? AddQuarantine(DepotSet depots, SizeClassInfo[] classes) =>
         Poisoned = IsPlacedAtRandom ? new PoisonedBlocks(_arena, depots, classes, _limits.QuarantineBytes) : null;
 
-    // The kinds of the heap's small and guarded blocks, its sampler and its part of the table of live blocks.
+    // Creates the kinds of small and guarded blocks, the sampler and the access to the table of live blocks.
     public (SmallKind Small, GuardedKind Guarded, SamplingHook? Hook, BlockClaims? Live) CreateKinds(
         HeapParts parts, UnitAllocator units, RunAllocator runs)
     {
@@ -63,14 +63,14 @@ internal sealed class HardeningParts
     {
         if (!IsPlacedAtRandom || _limits.CaptureStacks)
         {
-            // Here, where an exception leaves nothing behind, rather than between two steps.
+            // An exception here leaves nothing half done; one within an allocation would.
             StackCapture.Prepare();
         }
 
         GuardedBlocks blocks = new(_arena, new GuardedRanges(_arena, units, runs), _limits.QuarantineBytes);
         if (_limits.FaultReports)
         {
-            // If that is refused, a fault is not explained, as it would not be without hardening.
+            // If the system refuses, faults are not explained, as without hardening.
             _arena.TryReportFaults();
         }
 

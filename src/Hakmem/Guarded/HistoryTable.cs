@@ -1,74 +1,82 @@
 using System;
+using System.Globalization;
 using System.Numerics;
+using System.Text;
+using Hakmem.Profiling;
 
 namespace Hakmem.Guarded;
 
-// The histories of small blocks, found by address: who allocated a block and who freed it last.
+// The histories of small blocks, found by address: which thread allocated a block, and which freed it last.
 //
-// Bounded: each address has one place, and the newest block of those that share a place has it. A history that was overwritten is
-// unknown, never another block's.
+// Bounded: each address has one slot, and the newest of the blocks that share a slot keeps it. An overwritten history
+// is unknown, and never reported as another block's.
 //
-// Thread-safe without a lock: who allocates or frees a block writes its place, with a sum over all of it. Two threads
-// with blocks that share a place may mix what they write; the sum then is wrong, and the history unknown, as if
-// overwritten. What one thread wrote of a block is visible to the next that has the block, by whatever handed the block
-// over.
+// Thread-safe without a lock: the thread that allocates or frees a block writes its slot, with a checksum. Two threads
+// whose blocks share a slot may mix their writes; the checksum is wrong then, and the history unknown. A thread sees
+// what earlier owners of its block wrote, because the block itself was handed over with release and acquire.
 internal sealed class HistoryTable
 {
-    private const int Places = 1 << 15;
+    private const int SlotCount = 1 << 15;
     private const ulong Multiplier = 0x9E37_79B9_7F4A_7C15;
 
-    // A place has the address and the bytes asked for in one word.
+    // One word of a slot contains the address and the requested bytes.
     private const int AddressShift = 4;
     private const int BytesShift = 48;
 
-    private readonly Place[] _places = new Place[Places];
+    private readonly Slot[] _slots = new Slot[SlotCount];
 
-    public void Allocated(nuint address, nuint bytes, int stack) =>
-        Write(address, new Place { Block = BlockOf(address) | ((ulong)bytes << BytesShift), AllocationThread = Environment.CurrentManagedThreadId, AllocationStack = (ushort)stack });
+    public void Allocated(nuint address, nuint bytes, int stack) => Write(address, new Slot
+    {
+        Block = BlockOf(address) | ((ulong)bytes << BytesShift),
+        AllocationThread = Environment.CurrentManagedThreadId,
+        AllocationStack = (ushort)stack,
+    });
 
     public void Freed(nuint address, int stack)
     {
-        Place place = Find(address);
-        place.FreeThread = Environment.CurrentManagedThreadId;
-        place.FreeStack = (ushort)stack;
-        Write(address, place);
+        Slot slot = Find(address);
+        slot.FreeThread = Environment.CurrentManagedThreadId;
+        slot.FreeStack = (ushort)stack;
+        Write(address, slot);
     }
 
-    // All zero but for the address where it is not known.
+    // Returns the history, or zeros and the address if it is unknown.
     public BlockHistory Of(nuint address)
     {
-        Place place = Find(address);
+        Slot slot = Find(address);
         return new BlockHistory(
-            address, (nuint)(place.Block >> BytesShift), place.AllocationThread, place.AllocationStack, place.FreeThread, place.FreeStack);
+            address, (nuint)(slot.Block >> BytesShift),
+            slot.AllocationThread, slot.AllocationStack, slot.FreeThread, slot.FreeStack);
     }
 
     private static ulong BlockOf(nuint address) => (ulong)address >> AddressShift;
 
-    private Place Find(nuint address)
+    private Slot Find(nuint address)
     {
-        Place place = _places[IndexOf(address)];
-        bool isKnown = (place.Block & ((1UL << BytesShift) - 1)) == BlockOf(address) && place.Sum == SumOf(place);
-        return isKnown ? place : new Place { Block = BlockOf(address) };
+        Slot slot = _slots[IndexOf(address)];
+        bool isKnown = (slot.Block & ((1UL << BytesShift) - 1)) == BlockOf(address) && slot.Sum == SumOf(slot);
+        return isKnown ? slot : new Slot { Block = BlockOf(address) };
     }
 
-    private void Write(nuint address, Place place)
+    private void Write(nuint address, Slot slot)
     {
-        place.Sum = SumOf(place);
-        _places[IndexOf(address)] = place;
+        slot.Sum = SumOf(slot);
+        _slots[IndexOf(address)] = slot;
     }
 
     // Fibonacci hashing of the address in 16-byte steps.
-    private static int IndexOf(nuint address) => (int)((BlockOf(address) * Multiplier) >> (64 - BitOperations.Log2(Places)));
+    private static int IndexOf(nuint address) =>
+        (int)((BlockOf(address) * Multiplier) >> (64 - BitOperations.Log2(SlotCount)));
 
-    private static uint SumOf(Place place)
+    private static uint SumOf(Slot slot)
     {
-        ulong sum = (place.Block ^ (uint)place.AllocationThread) * Multiplier;
-        sum ^= (uint)place.FreeThread | ((ulong)place.AllocationStack << 32) | ((ulong)place.FreeStack << 48);
+        ulong sum = (slot.Block ^ (uint)slot.AllocationThread) * Multiplier;
+        sum ^= (uint)slot.FreeThread | ((ulong)slot.AllocationStack << 32) | ((ulong)slot.FreeStack << 48);
         return (uint)((sum * Multiplier) >> 32);
     }
 
-    // Small, so that it mostly lies in one cache line. Stacks have numbers of 16 bits; see StackTable.
-    private struct Place
+    // Small, so that a slot mostly lies in one cache line. StackTable's numbers have 16 bits.
+    private struct Slot
     {
         public ulong Block;
         public int AllocationThread;
@@ -76,5 +84,34 @@ internal sealed class HistoryTable
         public ushort AllocationStack;
         public ushort FreeStack;
         public uint Sum;
+    }
+}
+
+// What is known of a block's life. Call stacks are numbers of StackTable; threads are managed thread ids, 0 for none.
+internal readonly record struct BlockHistory(
+    nuint Address, nuint Bytes, int AllocationThread, int AllocationStack, int FreeThread, int FreeStack)
+{
+    // Returns an exception with the whole history in its message and properties.
+    public HakmemCorruptionException ToException(nuint address, string operation, string finding)
+    {
+        string? allocatedBy = StackTable.Instance.StringOf(AllocationStack);
+        string? freedBy = StackTable.Instance.StringOf(FreeStack);
+        StringBuilder text = new();
+        text.Append(CultureInfo.InvariantCulture, $"{operation} of 0x{address:x}: {finding}.");
+        if (AllocationThread != 0)
+        {
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $"\nThe block of {Bytes} bytes at 0x{Address:x} was allocated by thread {AllocationThread}");
+            text.Append(allocatedBy is null ? "." : ":\n" + allocatedBy.TrimEnd('\n'));
+        }
+
+        if (FreeThread != 0)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"\nIt was freed by thread {FreeThread}");
+            text.Append(freedBy is null ? "." : ":\n" + freedBy.TrimEnd('\n'));
+        }
+
+        return new HakmemCorruptionException(text.ToString(), address, allocatedBy, freedBy);
     }
 }

@@ -5,40 +5,39 @@ using Hakmem.Small;
 
 namespace Hakmem.Guarded;
 
-// Full hardening of blocks up to MaxBytes: they come from random places of their spans, and go back through a
-// quarantine.
+// Full hardening of blocks up to MaxBytes: they come from random slots of their spans and return through a quarantine.
 //
-//   span (poisoned) --at random--> taking magazine --check--> caller
-//        ^--check-- quarantine, oldest first out <-- putting magazine <--poison--'
+//   span (poisoned) --at random--> primary magazine --check--> caller
+//        ^--check-- quarantine, oldest first out <-- secondary magazine <--poison--'
 //
-// The magazines are the thread's: a few blocks of each class, so that a call takes no lock. Blocks go one way through
-// them, and whoever empties the putting one, its thread or another, gives its blocks to the quarantine.
+// The magazines are the thread's, so that most calls enter no lock. Blocks pass them in one direction, and every thread
+// that empties a secondary magazine moves its blocks to the quarantine.
 //
-// A block's poison is checked when it leaves the quarantine and again when it is handed out, so a write after a free is
-// told at the latest then. That a block is freed once is the live table's affair: who comes here to free one has
-// claimed it. Larger blocks are GuardedBlocks' affair: a page of guard would be many times such a block.
+// The poison is checked when a block leaves the quarantine and again when it is handed out, so a write after free is
+// reported then at the latest. The live table prevents double frees: the caller of Freed has claimed the block. Larger
+// blocks are guarded (GuardedBlocks); a guard page would be many times as large as a block of this class.
 //
-// Thread-safe: one lock, for the queue and its figures alone. What takes time (filling, checking, the way to the span)
-// is done under none, with blocks that are in no list meanwhile: those count as live for a moment.
+// Thread-safe. One lock guards the queue and its figures only. Filling, checking and freeing to spans happen outside
+// it, on blocks that are in no list; these count as live for a moment.
 internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeClassInfo[] classes, long quarantineBytes)
     : BlockQuarantine
 {
-    // The largest block served here: the largest tiny class.
+    // The largest block of this class: the largest tiny size class.
     public const int MaxBytes = 1024;
 
-    // How many blocks of a class a magazine has at most: enough for the locks to vanish among the calls, and few, since
-    // what a thread is to be handed next is no secret once they are drawn.
+    // The most blocks of a class in a magazine: enough to make locks rare, and few, because the next blocks of a thread
+    // are no longer random once they are in its magazine.
     public const int MaxMagazine = 64;
 
-    // The quarantine's bound in blocks, whatever their size: what its records may take.
+    // The most blocks in the quarantine, whatever their size: it bounds the records.
     private const int MaxQuarantined = 1 << 16;
 
-    // How many leave a full quarantine together: so that not every free takes the locks of the way to a span. A small
-    // quarantine would have nothing in it after that, so no more than a part of it.
+    // How many blocks leave a full quarantine together, so that not every free enters a depot's lock; at most a part of
+    // a small quarantine, which a whole batch would empty.
     private const int MaxBatch = 64;
     private const int BatchDivisor = 64;
 
-    // How many blocks before a block is checked it is asked for.
+    // How many blocks ahead of the check the prefetch runs.
     private const int Ahead = 2;
 
     private readonly HistoryTable _histories = new();
@@ -49,22 +48,22 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
     private readonly long[] _counts = new long[SizeClass.Count];
     private long _bytes;
 
-    // What was found where nobody could be told; the next Flush tells it.
+    // Damage that was found by a call that cannot report it; the next Flush reports it.
     private Damage? _untold;
 
-    // Whether a block that was taken from its span is as it was freed.
+    // Whether the poison of a free block is intact.
     public bool IsWhole(byte* block, int sizeClass) =>
         Poison.FindDamage(block, (nuint)classes[sizeClass].BlockBytes) < 0;
 
-    // For the block that will be looked at next, or null.
+    // Prefetches the block that is checked next; it may be null.
     public void Expect(byte* block, int sizeClass) => Prefetch.Read(block, classes[sizeClass].BlockBytes);
 
-    // Enters a block that is about to be handed out.
+    // Records the allocation of a block that is about to be handed out.
     public void Allocated(byte* block, nuint byteCount, int stack) =>
         _histories.Allocated((nuint)block, byteCount, stack);
 
-    // Puts a block that was about to be handed out, and is not whole, back to its span, as good as any other again, and
-    // gives the damage. Null, and nothing is done, if it is whole by now.
+    // Frees a damaged block to its span, poisoned again, and returns the error. Returns null, and does nothing, if it
+    // is intact by now.
     public HakmemCorruptionException? Refuse(byte* block, int sizeClass)
     {
         Damage? damage = null;
@@ -77,15 +76,15 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
         return damage?.ToException("Alloc");
     }
 
-    // For a block that the caller has claimed: it is poisoned, and has to be put into a magazine or into quarantine.
+    // Poisons a block that the caller has claimed and now puts into a magazine or into the quarantine.
     public void Freed(byte* block, int sizeClass, int stack)
     {
         Poison.Fill(block, (nuint)classes[sizeClass].BlockBytes);
         _histories.Freed((nuint)block, stack);
     }
 
-    // Takes up to a magazine's number of freed blocks of a class, and one more, into quarantine. Gives damage that was
-    // found to others, which have left it: these are in quarantine all the same.
+    // Moves up to a magazine's number of freed blocks of a class, and one more, into the quarantine. Returns damage
+    // found in blocks that left it; the given blocks are in the quarantine in either case.
     public HakmemCorruptionException? Quarantine(void** blocks, int count, int sizeClass)
     {
         ulong* batch = stackalloc ulong[MaxBatch];
@@ -96,17 +95,18 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
             kept = Add(blocks, count, sizeClass);
             if (_bytes > quarantineBytes || _quarantine.Count > MaxQuarantined)
             {
-                leaving = TakeBatch(batch, quarantineBytes - (quarantineBytes / BatchDivisor), MaxQuarantined - MaxBatch);
+                long maxBytes = quarantineBytes - (quarantineBytes / BatchDivisor);
+                leaving = TakeBatch(batch, maxBytes, MaxQuarantined - MaxBatch);
             }
         }
 
         if (kept < count)
         {
-            // No memory for their places in the quarantine.
+            // Memory for the records of the queue is out.
             depots[sizeClass].FreeMany(blocks + kept, count - kept);
         }
 
-        // More may have come in than a batch takes out: of blocks that are smaller.
+        // More bytes may have come in than one batch of smaller blocks takes out.
         Damage? damage = null;
         Return(batch, leaving, ref damage);
         if (leaving == MaxBatch)
@@ -114,15 +114,15 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
             Release(quarantineBytes, MaxQuarantined, ref damage);
         }
 
-        // Not before all of them are in their spans, since managed memory may be out.
+        // After all blocks are in their spans, because managed memory may be out.
         return damage?.ToException("Check");
     }
 
-    // The error for a block that is free already. Under no lock.
+    // Returns the error for a block that is free already. Under no lock.
     public HakmemCorruptionException DoubleFree(nuint block, string operation) =>
         _histories.Of(block).ToException(block, operation, "it was freed already");
 
-    // Returns everything in the quarantine to its spans. Gives damage that was found on the way.
+    // Frees the whole quarantine to the spans. Returns damage found on the way, or null.
     public HakmemCorruptionException? Flush()
     {
         Damage? damage;
@@ -136,8 +136,7 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
         return damage?.ToException("Check");
     }
 
-    // Takes blocks out of magazines into quarantine without looking at any: what is too much leaves with the next
-    // magazine.
+    // Moves blocks from magazines into the quarantine and checks none; the excess leaves with the next magazine.
     public override void Keep(void** blocks, int count, int sizeClass)
     {
         int kept;
@@ -177,7 +176,7 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
         }
     }
 
-    // Forgets all blocks, whose memory is being given back as a whole.
+    // Removes all blocks, because the heap is disposed.
     public void Clear()
     {
         using (_lock.Enter())
@@ -186,9 +185,10 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
         }
     }
 
-    // Gives how many there was memory for. Under the lock.
+    // Adds blocks while memory for their records lasts; returns how many. Under the lock.
     private int Add(void** blocks, int count, int sizeClass)
     {
+        _lock.AssertHeld();
         int kept = 0;
         while (kept < count && _quarantine.TryAdd(blocks[kept], sizeClass))
         {
@@ -200,7 +200,7 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
         return kept;
     }
 
-    // Takes blocks out, the oldest first, until no more than so much is left, and takes note of damage. Never throws.
+    // Frees the oldest blocks until at most so many bytes and blocks are left, and notes damage. Never throws.
     private void Release(long maxBytes, int maxBlocks, ref Damage? damage)
     {
         ulong* batch = stackalloc ulong[MaxBatch];
@@ -217,9 +217,10 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
         while (count == MaxBatch);
     }
 
-    // Under the lock.
+    // Removes up to MaxBatch of the oldest blocks. Under the lock.
     private int TakeBatch(ulong* batch, long maxBytes, int maxBlocks)
     {
+        _lock.AssertHeld();
         int count = 0;
         while (count < MaxBatch && _quarantine.Count > 0 && (_quarantine.Count > maxBlocks || _bytes > maxBytes))
         {
@@ -231,7 +232,7 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
         return count;
     }
 
-    // Checks blocks that were taken out and returns them to their spans, those of one class together.
+    // Checks blocks that left the quarantine and frees them to their spans, consecutive ones of a class together.
     private void Return(ulong* batch, int count, ref Damage? damage)
     {
         for (int from = 0; from < count;)
@@ -253,10 +254,10 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
         }
     }
 
-    // A block out of its span keeps the span, hence the page map's entry.
+    // A block that is not in its span keeps the span open, and thereby its page-map entry.
     private int SizeClassOf(ulong block) => PageMapEntry.SizeClassOf(Arena.EntryOf(arena.PageMap, (void*)block));
 
-    // Takes note of damage to a free block, and mends it. Never throws.
+    // Notes damage to a free block and restores its poison. Never throws.
     private void Check(byte* block, nuint bytes, ref Damage? damage)
     {
         long offset = Poison.FindDamage(block, bytes);
@@ -267,12 +268,13 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
         }
     }
 
-    // One byte of a free block that is not as it was left.
+    // One byte of a free block that is not the poison.
     private readonly record struct Damage(BlockHistory History, nuint Bytes, long Offset, byte Found)
     {
         public HakmemCorruptionException ToException(string operation) => History.ToException(
             History.Address,
             operation,
-            $"a write after free: byte {Offset} of the free block of {Bytes} is 0x{Found:x2} instead of 0x{Poison.Value:x2}");
+            $"a write after free: byte {Offset} of the free block of {Bytes} is 0x{Found:x2} " +
+            $"instead of 0x{Poison.Value:x2}");
     }
 }

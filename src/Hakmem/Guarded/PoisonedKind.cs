@@ -7,8 +7,8 @@ using Hakmem.Small;
 
 namespace Hakmem.Guarded;
 
-// Small blocks with HardeningLevel.Full: poisoned while they are free, and kept in quarantine before they are handed out
-// again. PoisonedBlocks has the quarantine; larger blocks are of the guarded kind.
+// Small blocks with HardeningLevel.Full: poisoned while they are free, and kept in PoisonedBlocks' quarantine before
+// they are handed out again. Larger blocks are of the guarded kind.
 internal sealed unsafe class PoisonedKind(HeapParts heap, PoisonedBlocks poisoned, BlockClaims claims, bool keepsStacks)
     : SmallKind(heap, hook: null)
 {
@@ -39,7 +39,7 @@ internal sealed unsafe class PoisonedKind(HeapParts heap, PoisonedBlocks poisone
         return block;
     }
 
-    // The steady state: a block from the cache; null if the slow path has to serve it.
+    // The steady state: returns a block from the cache; null if the slow path has to serve it.
     public void* TryAllocateLoaded(ThreadCache* cache, int index, nuint byteCount)
     {
         Bin* bin = ThreadCache.BinAt(cache, (uint)index);
@@ -57,8 +57,8 @@ internal sealed unsafe class PoisonedKind(HeapParts heap, PoisonedBlocks poisone
         return block;
     }
 
-    // The steady state: false, and nothing has changed, if the slow path has to decide. isFlushed says whether blocks
-    // went to the quarantine, after which the heap purges what may not stay; finding is damage found on the way, or null.
+    // The steady state: returns false, and changes nothing, if the slow path has to decide. isFlushed says that blocks
+    // went to the quarantine and the caller must purge; finding is damage found on the way, or null.
     public bool TryFreeLoaded(
         ThreadCache* cache, void* ptr, out bool isFlushed, out HakmemCorruptionException? finding)
     {
@@ -85,7 +85,7 @@ internal sealed unsafe class PoisonedKind(HeapParts heap, PoisonedBlocks poisone
         int index = PageMapEntry.SizeClassOf(entry);
         poisoned.Freed((byte*)ptr, index, stack);
 
-        // In this order: the reaper closes a bin before it takes the block that was freed last.
+        // The order matters: the reaper closes a bin before it takes the block that was freed last.
         void** top = side->FreeTop;
         if (top < side->FreeEnd)
         {
@@ -116,7 +116,8 @@ internal sealed unsafe class PoisonedKind(HeapParts heap, PoisonedBlocks poisone
         HakmemCorruptionException? finding = null;
         void** taken = stackalloc void*[PoisonedBlocks.MaxMagazine];
         SizeClassInfo[] classes = Parts.Classes;
-        for (int index = 0; cache != null && index < classes.Length && classes[index].BlockBytes <= PoisonedBlocks.MaxBytes; index++)
+        int end = cache == null ? 0 : classes.Length;
+        for (int index = 0; index < end && classes[index].BlockBytes <= PoisonedBlocks.MaxBytes; index++)
         {
             int count = CacheExchange.TakeFreed(cache, index, taken);
             finding = count > 0 ? poisoned.Quarantine(taken, count, index) ?? finding : finding;
@@ -127,7 +128,7 @@ internal sealed unsafe class PoisonedKind(HeapParts heap, PoisonedBlocks poisone
 
     public override void Clear() => poisoned.Clear();
 
-    // Checks a free block that was taken. Throws if it was written to since it was freed: it is in its span again then.
+    // Checks a free block and records its allocation. Throws if it was written to; it is in its span again then.
     private void HandOut(byte* block, int index, nuint byteCount)
     {
         if (!poisoned.IsWhole(block, index) && poisoned.Refuse(block, index) is { } finding)
@@ -138,7 +139,7 @@ internal sealed unsafe class PoisonedKind(HeapParts heap, PoisonedBlocks poisone
         poisoned.Allocated(block, byteCount, Stack);
     }
 
-    // Puts a freed block into the cache, and what there is no room for into quarantine. Returns damage, or null.
+    // Puts a freed block into the cache, and blocks that leave it into the quarantine. Returns damage, or null.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private HakmemCorruptionException? Quarantine(ThreadCache* cache, int index, void* block)
     {

@@ -5,13 +5,13 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Hakmem.Guarded;
 
-// Asks the processor for memory that is about to be read: free blocks come by so long after they were freed that they
-// are in no near cache. Only where .NET has an instruction for it, which is x86 and x64 so far.
+// Prefetches memory that is about to be read: blocks in a quarantine were freed so long ago that they left the near
+// caches. Uses the instruction that .NET has for x86 and x64; elsewhere it does nothing.
 internal static unsafe class Prefetch
 {
     private const int LineBytes = 64;
 
-    // Any address will do, null and what is not mapped included: the processor forgets it then.
+    // Any address is allowed, null and unmapped ones included: the processor ignores those.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Read(byte* address, int bytes)
     {
