@@ -74,7 +74,7 @@ internal unsafe struct GuardedBlock
     public static void DescribeFree(GuardedBlock* block)
     {
         Span<byte> text = stackalloc byte[TextBytes];
-        string line = string.Create(CultureInfo.InvariantCulture, $"a use after free: freed by thread {block->FreeThread}:\n");
+        string line = $"a use after free: freed by thread {block->FreeThread.ToString(CultureInfo.InvariantCulture)}:\n";
         int length = Utf8Text.Write(line, text);
         SetEnd(block, text[..length]);
         block->Text.FreeStack = StackTable.Instance.TextOf(block->FreeStack, out int stackBytes);

@@ -5,24 +5,23 @@ using Hakmem.Records;
 
 namespace Hakmem.Large;
 
-// Blocks that no size class serves: runs of whole SuperSlabs above 1 MiB, and growable runs of units, to which Realloc
-// moves a growing block so that the next steps happen in place.
+// Blocks that no size class serves: runs of whole SuperSlabs above 1 MiB, and growable unit runs, to which Realloc
+// moves a growing block so that its next steps happen in place.
 //
-//   Realloc grows a block above GrowableBytes:   size class --copy--> units with room behind them
+//   Realloc grows a block above GrowableBytes:   size class --copy--> unit run with room behind it
 //   ... further:                                 takes units behind it, up to a SuperSlab
 //   ... further:                                 the SuperSlab becomes a run, and takes SuperSlabs behind it
-//   ... where something is in the way:           moves its pages to a new run (or copies its bytes)
+//   ... without room behind it:                  moves its pages to a new run (or copies its bytes)
 //
-// So a buffer that grows by steps is copied while it is small, and seldom after that. Unused room costs address space,
-// not memory.
+// A growing buffer is therefore copied while it is small, and seldom after that. Unused room costs address space only.
 //
-// Thread-safe, also for two threads that free or resize the same block, which is a bug of the program: each member checks
-// under the SuperSlab lock whether the block is there, in the step in which it changes it. Copying bytes and moving pages
-// take longer than a lock may be held; the thread that does so holds the block (IsHeld in the records). Other threads
-// find the block there meanwhile, but can neither free nor resize it.
+// Thread-safe, also for two threads that free or resize the same block, which is a bug of the program: each member
+// checks that the block exists in the step that changes it, under the SuperSlab lock. Copies and moves of pages take
+// too long for a lock, so the thread holds the block (IsHeld in the records): other threads can neither free nor resize
+// it.
 internal sealed unsafe class LargeBlocks
 {
-    // Below this a copy costs less than the records and the rounding of a unit run.
+    // Below this size a copy costs less than the records and the rounding of a unit run.
     public const nuint GrowableBytes = 64 << 10;
 
     private readonly Arena _arena;
@@ -45,7 +44,7 @@ internal sealed unsafe class LargeBlocks
 
     public static int UnitsFor(nuint byteCount) => (int)((byteCount + Geometry.UnitBytes - 1) >> Geometry.UnitShift);
 
-    // The run that begins at an address. Throws HakmemCorruptionException if none of this heap does.
+    // Returns the run that begins at an address. Throws HakmemCorruptionException if no run of this heap does.
     public BlockInfo Resolve(void* address, string operation)
     {
         Place place;
@@ -76,8 +75,8 @@ internal sealed unsafe class LargeBlocks
         return place.Block;
     }
 
-    // Takes hold of the block that begins at an address, and returns it as it is then: a unit run may have become a
-    // SuperSlab run. False if no block begins there any more, or another thread holds it.
+    // Holds the block that begins at an address and returns its current state: a unit run may have become a SuperSlab
+    // run. Returns false if no block begins there any more, or another thread holds it.
     public bool TryHold(void* address, out BlockInfo block)
     {
         using (_superSlabs.SyncRoot.Enter())
@@ -111,12 +110,12 @@ internal sealed unsafe class LargeBlocks
         DecodedEntry entry = PageMapEntry.Decode(*_arena.EntryOf(unit));
         if (!_superSlabs.IsOwned(slab))
         {
-            // Advice only: the records are guarded by another heap's lock.
+            // A guess, for the text only: another heap's lock guards the records.
             SuperSlabState state = _arena.Slab(slab)->State;
             return new Place(default, 0, entry.Kind != EntryKind.None || SlabRunKind.IsRun(state));
         }
 
-        // Of the other kinds, a block has come there since the caller looked.
+        // A block of another kind was allocated there since the caller read the entry.
         return entry.Kind switch
         {
             EntryKind.None => SlabRuns.FindLocked(slab),
@@ -125,7 +124,6 @@ internal sealed unsafe class LargeBlocks
         };
     }
 
-    // What lies at an address, found in one step: the block around or right behind it and where that begins; otherwise no
-    // kind, or what belongs to another heap.
+    // The result of a lookup under the lock: the block at an address or right behind it, and its start; else no kind.
     internal readonly record struct Place(BlockInfo Block, nuint Begin, bool IsOtherHeap);
 }

@@ -1,36 +1,36 @@
 using System;
+using System.Diagnostics;
 using Hakmem.Os;
 using Hakmem.Pages;
 using Hakmem.Records;
 
 namespace Hakmem.Large;
 
-// Runs of whole SuperSlabs, for blocks above 1 MiB. Their records are in the SuperSlabs' own headers; the page map has
-// nothing on them (but for guarded ranges), so that a free takes the slow path, where a run of any length costs the
-// same.
+// Runs of whole SuperSlabs, for blocks above 1 MiB. The SuperSlabs' headers contain their records. The page map has no
+// entries for them (except guarded ranges), so a free takes the slow path, at the same cost for any length.
 //
-// Thread-safe, by the heap's SuperSlab lock: whether a run is there is asked in the same step in which it changes. What
-// is done to the memory of a run outside the lock is done by a thread that has a hold of it, as a new run's maker has
-// until it hands it out: others find no run there meanwhile.
+// Thread-safe, by the heap's SuperSlab lock: a member checks that a run exists in the step that changes it. A thread
+// that works on a run's memory outside the lock holds the run, and the thread that allocates it holds it until HandOut;
+// other threads find no run there meanwhile.
 internal sealed unsafe class RunAllocator(SuperSlabCache cache)
 {
     private readonly Arena _arena = cache.Arena;
 
-    // Guarded by the lock: SuperSlabs in runs, and runs, without those of guarded blocks.
+    // Guarded by the lock: SuperSlabs in runs, and runs; guarded ranges do not count.
     public int SlabCount { get; private set; }
 
     public int RunCount { get; private set; }
 
-    // Guarded by the lock: SuperSlabs in the ranges of guarded blocks, and ranges.
+    // Guarded by the lock: SuperSlabs in guarded ranges, and ranges.
     public int GuardedSlabCount { get; private set; }
 
     public int GuardedRunCount { get; private set; }
 
-    // Guarded by the lock: what lies before the blocks, in bytes.
+    // Guarded by the lock: the bytes in front of the blocks.
     public long OffsetBytes { get; private set; }
 
-    // Takes a run at a multiple of alignmentSlabs (a power of two) SuperSlabs' size. The caller has a hold of it, until
-    // it calls HandOut or Free.
+    // Allocates a run at a multiple of alignmentSlabs (a power of two) SuperSlabs. The caller holds it until it calls
+    // HandOut or Free.
     public bool TryAllocate(int count, int alignmentSlabs, out int head)
     {
         using (cache.SyncRoot.Enter())
@@ -48,7 +48,7 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
         }
     }
 
-    // The same for the range of a guarded block, whose record is given. It is not this class that keeps others from it.
+    // Allocates the range of a guarded block with the given record. GuardedBlocks decides which thread uses it.
     public bool TryAllocateGuarded(int count, int alignmentSlabs, void* guard, out int head)
     {
         using (cache.SyncRoot.Enter())
@@ -68,8 +68,7 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
         }
     }
 
-    // Gives a guarded block's range back. Only the thread that has taken the block's record out of the quarantine calls
-    // this.
+    // Frees a guarded block's range. The caller is the thread that took the record out of the quarantine.
     public void FreeGuarded(int head)
     {
         long now = cache.NowMs;
@@ -84,18 +83,19 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
         }
     }
 
-    // Ends the hold of a run whose block begins so many bytes behind the run's start.
+    // Ends the hold of a run whose block begins offsetBytes after the run's start.
     public void HandOut(int head, int offsetBytes)
     {
         using (cache.SyncRoot.Enter())
         {
+            Debug.Assert(_arena.Slab(head)->IsHeld, "The caller holds the run.");
             OffsetBytes += offsetBytes - _arena.Slab(head)->RunOffsetBytes;
             _arena.Slab(head)->RunOffsetBytes = offsetBytes;
             _arena.Slab(head)->IsHeld = false;
         }
     }
 
-    // Gives back all of a run that the caller has a hold of.
+    // Frees a run that the caller holds.
     public void Free(int head)
     {
         long now = cache.NowMs;
@@ -105,8 +105,7 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
         }
     }
 
-    // Gives back all of a run whose block begins at an address. False if there is none (any more), or a thread has a
-    // hold of it.
+    // Frees a run whose block begins at an address. Returns false if there is none, or a thread holds it.
     public bool TryFree(int head, byte* address)
     {
         long now = cache.NowMs;
@@ -122,8 +121,8 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
         }
     }
 
-    // Lets the run whose block begins at an address have that many SuperSlabs, at least one, if those behind it are
-    // empty or untaken.
+    // Resizes the run whose block begins at an address, to at least one SuperSlab. It grows if the SuperSlabs behind it
+    // are cached or untaken.
     public ResizeResult TryResize(int head, byte* address, int newCount)
     {
         long now = cache.NowMs;
@@ -133,8 +132,8 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
         }
     }
 
-    // Lets a growable run of units that begins with a SuperSlab become a run of that many SuperSlabs. Where it fills
-    // the SuperSlab, or can, but there is no room behind it, it is a run of one afterwards.
+    // Turns a growable unit run that begins with a SuperSlab into a run of newCount SuperSlabs. If there is no room
+    // behind it, it becomes a run of one, provided that it can fill the SuperSlab.
     public ResizeResult TryAdopt(int slab, UnitAllocator from, int newCount)
     {
         long now = cache.NowMs;
@@ -160,11 +159,12 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
         }
     }
 
-    // Whether a run of this heap, no guarded range, begins with a SuperSlab. Under the lock.
+    // Whether a run of this heap, except a guarded range, begins with a SuperSlab. Under the lock.
     public bool IsRun(int head) =>
-        cache.IsOwned(head) && _arena.Slab(head)->State == SuperSlabState.RunHead && *_arena.EntryOf(head << Geometry.UnitsPerSlabShift) == 0;
+        cache.IsOwned(head) && _arena.Slab(head)->State == SuperSlabState.RunHead &&
+        *_arena.EntryOf(head << Geometry.UnitsPerSlabShift) == 0;
 
-    // Sets those of a new run's first bytes to zero that are not known to be.
+    // Clears those of a new run's first bytes that are not known to be zero.
     public void Clear(int head, nuint bytes)
     {
         for (nuint offset = 0; offset < bytes; offset += Geometry.UnitBytes)
@@ -172,17 +172,18 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
             uint stale = _arena.Slab(head + (int)(offset >> Geometry.SlabShift))->StaleUnits;
             if ((stale & (1u << (int)((offset >> Geometry.UnitShift) % Geometry.UnitsPerSlab))) != 0)
             {
-                // SAFETY: the run was just taken by this thread, and offset is below its size.
-                new Span<byte>(_arena.AddressOfSlab(head) + offset, (int)Math.Min(Geometry.UnitBytes, bytes - offset)).Clear();
+                // SAFETY: this thread holds the run, and offset is below its size.
+                int length = (int)Math.Min(Geometry.UnitBytes, bytes - offset);
+                new Span<byte>(_arena.AddressOfSlab(head) + offset, length).Clear();
             }
         }
     }
 
-    // Moves the pages of a run's first SuperSlabs to the start of another run, if the system can; they are zero afterwards. If not, the other
-    // run is given back. The caller has a hold of both.
+    // Moves the pages of a run's first SuperSlabs to the start of another run, if the system can; the old pages are
+    // zero afterwards. If not, the other run is freed. The caller holds both.
     public bool TryMovePages(int from, int to, int count)
     {
-        // One SuperSlab at a time: the kernel moves what is one mapping of its own, and those begin and end at SuperSlabs.
+        // One SuperSlab at a time: the kernel moves within one mapping only, and mappings begin and end at SuperSlabs.
         for (int moved = 0; moved < count; moved++)
         {
             byte* target = _arena.AddressOfSlab(to + moved);
@@ -206,9 +207,9 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
         return true;
     }
 
-    // A refused move may have taken its target's mapping away. What is still committed goes back to the cache with the
-    // rest of the run, and what is reserved anew to the arena. A SuperSlab in which somebody else's mapping is, or may
-    // be, is given up: nobody has it ever again.
+    // Frees the target after a refused move, which may have removed a mapping of the target. SuperSlabs that are still
+    // committed go to the cache, and one that was reserved again goes to the arena. One that another mapping occupies,
+    // or may occupy, is never used again.
     private void FreeTarget(int head, int refused)
     {
         RangeState state = _arena.Os.Reclaim(_arena.AddressOfSlab(refused), Geometry.SlabBytes);
@@ -223,9 +224,10 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
         }
     }
 
-    // Whether a run whose block begins at an address is there, and nobody has a hold of it.
+    // Whether a run whose block begins at an address exists, and no thread holds it.
     private bool IsFreeRun(int head, byte* address) =>
-        IsRun(head) && !_arena.Slab(head)->IsHeld && address == _arena.AddressOfSlab(head) + _arena.Slab(head)->RunOffsetBytes;
+        IsRun(head) && !_arena.Slab(head)->IsHeld &&
+        address == _arena.AddressOfSlab(head) + _arena.Slab(head)->RunOffsetBytes;
 
     private ResizeResult Resize(int head, int newCount, long now)
     {
@@ -251,6 +253,7 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
     private void Shrink(int head, int keep, long now)
     {
         SuperSlabHeader* header = _arena.Slab(head);
+        Debug.Assert(header->State == SuperSlabState.RunHead && keep <= header->RunSlabs, "A run shrinks.");
         int count = header->RunSlabs;
         SlabCount -= count - keep;
         RunCount -= keep == 0 ? 1 : 0;
@@ -262,14 +265,14 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
     {
         _arena.Slab(head)->RunSlabs = keep;
 
-        // From the end, so that the newest in the cache is the first of the run.
+        // From the end, so that the run's first SuperSlab is the newest in the cache.
         for (int slab = head + count - 1; slab >= head + keep; slab--)
         {
             cache.Put(slab, slab == head ? SuperSlabState.RunHead : SuperSlabState.RunBody, now);
         }
     }
 
-    // A SuperSlab at a time, since the page map may wrap between two.
+    // One SuperSlab at a time, because the page map may wrap between two.
     private void SetEntries(int head, int count, ulong entry)
     {
         for (int slab = head; slab < head + count; slab++)
@@ -287,18 +290,20 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
         header->IsHeld = isHeld;
     }
 
-    // By bytes: a move back that is refused might leave a hole in the block's own place, and somebody else's mapping in
-    // it. What the pages came from is committed, as no refused move had it for its target.
+    // Copies the bytes back. A move back could be refused too, and leave another mapping in the block's own range. The
+    // source is committed, because it was no target of a refused move.
     private void CopyBack(int from, int to, int count)
     {
         for (int slab = 0; slab < count; slab++)
         {
-            Buffer.MemoryCopy(_arena.AddressOfSlab(to + slab), _arena.AddressOfSlab(from + slab), Geometry.SlabBytes, Geometry.SlabBytes);
+            Buffer.MemoryCopy(
+                _arena.AddressOfSlab(to + slab), _arena.AddressOfSlab(from + slab), Geometry.SlabBytes, Geometry.SlabBytes);
         }
     }
 
     private void Form(int head, int first, int count, SuperSlabState from)
     {
+        cache.SyncRoot.AssertHeld();
         for (int slab = first; slab < first + count; slab++)
         {
             SuperSlabHeader* header = _arena.Slab(slab);

@@ -3,14 +3,14 @@ using Hakmem.Records;
 
 namespace Hakmem.Large;
 
-// What the two kinds of runs share: a block is there or not by the records under the SuperSlab lock, and a hold keeps
-// other threads from it.
+// The common part of both kinds of runs. The records under the SuperSlab lock say whether a block exists and whether a
+// thread holds it.
 internal abstract unsafe class RunKind(LargeBlocks large) : BlockKind
 {
     public override BlockInfo Resolve(void* address, DecodedEntry entry, string operation) =>
         large.Resolve(address, operation);
 
-    // A run that was resolved is there.
+    // A run that was resolved exists.
     public override void RequireLive(ThreadCache* cache, BlockInfo block, void* address, string operation)
     {
     }
@@ -28,14 +28,14 @@ internal abstract unsafe class RunKind(LargeBlocks large) : BlockKind
 
     public override HakmemCorruptionException? Flush(ThreadCache* cache) => null;
 
-    // The heap returns the SuperSlabs with all that is in them.
+    // The heap releases the SuperSlabs with their records.
     public override void Clear()
     {
     }
 
-    // Where the records say whether a thread holds a block. Guarded by the SuperSlab lock.
+    // Returns the record that says whether a thread holds a block. Guarded by the SuperSlab lock.
     public abstract ref bool HoldOf(BlockInfo block);
 
-    // False if the block that begins at an address is not there any more, or another thread holds it.
+    // Returns false if no block begins at the address any more, or another thread holds it.
     protected abstract bool TryFree(BlockInfo block, void* address);
 }

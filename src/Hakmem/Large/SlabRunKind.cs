@@ -1,14 +1,15 @@
 using System;
+using System.Numerics;
 using Hakmem.Pages;
 using Hakmem.Records;
 
 namespace Hakmem.Large;
 
-// Runs of whole SuperSlabs: blocks above 1 MiB, or aligned to more than a unit. The page map has no entries of them, so
-// every address without an entry is resolved here.
+// Runs of whole SuperSlabs: blocks above 1 MiB, or aligned to more than a unit. The page map has no entries for them,
+// so this kind resolves every address without an entry.
 internal sealed unsafe class SlabRunKind(LargeBlocks large, Arena arena, RunAllocator runs) : RunKind(large)
 {
-    // A run of which this many SuperSlabs are kept is moved by pages; a smaller one is copied.
+    // A run is moved by pages if it keeps at least this many SuperSlabs; a smaller one is copied.
     private const int MinMoveSlabs = 2;
 
     public override UnitKind MapKind => UnitKind.LargeRun;
@@ -24,7 +25,7 @@ internal sealed unsafe class SlabRunKind(LargeBlocks large, Arena arena, RunAllo
             return null;
         }
 
-        // A block with an alignment of its own begins where the run does, which has any alignment up to the run's.
+        // A block with a larger alignment begins where the run does.
         nuint runBytes = (nuint)LargeBlocks.SlabsFor(byteCount) << Geometry.SlabShift;
         int offset = alignment > Geometry.MinAlignment ? 0 : RunColor.OffsetFor(head, runBytes, byteCount);
         if (isZeroed)
@@ -66,7 +67,7 @@ internal sealed unsafe class SlabRunKind(LargeBlocks large, Arena arena, RunAllo
         int wanted = LargeBlocks.SlabsFor(byteCount + (nuint)offset);
         if (!runs.TryAllocate(wanted, alignmentSlabs: 1, out int to) || !runs.TryMovePages(block.First, to, count))
         {
-            // No memory; or not one kernel mapping, or an old kernel: the caller copies.
+            // Memory is out, or the kernel cannot move the pages: the caller copies.
             return null;
         }
 
@@ -82,7 +83,7 @@ internal sealed unsafe class SlabRunKind(LargeBlocks large, Arena arena, RunAllo
         SuperSlabHeader* header = arena.Slab(unit >> Geometry.UnitsPerSlabShift);
         if (!IsRun(header->State))
         {
-            // A taken unit without an entry: a span there is being opened or closed, or the unit purged.
+            // A taken unit without an entry: a span there is being opened or closed, or the unit is being purged.
             units[0] = new UnitInfo(UnitKind.Changing, IsFirst: false, 0, 0, 0);
             return 1;
         }
@@ -97,13 +98,14 @@ internal sealed unsafe class SlabRunKind(LargeBlocks large, Arena arena, RunAllo
         int head = unit >> Geometry.UnitsPerSlabShift;
         if (!IsRun(arena.Slab(head)->State))
         {
-            // A span there is being opened or closed, or the unit purged.
+            // A span there is being opened or closed, or the unit is being purged.
             return;
         }
 
         nuint address = (nuint)arena.AddressOfSlab(head);
         int offset = arena.Slab(head)->RunOffsetBytes;
-        check.Require(offset is >= 0 and < Geometry.SlabBytes, "a block begins in the first SuperSlab of its run", address, offset);
+        check.Require(
+            offset is >= 0 and < Geometry.SlabBytes, "a block begins in the first SuperSlab of its run", address, offset);
         RequireSameEntries(check, arena, unit, unitCount);
     }
 
@@ -136,5 +138,30 @@ internal sealed unsafe class SlabRunKind(LargeBlocks large, Arena arena, RunAllo
         public override void Finish()
         {
         }
+    }
+}
+
+// The offset of a large block in its run.
+//
+// If every block began with a SuperSlab, the first bytes of all their pages would compete for 1/64 of a cache's sets.
+// Programs that access each page at one offset (headers, row starts, prefaulting) would then miss in a nearly empty
+// cache. 20 blocks of 5 to 25 MiB, each page accessed: 60 us a block without colors, 41 us with them (one block alone:
+// 41 us). The idea is Bonwick's slab coloring; jemalloc applies it to large blocks as `cache_oblivious`.
+//
+// The color depends on the 32 MiB region of the address, so reused memory is accessed at the same offsets: a color drawn
+// for each block costs as much as none. It never costs a SuperSlab: a block that nearly fills its run gets offset 0.
+internal static class RunColor
+{
+    private const int LineBytes = 64;
+    private const int LinesPerPage = 4096 / LineBytes;
+    private const int RegionShift = 25 - Geometry.SlabShift;
+
+    // Returns the offset in bytes for a run of runBytes from SuperSlab head, and a block of byteCount.
+    public static int OffsetFor(int head, nuint runBytes, nuint byteCount)
+    {
+        // Neighbouring regions get distant colors, so that the prefetcher of one does not reach the next.
+        int color = (int)(BitOperations.RotateLeft((uint)(head >> RegionShift) * 0x9E3779B1u, 6) % LinesPerPage);
+        int offset = color * LineBytes;
+        return (nuint)offset <= runBytes - byteCount ? offset : 0;
     }
 }

@@ -4,13 +4,13 @@ using Hakmem.Records;
 
 namespace Hakmem.Large;
 
-// Growable runs of units within one SuperSlab, of GrowableBytes to a SuperSlab. Only Realloc makes them.
+// Growable runs of units within one SuperSlab, above GrowableBytes. Only Realloc allocates them.
 internal sealed unsafe class UnitRunKind(LargeBlocks large, Arena arena, UnitAllocator units, RunAllocator runs)
     : RunKind(large)
 {
     public override UnitKind MapKind => UnitKind.GrowableRun;
 
-    // Its memory is not known to be zero, and it is aligned to a unit.
+    // The memory is not known to be zero; it is aligned to a unit.
     public override void* TryAllocate(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
     {
         if (!units.TryAllocateRun(LargeBlocks.UnitsFor(byteCount), out int unit))
@@ -27,7 +27,7 @@ internal sealed unsafe class UnitRunKind(LargeBlocks large, Arena arena, UnitAll
         return block;
     }
 
-    // Without room, the run may have become a run of SuperSlabs.
+    // If there is no room, the run may have become a SuperSlab run.
     public override ResizeResult TryResizeInPlace(BlockInfo block, void* address, nuint byteCount)
     {
         if (byteCount <= LargeBlocks.GrowableBytes || byteCount > (nuint)arena.ReservedBytes)

@@ -5,25 +5,25 @@ using System.Text;
 
 namespace Hakmem.Profiling;
 
-// The calling thread's call stack as text, from the caller of this library on. Slow (the runtime resolves each frame) and not free of
-// garbage: for sampled blocks, and where call stacks were asked for. Takes no lock of the heap's and must be called under none.
+// The calling thread's call stack as text, from the caller of this library on. Slow (the runtime resolves each frame)
+// and allocates managed memory, so only sampled blocks and CaptureStacks use it. Must be called under no lock.
 internal static class StackCapture
 {
     private const int MaxFrames = 16;
     private const int MaxBytes = 2048;
 
-    // Frames of this library above the program's first are left out.
+    // Frames of this library above the program's first frame are left out.
     private static readonly string? s_ownAssembly = typeof(StackCapture).Assembly.GetName().Name;
 
-    // Makes what Take needs, so that it need not.
+    // Creates everything that Take needs.
     public static void Prepare()
     {
         _ = s_ownAssembly;
         _ = StackTable.Instance;
     }
 
-    // The stack's number in the table. Never throws: a caller may be between two steps. Where managed memory is out, the
-    // stack is unknown.
+    // Returns the stack's number in the table. Never throws, because callers are between two steps: if managed memory
+    // is out, the stack is unknown.
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static int Take(StackTable table)
     {
@@ -57,7 +57,7 @@ internal static class StackCapture
         return length == 0 ? StackTable.None : table.Add(text[..length]);
     }
 
-    // Whether a method is this library's.
+    // Whether a method belongs to this library.
     public static bool IsOwn(DiagnosticMethodInfo method)
     {
         ReadOnlySpan<char> assembly = method.DeclaringAssemblyName.AsSpan();
@@ -76,7 +76,7 @@ internal static class StackCapture
         return ($"   at {method.DeclaringTypeName}.{method.Name}\n", IsOwn(method));
     }
 
-    // A frame that does not fit is left out, with those below it.
+    // Leaves out a frame that does not fit, and those below it.
     private static int Append(Span<byte> text, string line) =>
         Utf8Text.Write(line, text);
 }

@@ -6,26 +6,22 @@ using Hakmem.Os;
 
 namespace Hakmem.Profiling;
 
-// The texts of call stacks, each kept once and named by a number: what a block's history points at.
+// The texts of call stacks, each stored once and identified by a number, which block histories contain.
 //
-// Kept for good, in memory of the table's own that a report of a fault can read without a lock, and bounded: when a
-// program has come by more places than there is room for, later ones get a number that says so. Two stacks of one hash
-// are taken for one; at 64 bits and some thousands of stacks that does not happen. One for the process. Thread-safe: no
-// managed memory is taken under its lock.
+// Texts are kept for the life of the process, in memory that a fault report reads without a lock. The table is bounded:
+// stacks that find no room get the number Full. Two stacks with one 64-bit hash count as one, which is improbable at
+// some thousands of stacks. One for the process. Thread-safe; nothing managed is allocated under its lock.
 //
-//   +-------------------------+----------------------+--------------------------+
-//   | texts, one after the    | where each text is,  | numbers by hash, open    |
-//   | other                   | by number            | addressing, 0 for none   |
-//   +-------------------------+----------------------+--------------------------+
+//   texts, in sequence | records by number | numbers by hash: open addressing, 0 for none
 internal sealed unsafe class StackTable(OsMemory os, int maxBytes)
 {
-    // No stack was taken.
+    // No stack.
     public const int None = 0;
 
     // The table is full.
     public const int Full = 1;
 
-    // Some ten thousand stacks of a dozen frames.
+    // Room for about ten thousand stacks of a dozen frames.
     public const int DefaultBytes = 8 << 20;
 
     private const int MaxStacks = 1 << 16;
@@ -35,8 +31,7 @@ internal sealed unsafe class StackTable(OsMemory os, int maxBytes)
 
     private readonly UninterruptibleLock _lock = new();
 
-    // All below is guarded by _lock. Memory that was handed out is never written again. Null until there was memory for
-    // it.
+    // All below is guarded by _lock. Texts that were returned are never written again. Null before the first use.
     private byte* _memory;
     private Entry* _entries;
     private int* _buckets;
@@ -47,7 +42,7 @@ internal sealed unsafe class StackTable(OsMemory os, int maxBytes)
 
     private int TextBytes => (maxBytes + Entry.Bytes - 1) & -Entry.Bytes;
 
-    // The number of a text, the same for the same text.
+    // Returns the number of a text; equal texts have one number.
     public int Add(ReadOnlySpan<byte> text)
     {
         ulong hash = HashOf(text);
@@ -74,7 +69,7 @@ internal sealed unsafe class StackTable(OsMemory os, int maxBytes)
         }
     }
 
-    // Where a text is, for good; null and zero bytes for None.
+    // Returns a text, which stays valid; null and zero bytes for None.
     public byte* TextOf(int number, out int bytes)
     {
         using (_lock.Enter())
@@ -85,7 +80,7 @@ internal sealed unsafe class StackTable(OsMemory os, int maxBytes)
         }
     }
 
-    // A text for people; null for None.
+    // Returns a text as a string; null for None.
     public string? StringOf(int number)
     {
         byte* text = TextOf(number, out int bytes);
@@ -94,6 +89,7 @@ internal sealed unsafe class StackTable(OsMemory os, int maxBytes)
 
     private bool TryPrepare()
     {
+        _lock.AssertHeld();
         if (_memory != null)
         {
             return true;
@@ -127,7 +123,7 @@ internal sealed unsafe class StackTable(OsMemory os, int maxBytes)
         return _count++;
     }
 
-    // Where a hash's number is, or may be put: there are twice as many places as numbers.
+    // Returns the bucket of a hash, or the free one for it. Half of the buckets are always free.
     private int* FindBucket(ulong hash)
     {
         int index = (int)(hash >> (64 - BitOperations.Log2(Buckets)));

@@ -3,10 +3,10 @@ using System.Text;
 
 namespace Hakmem.Profiling;
 
-// Text as bytes, for records that are read where nothing managed can run.
+// UTF-8 text for records that are read where no managed code can run.
 internal static unsafe class Utf8Text
 {
-    // Writes a text, or nothing if it does not fit; gives the number of bytes.
+    // Writes a text, or nothing if it does not fit; returns the number of bytes.
     public static int Write(string text, Span<byte> into)
     {
         if (into.IsEmpty || Encoding.UTF8.GetByteCount(text) > into.Length)
@@ -14,7 +14,7 @@ internal static unsafe class Utf8Text
             return 0;
         }
 
-        // SAFETY: both are pinned, and the byte count was checked.
+        // SAFETY: both buffers are pinned, and the byte count was checked.
         fixed (char* characters = text)
         fixed (byte* bytes = into)
         {
