@@ -74,8 +74,8 @@ internal unsafe struct GuardedBlock
     public static void DescribeFree(GuardedBlock* block)
     {
         Span<byte> text = stackalloc byte[TextBytes];
-        string line = $"a use after free: freed by thread {block->FreeThread.ToString(CultureInfo.InvariantCulture)}:\n";
-        int length = Utf8Text.Write(line, text);
+        string thread = block->FreeThread.ToString(CultureInfo.InvariantCulture);
+        int length = Utf8Text.Write($"a use after free: freed by thread {thread}:\n", text);
         SetEnd(block, text[..length]);
         block->Text.FreeStack = StackTable.Instance.TextOf(block->FreeStack, out int stackBytes);
         Volatile.Write(ref block->Text.FreeStackBytes, (nuint)stackBytes);

@@ -9,15 +9,15 @@ using Hakmem.Small;
 
 namespace Hakmem.Heaps;
 
-// The list of a heap's kinds of blocks. The page map names the kind of every unit; here the name becomes the object.
-// Reads no memory that a caller could have written. Slow paths only; thread-safe.
+// The list of a heap's kinds of blocks. The page map contains the kind of every unit, and this list its object. It
+// reads no memory that callers can write. Slow paths only; thread-safe.
 internal sealed unsafe class BlockKinds
 {
     private readonly Arena _arena;
     private readonly int _heapSlot;
     private readonly BlockKind[] _all;
 
-    // hardening is null in a heap without.
+    // hardening is null in a heap without it.
     public BlockKinds(HeapParts parts, UnitAllocator units, RunAllocator runs, HardeningParts? hardening)
     {
         _arena = parts.Arena;
@@ -34,11 +34,11 @@ internal sealed unsafe class BlockKinds
         guarded ??= new GuardedKind(parts.Arena, parts.Slot, runs, blocks: null, keepsStacks: false);
         UnitRuns = large.UnitRuns;
 
-        // The list, in the order of EntryKind.
+        // The order is that of EntryKind.
         _all = [large.SlabRuns, Small, large.UnitRuns, guarded];
         Debug.Assert(_all.Length == (int)EntryKind.Last + 1, "Every kind of the page map has an object.");
 
-        // Blocks that no size class of the heap serves. With full hardening all of them are guarded.
+        // The kind for requests that no size class serves. With full hardening all such blocks are guarded.
         Large = Small.HasQuarantine ? guarded : large.SlabRuns;
     }
 
@@ -56,7 +56,7 @@ internal sealed unsafe class BlockKinds
 
     public ReadOnlySpan<BlockKind> All => _all;
 
-    // The kind that serves a request.
+    // Returns the kind that serves a request.
     public BlockKind For(nuint byteCount, nuint alignment) => Small.Serves(byteCount, alignment) ? Small : Large;
 
     public BlockKind Of(DecodedEntry entry) => _all[(int)entry.Kind];
@@ -74,7 +74,7 @@ internal sealed unsafe class BlockKinds
         return Of(entry).Resolve(address, entry, operation);
     }
 
-    // Whether an address, interior ones included, lies in a span, run or range of this heap. Never throws.
+    // Whether an address, also an interior one, is in a span, run or range of this heap. Never throws.
     public bool Owns(void* address)
     {
         nuint offset = (nuint)((byte*)address - _arena.Base);
@@ -89,7 +89,7 @@ internal sealed unsafe class BlockKinds
         return header->HeapSlot == _heapSlot && (SlabRunKind.IsRun(header->State) || isInUnits);
     }
 
-    // Moves what the kinds keep out of reuse to the spans. Returns damage that was found on the way, or null.
+    // Moves blocks that the kinds keep out of reuse to the spans. Returns damage found on the way, or null.
     public HakmemCorruptionException? Flush(ThreadCache* cache)
     {
         HakmemCorruptionException? finding = null;

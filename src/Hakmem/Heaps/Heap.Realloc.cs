@@ -5,13 +5,13 @@ using Hakmem.Records;
 
 namespace Hakmem.Heaps;
 
-// Resizing: in place where that is possible, by moving pages, or by a copy. Of two threads that resize or free one and
-// the same block, which is a bug of the program's, one is refused, as far as the block is no size class's: what is done
-// to such a block beside a lock is done with a hold of it. Where live blocks are recorded, that holds for every block.
+// Resizing: in place if possible, else by moving pages, else by a copy. If two threads resize or free the same block,
+// which is a bug of the program, one call fails: a thread that works on a run or a guarded block outside the locks
+// holds it. For small blocks that is only certain in heaps that record live blocks.
 internal sealed unsafe partial class Heap
 {
-    // A block that was allocated with an alignment keeps it if it is named again, and may else lose it. Null if memory
-    // is out; the old block then keeps its address and contents, but may have become larger on the way.
+    // Resizes a block. It keeps its alignment only if that is passed again. Returns null if memory is out; the old
+    // block then keeps its address and contents, but may have become larger.
     public void* TryReallocate(ThreadCache* cache, void* address, nuint byteCount, nuint alignment)
     {
         BlockInfo block = Claim(cache, address, "Realloc");
@@ -29,8 +29,9 @@ internal sealed unsafe partial class Heap
         }
     }
 
-    // Resizes a block that Claim has resolved. isGone is set once it is not the caller's any more.
-    private void* TryReallocate(ThreadCache* cache, void* address, BlockInfo block, nuint byteCount, nuint alignment, ref bool isGone)
+    // Resizes a block that Claim resolved. isGone is set once the block no longer belongs to the caller.
+    private void* TryReallocate(
+        ThreadCache* cache, void* address, BlockInfo block, nuint byteCount, nuint alignment, ref bool isGone)
     {
         ResizeResult result = block.Kind.TryResizeInPlace(block, address, byteCount);
         if (result == ResizeResult.NotThere)
@@ -44,7 +45,7 @@ internal sealed unsafe partial class Heap
             return address;
         }
 
-        // It may be another kind of block by now: a run of units may have become a run of SuperSlabs.
+        // The block may be of another kind by now: a unit run may have become a SuperSlab run.
         if (block.Kind.TryHold(address, "Realloc", out BlockInfo held))
         {
             return TryMoveHeld(cache, held, address, byteCount, alignment, ref isGone);
@@ -65,11 +66,11 @@ internal sealed unsafe partial class Heap
             }
             catch (OutOfMemoryException)
             {
-                // Managed memory is out for the words of a finding. The block is free all the same.
+                // Managed memory for the text of a finding is out. The block is free in any case.
             }
             catch
             {
-                // Another thread freed it meanwhile: nobody hears of the target.
+                // Another thread freed the block meanwhile, and the caller never learns of the target.
                 FreeTarget(cache, target);
                 throw;
             }
@@ -81,8 +82,8 @@ internal sealed unsafe partial class Heap
         return target;
     }
 
-    // After a block was moved and freed: what was found of this very block is thrown, and the target is free again;
-    // what was found of another is told later, since the caller has to hear of the target.
+    // Handles a finding after a block was moved and freed. One about this block is thrown, and the target freed. One
+    // about another block is reported later, because the caller needs the target's address.
     private void RequireIntact(ThreadCache* cache, void* address, void* target, HakmemCorruptionException? finding)
     {
         if (finding is not null && finding.Address == (nuint)address)
@@ -100,8 +101,7 @@ internal sealed unsafe partial class Heap
         PurgeAndNotify();
     }
 
-    // Moves a block that is no size class's, which nobody else can free or resize meanwhile. Null if memory is out, and
-    // it is where it was.
+    // Moves a held block. Returns null if memory is out; the block then stays where it is.
     private void* TryMoveHeld(
         ThreadCache* cache, BlockInfo block, void* address, nuint byteCount, nuint alignment, ref bool isGone)
     {
@@ -144,11 +144,11 @@ internal sealed unsafe partial class Heap
         }
     }
 
-    // What a block is moved to by a copy: growable room, if it is likely to grow again.
+    // Allocates the target of a copy: a growable run, if the block is likely to grow again.
     private void* TryAllocateToMove(ThreadCache* cache, BlockInfo block, nuint byteCount, nuint alignment)
     {
-        bool isGrowable = !_kinds.Small.HasQuarantine && byteCount > block.Bytes && byteCount > LargeBlocks.GrowableBytes &&
-            byteCount <= Geometry.SlabBytes && alignment <= Geometry.UnitBytes;
+        bool isGrowable = !_kinds.Small.HasQuarantine && byteCount > block.Bytes && byteCount <= Geometry.SlabBytes &&
+            byteCount > LargeBlocks.GrowableBytes && alignment <= Geometry.UnitBytes;
         void* target = isGrowable ? MarkLive(_kinds.UnitRuns.TryAllocate(cache, byteCount, 1, isZeroed: false)) : null;
         return target == null ? TryAllocate(cache, byteCount, alignment, isZeroed: false) : target;
     }

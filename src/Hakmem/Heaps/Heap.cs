@@ -9,14 +9,13 @@ using Hakmem.Small;
 
 namespace Hakmem.Heaps;
 
-// One heap: puts the layers together, and is the slow path of everything that HakmemAllocator's inlined paths do not do themselves.
+// One heap: connects the layers, and is the slow path of all that HakmemAllocator's inlined paths do not do themselves.
+// A heap can release everything at once, because SuperSlabs belong to heaps: see Dispose.
 //
-// Everything a heap has can be given back at once, because SuperSlabs belong to heaps: see Dispose.
-//
-// Thread-safe, except that Dispose must not run beside other calls (that is the caller's contract). Locks, outermost
-// first: reclaimer, decay, registry of thread caches, a cache's gate, depot, SuperSlabs, arena; then the peer tables',
-// then the metadata's. The purge lock stands above the SuperSlabs', with no depot's lock held; those of hardening are
-// in docs/concurrency.md.
+// Thread-safe, except that no other call may run during Dispose (the caller ensures that). Locks, outermost first:
+// reclaimer, decay, registry of thread caches, a cache's gate, depot, SuperSlabs, arena; then those of the peer tables
+// and of the metadata. The purge lock is above that of the SuperSlabs, and entered under no depot's lock.
+// docs/concurrency.md has the locks of hardening.
 internal sealed unsafe partial class Heap
 {
     private readonly Arena _arena;
@@ -31,13 +30,13 @@ internal sealed unsafe partial class Heap
     private readonly SizeClassInfo[] _classes;
     private readonly BlockKinds _kinds;
 
-    // Null unless allocations are sampled.
+    // Null if allocations are not sampled.
     private readonly SamplingHook? _hook;
 
-    // Null unless a table says which blocks are live.
+    // Null if no table records live blocks.
     private readonly BlockClaims? _claims;
 
-    // Null unless freed blocks wait in a quarantine.
+    // Null if freed blocks pass no quarantine.
     private readonly BlockQuarantine? _quarantine;
 
     public Heap(Arena arena, int slot, HeapLimits limits, DecayTimer? timer)
@@ -54,7 +53,8 @@ internal sealed unsafe partial class Heap
         _quarantine = hardening?.AddQuarantine(_depots, _classes);
         _exchange = new CacheExchange(_depots, _classes, _quarantine);
         bool hasLiveTable = hardening is { HasLiveTable: true };
-        _registry = new ThreadCacheRegistry(arena, slot, _classes, _exchange, limits.ThreadCacheBytes, isFronted: hasLiveTable);
+        _registry = new ThreadCacheRegistry(
+            arena, slot, _classes, _exchange, limits.ThreadCacheBytes, isFronted: hasLiveTable);
         CacheReaper reaper = new(_depots, arena.Metadata, _quarantine);
         _decay = new HeapDecay(limits, _superSlabs, _units, _depots, _registry, reaper, timer, _quarantine);
         _decay.Register();
@@ -79,10 +79,10 @@ internal sealed unsafe partial class Heap
 
     public MetadataAllocator Metadata => _arena.Metadata;
 
-    // How often everything unused was returned for an allocation that had failed.
+    // How often a failed allocation made the heap release everything unused.
     public long ReclaimRounds => _reclaimer.Rounds;
 
-    // A cache of this heap for the calling thread, which has none. Null if memory is out.
+    // Creates a cache for the calling thread, which has none in this heap. Returns null if memory is out.
     public ThreadCache* TryCreateThreadCache()
     {
         ThreadCache* cache = _registry.TryGet();
@@ -100,9 +100,9 @@ internal sealed unsafe partial class Heap
         return cache;
     }
 
-    // Any size and alignment (a power of two). Null if memory or the limit is out, even with everything unused given
-    // up; that is not tried for a size that can never be had, nor again where it was in vain and nothing was freed
-    // since.
+    // Allocates a block of any size and alignment (a power of two). Returns null if memory or the limit is out, even
+    // after everything unused was released. That is not tried for impossible sizes, nor again after a failure unless
+    // something was freed since.
     public void* TryAllocate(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
     {
         void* block = TryAllocateOnce(cache, byteCount, alignment, isZeroed);
@@ -127,12 +127,12 @@ internal sealed unsafe partial class Heap
         ThrowIfFound(finding);
     }
 
-    // The steady state of a heap whose threads have fronts, for a block from the cache with the magazines; null if the
-    // slow path has to serve it.
+    // The steady state of a heap whose threads have front caches: returns a block from the cache with the magazines;
+    // null if the slow path has to serve it.
     public void* TryAllocateLoaded(ThreadCache* cache, int index, nuint byteCount) =>
         ((PoisonedKind)_kinds.Small).TryAllocateLoaded(cache, index, byteCount);
 
-    // The same of a free; false if the slow path has to decide.
+    // Frees a block in the same steady state; returns false if the slow path has to decide.
     public bool TryFreeLoaded(ThreadCache* cache, void* address)
     {
         bool isFreed = ((PoisonedKind)_kinds.Small).TryFreeLoaded(
@@ -146,7 +146,7 @@ internal sealed unsafe partial class Heap
         return isFreed;
     }
 
-    // A block from the secondary magazine of the calling thread's cache, or null: the commonest of the slow paths.
+    // Returns a block from the secondary magazine of the calling thread's cache, or null: the most frequent slow path.
     public void* TryAllocateFromSecondary(ThreadCache* cache, int index) =>
         MarkLive(CacheExchange.TryAllocFromSecondary(cache, index));
 
@@ -154,7 +154,7 @@ internal sealed unsafe partial class Heap
 
     public bool Owns(void* address) => _kinds.Owns(address);
 
-    // Gives back what is not in use; cache is the calling thread's, or null.
+    // Releases what is unused. cache is the calling thread's, or null.
     public void Trim(ThreadCache* cache)
     {
         HakmemCorruptionException? finding = TrimAll(cache);
@@ -162,7 +162,7 @@ internal sealed unsafe partial class Heap
         ThrowIfFound(finding ?? earlier);
     }
 
-    // Gives back everything, live blocks included.
+    // Releases everything, live blocks included.
     public void Dispose()
     {
         _decay.Stop();
@@ -206,12 +206,12 @@ internal sealed unsafe partial class Heap
         };
     }
 
-    // Whether callers hold no block, for certain. False also while a thread is within a call that moves blocks. For a
-    // heap that refuses new calls.
+    // Whether callers certainly hold no block. Also false while a thread is in a call that moves blocks. For a heap
+    // that refuses new calls.
     public bool IsUnused()
     {
-        // The statistics tell of the blocks that lie in no span. Of others they may count some as free twice, where a
-        // magazine changes hands.
+        // The statistics count the blocks that are in no span. They may count a small block as free twice while its
+        // magazine is exchanged, so these are counted separately.
         long[] held = new long[_classes.Length];
         long[] quarantined = new long[_classes.Length];
         if (GetStatistics().LiveBlocks != 0)
@@ -247,7 +247,7 @@ internal sealed unsafe partial class Heap
             owned = _superSlabs.OwnedCount;
         }
 
-        // Room for what the heap may grow by meanwhile; spans beyond it are not checked this time.
+        // Room for spans that the heap adds meanwhile; spans beyond it are not checked this time.
         HeapCheck check = new((owned + HeapVerifier.SpareSlabs) * Geometry.UnitsPerSlab);
         using (_decay.SyncRoot.Enter())
         {
@@ -264,7 +264,7 @@ internal sealed unsafe partial class Heap
 
     public HakmemHeapMap GetHeapMap() => HeapMapReader.Take(_arena, _superSlabs, _kinds);
 
-    // Why an allocation of this many bytes failed.
+    // Returns the exception for a failed allocation, with its cause.
     public OutOfMemoryException OutOfMemory(nuint byteCount)
     {
         long committed = _superSlabs.CommittedBytes;
@@ -272,7 +272,8 @@ internal sealed unsafe partial class Heap
         if (_limits.MaxBytes > 0 && committed + wanted > _limits.MaxBytes)
         {
             return new OutOfMemoryException(
-                $"Hakmem could not allocate {byteCount} bytes: {committed} of the heap's limit of {_limits.MaxBytes} bytes are committed.");
+                $"Hakmem could not allocate {byteCount} bytes: {committed} of the heap's limit of {_limits.MaxBytes} bytes " +
+                "are committed.");
         }
 
         long limit = _arena.LimitBytes;
@@ -280,13 +281,17 @@ internal sealed unsafe partial class Heap
         if (limit < _arena.ReservedBytes && taken + wanted > limit)
         {
             return new OutOfMemoryException(
-                $"Hakmem could not allocate {byteCount} bytes: {taken} of the {limit} bytes that the container's memory limit leaves to all heaps are committed.");
+                $"Hakmem could not allocate {byteCount} bytes: {taken} of the {limit} bytes that the container's memory " +
+                "limit leaves to all heaps are committed.");
         }
 
         string reason = _arena.Os.IsOutOfMappings(out long mappings)
-            ? $"the process has used up the {mappings} memory mappings that vm.max_map_count allows it; raise that (sysctl -w vm.max_map_count={2 * mappings})."
-            : $"the system refused more memory, or the {_arena.ReservedBytes} bytes of the arena have no free range of that size.";
-        return new OutOfMemoryException($"Hakmem could not allocate {byteCount} bytes: {reason} {committed} bytes are committed.");
+            ? $"the process has used up the {mappings} memory mappings that vm.max_map_count allows it; " +
+                $"raise that (sysctl -w vm.max_map_count={2 * mappings})."
+            : $"the system refused more memory, or the {_arena.ReservedBytes} bytes of the arena have no free range " +
+                "of that size.";
+        return new OutOfMemoryException(
+            $"Hakmem could not allocate {byteCount} bytes: {reason} {committed} bytes are committed.");
     }
 
     private static void ThrowIfFound(HakmemCorruptionException? finding)
@@ -297,14 +302,14 @@ internal sealed unsafe partial class Heap
         }
     }
 
-    // After something was freed, under no lock: purges what may not stay, and has the rest looked at in time.
+    // Called after a free, under no lock: purges the excess, and schedules the decay of the rest.
     private void PurgeAndNotify()
     {
         _superSlabs.PurgeExcess();
         _decay.NotifyUsed();
     }
 
-    // Gives what was found on the way: a block that was free already, or one that was written to while it was.
+    // Returns damage or a double free found on the way, or null.
     private HakmemCorruptionException? TrimAll(ThreadCache* cache)
     {
         HakmemCorruptionException? finding = _kinds.Flush(cache);
@@ -316,7 +321,7 @@ internal sealed unsafe partial class Heap
         HakmemCorruptionException? other = _decay.Trim();
         if (_quarantine != null)
         {
-            // The blocks that other threads had freed are in quarantine now.
+            // The blocks that other threads freed are in the quarantine now.
             HakmemCorruptionException? theirs = _kinds.Flush(null);
             _decay.Trim();
             finding ??= theirs;
@@ -333,8 +338,8 @@ internal sealed unsafe partial class Heap
             : _kinds.For(byteCount, alignment).TryAllocate(cache, byteCount, alignment, isZeroed);
     }
 
-    // After a failure: with everything unused returned, unless that would be in vain; and once more in any case, since
-    // memory may have come free meanwhile.
+    // Allocates after a failure. Releases everything unused first, unless that would be in vain, and tries again in
+    // either case, because memory may have become free meanwhile.
     private void* TryAllocateReclaiming(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
     {
         _decay.Report(_kinds.Flush(cache));
@@ -370,8 +375,8 @@ internal sealed unsafe partial class Heap
         return block.Kind.Free(cache, block, address);
     }
 
-    // Resolves an address and refuses it if it is known to be free. With a table of live blocks, the block is not live
-    // any more afterwards, and only the calling thread may free it, or mark it again.
+    // Resolves an address and throws if the block is known to be free. In a heap with a table of live blocks, the block
+    // is no longer live afterwards, and only the calling thread may free it, or mark it again.
     private BlockInfo Claim(ThreadCache* cache, void* address, string operation)
     {
         if (_claims == null)
@@ -381,10 +386,11 @@ internal sealed unsafe partial class Heap
 
         ulong entry = Arena.EntryOf(_arena.PageMap, address);
         BlockInfo block = _kinds.Resolve(address, operation);
-        return _claims.TryClaimSlow(cache, address, entry) ? block : throw block.Kind.FreedAlready(block, address, operation);
+        return _claims.TryClaimSlow(cache, address, entry)
+            ? block : throw block.Kind.FreedAlready(block, address, operation);
     }
 
-    // Resolves an address and refuses it if it is known to be free.
+    // Resolves an address and throws if the block is known to be free.
     private BlockInfo Resolve(ThreadCache* cache, void* address, string operation)
     {
         BlockInfo block = _kinds.Resolve(address, operation);

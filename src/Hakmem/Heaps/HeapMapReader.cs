@@ -7,18 +7,18 @@ using Hakmem.Records;
 
 namespace Hakmem.Heaps;
 
-// Copies what a heap's SuperSlabs hold into a HakmemHeapMap.
+// Copies the records of a heap's SuperSlabs into a HakmemHeapMap.
 //
-// All of it is read under the SuperSlab lock, which no unit can be taken or given back without. So the kinds of all SuperSlabs and units are of
-// one moment; what changes under depots' locks meanwhile is a span's entries being written or cleared while its units are taken (Changing, or
-// the span's first entry decides for all of its units) and its count of free blocks, which is clamped to what is possible.
-// Taking all 112 depots' locks as well would make the counts exact and stop every thread's slow path; a picture is not worth that.
+// All of it is read under the SuperSlab lock, which every change of a unit requires, so the kinds of SuperSlabs and
+// units are of one moment. Two things change under depots' locks meanwhile: a span's entries while it is opened or
+// closed (the unit is Changing, or the span's first entry decides for all of its units), and its count of free blocks,
+// which is clamped. Entering all 112 depots' locks would make the counts exact, but stop every thread's slow path.
 //
-// The lock is held for the copying alone, a few loads for each unit: memory for the copy is allocated before and the
-// map made of it after, since a collection that begins under the lock would make every thread's slow path wait for it.
+// Under the lock only a few loads a unit happen. Memory is allocated before and the map made after, because a garbage
+// collection under the lock would block every thread's slow path.
 internal static unsafe class HeapMapReader
 {
-    // Room beyond the SuperSlabs counted a moment ago: at least this many, and an eighth.
+    // The copy has room for this many SuperSlabs more than were counted, and an eighth.
     private const int SpareSlabs = 4;
 
     public static HakmemHeapMap Take(Arena arena, SuperSlabCache superSlabs, BlockKinds kinds)
@@ -37,8 +37,9 @@ internal static unsafe class HeapMapReader
         }
     }
 
-    // Gives the number of SuperSlabs, or -1 if the heap has grown past the room meanwhile and has to be measured again.
-    private static int TryCopy(Arena arena, SuperSlabCache superSlabs, BlockKinds kinds, SuperSlabInfo[] slabs, UnitInfo[] units)
+    // Returns the number of SuperSlabs, or -1 if the heap has grown beyond the copy's room.
+    private static int TryCopy(
+        Arena arena, SuperSlabCache superSlabs, BlockKinds kinds, SuperSlabInfo[] slabs, UnitInfo[] units)
     {
         using (superSlabs.SyncRoot.Enter())
         {
@@ -54,7 +55,8 @@ internal static unsafe class HeapMapReader
         }
     }
 
-    private static int Copy(Arena arena, SuperSlabCache superSlabs, BlockKinds kinds, SuperSlabInfo[] slabs, UnitInfo[] units)
+    private static int Copy(
+        Arena arena, SuperSlabCache superSlabs, BlockKinds kinds, SuperSlabInfo[] slabs, UnitInfo[] units)
     {
         int count = 0;
         for (int slab = superSlabs.NextOwned(0); slab >= 0; slab = superSlabs.NextOwned(slab + 1))

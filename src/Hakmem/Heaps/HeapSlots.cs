@@ -1,30 +1,30 @@
+using System.Diagnostics;
 using Hakmem.Os;
 using Hakmem.Records;
 
 namespace Hakmem.Heaps;
 
-// The numbers by which thread caches and page map entries name heaps. Slot 0 is the shared heap's.
+// The numbers that identify heaps in thread caches and page-map entries. Slot 0 belongs to the shared heap.
 //
-// A heap's slot is returned after everything of it is gone: its page map entries, and its caches from all threads'
-// tables. Even so the slot that has been free longest is handed out, and only when Rested others are free as well, so
-// that what a program has kept of a disposed heap by mistake does not soon pass for another's. Slots that were never
-// used come first until then, the lowest first: threads' tables reach as far as the highest one.
+// A slot is returned after the heap's page-map entries, and its caches in all threads' tables, are gone. Reuse is
+// delayed all the same, so that stale pointers of a disposed heap do not soon pass for another's: the slot that was
+// free longest is reused first, and only while at least Rested slots are free. Until then slots that were never used
+// are taken, the lowest first, because threads' tables extend to the highest one.
 //
 // Thread-safe.
 internal sealed class HeapSlots
 {
-    // What a table of one pointer for each slot may take in a thread's records: 64 KiB.
+    // Limits a thread's table of one pointer a slot to 64 KiB.
     public const int Max = PageMapEntry.MaxHeapSlots;
 
     public const int Shared = 0;
 
-    // How many slots are free before one of them is used again, as long as there are others: 2 KiB of a thread's table.
+    // The number of free slots before one is reused, while unused ones are left: 2 KiB of a thread's table.
     public const int Rested = 256;
 
     private readonly UninterruptibleLock _lock = new();
 
-    // All below is guarded by _lock. The free slots that have been used before, the one free longest first, in a ring;
-    // and which slots are taken.
+    // All below is guarded by _lock. A ring of the returned slots, the one free longest first; and the slots in use.
     private readonly ushort[] _free = new ushort[Max];
     private readonly bool[] _isTaken = new bool[Max];
     private int _first;
@@ -35,7 +35,7 @@ internal sealed class HeapSlots
 
     public static HeapSlots Process { get; } = new();
 
-    // A free slot below the given limit, or -1 if there are too many heaps.
+    // Takes a free slot below a limit; -1 if there is none.
     public int TryTake(int limit = Max)
     {
         using (_lock.Enter())
@@ -65,6 +65,7 @@ internal sealed class HeapSlots
     {
         using (_lock.Enter())
         {
+            Debug.Assert(_isTaken[slot], "A slot is returned once.");
             _isTaken[slot] = false;
             _free[(_first + _count++) % Max] = (ushort)slot;
         }

@@ -6,14 +6,14 @@ using Hakmem.Small;
 
 namespace Hakmem.Heaps;
 
-// Checks a heap's records against each other: SuperSlabs, page map, units, runs and lists under the SuperSlab lock, and
-// then the spans of each size class under its depot's lock. What other threads do meanwhile changes under these locks,
-// so it breaks no rule; a span that is closed in between is left out.
+// Checks a heap's records against each other: SuperSlabs, page map, units, runs and lists under the SuperSlab lock,
+// then the spans of each size class under its depot's lock. Other threads change them under these locks only, so their
+// calls break no rule; a span that is closed in between is not checked.
 //
-// Thread-safe. Under the decay's lock, so that no reaper and no purge by time is under way.
+// Thread-safe. Called under the decay's lock, so that no reaper and no timed purge runs.
 internal static unsafe class HeapVerifier
 {
-    // SuperSlabs that a heap may get while it is checked.
+    // The room for SuperSlabs that the heap adds during a check.
     public const int SpareSlabs = 64;
 
     public static void Verify(
@@ -65,7 +65,8 @@ internal static unsafe class HeapVerifier
                 RequireNoEntries(check, arena, slab);
                 break;
             default:
-                check.Require(false, "a heap's SuperSlab has a state in which a heap owns it", address, (long)header->State);
+                check.Require(
+                    false, "a heap's SuperSlab has a state in which a heap owns it", address, (long)header->State);
                 break;
         }
     }
@@ -74,8 +75,10 @@ internal static unsafe class HeapVerifier
     {
         nuint address = (nuint)arena.AddressOfSlab(head);
         int count = arena.Slab(head)->RunSlabs;
-        check.Require(count >= 1 && count <= arena.SlabCount - head, "a run has at least one SuperSlab", address, count);
-        check.Require(arena.Slab(head)->RunHead == head, "a RunHead is its own head", address, arena.Slab(head)->RunHead);
+        bool isCounted = count >= 1 && count <= arena.SlabCount - head;
+        check.Require(isCounted, "a run has at least one SuperSlab", address, count);
+        int ownHead = arena.Slab(head)->RunHead;
+        check.Require(ownHead == head, "a RunHead is its own head", address, ownHead);
         for (int slab = head + 1; slab < head + count && slab < arena.SlabCount; slab++)
         {
             bool isBody = superSlabs.IsOwned(slab) && arena.Slab(slab)->State == SuperSlabState.RunBody &&
@@ -94,7 +97,8 @@ internal static unsafe class HeapVerifier
         nuint address = (nuint)arena.AddressOfSlab(slab);
         uint taken = ~header->FreeUnits;
         check.Require(taken != 0, "a SuperSlab whose units are all free is Cached", address, header->FreeUnits);
-        check.Require((taken & ~header->DirtyUnits) == 0, "a taken unit counts as dirty", address, taken & ~header->DirtyUnits);
+        uint clean = taken & ~header->DirtyUnits;
+        check.Require(clean == 0, "a taken unit counts as dirty", address, clean);
         int first = slab << Geometry.UnitsPerSlabShift;
         for (int unit = first; unit < first + Geometry.UnitsPerSlab; unit++)
         {
@@ -102,14 +106,16 @@ internal static unsafe class HeapVerifier
             nuint unitAddress = (nuint)arena.AddressOfUnit(unit);
             if ((taken & (1u << (unit - first))) == 0)
             {
-                check.Require(entry.Kind == EntryKind.None, "a free unit has no page-map entry", unitAddress, (long)entry.Kind);
+                check.Require(
+                    entry.Kind == EntryKind.None, "a free unit has no page-map entry", unitAddress, (long)entry.Kind);
             }
             else if (entry.Kind != EntryKind.None && entry.Address == unitAddress)
             {
                 int count = arena.Span(unit)->UnitCount;
-                uint mask = count is > 0 && count <= first + Geometry.UnitsPerSlab - unit ? UnitMask.Of(unit - first, count) : 0;
-                check.Require(
-                    mask != 0 && (taken & mask) == mask, "a span, run or range lies in taken units of one SuperSlab", unitAddress, count);
+                int room = first + Geometry.UnitsPerSlab - unit;
+                uint mask = count is > 0 && count <= room ? UnitMask.Of(unit - first, count) : 0;
+                bool isTaken = mask != 0 && (taken & mask) == mask;
+                check.Require(isTaken, "a span, run or range lies in taken units of one SuperSlab", unitAddress, count);
                 if (mask != 0)
                 {
                     kinds.Of(entry).Verify(check, unit, entry, count);
@@ -121,10 +127,10 @@ internal static unsafe class HeapVerifier
     private static void RequireNoEntries(HeapCheck check, Arena arena, int slab)
     {
         ulong* entries = arena.EntryOf(slab << Geometry.UnitsPerSlabShift);
+        nuint address = (nuint)arena.AddressOfSlab(slab);
         for (int i = 0; i < Geometry.UnitsPerSlab; i++)
         {
-            check.Require(
-                entries[i] == 0, "an empty SuperSlab has no page-map entries", (nuint)arena.AddressOfSlab(slab), (long)entries[i]);
+            check.Require(entries[i] == 0, "an empty SuperSlab has no page-map entries", address, (long)entries[i]);
         }
     }
 }

@@ -7,18 +7,17 @@ using Hakmem.Small;
 
 namespace Hakmem.Heaps;
 
-// Adds up a heap's figures from the records that its layers keep anyway: no call counts anything. Live blocks are what
-// the spans have handed out, less what magazines hold.
+// Computes a heap's statistics from the records that its layers keep anyway: no call counts anything. Live blocks are
+// the blocks that spans have handed out, less those in magazines.
 //
-// These records are guarded by more locks than there are size classes, and taking all of them at once would stop the slow
-// paths of all threads. So they are read one after the other, and while threads use the heap no two are of one moment: a
-// block may be counted in a cache that has just received it, and not among those that its span has handed out. What is
-// read last, under the SuperSlab lock, is of one moment: which units there are, and which kind has taken each. The kinds
-// cut everything else down to what these units can hold (see the KindTotals of each). So no figure is negative, and all
-// of them together fit into the SuperSlabs in use. While no other thread is in the heap, nothing is cut, and all figures
-// are exact.
+// More locks guard these records than there are size classes, and holding all at once would stop every thread's slow
+// path. So they are read in sequence, and while threads use the heap they are of different moments: a block may count
+// as cached, but not yet as handed out. The last step, under the SuperSlab lock, is of one moment: the units, and the
+// kind of each. The kinds limit all other figures to what these units can hold (KindTotals), so that no figure is
+// negative, and all together fit into the SuperSlabs in use. Without other threads in the heap nothing is limited, and
+// the figures are exact.
 //
-// One object for each reading. The constructor allocates all memory: nothing managed is allocated under a lock.
+// One object for each reading. The constructor allocates all memory, because none is allocated under a lock.
 internal sealed unsafe class StatisticsCollector
 {
     private readonly Arena _arena;
@@ -107,7 +106,8 @@ internal sealed unsafe class StatisticsCollector
         };
     }
 
-    // A taken unit without an entry is being purged, or its span is being opened or closed: no block of it is out.
+    // A taken unit without an entry is being purged, or its span is being opened or closed: no caller has a block of
+    // it.
     private void ReadUnits(int slab)
     {
         SuperSlabHeader* header = _arena.Slab(slab);

@@ -296,8 +296,8 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
     {
         for (int slab = 0; slab < count; slab++)
         {
-            Buffer.MemoryCopy(
-                _arena.AddressOfSlab(to + slab), _arena.AddressOfSlab(from + slab), Geometry.SlabBytes, Geometry.SlabBytes);
+            byte* target = _arena.AddressOfSlab(from + slab);
+            Buffer.MemoryCopy(_arena.AddressOfSlab(to + slab), target, Geometry.SlabBytes, Geometry.SlabBytes);
         }
     }
 

@@ -104,8 +104,8 @@ internal sealed unsafe class SlabRunKind(LargeBlocks large, Arena arena, RunAllo
 
         nuint address = (nuint)arena.AddressOfSlab(head);
         int offset = arena.Slab(head)->RunOffsetBytes;
-        check.Require(
-            offset is >= 0 and < Geometry.SlabBytes, "a block begins in the first SuperSlab of its run", address, offset);
+        bool isInFirst = offset is >= 0 and < Geometry.SlabBytes;
+        check.Require(isInFirst, "a block begins in the first SuperSlab of its run", address, offset);
         RequireSameEntries(check, arena, unit, unitCount);
     }
 
@@ -148,7 +148,7 @@ internal sealed unsafe class SlabRunKind(LargeBlocks large, Arena arena, RunAllo
 // cache. 20 blocks of 5 to 25 MiB, each page accessed: 60 us a block without colors, 41 us with them (one block alone:
 // 41 us). The idea is Bonwick's slab coloring; jemalloc applies it to large blocks as `cache_oblivious`.
 //
-// The color depends on the 32 MiB region of the address, so reused memory is accessed at the same offsets: a color drawn
+// The color depends on the 32 MiB region of the address, so reused memory is accessed at the same offsets: a new color
 // for each block costs as much as none. It never costs a SuperSlab: a block that nearly fills its run gets offset 0.
 internal static class RunColor
 {

@@ -4,10 +4,8 @@ using Hakmem.Records;
 
 namespace Hakmem.Pages;
 
-// Collects what a check of a heap's records finds wrong. All memory is allocated by the constructor, because rules are
-// checked under locks; the texts are made afterwards.
-//
-// Not thread-safe.
+// Collects the problems that a check of a heap's records finds. The constructor allocates all memory, because rules are
+// checked under locks; the texts are made afterwards. Not thread-safe.
 internal sealed class HeapCheck(int maxSpans)
 {
     // Problems beyond this many are counted, but not described.
@@ -22,8 +20,8 @@ internal sealed class HeapCheck(int maxSpans)
 
     public int SpanCount { get; private set; }
 
-    // Notes a broken rule. rule is a sentence that says what holds for what lies at the address; found is the value that
-    // was found instead.
+    // Records a problem unless a rule holds. rule is a sentence about the record at the address; found is its actual
+    // value.
     public void Require(bool holds, string rule, nuint address, long found = 0)
     {
         if (holds)
@@ -39,7 +37,7 @@ internal sealed class HeapCheck(int maxSpans)
         ProblemCount++;
     }
 
-    // Notes a span, whose blocks are checked later, under its depot's lock.
+    // Records a span, whose blocks are checked later, under its depot's lock.
     public void AddSpan(int sizeClass, int unit)
     {
         if (SpanCount < _spans.Length)

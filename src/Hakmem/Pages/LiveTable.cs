@@ -5,21 +5,21 @@ using Hakmem.Records;
 
 namespace Hakmem.Pages;
 
-// Where live blocks of the heaps with HardeningLevel.Checked or Full begin: one byte for each 16 bytes of the arena.
+// The live blocks of heaps with HardeningLevel.Checked or Full: one byte for each 16 bytes of the arena.
 //
 //   1   a live block of such a heap begins here
-//   0   anything else: the inside of a block, a free block, memory never handed out, a heap without the record
+//   0   anything else: the inside of a block, a free block, memory never handed out, a heap without the table
 //
-// One byte therefore tells whether a pointer may be freed, and an atomic exchange of it lets exactly one of several
-// racing frees succeed. It does not tell which heap the block is from: page map and headers do.
+// One byte tells whether a pointer may be freed, and an atomic exchange lets exactly one of several racing frees
+// succeed. Page map and headers tell the block's heap.
 //
-// Reserved when the first heap needs it, at one sixteenth of the arena's size. It becomes writable in the batches of
-// the arena's other tables. A page has memory from the first block in its 64 KiB until the SuperSlab is released.
+// Reserved when the first heap needs it, at one sixteenth of the arena's size, and made writable in the batches of the
+// arena's other tables. A page uses memory from the first block in its 64 KiB until the SuperSlab is released.
 //
 // Ordering: the thread that has just taken a block from the heap writes 1, plainly, before it passes the pointer on. A
-// thread that frees the block got the pointer by program order or by a hand-over (release, acquire). 0 is written by an
-// atomic exchange, which orders all that the program did with the block before it, or plainly while only one thread
-// frees. The block is handed out again after it has passed through a magazine of the same thread or through a lock.
+// freeing thread got the pointer by program order or by a hand-over (release, acquire). It writes 0 by an atomic
+// exchange, which orders all earlier accesses to the block before it, or plainly while no other thread frees. Before
+// the block is handed out again, it passes a magazine of the same thread or a lock.
 internal sealed unsafe class LiveTable
 {
     private const int Shift = Geometry.MinAlignmentShift;
@@ -37,10 +37,10 @@ internal sealed unsafe class LiveTable
         Origin = bytes - ((nuint)arenaBase >> Shift);
     }
 
-    // The byte of address 0, from which the static members find that of any address.
+    // The byte for address 0; the static members compute that of any address from it.
     public byte* Origin { get; }
 
-    // Null if the system refuses the address space.
+    // Returns null if the system refuses the address space.
     public static LiveTable? TryCreate(OsMemory os, byte* arenaBase, int slabs)
     {
         nuint size = (nuint)slabs * BytesPerSlab;
@@ -48,15 +48,15 @@ internal sealed unsafe class LiveTable
         return bytes == null ? null : new LiveTable(os, bytes, size, arenaBase);
     }
 
-    // SAFETY (all static members): the address is in a SuperSlab with writable tables, the origin is its arena's.
+    // SAFETY (all static members): the address is in a SuperSlab with writable tables; the origin is that of its arena.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool IsLive(byte* origin, void* address) => Volatile.Read(ref *ByteOf(origin, address)) != 0;
 
-    // For the thread that has taken a block and not handed it out yet.
+    // For the thread that has taken a block and not yet handed it out.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Begin(byte* origin, void* block) => *ByteOf(origin, block) = 1;
 
-    // Ends a live block; false if none begins here.
+    // Ends a live block; returns false if none begins here.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool TryEnd(byte* origin, void* block) => Interlocked.Exchange(ref *ByteOf(origin, block), 0) != 0;
 
@@ -75,11 +75,11 @@ internal sealed unsafe class LiveTable
         return isLive;
     }
 
-    // Makes the part of some SuperSlabs writable.
+    // Makes the table of some SuperSlabs writable.
     public bool TryCommit(int fromSlab, int endSlab) =>
         _os.TryCommit(_bytes + ((long)fromSlab * BytesPerSlab), (nuint)(endSlab - fromSlab) * BytesPerSlab);
 
-    // Ends all blocks that begin in SuperSlabs that are being released, and discards their part of the table.
+    // Ends all blocks of SuperSlabs that are being released, and discards their part of the table.
     public void Discard(int firstSlab, int count)
     {
         byte* part = _bytes + ((long)firstSlab * BytesPerSlab);

@@ -3,11 +3,13 @@ using Hakmem.Records;
 
 namespace Hakmem.Pages;
 
-// The errors for pointers that must not be freed, resized or asked about.
+// The errors for pointers that cannot be freed, resized or queried.
 internal static unsafe class Misuse
 {
     public static HakmemCorruptionException Of(void* address, string operation, string finding) =>
-        new(string.Create(CultureInfo.InvariantCulture, $"{operation} of 0x{(nuint)address:x}: {finding}."), (nuint)address);
+        new(
+            string.Create(CultureInfo.InvariantCulture, $"{operation} of 0x{(nuint)address:x}: {finding}."),
+            (nuint)address);
 
     public static HakmemCorruptionException OtherHeap(void* address, string operation) =>
         Of(address, operation, "it belongs to another heap");
@@ -18,16 +20,16 @@ internal static unsafe class Misuse
     public static HakmemCorruptionException FreedAlready(void* address, string operation) =>
         Of(address, operation, "it was freed already");
 
-    // For a block that was there when it was looked for, and is no longer.
+    // Returns the error for a block that existed when it was resolved, and no longer does.
     public static HakmemCorruptionException FreedMeanwhile(void* address, string operation) =>
         Of(address, operation, "it was freed already, or another thread is resizing it");
 
-    // The error for a block that was free already when it came back to its span; null for an address of zero.
+    // Returns the error for a block that was free already when it returned to its span; null for address zero.
     public static HakmemCorruptionException? LateDoubleFree(nuint address) => address == 0
         ? null
         : Of((void*)address, "Free", "an earlier double free: the block came back to its span a second time");
 
-    // Throws unless an address, so many bytes into a block, is its first byte.
+    // Throws unless an address, which lies inBlock bytes into a block, is its first byte.
     public static void RequireStart(void* address, string operation, nuint inBlock, nuint blockBytes)
     {
         if (inBlock != 0)
