@@ -85,19 +85,12 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
     }
 
     // Holds a live block. Throws if it is free, or if another thread holds it.
-    public void Hold(int unit, nuint address, string operation)
-    {
-        if (!TryChange(
-            unit, address, GuardedState.Live, GuardedState.Held,
-            out _, out GuardedState found, out BlockHistory history))
-        {
-            throw Refusal(found, history, address, operation);
-        }
-    }
+    public void Hold(int unit, nuint address, string operation) =>
+        _ = Change(unit, address, GuardedState.Live, GuardedState.Held, operation);
 
     // Ends the hold.
     public void Unhold(int unit, nuint address) =>
-        TryChange(unit, address, GuardedState.Held, GuardedState.Live, out _, out _, out _);
+        _ = Change(unit, address, GuardedState.Held, GuardedState.Live, "Realloc");
 
     // Returns null if memory is out.
     public void* TryAllocate(nuint byteCount, nuint alignment, bool isZeroed, int stack)
@@ -145,13 +138,7 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
     {
         // Another thread may have freed the block since the caller found it, so its state is checked again.
         GuardedState from = isHeld ? GuardedState.Held : GuardedState.Live;
-        if (!TryChange(
-            unit, address, from, GuardedState.Freed,
-            out GuardedBlock* block, out GuardedState found, out BlockHistory history))
-        {
-            throw Refusal(found, history, address, "Free");
-        }
-
+        GuardedBlock* block = Change(unit, address, from, GuardedState.Freed, "Free");
         HakmemCorruptionException? finding = CheckSlack(block);
         block->FreeThread = Environment.CurrentManagedThreadId;
         block->FreeStack = stack;
@@ -188,40 +175,34 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
         }
     }
 
-    // Changes the state of the block at an address. If it is in another state, returns false, that state (Unready for
-    // no block) and the block's history.
-    private bool TryChange(
-        int unit, nuint address, GuardedState from, GuardedState to,
-        out GuardedBlock* block, out GuardedState found, out BlockHistory history)
+    // Changes the state of the block at an address. Throws if it is in another state, or no block begins there.
+    private GuardedBlock* Change(int unit, nuint address, GuardedState from, GuardedState to, string operation)
+    {
+        BlockHistory history;
+        GuardedState found;
         using (_lock.Enter())
         {
-            block = ranges.RecordAt(unit);
+            GuardedBlock* block = ranges.RecordAt(unit);
             bool isThere = block != null && block->State != GuardedState.Unready && block->Address == address;
             found = isThere ? block->State : GuardedState.Unready;
             history = isThere ? block->History : default;
-            if (found != from)
+            if (found == from)
             {
-                return false;
-            }
+                block->State = to;
+                if (to == GuardedState.Freed)
+                {
+                    _liveBlocks--;
+                    _liveBytes -= (long)block->Bytes;
+                    _liveRangeBytes -= (long)block->RangeBytes;
+                    _quarantinedBytes += (long)block->Bytes;
+                }
 
-            block->State = to;
-            if (to == GuardedState.Freed)
-            {
-                _liveBlocks--;
-                _liveBytes -= (long)block->Bytes;
-                _liveRangeBytes -= (long)block->RangeBytes;
-                _quarantinedBytes += (long)block->Bytes;
+                return block;
             }
-
-            return true;
         }
-    }
 
-    private static HakmemCorruptionException Refusal(
-        GuardedState found, BlockHistory history, nuint address, string operation)
-    {
         string finding = found == GuardedState.Held ? "another thread is resizing it" : "it was freed already";
-        return history.ToException(address, operation, finding);
+        throw history.ToException(address, operation, finding);
     }
 
     // Adds a new block to list and figures. Returns whether it may have guard pages.

@@ -37,7 +37,7 @@ internal sealed unsafe class GuardedRanges(Arena arena, UnitAllocator units, Run
     // Returns the record of the block whose range begins with a unit; null if no range of this heap does.
     public GuardedBlock* RecordAt(int unit) => (GuardedBlock*)units.GuardAt(unit);
 
-    // Adds the guard pages. Returns false if the system refuses; there are none then.
+    // Adds the guard pages. Returns false, and adds none, if the system refuses; one may be missing after true.
     public bool TryGuard(GuardedBlock* block)
     {
         byte* behind = block->Range + block->DataEnd;
@@ -46,13 +46,8 @@ internal sealed unsafe class GuardedRanges(Arena arena, UnitAllocator units, Run
             return false;
         }
 
-        if (!arena.Os.TryProtect(behind, block->RangeBytes - block->DataEnd))
-        {
-            // The front guard may stay: it is removed with the range.
-            return block->DataBegin > 0;
-        }
-
-        return true;
+        // Without the one behind, the front guard may stay: it is removed with the range.
+        return arena.Os.TryProtect(behind, block->RangeBytes - block->DataEnd) || block->DataBegin > 0;
     }
 
     // Discards a freed block's pages and makes the range inaccessible. Returns false if the system refuses the second.

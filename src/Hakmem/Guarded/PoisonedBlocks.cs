@@ -1,3 +1,7 @@
+using System.Runtime.CompilerServices;
+#if NET
+using System.Runtime.Intrinsics.X86;
+#endif
 using Hakmem.Os;
 using Hakmem.Pages;
 using Hakmem.Records;
@@ -15,14 +19,14 @@ namespace Hakmem.Guarded;
 //
 // The poison is checked when a block leaves the quarantine and again when it is handed out, so a write after free is
 // reported then at the latest. The live table prevents double frees: the caller of Freed has claimed the block. Larger
-// blocks are guarded (GuardedBlocks); a guard page would be many times as large as a block of this class.
+// blocks are guarded (GuardedBlocks); a guard page would be many times as large as a small block.
 //
 // Thread-safe. One lock guards the queue and its figures only. Filling, checking and freeing to spans happen outside
 // it, on blocks that are in no list; these count as live for a moment.
 internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeClassInfo[] classes, long quarantineBytes)
     : BlockQuarantine
 {
-    // The largest block of this class: the largest tiny size class.
+    // The largest block served here: the largest tiny size class.
     public const int MaxBytes = 1024;
 
     // The most blocks of a class in a magazine: enough to make locks rare, and few, because the next blocks of a thread
@@ -49,14 +53,14 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
     private long _bytes;
 
     // Damage that was found by a call that cannot report it; the next Flush reports it.
-    private Damage? _untold;
+    private Damage? _unreported;
 
     // Whether the poison of a free block is intact.
-    public bool IsWhole(byte* block, int sizeClass) =>
+    public bool IsIntact(byte* block, int sizeClass) =>
         Poison.FindDamage(block, (nuint)classes[sizeClass].BlockBytes) < 0;
 
     // Prefetches the block that is checked next; it may be null.
-    public void Expect(byte* block, int sizeClass) => Prefetch.Read(block, classes[sizeClass].BlockBytes);
+    public void PrefetchNext(byte* block, int sizeClass) => Prefetch.Read(block, classes[sizeClass].BlockBytes);
 
     // Records the allocation of a block that is about to be handed out.
     public void Allocated(byte* block, nuint byteCount, int stack) =>
@@ -64,7 +68,7 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
 
     // Frees a damaged block to its span, poisoned again, and returns the error. Returns null, and does nothing, if it
     // is intact by now.
-    public HakmemCorruptionException? Refuse(byte* block, int sizeClass)
+    public HakmemCorruptionException? FreeDamaged(byte* block, int sizeClass)
     {
         Damage? damage = null;
         Check(block, (nuint)classes[sizeClass].BlockBytes, ref damage);
@@ -128,8 +132,8 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
         Damage? damage;
         using (_lock.Enter())
         {
-            damage = _untold;
-            _untold = null;
+            damage = _unreported;
+            _unreported = null;
         }
 
         Release(0, 0, ref damage);
@@ -159,7 +163,7 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
         {
             using (_lock.Enter())
             {
-                _untold = damage;
+                _unreported = damage;
             }
         }
     }
@@ -276,5 +280,27 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
             operation,
             $"a write after free: byte {Offset} of the free block of {Bytes} is 0x{Found:x2} " +
             $"instead of 0x{Poison.Value:x2}");
+    }
+}
+
+// Prefetches memory that is about to be read: blocks in a quarantine were freed so long ago that they left the near
+// caches. Uses the instruction that .NET has for x86 and x64; elsewhere it does nothing.
+internal static unsafe class Prefetch
+{
+    private const int LineBytes = 64;
+
+    // Any address is allowed, null and unmapped ones included: the processor ignores those.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Read(byte* address, int bytes)
+    {
+#if NET
+        if (Sse.IsSupported)
+        {
+            for (int done = 0; done < bytes; done += LineBytes)
+            {
+                Sse.Prefetch0(address + done);
+            }
+        }
+#endif
     }
 }

@@ -51,7 +51,7 @@ internal sealed unsafe class PoisonedKind(HeapParts heap, PoisonedBlocks poisone
         }
 
         bin->AllocTop = top - 1;
-        poisoned.Expect((byte*)top[-1], index);
+        poisoned.PrefetchNext((byte*)top[-1], index);
         HandOut((byte*)block, index, byteCount);
         LiveTable.Begin(cache->Live, block);
         return block;
@@ -131,7 +131,7 @@ internal sealed unsafe class PoisonedKind(HeapParts heap, PoisonedBlocks poisone
     // Checks a free block and records its allocation. Throws if it was written to; it is in its span again then.
     private void HandOut(byte* block, int index, nuint byteCount)
     {
-        if (!poisoned.IsWhole(block, index) && poisoned.Refuse(block, index) is { } finding)
+        if (!poisoned.IsIntact(block, index) && poisoned.FreeDamaged(block, index) is { } finding)
         {
             throw finding;
         }

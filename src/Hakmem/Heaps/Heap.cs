@@ -272,8 +272,8 @@ internal sealed unsafe partial class Heap
         if (_limits.MaxBytes > 0 && committed + wanted > _limits.MaxBytes)
         {
             return new OutOfMemoryException(
-                $"Hakmem could not allocate {byteCount} bytes: {committed} of the heap's limit of {_limits.MaxBytes} bytes " +
-                "are committed.");
+                $"Hakmem could not allocate {byteCount} bytes: {committed} of the heap's limit of " +
+                $"{_limits.MaxBytes} bytes are committed.");
         }
 
         long limit = _arena.LimitBytes;
@@ -281,8 +281,8 @@ internal sealed unsafe partial class Heap
         if (limit < _arena.ReservedBytes && taken + wanted > limit)
         {
             return new OutOfMemoryException(
-                $"Hakmem could not allocate {byteCount} bytes: {taken} of the {limit} bytes that the container's memory " +
-                "limit leaves to all heaps are committed.");
+                $"Hakmem could not allocate {byteCount} bytes: {taken} of the {limit} bytes that the container's " +
+                "memory limit leaves to all heaps are committed.");
         }
 
         string reason = _arena.Os.IsOutOfMappings(out long mappings)

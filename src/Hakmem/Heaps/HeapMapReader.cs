@@ -25,7 +25,12 @@ internal static unsafe class HeapMapReader
     {
         while (true)
         {
-            int owned = OwnedCount(superSlabs);
+            int owned;
+            using (superSlabs.SyncRoot.Enter())
+            {
+                owned = superSlabs.OwnedCount;
+            }
+
             int capacity = owned + (owned / 8) + SpareSlabs;
             var slabs = new SuperSlabInfo[capacity];
             var units = new UnitInfo[capacity * Geometry.UnitsPerSlab];
@@ -44,14 +49,6 @@ internal static unsafe class HeapMapReader
         using (superSlabs.SyncRoot.Enter())
         {
             return superSlabs.OwnedCount <= slabs.Length ? Copy(arena, superSlabs, kinds, slabs, units) : -1;
-        }
-    }
-
-    private static int OwnedCount(SuperSlabCache superSlabs)
-    {
-        using (superSlabs.SyncRoot.Enter())
-        {
-            return superSlabs.OwnedCount;
         }
     }
 

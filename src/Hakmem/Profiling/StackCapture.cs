@@ -48,7 +48,8 @@ internal static class StackCapture
         {
             if (DescribeCaller(trace.GetFrame(i)) is { } name && (frames > 0 || !name.IsOwn))
             {
-                int added = Append(text[length..], name.Text);
+                // A frame that does not fit is left out, with those below it.
+                int added = Utf8Text.Write(name.Text, text[length..]);
                 length += added;
                 frames += added > 0 ? 1 : MaxFrames;
             }
@@ -68,15 +69,26 @@ internal static class StackCapture
     private static (string Text, bool IsOwn)? DescribeCaller(StackFrame? frame)
     {
         DiagnosticMethodInfo? method = frame is null ? null : DiagnosticMethodInfo.Create(frame);
-        if (method is null)
+        return method is null ? null : ($"   at {method.DeclaringTypeName}.{method.Name}\n", IsOwn(method));
+    }
+}
+
+// UTF-8 text for records that are read where no managed code can run.
+internal static unsafe class Utf8Text
+{
+    // Writes a text, or nothing if it does not fit; returns the number of bytes.
+    public static int Write(string text, Span<byte> into)
+    {
+        if (into.IsEmpty || Encoding.UTF8.GetByteCount(text) > into.Length)
         {
-            return null;
+            return 0;
         }
 
-        return ($"   at {method.DeclaringTypeName}.{method.Name}\n", IsOwn(method));
+        // SAFETY: both buffers are pinned, and the byte count was checked.
+        fixed (char* characters = text)
+        fixed (byte* bytes = into)
+        {
+            return Encoding.UTF8.GetBytes(characters, text.Length, bytes, into.Length);
+        }
     }
-
-    // Leaves out a frame that does not fit, and those below it.
-    private static int Append(Span<byte> text, string line) =>
-        Utf8Text.Write(line, text);
 }

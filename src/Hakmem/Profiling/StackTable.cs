@@ -119,7 +119,10 @@ internal sealed unsafe class StackTable(OsMemory os, int maxBytes)
 
     private int AddEntry(ReadOnlySpan<byte> text, ulong hash)
     {
-        _entries[_count] = new Entry { Text = Keep(text), Length = text.Length, Hash = hash };
+        byte* copy = _memory + _used;
+        text.CopyTo(new Span<byte>(copy, text.Length));
+        _used += text.Length;
+        _entries[_count] = new Entry { Text = copy, Length = text.Length, Hash = hash };
         return _count++;
     }
 
@@ -133,14 +136,6 @@ internal sealed unsafe class StackTable(OsMemory os, int maxBytes)
         }
 
         return _buckets + index;
-    }
-
-    private byte* Keep(ReadOnlySpan<byte> text)
-    {
-        byte* copy = _memory + _used;
-        text.CopyTo(new Span<byte>(copy, text.Length));
-        _used += text.Length;
-        return copy;
     }
 
     // FNV-1a.
