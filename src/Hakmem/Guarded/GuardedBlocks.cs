@@ -1,4 +1,5 @@
 using System;
+using System.Diagnostics;
 using System.Threading;
 using Hakmem.Os;
 using Hakmem.Pages;
@@ -14,8 +15,8 @@ namespace Hakmem.Guarded;
 // Rejected: a fixed pool of page-sized slots. It is simpler, but could not sample blocks above a page.
 //
 // Thread-safe. One lock, above the SuperSlab lock, guards states, lists and figures; records are found and freed under
-// it. System calls happen outside it, on ranges that the calling thread alone uses. A range is freed before its record,
-// so a record that is found under the lock stays valid until the lock is left.
+// it. System calls happen outside it, on ranges that the calling thread alone uses. A range is freed before its record
+// is unlinked, so a record that is found under the lock stays valid until the lock is left.
 internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, long quarantineBytes)
 {
     private readonly UninterruptibleLock _lock = new();
@@ -92,7 +93,7 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
     public void Unhold(int unit, nuint address) =>
         _ = Change(unit, address, GuardedState.Held, GuardedState.Live, "Realloc");
 
-    // Returns null if memory is out.
+    // Allocates a block in a range of its own. Returns null if memory is out.
     public void* TryAllocate(nuint byteCount, nuint alignment, bool isZeroed, int stack)
     {
         GuardedBlock* block = byteCount > (nuint)arena.ReservedBytes || (ulong)alignment > Geometry.MaxArenaBytes
@@ -126,6 +127,7 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
         // From here on other threads find the block.
         using (_lock.Enter())
         {
+            Debug.Assert(block->State == GuardedState.Unready, "A new block becomes live.");
             block->State = GuardedState.Live;
         }
 

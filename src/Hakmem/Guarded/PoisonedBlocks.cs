@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 #if NET
 using System.Runtime.Intrinsics.X86;
@@ -36,8 +37,8 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
     // The most blocks in the quarantine, whatever their size: it bounds the records.
     private const int MaxQuarantined = 1 << 16;
 
-    // How many blocks leave a full quarantine together, so that not every free enters a depot's lock; at most a part of
-    // a small quarantine, which a whole batch would empty.
+    // How many blocks leave a full quarantine together, so that not every free enters a depot's lock: one batch, but not
+    // more than a part of the bytes, because a batch would empty a small quarantine.
     private const int MaxBatch = 64;
     private const int BatchDivisor = 64;
 
@@ -231,6 +232,7 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
             batch[count++] = (nuint)_quarantine.Take(out int sizeClass);
             _counts[sizeClass]--;
             _bytes -= classes[sizeClass].BlockBytes;
+            Debug.Assert(_counts[sizeClass] >= 0 && _bytes >= 0, "The queue's figures are those of its blocks.");
         }
 
         return count;

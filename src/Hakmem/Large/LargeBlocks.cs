@@ -1,4 +1,5 @@
 using System;
+using System.Diagnostics;
 using System.Globalization;
 using Hakmem.Pages;
 using Hakmem.Records;
@@ -99,6 +100,7 @@ internal sealed unsafe class LargeBlocks
     {
         using (_superSlabs.SyncRoot.Enter())
         {
+            Debug.Assert(kind.HoldOf(block), "The caller holds the block.");
             kind.HoldOf(block) = false;
         }
     }

@@ -75,6 +75,7 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
         using (cache.SyncRoot.Enter())
         {
             int count = _arena.Slab(head)->RunSlabs;
+            Debug.Assert(_arena.Slab(head)->State == SuperSlabState.RunHead, "A guarded range begins here.");
             SetEntries(head, count, 0);
             _arena.Span(head << Geometry.UnitsPerSlabShift)->Guard = null;
             GuardedSlabCount -= count;
