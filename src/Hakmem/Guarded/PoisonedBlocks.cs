@@ -37,8 +37,8 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
     // The most blocks in the quarantine, whatever their size: it bounds the records.
     private const int MaxQuarantined = 1 << 16;
 
-    // How many blocks leave a full quarantine together, so that not every free enters a depot's lock: one batch, but not
-    // more than a part of the bytes, because a batch would empty a small quarantine.
+    // How many blocks leave a full quarantine together, so that not every free enters a depot's lock: one batch, or a
+    // part of the bytes if that is less, because a batch would empty a small quarantine.
     private const int MaxBatch = 64;
     private const int BatchDivisor = 64;
 
