@@ -57,12 +57,11 @@ internal unsafe struct GuardedBlock
     {
         StackTable stacks = StackTable.Instance;
         Span<byte> text = new(block->_blockText, TextBytes);
-        int length = Utf8Text.Write(
-            string.Create(
-                CultureInfo.InvariantCulture,
-                $"in the range of the guarded block of {block->Bytes} bytes at 0x{block->Address:x}\n" +
-                $"allocated by thread {block->AllocationThread}:\n"),
-            text);
+        string range = string.Create(
+            CultureInfo.InvariantCulture,
+            $"in the range of the guarded block of {block->Bytes} bytes at 0x{block->Address:x}\n");
+        string thread = block->AllocationThread.ToString(CultureInfo.InvariantCulture);
+        int length = Utf8Text.Write($"{range}allocated by thread {thread}:\n", text);
         block->Text.Block = block->_blockText;
         block->Text.AllocationStack = stacks.TextOf(block->AllocationStack, out int stackBytes);
         block->Text.AllocationStackBytes = (nuint)stackBytes;
