@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Diagnostics;
 using System.Linq;
 using System.Reflection;
 
@@ -9,6 +10,7 @@ namespace Hakmem;
 /// The values of <see cref="HakmemOptions"/> in a form that configuration can set. What is null is left to the
 /// AppContext setting, the environment variable and the default, in this order. Not thread-safe.
 /// </summary>
+[DebuggerDisplay("{DebuggerDisplay,nq}")]
 public sealed class HakmemHeapSettings
 {
     // A property here has the name and the type of an option, and needs nothing else: what is set is given to that
@@ -66,6 +68,8 @@ public sealed class HakmemHeapSettings
     // The value of the property with this name; null where it is not set, or there is none such.
     internal object? ValueOf(string? name) =>
         s_properties.FirstOrDefault(property => property.Name == name)?.GetValue(this);
+
+    private string DebuggerDisplay => IsAnythingSet ? "set: " + string.Join(", ", ConfiguredKeys) : "nothing is set";
 
     internal HakmemOptions ToHeapOptions()
     {

@@ -1,8 +1,11 @@
+using System.Diagnostics;
+
 namespace Hakmem;
 
 /// <summary>
 /// The values of <see cref="NativeMemoryPoolOptions"/> as properties that a configuration can set. Not thread-safe.
 /// </summary>
+[DebuggerDisplay("MaxBufferSize = {MaxBufferSize}, MaxBytes = {MaxBytes}")]
 public sealed class HakmemPoolSettings
 {
     /// <summary>The largest buffer in bytes; see <see cref="NativeMemoryPoolOptions.MaxBufferSize"/>.</summary>

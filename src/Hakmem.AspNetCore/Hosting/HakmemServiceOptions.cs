@@ -1,9 +1,12 @@
+using System.Diagnostics;
+
 namespace Hakmem;
 
 /// <summary>
 /// What a service sets of Hakmem, from code or from the configuration section <c>Hakmem</c>. Checked when the host
 /// starts. Not thread-safe.
 /// </summary>
+[DebuggerDisplay("Isolated = {Isolated}")]
 public sealed class HakmemServiceOptions
 {
     /// <summary>The configuration section that these are read from.</summary>

@@ -85,6 +85,17 @@ internal sealed class PinnedBlockStore
         }
     }
 
+    // For a debugger's display. Reads without the lock, which a stopped thread may hold.
+    public string DebuggerDisplay
+    {
+        get
+        {
+            long blocks = (long)_table.SlabCount * PinnedSlab.BlockCount;
+            return FormattableString.Invariant(
+                $"{blocks} blocks of {PinnedSlab.BlockBytes} bytes, {_table.FreeBlocks} free outside of thread caches");
+        }
+    }
+
     // Whether a thread sleeps until it gets the lock. For tests.
     public bool IsWaitedFor => _lock.IsWaitedFor;
 

@@ -1,5 +1,6 @@
 using System;
 using System.Buffers;
+using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Hakmem.AspNetCore.Pooling;
 
@@ -22,6 +23,7 @@ namespace Hakmem;
 /// undisposed leaks its block: the block stays counted as rented and is never given to anyone else.
 /// </para>
 /// </remarks>
+[DebuggerDisplay("{DebuggerDisplay,nq}")]
 public sealed class PinnedMemoryPool : MemoryPool<byte>
 {
     private readonly PinnedBlockStore _store;
@@ -106,6 +108,8 @@ public sealed class PinnedMemoryPool : MemoryPool<byte>
     /// garbage collection gives it back to the operating system.
     /// </summary>
     public void Trim() => _store.Trim();
+
+    private string DebuggerDisplay => _isDisposed ? "disposed" : _store.DebuggerDisplay;
 
     // For Kestrel, which disposes its pools when it stops listening: that must not end the pool for others.
     internal PinnedMemoryPool CreateView() => new(this);

@@ -1,4 +1,5 @@
 using System;
+using System.Diagnostics;
 
 namespace Hakmem;
 
@@ -6,6 +7,7 @@ namespace Hakmem;
 /// How a <see cref="PinnedMemoryPool"/> behaves. Kestrel's pool has the configuration section <c>Hakmem:Kestrel</c>. A
 /// pool reads the values once, when it is created. Not thread-safe.
 /// </summary>
+[DebuggerDisplay("MaxBytes = {MaxBytes}, IdleTimeout = {IdleTimeout}")]
 public sealed class PinnedMemoryPoolOptions
 {
     /// <summary>

@@ -1,8 +1,11 @@
+using System.Diagnostics;
+
 namespace Hakmem;
 
 /// <summary>
 /// The figures of a <see cref="PinnedMemoryPool"/>. They are exact while no thread uses the pool, and recent otherwise.
 /// </summary>
+[DebuggerDisplay("{RentedBytes} of {TotalBytes} bytes rented")]
 public sealed record PinnedMemoryPoolStatistics
 {
     /// <summary>The bytes of all slabs, rented or not.</summary>

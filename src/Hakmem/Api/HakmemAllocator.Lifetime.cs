@@ -127,6 +127,16 @@ public sealed unsafe partial class HakmemAllocator
         return true;
     }
 
+    // For a debugger's view, which takes no lock: the heap while it can be used, or null; why it cannot be used; and
+    // whether memory is the heap's and can be read.
+    internal Heap? LiveHeap => _isGone || _slot == DisposedSlot || _failure is not null ? null : _heap;
+
+    internal Exception? Failure => _failure?.SourceException;
+
+    internal bool CanRead(void* start, nuint byteCount) => LiveHeap is { } heap && heap.CanRead(start, byteCount);
+
+    private string DebuggerDisplay => HeapDebuggerView.TextOf(this);
+
     // Makes every later call of the heap fail. Returns the slot, or DisposedSlot if the heap was closed already.
     private int CloseSlot()
     {

@@ -31,6 +31,8 @@ namespace Hakmem;
 /// <see cref="Shared"/>.
 /// </para>
 /// </remarks>
+[DebuggerDisplay("{DebuggerDisplay,nq}")]
+[DebuggerTypeProxy(typeof(HeapDebuggerView))]
 public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposable
 {
     private static readonly HakmemAllocator s_shared = CreateShared();

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Diagnostics;
 
 namespace Hakmem;
 
@@ -10,6 +11,7 @@ namespace Hakmem;
 /// is of one moment. The number of a span's blocks that are out (<see cref="UnitInfo.BlocksOut"/>) is exact while no
 /// other thread is in a call of the heap; otherwise it is recent.
 /// </remarks>
+[DebuggerDisplay("{SuperSlabs.Count} SuperSlabs")]
 public sealed record HakmemHeapMap
 {
     /// <summary>The size of a SuperSlab in bytes: 2 MiB.</summary>
@@ -28,6 +30,7 @@ public sealed record HakmemHeapMap
 /// <param name="RunLength">The number of SuperSlabs of the large run that begins here; zero if none does.</param>
 /// <param name="DirtyBytes">How many of its bytes may have physical pages: 0 to 2 MiB, a multiple of 64 KiB.</param>
 /// <param name="Units">Its 32 units, by ascending address.</param>
+[DebuggerDisplay("{Kind}, {DirtyBytes} bytes dirty")]
 public readonly record struct SuperSlabInfo(
     nuint Address, SuperSlabKind Kind, int RunLength, long DirtyBytes, ReadOnlyMemory<UnitInfo> Units);
 
@@ -38,6 +41,7 @@ public readonly record struct SuperSlabInfo(
 /// <param name="BlockCount">The number of blocks of the whole span, 1 to 4096; zero outside of a span.</param>
 /// <param name="BlocksOut">How many of the span's blocks are out of it: callers hold them, or they are free in a thread
 /// cache or depot. From zero to <paramref name="BlockCount"/>, and the same value for each unit of a span.</param>
+[DebuggerDisplay("{Kind}, {BlocksOut} of {BlockCount} blocks of {BlockBytes} bytes out")]
 public readonly record struct UnitInfo(UnitKind Kind, bool IsFirst, int BlockBytes, int BlockCount, int BlocksOut);
 
 /// <summary>What a heap uses one of its SuperSlabs (2 MiB) for.</summary>

@@ -1,4 +1,5 @@
 using System;
+using System.Diagnostics;
 using Hakmem.Api;
 using Hakmem.Pages;
 using Hakmem.Records;
@@ -17,6 +18,7 @@ namespace Hakmem;
 /// </summary>
 /// <exception cref="InvalidOperationException">Reading a value throws it when the AppContext setting or environment
 /// variable cannot be understood; the message names it.</exception>
+[DebuggerDisplay("{DebuggerDisplay,nq}")]
 public sealed record HakmemOptions
 {
     private readonly PrefaultMode? _prefault;
@@ -179,6 +181,21 @@ public sealed record HakmemOptions
     {
         get => _faultReports ?? HakmemSettings.FaultReports.Read() != 0;
         init => _faultReports = value;
+    }
+
+    private string DebuggerDisplay
+    {
+        get
+        {
+            try
+            {
+                return ToString();
+            }
+            catch (InvalidOperationException notUnderstood)
+            {
+                return notUnderstood.Message;
+            }
+        }
     }
 
     // Reads each value once and checks it. Throws ArgumentOutOfRangeException for a value out of its range. The time is

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Hakmem.Small;
@@ -7,6 +8,7 @@ using Hakmem.Small;
 namespace Hakmem;
 
 /// <summary>The statistics of a heap at one moment. All sizes are in bytes. Immutable, hence thread-safe.</summary>
+[DebuggerDisplay("{LiveBytes} bytes live in {LiveBlocks} blocks, {CommittedBytes} committed")]
 public sealed record HakmemStatistics
 {
     /// <summary>The bytes of the blocks that callers hold, each counted with the size that
@@ -115,5 +117,6 @@ public sealed record HakmemStatistics
 /// <param name="CachedBlocks">The number of free blocks in thread caches and in the depot.</param>
 /// <param name="Spans">The number of spans.</param>
 /// <param name="SpanBytes">The bytes of the spans.</param>
+[DebuggerDisplay("{BlockBytes} bytes: {LiveBlocks} live, {CachedBlocks} cached")]
 public readonly record struct SizeClassStatistics(
     long BlockBytes, long LiveBlocks, long CachedBlocks, int Spans, long SpanBytes);

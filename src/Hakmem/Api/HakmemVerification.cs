@@ -1,11 +1,13 @@
 using System;
 using System.Collections.Generic;
+using System.Diagnostics;
 using System.Globalization;
 
 namespace Hakmem;
 
 /// <summary>The result of a consistency check of a heap's own records. Get one from <see cref="HakmemAllocator.Verify"/>.</summary>
 /// <remarks>A copy, which later calls do not change.</remarks>
+[DebuggerDisplay("{SuperSlabs} SuperSlabs, {Spans} spans, {Problems.Count} problems")]
 public sealed record HakmemVerification
 {
     /// <summary>Whether every invariant that was checked holds.</summary>

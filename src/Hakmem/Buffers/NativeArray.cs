@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -29,6 +30,8 @@ namespace Hakmem;
 /// be protected this way, and must not be used.
 /// </para>
 /// </remarks>
+[DebuggerDisplay("{DebuggerDisplay,nq}")]
+[DebuggerTypeProxy(typeof(DebuggerViews.ArrayView<>))]
 public sealed unsafe class NativeArray<T> : IDisposable
     where T : unmanaged
 {
@@ -83,6 +86,11 @@ public sealed unsafe class NativeArray<T> : IDisposable
 
     /// <summary>The address of the first element; null after <see cref="Dispose"/>.</summary>
     public T* Pointer => _start;
+
+    internal string DebuggerDisplay =>
+        DebuggerViews.TextOf<T>(DebuggerViews.GoneText(_start == null, _allocator), nameof(Length), _length);
+
+    internal T[] FirstElements => DebuggerViews.FirstElements<T>(_allocator, _start, _length);
 
     /// <summary>Returns one element by reference.</summary>
     /// <param name="index">From zero to <see cref="Length"/> - 1.</param>

@@ -1,4 +1,5 @@
 using System;
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 
 namespace Hakmem;
@@ -22,6 +23,8 @@ namespace Hakmem;
 /// move), and with ranges and indices from the end.
 /// </para>
 /// </remarks>
+[DebuggerDisplay("{DebuggerDisplay,nq}")]
+[DebuggerTypeProxy(typeof(DebuggerViews.BufferView<>))]
 public unsafe ref struct NativeBuffer<T> : IDisposable
     where T : unmanaged
 {
@@ -69,6 +72,12 @@ public unsafe ref struct NativeBuffer<T> : IDisposable
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get => _pointer;
     }
+
+    // A buffer that was never rented looks like one that is disposed.
+    internal readonly string DebuggerDisplay =>
+        DebuggerViews.TextOf<T>(DebuggerViews.GoneText(_allocator is null, _allocator), nameof(Length), _length);
+
+    internal readonly T[] FirstElements => DebuggerViews.FirstElements<T>(_allocator, _pointer, _length);
 
     /// <summary>Returns one element by reference.</summary>
     /// <param name="index">From zero to <see cref="Length"/> - 1.</param>

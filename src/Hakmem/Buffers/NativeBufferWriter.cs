@@ -1,5 +1,6 @@
 using System;
 using System.Buffers;
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -23,6 +24,8 @@ namespace Hakmem;
 /// <see cref="Dispose"/> does nothing. A span from before cannot be protected this way, and must not be used.
 /// </para>
 /// </remarks>
+[DebuggerDisplay("{DebuggerDisplay,nq}")]
+[DebuggerTypeProxy(typeof(DebuggerViews.WriterView<>))]
 public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
     where T : unmanaged
 {
@@ -94,6 +97,11 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
             return _memory.Slice(0, _written);
         }
     }
+
+    internal string DebuggerDisplay =>
+        DebuggerViews.TextOf<T>(DebuggerViews.GoneText(_start == null, _allocator), nameof(WrittenCount), _written);
+
+    internal T[] FirstElements => DebuggerViews.FirstElements<T>(_allocator, _start, _written);
 
     private bool IsGone => _start == null || _allocator.IsDisposed;
 

@@ -5,6 +5,7 @@ namespace Hakmem;
 
 /// <summary>Describes an owner that was dropped without having been disposed.</summary>
 /// <remarks>Its memory stays allocated, because a span or a pointer into it may still be in use.</remarks>
+[DebuggerDisplay("{Bytes} bytes")]
 public sealed class NativeMemoryLeak
 {
     internal NativeMemoryLeak(long bytes, StackTrace? rentalStack)

@@ -1,5 +1,6 @@
 using System;
 using System.Buffers;
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Threading;
 
@@ -10,6 +11,8 @@ namespace Hakmem;
 //
 // Not sealed, because of TrackedMemoryOwner: an object with a finalizer is slow to create, so that is a type of its
 // own.
+[DebuggerDisplay("{DebuggerDisplay,nq}")]
+[DebuggerTypeProxy(typeof(DebuggerViews.OwnerView<>))]
 internal class NativeMemoryOwner<T>(PoolCore<T> core) : MemoryManager<T>, IDisposable
 {
     // The length of the rental in elements. Written by the renting thread before the address is.
@@ -25,6 +28,11 @@ internal class NativeMemoryOwner<T>(PoolCore<T> core) : MemoryManager<T>, IDispo
     protected int Length => _length;
 
     protected PoolCore<T> Core => core;
+
+    internal string DebuggerDisplay =>
+        DebuggerViews.TextOf<T>(DebuggerViews.GoneText(!IsRented, core.Allocator), nameof(Length), _length);
+
+    internal unsafe T[] FirstElements => DebuggerViews.FirstElements<T>(core.Allocator, (void*)_address, _length);
 
     // The base class's Memory calls this too. That property is not overridden: for bytes the framework has it compiled
     // ahead, and an override is one more method to compile before a process's first rental.

@@ -1,5 +1,6 @@
 using System;
 using System.Buffers;
+using System.Diagnostics;
 
 namespace Hakmem;
 
@@ -27,6 +28,7 @@ namespace Hakmem;
 /// that moment, cannot be protected: using it reads memory that now belongs to someone else, or ends the process.
 /// </para>
 /// </remarks>
+[DebuggerDisplay("{DebuggerDisplay,nq}")]
 public sealed class NativeMemoryPool<T> : MemoryPool<T>
     where T : unmanaged
 {
@@ -68,6 +70,8 @@ public sealed class NativeMemoryPool<T> : MemoryPool<T>
 
     /// <summary>The largest buffer in elements that <see cref="Rent"/> accepts.</summary>
     public override int MaxBufferSize => _core.MaxLength;
+
+    private string DebuggerDisplay => _core.DebuggerDisplay;
 
     /// <summary>Rents a buffer of exactly <paramref name="minBufferSize"/> elements with undefined contents.</summary>
     /// <param name="minBufferSize">

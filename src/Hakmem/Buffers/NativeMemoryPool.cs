@@ -1,5 +1,6 @@
 using System;
 using System.Buffers;
+using System.Diagnostics;
 
 namespace Hakmem;
 
@@ -8,6 +9,7 @@ namespace Hakmem;
 /// memory the garbage collector neither scans nor moves.
 /// </summary>
 /// <remarks><inheritdoc cref="NativeMemoryPool{T}" path="/remarks"/></remarks>
+[DebuggerDisplay("{DebuggerDisplay,nq}")]
 public sealed class NativeMemoryPool : MemoryPool<byte>
 {
     // This class does not wrap a NativeMemoryPool<byte>, so that all of its code is compiled ahead: see PoolCore.
@@ -37,6 +39,8 @@ public sealed class NativeMemoryPool : MemoryPool<byte>
 
     /// <summary>The largest buffer in bytes that <see cref="Rent"/> accepts.</summary>
     public override int MaxBufferSize => _core.MaxLength;
+
+    private string DebuggerDisplay => _core.DebuggerDisplay;
 
     /// <summary>Rents a buffer of exactly <paramref name="minBufferSize"/> bytes with undefined contents.</summary>
     /// <param name="minBufferSize">

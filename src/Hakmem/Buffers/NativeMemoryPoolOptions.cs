@@ -1,7 +1,10 @@
+using System.Diagnostics;
+
 namespace Hakmem;
 
 /// <summary>How a <see cref="NativeMemoryPool"/> or <see cref="NativeMemoryPool{T}"/> behaves. Immutable, hence
 /// thread-safe.</summary>
+[DebuggerDisplay("MaxBufferSize = {MaxBufferSize}, MaxBytes = {MaxBytes}")]
 public sealed record NativeMemoryPoolOptions
 {
     // Not in the property, so that a pool that is given no options does not load this class.

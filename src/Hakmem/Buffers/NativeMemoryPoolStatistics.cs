@@ -1,9 +1,12 @@
+using System.Diagnostics;
+
 namespace Hakmem;
 
 /// <summary>
 /// The figures of a <see cref="NativeMemoryPool"/> or <see cref="NativeMemoryPool{T}"/>. They are exact while no other
 /// thread rents or returns, and recent otherwise.
 /// </summary>
+[DebuggerDisplay("{RentedCount} rented, {RentedBytes} bytes")]
 public sealed record NativeMemoryPoolStatistics
 {
     /// <summary>The number of buffers that are rented and not returned, including leaked ones.</summary>

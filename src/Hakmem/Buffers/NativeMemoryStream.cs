@@ -1,5 +1,6 @@
 using System;
 using System.Buffers;
+using System.Diagnostics;
 using System.IO;
 using System.Numerics;
 
@@ -31,6 +32,8 @@ namespace Hakmem;
 /// spans and memories from before the call stay valid.
 /// </para>
 /// </remarks>
+[DebuggerDisplay("{DebuggerDisplay,nq}")]
+[DebuggerTypeProxy(typeof(DebuggerViews.StreamView))]
 public sealed partial class NativeMemoryStream : Stream, IBufferWriter<byte>
 {
     // A size class that thread caches hold. Writing 64 MiB takes up to 6 % less time with it than with 64 KiB, and 1
@@ -220,6 +223,12 @@ public sealed partial class NativeMemoryStream : Stream, IBufferWriter<byte>
 
         base.Dispose(disposing);
     }
+
+    internal string DebuggerDisplay =>
+        DebuggerViews.TextOf<byte>(DebuggerViews.GoneText(_isDisposed, _allocator), nameof(Length), _length);
+
+    internal unsafe byte[] FirstBytes =>
+        DebuggerViews.FirstElements<byte>(_allocator, _chunks.FirstAddress, Math.Min(_length, _chunks.Capacity));
 
     private bool IsGone => _isDisposed || _allocator.IsDisposed;
 

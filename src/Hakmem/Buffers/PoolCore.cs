@@ -95,6 +95,11 @@ internal sealed class PoolCore<T>
     // What the threads share of the owners.
     public OwnerDepot Owners { get; }
 
+    // For a debugger's display.
+    public HakmemAllocator Allocator => _allocator;
+
+    public string DebuggerDisplay => DebuggerViews.TextOfPool<T>(_isDisposed, GetStatistics());
+
     // Whether the rentals' memory is gone.
     public bool IsHeapGone => _allocator.IsDisposed;
 

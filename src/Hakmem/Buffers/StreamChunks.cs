@@ -31,6 +31,9 @@ internal sealed unsafe class StreamChunks(HakmemAllocator allocator, int chunkBy
     // The number of bytes that fit without growing.
     public long Capacity { get; private set; }
 
+    // The address of the first chunk; null if there is none. For a debugger's view.
+    public void* FirstAddress => _count == 0 ? null : (void*)_addresses[0];
+
     // Returns the bytes from a position to the end of its chunk, at most count. The position must be below the
     // capacity.
     public Span<byte> SpanAt(long position, long count)

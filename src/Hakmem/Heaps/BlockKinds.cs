@@ -89,6 +89,26 @@ internal sealed unsafe class BlockKinds
         return header->HeapSlot == _heapSlot && (SlabRunKind.IsRun(header->State) || isInUnits);
     }
 
+    // Whether memory is this heap's and can be read: every unit of it is part of a span or run, and none of a guarded
+    // block's range, whose pages are closed when the block is freed. For a debugger's view: takes no lock and never
+    // throws. The memory has at least one byte.
+    public bool CanRead(void* start, nuint byteCount)
+    {
+        byte* last = (byte*)start + (byteCount - 1);
+        for (byte* at = (byte*)start; at < last; at += Geometry.UnitBytes)
+        {
+            if (!CanRead(at))
+            {
+                return false;
+            }
+        }
+
+        return CanRead(last);
+    }
+
+    private bool CanRead(void* address) => Owns(address) &&
+        PageMapEntry.Decode(*_arena.EntryOf(_arena.UnitOf((nuint)address))).Kind != EntryKind.Guarded;
+
     // Moves blocks that the kinds keep out of reuse to the spans. Returns damage found on the way, or null.
     public HakmemCorruptionException? Flush(ThreadCache* cache)
     {

@@ -154,6 +154,13 @@ internal sealed unsafe partial class Heap
 
     public bool Owns(void* address) => _kinds.Owns(address);
 
+    // This and the next two are for a debugger's view.
+    public bool CanRead(void* start, nuint byteCount) => _kinds.CanRead(start, byteCount);
+
+    public SuperSlabCache SuperSlabs => _superSlabs;
+
+    public HeapLimits Limits => _limits;
+
     // Releases what is unused. cache is the calling thread's, or null.
     public void Trim(ThreadCache* cache)
     {

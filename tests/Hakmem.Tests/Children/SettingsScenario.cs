@@ -18,6 +18,9 @@ internal static unsafe class SettingsScenario
         }
 
         HakmemOptions options = new();
+
+        // What a debugger shows, which is no exception.
+        Console.WriteLine("Display: " + DebuggerEvaluation.DisplayOf(options));
         foreach (PropertyInfo option in typeof(HakmemOptions).GetProperties())
         {
             Print(option.Name, NumberOf(option.GetValue(options)!));

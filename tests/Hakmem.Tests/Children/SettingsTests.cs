@@ -182,6 +182,8 @@ public sealed class SettingsTests
         Assert.NotEqual(0, child.ExitCode);
         Assert.Contains(variable, child.Error, StringComparison.Ordinal);
         Assert.Contains(value, child.Error, StringComparison.Ordinal);
+        Assert.Contains(
+            $"Display: The environment variable {variable} is '{value}'", child.Output, StringComparison.Ordinal);
     }
     // As it is written and printed: a time in milliseconds.
     private static long AnotherValue(HakmemSetting setting)
