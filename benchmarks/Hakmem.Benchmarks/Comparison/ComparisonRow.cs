@@ -1,7 +1,7 @@
 using System.Collections.Generic;
 using System.Linq;
 using Hakmem.Benchmarks.Runner;
-using Hakmem.Benchmarks.Seed;
+using Hakmem.Benchmarks.ProfilingStudy;
 
 namespace Hakmem.Benchmarks.Comparison;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Linq;
-using Hakmem.Benchmarks.Seed;
+using Hakmem.Benchmarks.ProfilingStudy;
 using Spectre.Console;
 
 namespace Hakmem.Benchmarks.Comparison;
@@ -41,9 +41,9 @@ internal static class ComparisonTable
 
         foreach (ComparisonRow row in limit is { } most ? results.Rows.Where(row => row.IsSlowerThan(most)) : [])
         {
+            string ratio = Ratio(row.RatioOfMedians);
             console.MarkupLineInterpolated(CultureInfo.InvariantCulture,
-                $"[red]{row.Workload} with {row.Subject} is slower than the limit of {limit:0.00} allows: "
-                + $"{row.RatioOfMedians:0.000}.[/]");
+                $"[red]{row.Workload} with {row.Subject} is slower than the limit of {limit:0.00} allows: {ratio}.[/]");
         }
     }
 

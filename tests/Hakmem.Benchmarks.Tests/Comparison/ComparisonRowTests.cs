@@ -1,5 +1,5 @@
 using Hakmem.Benchmarks.Comparison;
-using Hakmem.Benchmarks.Seed;
+using Hakmem.Benchmarks.ProfilingStudy;
 using Xunit;
 
 namespace Hakmem.Benchmarks.Tests.Comparison;
