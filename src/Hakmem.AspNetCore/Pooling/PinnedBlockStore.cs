@@ -412,11 +412,12 @@ internal sealed class PinnedBlockStore
         }
     }
 
-    // Under the lock. While all gates are closed, no block can be taken from a cache or put into one, and none moves to or
-    // from the table, as that takes the lock. So if the table is empty after a flush of everything, all blocks were rented
-    // at this one moment. To flush one cache after the other would not show that: a block could be returned to a cache that
-    // was flushed already, after the last block of another cache was rented. The cache of a thread that has ended is
-    // flushed like that of an idle thread. Once the store is closed, caches are empty and their gates stay closed.
+    // Under the lock. While all gates are closed, no block can be taken from a cache or put into one, and none moves to
+    // or from the table, as that takes the lock. So if the table is empty after a flush of everything, all blocks were
+    // rented at this one moment. To flush one cache after the other would not show that: a block could be returned to a
+    // cache that was flushed already, after the last block of another cache was rented. The cache of a thread that has
+    // ended is flushed like that of an idle thread. Once the store is closed, caches are empty and their gates stay
+    // closed.
     private void FlushCaches(bool onlyUnneeded, bool reopens = true)
     {
         _lock.AssertHeld();
