@@ -43,8 +43,6 @@ public abstract unsafe partial class StressConformance
         AssertEmpty();
     }
 
-    protected virtual HakmemVerification Verify() => ((HakmemAllocator)_heap).Verify();
-
     protected virtual HakmemHeapMap GetHeapMap() => ((HakmemAllocator)_heap).GetHeapMap();
 
     // Large blocks too, whose figures are kept elsewhere, and blocks freed by another thread than the one that

@@ -261,6 +261,8 @@ public abstract unsafe partial class StressConformance : IDisposable
         }
     }
 
+    protected virtual HakmemVerification Verify() => ((HakmemAllocator)_heap).Verify();
+
     protected virtual void AssertEmpty()
     {
         _heap.Trim();
