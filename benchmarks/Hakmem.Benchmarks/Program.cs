@@ -43,8 +43,8 @@ internal static class Program
         RootCommand root = new("Benchmarks of the Hakmem allocator.")
         {
             WorkloadsCommand.Create(), DrawCommand.Create(), CompareCommand.Create(), StudyCommand.Create(),
-            LatencyCommand.Create(), SoakCommand.Create(), StartupCommand.Create(), FailuresCommand.Create(), ListCommand.Create(),
-            MicroCommand.Create(),
+            LatencyCommand.Create(), SoakCommand.Create(), StartupCommand.Create(), FailuresCommand.Create(),
+            ListCommand.Create(), MicroCommand.Create(),
         };
         return root.Parse(arguments.Length == 0 ? ["--help"] : arguments).Invoke();
     }

@@ -32,7 +32,8 @@ internal static class ConfigurationCheck
         {
             if (IsSame(name, child.Key))
             {
-                return ValueFindings(child).Concat(child.GetChildren().SelectMany(entry => KeyFindings(child, entry, keys, [])));
+                return ValueFindings(child)
+                    .Concat(child.GetChildren().SelectMany(entry => KeyFindings(child, entry, keys, [])));
             }
         }
 
@@ -49,7 +50,10 @@ internal static class ConfigurationCheck
     }
 
     private static IEnumerable<string> KeyFindings(
-        IConfigurationSection section, IConfigurationSection entry, ConfigurationKey[] keys, IEnumerable<string> sections)
+        IConfigurationSection section,
+        IConfigurationSection entry,
+        ConfigurationKey[] keys,
+        IEnumerable<string> sections)
     {
         ConfigurationKey? key = keys.FirstOrDefault(known => IsSame(known.Name, entry.Key));
         if (key is null)
@@ -74,10 +78,12 @@ internal static class ConfigurationCheck
     {
         string nearest = known.MinBy(candidate => Distance(name, candidate))!;
         string hint = Distance(name, nearest) <= Math.Max(1, nearest.Length / 3) ? $" Is {path}:{nearest} meant?" : "";
-        return $"{path}:{name} is not known.{hint} Known are {string.Join(", ", known.Select(candidate => $"{path}:{candidate}"))}.";
+        string all = string.Join(", ", known.Select(candidate => $"{path}:{candidate}"));
+        return $"{path}:{name} is not known.{hint} Known are {all}.";
     }
 
-    private static bool IsSame(string name, string other) => string.Equals(name, other, StringComparison.OrdinalIgnoreCase);
+    private static bool IsSame(string name, string other) =>
+        string.Equals(name, other, StringComparison.OrdinalIgnoreCase);
 
     // How many letters have to be put in, left out or changed to come from one to the other (Levenshtein), whatever
     // their case.
@@ -90,7 +96,8 @@ internal static class ConfigurationCheck
             row[0] = i;
             for (int j = 1; j <= to.Length; j++)
             {
-                int changed = diagonal + (char.ToUpperInvariant(from[i - 1]) == char.ToUpperInvariant(to[j - 1]) ? 0 : 1);
+                bool isSame = char.ToUpperInvariant(from[i - 1]) == char.ToUpperInvariant(to[j - 1]);
+                int changed = diagonal + (isSame ? 0 : 1);
                 diagonal = row[j];
                 row[j] = Math.Min(changed, Math.Min(row[j], row[j - 1]) + 1);
             }

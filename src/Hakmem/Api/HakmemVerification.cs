@@ -5,7 +5,9 @@ using System.Globalization;
 
 namespace Hakmem;
 
-/// <summary>The result of a consistency check of a heap's own records. Get one from <see cref="HakmemAllocator.Verify"/>.</summary>
+/// <summary>
+/// The result of a consistency check of a heap's own records. Get one from <see cref="HakmemAllocator.Verify"/>.
+/// </summary>
 /// <remarks>A copy, which later calls do not change.</remarks>
 [DebuggerDisplay("{SuperSlabs} SuperSlabs, {Spans} spans, {Problems.Count} problems")]
 public sealed record HakmemVerification
@@ -14,8 +16,9 @@ public sealed record HakmemVerification
     public bool IsSound => Problems.Count == 0;
 
     /// <summary>
-    /// One sentence for each invariant that does not hold, with the address of the SuperSlab, span or run that it is about.
-    /// At most 100, and then one that says how many more there are. Empty if the heap is sound.
+    /// One line for each invariant that does not hold: the address of the SuperSlab, span or run, what should hold
+    /// there, and the value that was found. At most 100, and then one that says how many more there are. Empty if the
+    /// heap is sound.
     /// </summary>
     public IReadOnlyList<string> Problems { get; init; } = [];
 

@@ -46,7 +46,8 @@ internal static class ProcessArena
         }
     }
 
-    // What a container's limit leaves to all heaps. Throws InvalidOperationException, as for any setting that cannot be understood.
+    // The percentage of a container's memory limit that all heaps together may commit. Throws InvalidOperationException
+    // if the setting cannot be parsed or is out of its range.
     private static int ReadPercent() => HakmemSettings.AreAny() ? PercentOfSettings() : MemoryLimit.DefaultPercent;
 
     // Apart, so that the settings are not so much as created where nothing is set.
@@ -58,6 +59,7 @@ internal static class ProcessArena
         return percent >= setting.Least && percent <= setting.Most
             ? (int)percent
             : throw new InvalidOperationException(
-                $"Hakmem.{setting.Name} ({setting.Variable}) is {percent}, which is not from {setting.Least} to {setting.Most}.");
+                $"Hakmem.{setting.Name} ({setting.Variable}) is {percent}, but must be from {setting.Least} to " +
+                $"{setting.Most}.");
     }
 }

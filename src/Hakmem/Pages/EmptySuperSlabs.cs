@@ -61,7 +61,9 @@ internal sealed unsafe class EmptySuperSlabs(Arena arena)
             check.Require(
                 header->State == SuperSlabState.Cached, "a SuperSlab in the set of empty ones is Cached", address,
                 (long)header->State);
-            check.Require(header->FreeUnits == UnitMask.All, "all units of an empty SuperSlab are free", address, header->FreeUnits);
+            check.Require(
+                header->FreeUnits == UnitMask.All, "all units of an empty SuperSlab are free", address,
+                header->FreeUnits);
         }
     }
 }

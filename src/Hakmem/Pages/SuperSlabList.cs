@@ -58,8 +58,8 @@ internal unsafe struct SuperSlabList()
         Count--;
     }
 
-    // Checks that the links lead from the head to the tail and back. Returns how many SuperSlabs are in the list, at most
-    // so many.
+    // Checks that the links lead from the head to the tail and back. Returns the number of SuperSlabs in the list, at
+    // most so many.
     public readonly int Verify(HeapCheck check, Arena arena, int most)
     {
         int count = 0;
@@ -68,7 +68,8 @@ internal unsafe struct SuperSlabList()
         {
             int back = arena.Slab(slab)->Previous;
             check.Require(
-                back == previous, "a SuperSlab's link back leads to the one before it", (nuint)arena.AddressOfSlab(slab), back);
+                back == previous, "a SuperSlab's link back leads to the one before it",
+                (nuint)arena.AddressOfSlab(slab), back);
             previous = slab;
             count++;
         }

@@ -289,7 +289,8 @@ internal sealed unsafe class UnitAllocator
     }
 
     private void SetRunEntries(int unit, int from, int to) =>
-        _arena.SetEntries(unit + from, to - from, PageMapEntry.ForRange(EntryKind.UnitRun, (nuint)_arena.AddressOfUnit(unit)));
+        _arena.SetEntries(
+            unit + from, to - from, PageMapEntry.ForRange(EntryKind.UnitRun, (nuint)_arena.AddressOfUnit(unit)));
 
     private void FreeBlock(int unit, long now)
     {
@@ -314,8 +315,8 @@ internal sealed unsafe class UnitAllocator
             {
                 int longest = UnitMask.LongestRun(_arena.Slab(slab)->FreeUnits);
                 check.Require(
-                    longest == length, "a SuperSlab is in the list for its longest free run", (nuint)_arena.AddressOfSlab(slab),
-                    longest);
+                    longest == length, "a SuperSlab is in the list for its longest free run",
+                    (nuint)_arena.AddressOfSlab(slab), longest);
                 slab = _arena.Slab(slab)->Next;
             }
         }

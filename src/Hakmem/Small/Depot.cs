@@ -90,8 +90,8 @@ internal sealed unsafe class Depot
 
             check.Require(magazines == _fullCount, "a depot counts its full magazines", (nuint)_full, magazines);
             check.Require(
-                blocks <= _blocksInFull && blocks <= _spans.BlocksOut, "the blocks of a depot's magazines have left their spans",
-                (nuint)_full, blocks);
+                blocks <= _blocksInFull && blocks <= _spans.BlocksOut,
+                "the blocks of a depot's magazines have left their spans", (nuint)_full, blocks);
         }
     }
 

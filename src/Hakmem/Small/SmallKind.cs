@@ -82,8 +82,8 @@ internal unsafe class SmallKind(HeapParts heap, SamplingHook? hook) : BlockKind
         return new BlockInfo(this, heap.Arena.UnitOf(entry.Address), info.Index, index, (nuint)info.BlockBytes);
     }
 
-    // A block that has left its span is in the thread's own cache, with a caller, or in another cache; which of the last
-    // two, the records do not say.
+    // A block that has left its span is in the thread's own cache, with a caller, or in another cache. The records do
+    // not tell the last two apart.
     public override void RequireLive(ThreadCache* cache, BlockInfo block, void* address, string operation)
     {
         if ((cache != null && BinCounts.Contains(cache, block.SizeClass, address)) || IsFreeInSpan(block))
@@ -159,9 +159,10 @@ internal unsafe class SmallKind(HeapParts heap, SamplingHook? hook) : BlockKind
     public override void Verify(HeapCheck check, int unit, DecodedEntry entry, int unitCount)
     {
         nuint address = (nuint)heap.Arena.AddressOfUnit(unit);
-        check.Require(entry.HeapSlot == heap.Slot, "the page map names another heap for this span", address, entry.HeapSlot);
+        check.Require(entry.HeapSlot == heap.Slot, "the page map names the heap of a span", address, entry.HeapSlot);
         check.Require(
-            unitCount == heap.Classes[entry.SizeClass].SpanUnits, "a span has as many units as its size class", address, unitCount);
+            unitCount == heap.Classes[entry.SizeClass].SpanUnits, "a span has the units that its class needs", address,
+            unitCount);
         check.AddSpan(entry.SizeClass, unit);
     }
 
@@ -204,7 +205,7 @@ internal unsafe class SmallKind(HeapParts heap, SamplingHook? hook) : BlockKind
         return block;
     }
 
-    // Keeps the depots within their budget after a free. Returns what was found corrupt on the way as an error, or null.
+    // Keeps the depots within their budget after a free. Returns the error for a corrupt block, or null.
     protected HakmemCorruptionException? FinishFree(int sizeClass, nuint corruptAddress)
     {
         if (heap.DepotBudget.IsExceeded)

@@ -379,10 +379,14 @@ internal sealed unsafe class SpanSet(
             last = value != 0 ? (word * 64) + BitOperations.Log2(value) : last;
         }
 
-        check.Require(firstWord >= span->FirstFreeWord, "no free block comes before the first free word", (nuint)address, firstWord);
+        check.Require(
+            firstWord >= span->FirstFreeWord, "no free block comes before the first free word", (nuint)address,
+            firstWord);
         check.Require(last < span->Carved, "a freed block was carved", (nuint)address, last);
         int free = freed + info.BlocksPerSpan - span->Carved;
-        check.Require(free == span->FreeCount, "a span's free count is what its bitmap and its carved count say", (nuint)address, span->FreeCount);
+        check.Require(
+            free == span->FreeCount, "a span's free count is what its bitmap and its carved count say", (nuint)address,
+            span->FreeCount);
         check.Require(free < info.BlocksPerSpan, "a span whose blocks are all free was closed", (nuint)address, free);
         return free > 0;
     }
@@ -399,12 +403,14 @@ internal sealed unsafe class SpanSet(
             check.Require(
                 arena.Span(unit)->Previous == previous, "a span's link back leads to the one before it", address,
                 arena.Span(unit)->Previous);
-            check.Require(arena.Span(unit)->FreeCount > 0, "a listed span has free blocks", address, arena.Span(unit)->FreeCount);
+            int free = arena.Span(unit)->FreeCount;
+            check.Require(free > 0, "a listed span has free blocks", address, free);
             previous = unit;
             listed++;
         }
 
         check.Require(
-            listed >= partial && listed <= Count, "every span with free blocks is once in its class's list", (nuint)arena.Base, listed);
+            listed >= partial && listed <= Count, "every span with free blocks is once in its class's list",
+            (nuint)arena.Base, listed);
     }
 }

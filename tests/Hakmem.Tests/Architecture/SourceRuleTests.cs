@@ -13,6 +13,7 @@ public sealed partial class SourceRuleTests
     // A file has one subject. A class with one subject is not cut in two to be shorter, and short types that belong
     // together share a file.
     private const int MaxLines = 600;
+    private const int MaxColumns = 120;
     private const int MaxLinesOfKin = 160;
 
     private static readonly string[] s_folders =
@@ -21,6 +22,14 @@ public sealed partial class SourceRuleTests
     [Fact]
     public void NoFileIsLongerThanOneCanRead() =>
         AssertNone(file => File.ReadLines(file).Count() > MaxLines ? $"has more than {MaxLines} lines" : null);
+
+    [Fact]
+    public void LinesOfTheLibraryAreAtMost120ColumnsWide() => AssertNone(file =>
+    {
+        bool isLibrary = file.StartsWith(s_folders[0] + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+        string? wide = isLibrary ? File.ReadLines(file).FirstOrDefault(line => line.Length > MaxColumns) : null;
+        return wide is null ? null : $"has a line of more than {MaxColumns} columns: {wide.Trim()}";
+    });
 
     [Fact]
     public void AFileHasOneTypeAndItsNameOrIsShort() => AssertNone(file =>
