@@ -15,8 +15,8 @@ internal sealed class Measurer
     // The runtime starts to count a method's calls once 100 ms have passed without a method seen for the first time; 30 calls
     // later it compiles a profiled version in the background, and after 30 calls of that one the final version. Inlined parts
     // may send a loop through more than one such turn. Hence bursts of more calls than that, with a pause after each.
-    private const int WarmUpBursts = 8;
-    private const int CountingDelayBursts = 2;
+    private const int WarmUpBursts = 16;
+    private const int CountingDelayBursts = 8;
     private const int CallsPerBurst = 40;
     private const int WarmUpShare = 2000;
     private static readonly TimeSpan s_burstLimit = TimeSpan.FromMilliseconds(40);
