@@ -42,6 +42,10 @@ internal sealed unsafe class CountingMemory : OsMemory
 
     public override nuint PageSize => _inner.PageSize;
 
+    public override OsFeatures Features => _inner.Features;
+
+    public override long MaxArenaBytes => _inner.MaxArenaBytes;
+
     /// <summary>Puts one between the process's arena, which must not exist yet, and the system.</summary>
     public static void Install() => Decorator = memory => Installed = new CountingMemory(memory);
 
@@ -93,7 +97,7 @@ internal sealed unsafe class CountingMemory : OsMemory
 
     public override RangeState Reclaim(byte* target, nuint bytes) => _inner.Reclaim(target, bytes);
 
-    public override bool IsOutOfMappings(out long most) => _inner.IsOutOfMappings(out most);
+    public override string? ExplainRefusal() => _inner.ExplainRefusal();
 
     public override bool TryCommit(byte* address, nuint bytes)
     {
@@ -111,6 +115,12 @@ internal sealed unsafe class CountingMemory : OsMemory
     {
         long start = Stopwatch.GetTimestamp();
         return Count(Advise, start, _inner.TryDiscard(address, bytes));
+    }
+
+    public override bool TryReset(byte* address, nuint bytes)
+    {
+        long start = Stopwatch.GetTimestamp();
+        return Count(Advise, start, _inner.TryReset(address, bytes));
     }
 
     public override bool TryPrefault(byte* address, nuint bytes, PrefaultMode mode)

@@ -13,6 +13,10 @@ internal sealed unsafe class RefusingMemory : OsMemory
 
     public override nuint PageSize => _real.PageSize;
 
+    public override OsFeatures Features => _real.Features & ~OsFeatures.ReportsFaults;
+
+    public override long MaxArenaBytes => _real.MaxArenaBytes;
+
     /// <summary>Calls refused so far.</summary>
     public long Refusals => Volatile.Read(ref _refusals);
 
@@ -31,6 +35,8 @@ internal sealed unsafe class RefusingMemory : OsMemory
 
     public override bool TryDiscard(byte* address, nuint bytes) => !IsRefused() && _real.TryDiscard(address, bytes);
 
+    public override bool TryReset(byte* address, nuint bytes) => !IsRefused() && _real.TryReset(address, bytes);
+
     public override bool TryPrefault(byte* address, nuint bytes, PrefaultMode mode) => !IsRefused() && _real.TryPrefault(address, bytes, mode);
 
     public override bool TryPopulate(byte* address, nuint bytes) => !IsRefused() && _real.TryPopulate(address, bytes);
@@ -48,7 +54,7 @@ internal sealed unsafe class RefusingMemory : OsMemory
 
     public override RangeState Reclaim(byte* target, nuint bytes) => _real.Reclaim(target, bytes);
 
-    public override bool IsOutOfMappings(out long most) => _real.IsOutOfMappings(out most);
+    public override string? ExplainRefusal() => _real.ExplainRefusal();
 
     public override bool TryMove(byte* source, byte* target, nuint bytes) => !IsRefused() && _real.TryMove(source, target, bytes);
 

@@ -292,7 +292,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     internal static bool TryPutInto(ThreadCache* cache, void* ptr)
     {
         // Rejects every address that is not a block of this heap by one comparison.
-        ulong entry = Arena.EntryOf(cache->PageMap, ptr);
+        ulong entry = Arena.EntryOf(cache, ptr);
         FreeSide* put = ThreadCache.FreeSideAt(cache, PageMapEntry.BinOffsetOf(entry));
         if (FreeSide.Admits(put, entry, ptr))
         {

@@ -21,7 +21,8 @@ public sealed record HakmemStatistics
     /// <summary>The bytes of free blocks in thread caches, in depots and in the quarantine of hardening.</summary>
     public long CachedBytes { get; init; }
 
-    /// <summary>The readable and writable bytes, which <see cref="HakmemOptions.MaxBytes"/> limits.</summary>
+    /// <summary>The readable and writable bytes, which <see cref="HakmemOptions.MaxBytes"/> limits. On Windows they
+    /// include parts of SuperSlabs in use that are decommitted while they are unused.</summary>
     public long CommittedBytes { get; init; }
 
     /// <summary>The largest value of <see cref="CommittedBytes"/> so far.</summary>
@@ -36,6 +37,13 @@ public sealed record HakmemStatistics
     /// <summary>The bytes of the allocator's own records, such as thread caches, of all heaps. Not part of
     /// <see cref="CommittedBytes"/>. The records of ended threads are returned some seconds later.</summary>
     public long RecordBytes { get; init; }
+
+    /// <summary>
+    /// The bytes of the arena's address tables, for all heaps, as far as the operating system charges them to this
+    /// process. They grow by 1.2 MiB with each 128 MiB of the arena that is used. On Windows the page map counts as a
+    /// whole, with 1/8192 of <see cref="ReservedBytes"/> and at least 4 MiB. Not part of <see cref="CommittedBytes"/>.
+    /// </summary>
+    public long TableBytes { get; init; }
 
     /// <summary>The bytes discarded or decommitted so far, by decay, by the limits of the SuperSlab cache and by
     /// <see cref="IHakmemAllocator.Trim"/>.</summary>

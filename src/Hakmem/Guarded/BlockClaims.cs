@@ -65,7 +65,7 @@ internal sealed unsafe class BlockClaims(Arena arena, LiveTable table, ThreadCac
     // meanwhile, and the block that begins there now is marked again.
     public bool IsStillOf(ulong entry, void* block)
     {
-        if (Arena.EntryOf(arena.PageMap, block) == entry)
+        if (arena.EntryOf(block) == entry)
         {
             return true;
         }

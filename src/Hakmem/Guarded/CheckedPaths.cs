@@ -30,7 +30,7 @@ internal static unsafe class CheckedPaths
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool TryFree(ThreadCache* cache, void* ptr)
     {
-        ulong entry = Arena.EntryOf(cache->PageMap, ptr);
+        ulong entry = Arena.EntryOf(cache, ptr);
         FreeSide* side = ThreadCache.FreeSideAt(cache, PageMapEntry.BinOffsetOf(entry));
         void** top = side->FreeTop;
         if (!FreeSide.Admits(side, entry, ptr) || top >= side->FreeEnd)
@@ -45,7 +45,7 @@ internal static unsafe class CheckedPaths
 
         // From here on the block belongs to this thread alone, and its entry cannot change. An entry that changed since
         // it was read means that the caller's block was freed before, and that another block begins there now.
-        if (Arena.EntryOf(cache->PageMap, ptr) == entry)
+        if (Arena.EntryOf(cache, ptr) == entry)
         {
             top[1] = ptr;
             side->FreeTop = top + 1;

@@ -60,7 +60,7 @@ internal sealed unsafe class GuardedKind(
 
     public override bool TryHold(void* address, string operation, out BlockInfo block)
     {
-        DecodedEntry entry = PageMapEntry.Decode(Arena.EntryOf(arena.PageMap, address));
+        DecodedEntry entry = PageMapEntry.Decode(arena.EntryOf(address));
         block = Resolve(address, entry, operation);
         blocks!.Hold(block.First, (nuint)address, operation);
         return true;

@@ -1,6 +1,7 @@
 using System;
 using System.Diagnostics;
 using Hakmem.Large;
+using Hakmem.Os;
 using Hakmem.Pages;
 using Hakmem.Records;
 
@@ -16,6 +17,9 @@ internal sealed unsafe class GuardedRanges(Arena arena, UnitAllocator units, Run
 {
     // A range needs up to three mappings.
     public const int MaxGuarded = 4096;
+
+    // Whether discarded pages can be protected, as they stay committed.
+    private readonly bool _keepsCommitted = arena.Os.Has(OsFeatures.DiscardKeepsCommitted);
 
     // Allocates a range for a block and enters the record in it. Returns false if memory is out.
     public bool TryTake(GuardedBlock* block, GuardedLayout layout, nuint alignment, bool isZeroed)
@@ -53,6 +57,11 @@ internal sealed unsafe class GuardedRanges(Arena arena, UnitAllocator units, Run
     // Discards a freed block's pages and makes the range inaccessible. Returns false if the system refuses the second.
     public bool TrySeal(GuardedBlock* block)
     {
+        if (!_keepsCommitted)
+        {
+            return arena.Os.TryDecommit(block->Range, block->RangeBytes);
+        }
+
         arena.Os.TryDiscard(block->Range + block->DataBegin, block->DataEnd - block->DataBegin);
         return arena.Os.TryProtect(block->Range, block->RangeBytes);
     }
@@ -60,7 +69,10 @@ internal sealed unsafe class GuardedRanges(Arena arena, UnitAllocator units, Run
     // Frees a range. Returns false, and changes nothing, if the system refuses to make it accessible again.
     public bool TryFree(GuardedBlock* block)
     {
-        if ((block->IsGuarded || block->IsSealed) && !arena.Os.TryUnprotect(block->Range, block->RangeBytes))
+        bool isAccessible = block->IsSealed && !_keepsCommitted
+            ? arena.Os.TryCommit(block->Range, block->RangeBytes)
+            : !(block->IsGuarded || block->IsSealed) || arena.Os.TryUnprotect(block->Range, block->RangeBytes);
+        if (!isAccessible)
         {
             return false;
         }

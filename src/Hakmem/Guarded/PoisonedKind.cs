@@ -64,7 +64,7 @@ internal sealed unsafe class PoisonedKind(HeapParts heap, PoisonedBlocks poisone
     {
         isFlushed = false;
         finding = null;
-        ulong entry = Arena.EntryOf(cache->PageMap, ptr);
+        ulong entry = Arena.EntryOf(cache, ptr);
         FreeSide* side = ThreadCache.FreeSideAt(cache, PageMapEntry.BinOffsetOf(entry));
         if (!FreeSide.Admits(side, entry, ptr))
         {

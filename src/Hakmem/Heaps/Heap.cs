@@ -292,11 +292,9 @@ internal sealed unsafe partial class Heap
                 "memory limit leaves to all heaps are committed.");
         }
 
-        string reason = _arena.Os.IsOutOfMappings(out long mappings)
-            ? $"the process has used up the {mappings} memory mappings that vm.max_map_count allows it; " +
-                $"raise that (sysctl -w vm.max_map_count={2 * mappings})."
-            : $"the system refused more memory, or the {_arena.ReservedBytes} bytes of the arena have no free range " +
-                "of that size.";
+        string reason = _arena.Os.ExplainRefusal() ??
+            $"the system refused more memory, or the {_arena.ReservedBytes} bytes of the arena have no free range of " +
+            "that size.";
         return new OutOfMemoryException(
             $"Hakmem could not allocate {byteCount} bytes: {reason} {committed} bytes are committed.");
     }
@@ -391,7 +389,7 @@ internal sealed unsafe partial class Heap
             return Resolve(cache, address, operation);
         }
 
-        ulong entry = Arena.EntryOf(_arena.PageMap, address);
+        ulong entry = _arena.EntryOf(address);
         BlockInfo block = _kinds.Resolve(address, operation);
         return _claims.TryClaimSlow(cache, address, entry)
             ? block : throw block.Kind.FreedAlready(block, address, operation);

@@ -97,6 +97,7 @@ internal sealed unsafe class StatisticsCollector
             PeakCommittedBytes = _peakCommittedBytes,
             ReservedBytes = _arena.ReservedBytes,
             RecordBytes = _arena.Metadata.HeldBytes,
+            TableBytes = _arena.TableBytesCharged,
             DirtyBytes = _dirtyUnits << Geometry.UnitShift,
             PurgedBytes = _purgedBytes,
             PurgeCalls = _purgeCalls,

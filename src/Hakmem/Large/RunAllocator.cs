@@ -184,7 +184,7 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
     // zero afterwards. If not, the other run is freed. The caller holds both.
     public bool TryMovePages(int from, int to, int count)
     {
-        // One SuperSlab at a time: the kernel moves within one mapping only, and mappings begin and end at SuperSlabs.
+        // One SuperSlab at a time: a system moves within one mapping only, and mappings begin and end at SuperSlabs.
         for (int moved = 0; moved < count; moved++)
         {
             byte* target = _arena.AddressOfSlab(to + moved);

@@ -1,5 +1,6 @@
 using System;
 using System.Numerics;
+using Hakmem.Os;
 using Hakmem.Pages;
 using Hakmem.Records;
 
@@ -57,7 +58,8 @@ internal sealed unsafe class SlabRunKind(LargeBlocks large, Arena arena, RunAllo
     public override void* TryMoveHeld(BlockInfo block, nuint byteCount)
     {
         int count = arena.Slab(block.First)->RunSlabs;
-        if (count < MinMoveSlabs || byteCount <= block.Bytes || byteCount > (nuint)arena.ReservedBytes)
+        if (!arena.Os.Has(OsFeatures.MovesPages) || count < MinMoveSlabs || byteCount <= block.Bytes ||
+            byteCount > (nuint)arena.ReservedBytes)
         {
             return null;
         }
@@ -67,7 +69,7 @@ internal sealed unsafe class SlabRunKind(LargeBlocks large, Arena arena, RunAllo
         int wanted = LargeBlocks.SlabsFor(byteCount + (nuint)offset);
         if (!runs.TryAllocate(wanted, alignmentSlabs: 1, out int to) || !runs.TryMovePages(block.First, to, count))
         {
-            // Memory is out, or the kernel cannot move the pages: the caller copies.
+            // Memory is out, or the system cannot move the pages: the caller copies.
             return null;
         }
 

@@ -29,13 +29,15 @@ internal static unsafe class LinuxFaultReporter
     private static readonly UninterruptibleLock s_lock = new();
     private static bool s_isInstalled;
 
+    // Whether the code below is for this processor.
+    public static bool IsSupported => RuntimeInformation.ProcessArchitecture == Architecture.X64;
+
     // Installs the handler, once in a process. False if that is impossible.
     public static bool TryInstall(FaultMap map)
     {
         using (s_lock.Enter())
         {
-            s_isInstalled = s_isInstalled ||
-                (RuntimeInformation.ProcessArchitecture == Architecture.X64 && TryInstallX64(map));
+            s_isInstalled = s_isInstalled || (IsSupported && TryInstallX64(map));
             return s_isInstalled;
         }
     }

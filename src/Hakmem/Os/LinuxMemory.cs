@@ -1,5 +1,3 @@
-using System;
-using System.Threading;
 
 namespace Hakmem.Os;
 
@@ -21,11 +19,18 @@ internal sealed unsafe class LinuxMemory : OsMemory
     // The most mappings that one call adds, and some spare, since the kernel lists more than its limit counts.
     private const long MappingsPerCall = 4;
 
-    // Whether the kernel has refused memory or mappings since the last IsOutOfMappings, which clears it. Any thread
+    // Whether the kernel has refused memory or mappings since the last ExplainRefusal, which clears it. Any thread
     // sets it; a lost race costs a less precise message.
     private volatile bool _wasRefused;
 
     public override nuint PageSize { get; } = (nuint)LinuxNative.PageSize();
+
+    public override OsFeatures Features =>
+        OsFeatures.ReadableIsFree | OsFeatures.DiscardKeepsCommitted | OsFeatures.ResetZeroes | OsFeatures.MovesPages |
+        OsFeatures.Populates | OsFeatures.AdvisesHugePages | OsFeatures.ReleasesParts |
+        (LinuxFaultReporter.IsSupported ? OsFeatures.ReportsFaults : OsFeatures.None);
+
+    public override long MaxArenaBytes => long.MaxValue;
 
     public override byte* TryReserve(nuint bytes)
     {
@@ -79,6 +84,8 @@ internal sealed unsafe class LinuxMemory : OsMemory
     public override bool TryDiscard(byte* address, nuint bytes) =>
         LinuxNative.Advise(address, bytes, LinuxNative.AdviseDontNeed) == 0;
 
+    public override bool TryReset(byte* address, nuint bytes) => TryDiscard(address, bytes);
+
     public override bool TryPrefault(byte* address, nuint bytes, PrefaultMode mode)
     {
         switch (mode)
@@ -101,13 +108,7 @@ internal sealed unsafe class LinuxMemory : OsMemory
                 break;
         }
 
-        for (nuint offset = 0; offset < bytes; offset += PageSize)
-        {
-            // One write that keeps the contents. A read first would be a fault of its own, for the page of zeros, and
-            // Interlocked.Or may read first.
-            Interlocked.Add(ref *(int*)(address + offset), 0);
-        }
-
+        TouchPages(address, bytes);
         return true;
     }
 
@@ -165,24 +166,28 @@ internal sealed unsafe class LinuxMemory : OsMemory
         return RangeMark.IsAt(target) ? RangeState.Committed : RangeState.Foreign;
     }
 
-    public override bool IsOutOfMappings(out long most)
+    public override string? ExplainRefusal()
     {
-        most = 0;
         if (!_wasRefused)
         {
-            return false;
+            return null;
         }
 
         _wasRefused = false;
         if (!LinuxFile.TryRead("/proc/sys/vm/max_map_count", out string? text) || text is null ||
             !LinuxFile.TryCountLines("/proc/self/maps", out long mappings))
         {
-            return false;
+            return null;
         }
 
-        most = CgroupLimit.Parse(text);
-        return mappings >= most - MappingsPerCall;
+        long most = CgroupLimit.Parse(text);
+        return mappings >= most - MappingsPerCall ? OutOfMappings(most) : null;
     }
+
+    // The explanation for a process that has as many mappings as the system permits.
+    public static string OutOfMappings(long most) =>
+        $"the process has used up the {most} memory mappings that vm.max_map_count allows it; raise that " +
+        $"(sysctl -w vm.max_map_count={2 * most}).";
 
     // A refusal only makes dumps of the process slower.
     private static void ExcludeFromDumps(byte* address, nuint bytes) =>

@@ -5,32 +5,40 @@ namespace Hakmem.Os;
 
 // Blocks a thread until another one changes a word, for WordLock.
 //
-// The wait is the kernel's (a futex on Linux), entered by a plain native call. The runtime does not know of it:
-// Thread.Interrupt does not end it but stays pending, and no SynchronizationContext is asked to wait. Every wait of the
-// framework (a contended Monitor, Thread.Sleep, SpinWait past its first turns) differs in both.
+// The wait is the kernel's: a futex on Linux, WaitOnAddress on Windows, os_sync_wait_on_address on macOS. It is entered
+// by a plain native call, of which the runtime does not know: Thread.Interrupt does not end it but stays pending, and
+// no SynchronizationContext is asked to wait. Every wait of the framework (a contended Monitor, Thread.Sleep, SpinWait
+// past its first turns) differs in both.
 //
-// On other systems a waiting thread yields instead of sleeping: correct, but it uses processor time meanwhile.
+// Before macOS 14.4, which lacks the call, a waiting thread sleeps for a moment and reads the word again. Elsewhere it
+// yields, which is correct but uses processor time.
 //
 // Thread-safe. A wait may end without a wake: the caller reads the word again.
 internal static unsafe class WordWait
 {
-    private static readonly bool s_hasFutex = OperatingSystem.IsLinux();
+    private const uint MacSleepMicroseconds = 50;
+
+    private static readonly bool s_hasMacWait = OperatingSystem.IsMacOSVersionAtLeast(14, 4);
 
     // Waits while the word has a value. Returns at once if it has another.
     // SAFETY: the word does not move while a thread waits on it, since the local below pins the object that contains
     // it. A word in unmanaged memory must stay allocated.
     public static void Wait(ref int word, int value)
     {
-        if (s_hasFutex)
+        fixed (int* address = &word)
         {
-            fixed (int* address = &word)
+            if (OperatingSystem.IsLinux())
             {
                 LinuxFutex.Wait(address, value);
             }
-        }
-        else if (Volatile.Read(ref word) == value)
-        {
-            Thread.Yield();
+            else if (OperatingSystem.IsWindows())
+            {
+                _ = WindowsNative.WaitOnAddress(address, &value, sizeof(int), WindowsNative.Infinite);
+            }
+            else if (Volatile.Read(ref word) == value)
+            {
+                WaitElsewhere(address, value);
+            }
         }
     }
 
@@ -38,12 +46,36 @@ internal static unsafe class WordWait
     // SAFETY: a waiting thread has pinned the word, so it waits at the address that the word has here.
     public static void WakeOne(ref int word)
     {
-        if (s_hasFutex)
+        fixed (int* address = &word)
         {
-            fixed (int* address = &word)
+            if (OperatingSystem.IsLinux())
             {
                 LinuxFutex.WakeOne(address);
             }
+            else if (OperatingSystem.IsWindows())
+            {
+                WindowsNative.WakeByAddressSingle(address);
+            }
+            else if (s_hasMacWait)
+            {
+                _ = MacNative.WakeByAddressAny(address, sizeof(int), 0);
+            }
+        }
+    }
+
+    private static void WaitElsewhere(int* address, int value)
+    {
+        if (s_hasMacWait)
+        {
+            _ = MacNative.WaitOnAddress(address, (uint)value, sizeof(int), 0);
+        }
+        else if (OperatingSystem.IsMacOS())
+        {
+            _ = MacNative.Sleep(MacSleepMicroseconds);
+        }
+        else
+        {
+            Thread.Yield();
         }
     }
 }

@@ -15,8 +15,9 @@ namespace Hakmem.Pages;
 //   +------------+------------+--------------+-----------+------------------------------------------+
 //                                                        ^ Base, 128 MiB-aligned
 //
-// The page map has entries for 1 TiB whatever the arena's size, so that a constant mask keeps every index inside it. It
-// is readable from the start (as zeros, without memory). It becomes writable, and the other tables accessible, in
+// The page map has entries for a power of two of units, so that a mask keeps every index inside it: for 1 TiB whatever
+// the arena's size, if readable zeros are free, else for as much as the arena needs, but at least for MinMappedBytes.
+// It is readable from the start (as zeros, without memory). It becomes writable, and the other tables accessible, in
 // batches as SuperSlabs are taken for the first time. Base is aligned to a batch, within which the map never wraps.
 //
 // One arena per process (or per test). It hands out SuperSlabs by index, uncommitted, the lowest first; heaps own them.
@@ -24,8 +25,10 @@ namespace Hakmem.Pages;
 // while, rather than to another heap's blocks. Thread-safe, by one lock.
 internal sealed unsafe class Arena
 {
-    public const long PageMapBytes = (Geometry.MaxArenaBytes >> Geometry.UnitShift) * sizeof(ulong);
-    public const int MaxUnits = (int)(Geometry.MaxArenaBytes >> Geometry.UnitShift);
+    // The least address space that a page map covers: PageMapEntry needs that many bits of an address to tell heaps
+    // apart.
+    public const long MinMappedBytes = (long)PageMapEntry.MaxHeapSlots << (Geometry.SlabShift + 1);
+
     private const int EntryShift = 3;
 
     public const int BitmapWordsPerUnit = Geometry.MaxBlocksPerSpan / 64;
@@ -35,6 +38,7 @@ internal sealed unsafe class Arena
 
     private const int SpanHeaderBytesPerSlab = Geometry.UnitsPerSlab * SpanHeader.Bytes;
     private const int BitmapBytesPerSlab = Geometry.UnitsPerSlab * BitmapWordsPerUnit * sizeof(ulong);
+    private const long BytesPerSlabOfTables = SuperSlabHeader.Bytes + SpanHeaderBytesPerSlab + BitmapBytesPerSlab;
 
     private const nuint BatchBytes = (nuint)TableBatchSlabs << Geometry.SlabShift;
 
@@ -72,6 +76,8 @@ internal sealed unsafe class Arena
     // (acquire) before it reads a header for an address that need not be a live block.
     private volatile int _tableSlabs;
 
+    private readonly int _mapUnits;
+
     // Throws OutOfMemoryException if not even the smallest arena can be reserved, and PlatformNotSupportedException if
     // a page is larger than a unit (units are discarded and guarded one by one), or the addresses are too low for
     // entries.
@@ -87,20 +93,22 @@ internal sealed unsafe class Arena
         Os = os;
         _limit = limit ?? new MemoryLimit(os);
         Metadata = new MetadataAllocator(os);
-        long bytes = maxBytes;
-        byte* start = TryReserve(os, bytes);
+        long most = Math.Min(maxBytes, os.MaxArenaBytes);
+        long bytes = most;
+        PageMapBytes = MapBytesFor(os, bytes);
+        byte* start = TryReserve(bytes);
         while (start == null && bytes > MinArenaBytes)
         {
             bytes >>= 1;
-            start = TryReserve(os, bytes);
+            start = TryReserve(bytes);
         }
 
-        if (start != null && bytes < maxBytes && bytes > MinArenaBytes)
+        if (start != null && bytes < most && bytes > MinArenaBytes)
         {
             // The address space is limited (ulimit -v). Half of what is possible leaves the rest of the process room.
             os.TryRelease(start, (nuint)ReservationBytes(bytes));
             bytes >>= 1;
-            start = TryReserve(os, bytes);
+            start = TryReserve(bytes);
         }
 
         if (start == null)
@@ -117,6 +125,7 @@ internal sealed unsafe class Arena
                 $"returned 0x{(nuint)start:x}. {OsMemory.Supported}");
         }
 
+        _mapUnits = (int)(PageMapBytes / sizeof(ulong));
         SlabCount = (int)(bytes >> Geometry.SlabShift);
         Base = (byte*)(((nuint)start + (nuint)TableBytes(bytes) + BatchBytes - 1) & ~(BatchBytes - 1));
         _slabHeaders = start;
@@ -146,6 +155,13 @@ internal sealed unsafe class Arena
 
     public long ReservedBytes => (long)SlabCount << Geometry.SlabShift;
 
+    // The bytes of tables that the system charges to this process: those that are writable, and the page map unless
+    // readable zeros are free.
+    public long TableBytesCharged => (_tableSlabs * BytesPerSlabOfTables) +
+        (Os.Has(OsFeatures.ReadableIsFree)
+            ? _tableSlabs * (long)(Geometry.UnitsPerSlab * sizeof(ulong))
+            : PageMapBytes);
+
     // The most bytes that can be taken, as far as the system's limit is known.
     public long LimitBytes => Math.Min(ReservedBytes, _limit.Bytes);
 
@@ -161,19 +177,28 @@ internal sealed unsafe class Arena
         }
     }
 
-    // The page map: MaxUnits entries, indexed by the unit's number in the whole address space modulo MaxUnits. Any
-    // pointer therefore has an entry, without a check, and the entry contains its span's full address, so that it tells
-    // whether it belongs to the pointer.
+    // The bytes of the page map: a power of two, up to 128 MiB.
+    public long PageMapBytes { get; }
+
+    // The page map, indexed by the unit's number in the whole address space modulo its number of entries. Any pointer
+    // therefore has an entry, without a check, and the entry contains its span's full address, so that it tells whether
+    // it belongs to the pointer.
     // SAFETY: all entries are readable as long as the arena exists.
     public ulong* PageMap => (ulong*)(Base - PageMapBytes);
 
+    // What remains of an address, shifted to bytes of the page map, to give its entry's place.
+    public nuint PageMapMask => (nuint)(PageMapBytes - sizeof(ulong));
+
     // The entry of any address. One shift does two steps: address to unit number, unit number to bytes.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ulong EntryOf(ulong* pageMap, void* address) => *(ulong*)((byte*)pageMap +
-        (((nuint)address >> (Geometry.UnitShift - EntryShift)) & (nuint)(PageMapBytes - sizeof(ulong))));
+    public static ulong EntryOf(ThreadCache* cache, void* address) => *(ulong*)((byte*)cache->PageMap +
+        (((nuint)address >> (Geometry.UnitShift - EntryShift)) & cache->PageMapMask));
+
+    // The same without a thread's cache.
+    public ulong EntryOf(void* address) => PageMap[((nuint)address >> Geometry.UnitShift) & (nuint)(_mapUnits - 1)];
 
     public ulong* EntryOf(int unit) =>
-        PageMap + ((((nuint)Base >> Geometry.UnitShift) + (nuint)unit) & (MaxUnits - 1));
+        PageMap + ((((nuint)Base >> Geometry.UnitShift) + (nuint)unit) & (nuint)(_mapUnits - 1));
 
     // Sets the entries of adjoining units of one SuperSlab.
     public void SetEntries(int unit, int count, ulong entry)
@@ -349,17 +374,28 @@ internal sealed unsafe class Arena
         return _limit.TryRefresh();
     }
 
-    // Rounded up to whole pages of any supported size.
-    private static long TableBytes(long arenaBytes)
+    // Readable zeros that are free cover the largest arena, so that every process has the same map.
+    private static long MapBytesFor(OsMemory os, long arenaBytes)
     {
-        long slabs = arenaBytes >> Geometry.SlabShift;
-        long perSlab = SuperSlabHeader.Bytes + SpanHeaderBytesPerSlab + BitmapBytesPerSlab;
-        return (((slabs * perSlab) + Geometry.UnitBytes - 1) & -(long)Geometry.UnitBytes) + PageMapBytes;
+        long mapped = MinMappedBytes;
+        while (mapped < (os.Has(OsFeatures.ReadableIsFree) ? Geometry.MaxArenaBytes : arenaBytes))
+        {
+            mapped <<= 1;
+        }
+
+        return (mapped >> Geometry.UnitShift) * sizeof(ulong);
     }
 
-    private static long ReservationBytes(long arenaBytes) => TableBytes(arenaBytes) + arenaBytes + (long)BatchBytes;
+    // Rounded up to whole pages of any supported size.
+    private long TableBytes(long arenaBytes)
+    {
+        long slabs = arenaBytes >> Geometry.SlabShift;
+        return (((slabs * BytesPerSlabOfTables) + Geometry.UnitBytes - 1) & -(long)Geometry.UnitBytes) + PageMapBytes;
+    }
 
-    private static byte* TryReserve(OsMemory os, long arenaBytes) => os.TryReserve((nuint)ReservationBytes(arenaBytes));
+    private long ReservationBytes(long arenaBytes) => TableBytes(arenaBytes) + arenaBytes + (long)BatchBytes;
+
+    private byte* TryReserve(long arenaBytes) => Os.TryReserve((nuint)ReservationBytes(arenaBytes));
 
     private bool TryTakeLocked(int first, int count)
     {

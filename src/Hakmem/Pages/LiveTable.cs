@@ -84,7 +84,7 @@ internal sealed unsafe class LiveTable
     {
         byte* part = _bytes + ((long)firstSlab * BytesPerSlab);
         nuint bytes = (nuint)count * BytesPerSlab;
-        if (!_os.TryDiscard(part, bytes))
+        if (!_os.TryReset(part, bytes) || !_os.Has(OsFeatures.ResetZeroes))
         {
             for (nuint done = 0; done < bytes; done += BytesPerSlab)
             {

@@ -17,7 +17,7 @@ namespace Hakmem.Pages;
 // New records come from the current chunk in order of address. A freed record is merged with its buddy, if that is free
 // as a whole, and so on. After a program's peak the records so become large blocks again, whose pages Trim discards.
 //
-// Memory is discarded, never decommitted: statistics may read a magazine that was freed meanwhile (they clamp what they
+// Memory is reset, never decommitted: statistics may read a magazine that was freed meanwhile (they clamp what they
 // read), and must not fault.
 //
 // Invariants:
@@ -254,6 +254,10 @@ internal sealed unsafe class MetadataAllocator
             index = (region * MaxRegionChunks) + BitOperations.TrailingZeroCount(_emptyChunks[region]);
             _emptyChunks[region] &= _emptyChunks[region] - 1;
             _emptyCount--;
+            if (!_os.Has(OsFeatures.ResetZeroes))
+            {
+                new Span<byte>(ChunkAt(index), ChunkBytes).Clear();
+            }
         }
         else if ((_nextChunk < _endChunk || TryAddRegion()) && _os.TryCommit((byte*)ChunkAt(_nextChunk), ChunkBytes))
         {
@@ -391,7 +395,7 @@ internal sealed unsafe class MetadataAllocator
             }
         }
 
-        if (_os.TryDiscard((byte*)chunk, ChunkBytes))
+        if (_os.TryReset((byte*)chunk, ChunkBytes))
         {
             _usedChunks[index / MaxRegionChunks] &= ~(1UL << index);
             _usedCount--;
@@ -410,7 +414,7 @@ internal sealed unsafe class MetadataAllocator
     {
         nuint page = _os.PageSize;
         nuint bytes = (nuint)1 << shift;
-        if (block->DiscardedBytes == 0 && bytes > page && _os.TryDiscard((byte*)block + page, bytes - page))
+        if (block->DiscardedBytes == 0 && bytes > page && _os.TryReset((byte*)block + page, bytes - page))
         {
             block->DiscardedBytes = (int)(bytes - page);
             _discardedBytes += block->DiscardedBytes;

@@ -96,13 +96,12 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
     {
         SyncRoot.AssertHeld();
         int slab = _empty.Warmest;
-        if (slab >= 0)
+        if (slab < 0)
         {
-            _empty.Remove(slab, 1);
-            return slab;
+            return TryGrow(1, 1);
         }
 
-        return TryGrow(1, 1);
+        return TryTakeCached(slab, 1) ? slab : -1;
     }
 
     // Takes adjoining SuperSlabs, cached or around cached ones; -1 if memory or limit is exhausted. Under SyncRoot.
@@ -126,8 +125,7 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
             return TryGrow(count, alignmentSlabs);
         }
 
-        _empty.Remove(first, count);
-        return first;
+        return TryTakeCached(first, count) ? first : -1;
     }
 
     // Takes exactly these SuperSlabs, if each is cached or untaken. Under SyncRoot.
@@ -143,8 +141,7 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
             }
         }
 
-        _empty.Remove(first, count);
-        return true;
+        return TryTakeCached(first, count);
     }
 
     // Takes back an empty SuperSlab. Under SyncRoot; the caller calls PurgeExcess after it has left its locks.
@@ -304,6 +301,9 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
         while (TryPickOverdue(now, out int first, out int count, out bool isRelease))
         {
             nuint bytes = (nuint)count << Geometry.SlabShift;
+
+            // Where a discard decommits, an empty SuperSlab is not worth keeping.
+            isRelease |= !arena.Os.Has(OsFeatures.DiscardKeepsCommitted);
             bool isDone = false;
             try
             {
@@ -440,6 +440,29 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
         IsWithinLimit(count - _empty.Set.Count) &&
         arena.TakenBytes + ((long)(count - _empty.Set.Count) << Geometry.SlabShift) <= arena.LimitBytes;
 
+    // Takes cached SuperSlabs out of the lists, and commits those of their units that a purge decommitted while the
+    // SuperSlab was in use. If the system refuses, they stay cached.
+    private bool TryTakeCached(int first, int count)
+    {
+        SyncRoot.AssertHeld();
+        for (int slab = first; slab < first + count; slab++)
+        {
+            SuperSlabHeader* header = arena.Slab(slab);
+            if (header->UncommittedUnits != 0)
+            {
+                if (!arena.Os.TryCommit(arena.AddressOfSlab(slab), Geometry.SlabBytes))
+                {
+                    return false;
+                }
+
+                header->UncommittedUnits = 0;
+            }
+        }
+
+        _empty.Remove(first, count);
+        return true;
+    }
+
     // Takes new SuperSlabs, committed and in no list; -1 if memory or limit is exhausted even without the cached ones.
     private int TryGrow(int count, int alignmentSlabs)
     {
@@ -551,6 +574,7 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
             SuperSlabHeader* header = arena.Slab(slab);
             Debug.Assert(header->State != SuperSlabState.Untaken, "A SuperSlab that no heap owns is returned.");
             header->SetState(from ?? header->State, SuperSlabState.Untaken);
+            header->UncommittedUnits = 0;
         }
 
         _owned.Remove(first, count);

@@ -1,6 +1,7 @@
 using System;
 using System.Diagnostics;
 using System.Numerics;
+using Hakmem.Os;
 using Hakmem.Records;
 
 namespace Hakmem.Pages;
@@ -15,7 +16,8 @@ namespace Hakmem.Pages;
 // the same step under the lock in which it writes the units. A reader under the lock therefore sees one consistent
 // state, and of two threads that free the same run only one succeeds. (A depot writes the entries of its spans.)
 //
-// Dirty free units of partly used SuperSlabs are discarded: they lose their pages and stay part of the SuperSlab. A
+// Dirty free units of partly used SuperSlabs are discarded: they lose their pages and stay part of the SuperSlab. Where
+// a discard decommits them (OsFeatures), they are committed again before they are handed out, which may be refused. A
 // heap that keeps huge pages discards whole SuperSlabs only.
 //
 // Thread-safe, by the SyncRoot of the heap's SuperSlabCache, here called the lock.
@@ -162,7 +164,7 @@ internal sealed unsafe class UnitAllocator
         }
 
         uint units = UnitMask.Of(first + count, newCount - count);
-        if ((_arena.Slab(slab)->FreeUnits & units) != units)
+        if ((_arena.Slab(slab)->FreeUnits & units) != units || !TryCommit(slab, units))
         {
             return false;
         }
@@ -313,7 +315,12 @@ internal sealed unsafe class UnitAllocator
             int slab = _byLongestRun[length].Head;
             for (int seen = 0; slab >= 0 && seen <= slabs; seen++)
             {
-                int longest = UnitMask.LongestRun(_arena.Slab(slab)->FreeUnits);
+                SuperSlabHeader* header = _arena.Slab(slab);
+                uint wrong = header->UncommittedUnits & (~header->FreeUnits | header->DirtyUnits);
+                check.Require(
+                    wrong == 0, "units that are not committed are free and clean", (nuint)_arena.AddressOfSlab(slab),
+                    wrong);
+                int longest = UnitMask.LongestRun(header->FreeUnits);
                 check.Require(
                     longest == length, "a SuperSlab is in the list for its longest free run",
                     (nuint)_arena.AddressOfSlab(slab), longest);
@@ -340,6 +347,13 @@ internal sealed unsafe class UnitAllocator
         uint units = UnitMask.Of(UnitMask.FindRun(header->FreeUnits, length), count);
         isFresh = (header->DirtyUnits & units) == 0;
         unit = (slab << Geometry.UnitsPerSlabShift) + BitOperations.TrailingZeroCount(units);
+        if (!TryCommit(slab, units))
+        {
+            // The SuperSlab is partly used, since those of the cache are committed as a whole.
+            Link(slab);
+            return false;
+        }
+
         Take(slab, units);
         return true;
     }
@@ -455,16 +469,33 @@ internal sealed unsafe class UnitAllocator
         return range;
     }
 
-    private bool TryDiscard(UnitRange range)
-    {
-        nuint bytes = (nuint)range.Count << Geometry.UnitShift;
-        return _arena.Os.TryDiscard(_arena.AddressOfUnit(range.Unit), bytes);
-    }
+    private bool TryDiscard(UnitRange range) => _arena.Os.TryDiscard(_arena.AddressOfUnit(range.Unit), range.Bytes);
 
     private void MarkClean(UnitRange range)
     {
-        _arena.Slab(range.Slab)->DirtyUnits &= ~range.Mask;
-        _cache.CountPurge((long)range.Count << Geometry.UnitShift);
+        SuperSlabHeader* header = _arena.Slab(range.Slab);
+        header->DirtyUnits &= ~range.Mask;
+        header->UncommittedUnits |= _arena.Os.Has(OsFeatures.DiscardKeepsCommitted) ? 0 : range.Mask;
+        _cache.CountPurge((long)range.Bytes);
+    }
+
+    // Commits those of a SuperSlab's units that a purge decommitted. False if the system refuses.
+    private bool TryCommit(int slab, uint units)
+    {
+        _cache.SyncRoot.AssertHeld();
+        uint missing = _arena.Slab(slab)->UncommittedUnits & units;
+        while (missing != 0)
+        {
+            UnitRange range = RemoveFirstRun(slab, ref missing);
+            if (!_arena.Os.TryCommit(_arena.AddressOfUnit(range.Unit), range.Bytes))
+            {
+                return false;
+            }
+
+            _arena.Slab(slab)->UncommittedUnits &= ~range.Mask;
+        }
+
+        return true;
     }
 
     // Takes the units of a SuperSlab that are due for discarding; returns the number of their runs. Under the lock.
@@ -551,4 +582,6 @@ internal readonly struct UnitRange(int slab, int first, int count)
     public int Unit => (Slab << Geometry.UnitsPerSlabShift) + first;
 
     public uint Mask => UnitMask.Of(first, Count);
+
+    public nuint Bytes => (nuint)Count << Geometry.UnitShift;
 }

@@ -13,6 +13,8 @@ namespace Hakmem.Profiling;
 // some thousands of stacks. One for the process. Thread-safe; nothing managed is allocated under its lock.
 //
 //   texts, in sequence | records by number | numbers by hash: open addressing, 0 for none
+//
+// Texts and records are committed in steps, as they come.
 internal sealed unsafe class StackTable(OsMemory os, int maxBytes)
 {
     // No stack.
@@ -27,6 +29,9 @@ internal sealed unsafe class StackTable(OsMemory os, int maxBytes)
     private const int MaxStacks = 1 << 16;
     private const int Buckets = 2 * MaxStacks;
 
+    // A multiple of every page size.
+    private const int StepBytes = 1 << 16;
+
     private static readonly byte[] s_fullText = "   at (not kept: the table of call stacks is full)\n"u8.ToArray();
 
     private readonly UninterruptibleLock _lock = new();
@@ -37,6 +42,8 @@ internal sealed unsafe class StackTable(OsMemory os, int maxBytes)
     private int* _buckets;
     private int _used;
     private int _count;
+    private nuint _committedTextBytes;
+    private nuint _committedEntryBytes;
 
     public static StackTable Instance { get; } = new(OsMemory.CreateForCurrentSystem(), DefaultBytes);
 
@@ -59,9 +66,9 @@ internal sealed unsafe class StackTable(OsMemory os, int maxBytes)
                 return *bucket;
             }
 
-            if (_count >= MaxStacks || text.Length > maxBytes - _used)
+            if (_count >= MaxStacks || text.Length > maxBytes - _used || !TryMakeRoom(text.Length))
             {
-                return _entries[Full].Length > 0 ? Full : None;
+                return _committedEntryBytes > 0 && _entries[Full].Length > 0 ? Full : None;
             }
 
             *bucket = _count;
@@ -95,20 +102,23 @@ internal sealed unsafe class StackTable(OsMemory os, int maxBytes)
             return true;
         }
 
-        nuint wanted = (nuint)TextBytes + ((nuint)MaxStacks * (nuint)sizeof(Entry)) + (Buckets * sizeof(int));
-        nuint bytes = (wanted + os.PageSize - 1) & ~(os.PageSize - 1);
+        // Each part begins with a step, so that it is committed apart from the others.
+        nuint textBytes = Steps((nuint)TextBytes);
+        nuint entryBytes = Steps((nuint)MaxStacks * (nuint)sizeof(Entry));
+        nuint bucketBytes = Steps(Buckets * sizeof(int));
+        nuint bytes = textBytes + entryBytes + bucketBytes;
         byte* memory = os.TryReserve(bytes);
-        if (memory == null || !os.TryCommit(memory, bytes))
+        if (memory == null || !os.TryCommit(memory + textBytes + entryBytes, bucketBytes))
         {
             _ = memory != null && os.TryRelease(memory, bytes);
             return false;
         }
 
         _memory = memory;
-        _entries = (Entry*)(memory + TextBytes);
-        _buckets = (int*)(_entries + MaxStacks);
+        _entries = (Entry*)(memory + textBytes);
+        _buckets = (int*)(memory + textBytes + entryBytes);
         _count = Full;
-        if (s_fullText.Length <= maxBytes)
+        if (s_fullText.Length <= maxBytes && TryMakeRoom(s_fullText.Length))
         {
             AddEntry(s_fullText, 0);
         }
@@ -116,6 +126,28 @@ internal sealed unsafe class StackTable(OsMemory os, int maxBytes)
         _count = Full + 1;
         return true;
     }
+
+    // Commits what one more text of a length needs.
+    private bool TryMakeRoom(int textBytes)
+    {
+        _lock.AssertHeld();
+        return TryCommitTo((nuint)(_used + textBytes), _memory, ref _committedTextBytes) &&
+            TryCommitTo((nuint)(_count + 1) * Entry.Bytes, (byte*)_entries, ref _committedEntryBytes);
+    }
+
+    private bool TryCommitTo(nuint end, byte* part, ref nuint committed)
+    {
+        nuint more = Steps(end) - committed;
+        if (end > committed && !os.TryCommit(part + committed, more))
+        {
+            return false;
+        }
+
+        committed = nuint.Max(committed, Steps(end));
+        return true;
+    }
+
+    private static nuint Steps(nuint bytes) => (bytes + StepBytes - 1) & ~(nuint)(StepBytes - 1);
 
     private int AddEntry(ReadOnlySpan<byte> text, ulong hash)
     {

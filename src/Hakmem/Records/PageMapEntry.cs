@@ -21,12 +21,13 @@ namespace Hakmem.Records;
 // therefore the address's offset in the span, less a constant of the class in that heap, and FreeSide decides by one
 // compare. Masking takes a second compare, and more of the JIT compiler's tree than a loop of frees may have.
 //
-// Free's argument may be any 64 bits, and its 40 lowest bits select the entry. If tags were multiples of 2^48, a
-// pointer to another heap's block whose bits above 47 contain the difference of the two tags would pass as the heap's
-// own. So a tag is a multiple of 2^48 less the size of a SuperSlab, the largest size of a span. For the entry's tag t
-// and the heap's tag u, the 40 lowest bits of what Free compares are then
+// Free's argument may be any 64 bits, and its lowest bits select the entry: 35 to 40, by the size of the page map
+// (Arena.MinMappedBytes). If tags were multiples of 2^48, a pointer to another heap's block whose bits above 47 contain
+// the difference of the two tags would pass as the heap's own. So a tag is a multiple of 2^48 less the size of a
+// SuperSlab, the largest size of a span. For the entry's tag t and the heap's tag u, the 35 lowest bits of what Free
+// compares are then
 //
-//     offset in the span - (t - u) * 2^21   (modulo 2^40)
+//     offset in the span - (t - u) * 2^21   (modulo 2^35)
 //
 // where the difference of two tags is below 2^13: within a span only if t = u. FreeSideTests tests all of them. The
 // address less tag * 2 MiB must not be negative: MaxSlotsFrom ensures that.

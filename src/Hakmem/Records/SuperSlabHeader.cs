@@ -39,6 +39,10 @@ internal struct SuperSlabHeader
     // When it last became empty, in milliseconds of the heap's clock.
     public long EmptySince;
 
+    // Bit u is set when free unit u was decommitted by a purge: only where a discard decommits. Such units are zero
+    // once they are committed again, before they are handed out. In state Untaken no bit is set.
+    public uint UncommittedUnits;
+
     // In state RunHead: whether a thread holds the run (see LargeBlocks), or is still forming it.
     public bool IsHeld;
 

@@ -38,8 +38,8 @@ internal unsafe struct ThreadCache
     // the record.
     public bool CountsAllocations;
 
-    // The most bytes of blocks that the bins may contain, by their capacities.
-    public long CapacityBytes;
+    // What remains of an address, shifted to bytes of the page map, to give its entry's place; see Arena.EntryOf.
+    public nuint PageMapMask;
 
     // The sentinel of an unused bin's tops, always null. It lies where a FreeSide has BlockCount: a page map entry of
     // zero leads Free to this head as if it were a bin, and the compare with a count of zero refuses every address.
@@ -61,6 +61,9 @@ internal unsafe struct ThreadCache
 
     private BinArray _bins;
     private StateArray _states;
+
+    // The most bytes of blocks that the bins may contain, by their capacities.
+    public long CapacityBytes;
 
     // With guarded sampling: the number of allocations until the next sampled one. Unused otherwise.
     public int UntilSample;

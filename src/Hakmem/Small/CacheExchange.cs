@@ -78,7 +78,7 @@ internal sealed unsafe class CacheExchange(
     // (see FreeSide), because the newest slot then does not tell whether the block was freed just before.
     public static bool TryGetFullBinClass(ThreadCache* cache, void* block, out int sizeClass)
     {
-        ulong entry = Arena.EntryOf(cache->PageMap, block);
+        ulong entry = Arena.EntryOf(cache, block);
         FreeSide* side = ThreadCache.FreeSideAt(cache, PageMapEntry.BinOffsetOf(entry));
         sizeClass = PageMapEntry.SizeClassOf(entry);
         if (!FreeSide.Admits(side, entry, block))

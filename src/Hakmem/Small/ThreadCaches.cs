@@ -36,6 +36,7 @@ internal static unsafe class ThreadCaches
         }
 
         cache->PageMap = arena.PageMap;
+        cache->PageMapMask = arena.PageMapMask;
         cache->Number = number;
         cache->FirstStacked = (byte)FirstStackedOf(classes);
         foreach (SizeClassInfo info in classes)

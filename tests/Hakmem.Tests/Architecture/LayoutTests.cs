@@ -126,7 +126,7 @@ public sealed unsafe class LayoutTests
         SpanHeader span;
         Assert.Equal(32, (byte*)&span.Guard - (byte*)&span);
         Assert.Equal(1 << (Geometry.UnitShift - 10), sizeof(SpanHeader));
-        Assert.Equal(0xffffff, Arena.MaxUnits - 1);
+        Assert.Equal(0xffffff, (Geometry.MaxArenaBytes >> Geometry.UnitShift) - 1);
         Assert.Equal(0xfffe, PageMapEntry.GuardTagNumber);
         GuardedBlock block;
         Assert.Equal(0, (byte*)&block.Text - (byte*)&block);
@@ -164,7 +164,7 @@ public sealed unsafe class LayoutTests
         Assert.Equal(32, Geometry.UnitsPerSlab);
         Assert.Equal(112, SizeClass.Count);
         Assert.Equal(1 << 20, SizeClass.MaxBytes);
-        Assert.Equal(128L << 20, Arena.PageMapBytes);
+        Assert.Equal(128L << 20, (Geometry.MaxArenaBytes >> Geometry.UnitShift) * sizeof(ulong));
         Assert.Equal(Geometry.MaxBlocksPerSpan, 64 * Arena.BitmapWordsPerUnit);
     }
 }

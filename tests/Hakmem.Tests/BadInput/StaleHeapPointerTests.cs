@@ -112,7 +112,7 @@ public sealed unsafe class StaleHeapPointerTests
         // its places in threads' tables.
         using TestArena test = new();
         HakmemAllocator heap = new(new HakmemOptions(), test.Arena);
-        int slot = PageMapEntry.Decode(Hakmem.Pages.Arena.EntryOf(test.Arena.PageMap, heap.Alloc(64))).HeapSlot;
+        int slot = PageMapEntry.Decode(test.Arena.EntryOf(heap.Alloc(64))).HeapSlot;
         List<bool> whileGivingUp = [];
         test.Os.Refuse(call =>
         {

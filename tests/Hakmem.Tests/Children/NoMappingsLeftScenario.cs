@@ -48,7 +48,7 @@ internal static unsafe class NoMappingsLeftScenario
         memory.RefuseNone();
         _ = LinuxFile.TryRead("/proc/sys/vm/max_map_count", out string? text) && CgroupLimit.Parse(text) > 0 &&
             LinuxFile.TryCountLines("/proc/self/maps", out _);
-        _ = memory.IsOutOfMappings(out _);
+        _ = memory.ExplainRefusal();
         pages = Reserve();
         Fill(pages, 10);
 

@@ -2,6 +2,7 @@ using System;
 using System.Globalization;
 using Hakmem.Os;
 using Hakmem.Tests.Os;
+using Processor = System.Runtime.InteropServices.Architecture;
 
 namespace Hakmem.Tests.Children;
 
@@ -17,8 +18,8 @@ internal static class UnsupportedSystemScenario
     {
         OsMemory.Decorator = real => args[0] switch
         {
-            OtherSystem => OsMemory.CreateFor(isLinux: false, pointerBytes: 8),
-            ThirtyTwoBits => OsMemory.CreateFor(isLinux: true, pointerBytes: 4),
+            OtherSystem => OsMemory.CreateFor(OsSystem.Other, Processor.X64),
+            ThirtyTwoBits => OsMemory.CreateFor(OsSystem.Linux, Processor.X86),
             NoAddressSpace => RefusingReservations(real),
             _ => new BigPages(real, nuint.Parse(args[0], CultureInfo.InvariantCulture)),
         };

@@ -35,11 +35,11 @@ public sealed unsafe class HeapVerifyTests : IDisposable
 
     private Arena Arena => _test.Arena;
 
-    private int SmallUnit => Arena.UnitOf(PageMapEntry.Decode(Arena.EntryOf(Arena.PageMap, _small)).Address);
+    private int SmallUnit => Arena.UnitOf(PageMapEntry.Decode(Arena.EntryOf(_small)).Address);
 
-    private int TinyUnit => Arena.UnitOf(PageMapEntry.Decode(Arena.EntryOf(Arena.PageMap, _tiny)).Address);
+    private int TinyUnit => Arena.UnitOf(PageMapEntry.Decode(Arena.EntryOf(_tiny)).Address);
 
-    private int GrowableUnit => Arena.UnitOf(PageMapEntry.Decode(Arena.EntryOf(Arena.PageMap, _growable)).Address);
+    private int GrowableUnit => Arena.UnitOf(PageMapEntry.Decode(Arena.EntryOf(_growable)).Address);
 
     public void Dispose()
     {

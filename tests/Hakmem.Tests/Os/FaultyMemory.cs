@@ -30,6 +30,10 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
 
     public override nuint PageSize => _real.PageSize;
 
+    public override OsFeatures Features => _real.Features & ~OsFeatures.ReportsFaults;
+
+    public override long MaxArenaBytes => _real.MaxArenaBytes;
+
     // What was called, oldest first, refused calls included.
     public IReadOnlyList<OsCallRecord> Calls
     {
@@ -204,7 +208,6 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
     {
         using (_lock.Enter())
         {
-            RequireCommitted(OsCall.Decommit, address, bytes);
             return Do(OsCall.Decommit, address, bytes, () => _real.TryDecommit(address, bytes), () => _committed.Remove((nuint)address, bytes));
         }
     }
@@ -232,7 +235,23 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
         using (_lock.Enter())
         {
             RequireCommitted(OsCall.Discard, address, bytes);
-            return Do(OsCall.Discard, address, bytes, () => _real.TryDiscard(address, bytes), null);
+            return Do(OsCall.Discard, address, bytes, () => _real.TryDiscard(address, bytes), () =>
+            {
+                if (!Has(OsFeatures.DiscardKeepsCommitted))
+                {
+                    _committed.Remove((nuint)address, bytes);
+                }
+            });
+        }
+    }
+
+    // Also a discard, to whoever counts or refuses calls.
+    public override bool TryReset(byte* address, nuint bytes)
+    {
+        using (_lock.Enter())
+        {
+            RequireCommitted(OsCall.Discard, address, bytes);
+            return Do(OsCall.Discard, address, bytes, () => _real.TryReset(address, bytes), null);
         }
     }
 
@@ -321,12 +340,11 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
         return !IsMemoryLimitUnreadable;
     }
 
-    public override bool IsOutOfMappings(out long most)
+    public override string? ExplainRefusal()
     {
-        most = MostMappings;
-        bool isOut = most > 0 || _real.IsOutOfMappings(out most);
+        string? explanation = MostMappings > 0 ? LinuxMemory.OutOfMappings(MostMappings) : _real.ExplainRefusal();
         MappingsCounted?.Invoke();
-        return isOut;
+        return explanation;
     }
 
     public void Dispose()

@@ -1,30 +1,42 @@
 using System;
 using Hakmem.Os;
 using Xunit;
+using Processor = System.Runtime.InteropServices.Architecture;
 
 namespace Hakmem.Tests.Os;
 
 // Which systems there is memory for, and what the others are told.
 public sealed class OsMemoryTests
 {
-    [Fact]
-    public void A64BitLinuxProcessIsSupported() => Assert.IsType<LinuxMemory>(OsMemory.CreateFor(isLinux: true, pointerBytes: 8));
-
-    [Fact]
-    public void A32BitProcessIsToldSo()
+    [Theory]
+    [InlineData(Processor.X64)]
+    [InlineData(Processor.Arm64)]
+    public void ASupportedSystemHasItsLayer(Processor processor)
     {
-        PlatformNotSupportedException refusal =
-            Assert.Throws<PlatformNotSupportedException>(() => OsMemory.CreateFor(isLinux: true, pointerBytes: 4));
-        Assert.Contains("64-bit process", refusal.Message, StringComparison.Ordinal);
-        Assert.Contains(OsMemory.Supported, refusal.Message, StringComparison.Ordinal);
+        Assert.IsType<LinuxMemory>(OsMemory.CreateFor(OsSystem.Linux, processor));
+        Assert.IsType<WindowsMemory>(OsMemory.CreateFor(OsSystem.Windows, processor));
+        Assert.IsType<MacMemory>(OsMemory.CreateFor(OsSystem.MacOS, processor));
     }
 
+    [Theory]
+    [InlineData(Processor.X86)]
+    [InlineData(Processor.Arm)]
+    public void A32BitProcessIsToldSo(Processor processor) => AssertRefused(OsSystem.Linux, processor, "64-bit process");
+
+    [Theory]
+    [InlineData(Processor.S390x)]
+    [InlineData(Processor.Ppc64le)]
+    [InlineData(Processor.LoongArch64)]
+    public void AnotherProcessorIsNamed(Processor processor) => AssertRefused(OsSystem.Linux, processor, processor.ToString());
+
     [Fact]
-    public void AnotherSystemIsToldWhichOneIsSupported()
+    public void AnotherSystemIsToldWhichAreSupported() => AssertRefused(OsSystem.Other, Processor.X64, "operating system");
+
+    private static void AssertRefused(OsSystem system, Processor processor, string reason)
     {
         PlatformNotSupportedException refusal =
-            Assert.Throws<PlatformNotSupportedException>(() => OsMemory.CreateFor(isLinux: false, pointerBytes: 8));
-        Assert.Contains("operating system", refusal.Message, StringComparison.Ordinal);
+            Assert.Throws<PlatformNotSupportedException>(() => OsMemory.CreateFor(system, processor));
+        Assert.Contains(reason, refusal.Message, StringComparison.Ordinal);
         Assert.Contains(OsMemory.Supported, refusal.Message, StringComparison.Ordinal);
     }
 }

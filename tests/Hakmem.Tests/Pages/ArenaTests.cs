@@ -40,7 +40,7 @@ public sealed unsafe class ArenaTests
         nuint[] ends =
         [
             (nuint)arena.Slab(arena.SlabCount), (nuint)arena.Span(units), (nuint)arena.Bitmap(units),
-            (nuint)(arena.PageMap + Arena.MaxUnits), (nuint)arena.Base + (nuint)arena.ReservedBytes,
+            (nuint)(arena.PageMap + MapUnits(arena)), (nuint)arena.Base + (nuint)arena.ReservedBytes,
         ];
         Assert.Equal(reservation.Address, starts[0]);
         for (int i = 1; i < starts.Length; i++)
@@ -55,7 +55,7 @@ public sealed unsafe class ArenaTests
     public void AnyPointersEntryReadsAsZeroFromTheStart()
     {
         using TestArena test = new();
-        Gen.ULong.Sample(pointer => Assert.Equal(0UL, test.Arena.PageMap[(pointer >> Geometry.UnitShift) & (Arena.MaxUnits - 1)]));
+        Gen.ULong.Sample(pointer => Assert.Equal(0UL, test.Arena.EntryOf((void*)pointer)));
     }
 
     [Fact]
@@ -67,7 +67,7 @@ public sealed unsafe class ArenaTests
         {
             nuint address = (nuint)arena.AddressOfUnit(unit) + 12_345;
             Assert.Equal(unit, arena.UnitOf(address));
-            Assert.True(arena.EntryOf(unit) == arena.PageMap + ((address >> Geometry.UnitShift) & (Arena.MaxUnits - 1)));
+            Assert.True(arena.EntryOf(unit) == arena.PageMap + ((address >> Geometry.UnitShift) & (nuint)(MapUnits(arena) - 1)));
         }
     }
 
@@ -78,7 +78,7 @@ public sealed unsafe class ArenaTests
         using BorderMemory os = new(Bytes / 2);
         Arena arena = new(os, Bytes);
         arena.RefreshLimit();
-        Assert.Equal(Arena.MaxUnits - (int)(Bytes / 2 >> Geometry.UnitShift), (int)(((nuint)arena.Base >> Geometry.UnitShift) & (Arena.MaxUnits - 1)));
+        Assert.Equal(MapUnits(arena) - (int)(Bytes / 2 >> Geometry.UnitShift), (int)(((nuint)arena.Base >> Geometry.UnitShift) & (nuint)(MapUnits(arena) - 1)));
         Assert.Equal(0, arena.TryTake(arena.SlabCount, 1));
         HashSet<nuint> entries = [];
         for (int unit = 0; unit < arena.SlabCount * Geometry.UnitsPerSlab; unit++)
@@ -87,7 +87,7 @@ public sealed unsafe class ArenaTests
             *arena.EntryOf(unit) = (ulong)unit + 1;
             Assert.True(entries.Add((nuint)arena.EntryOf(unit)));
             nuint address = (nuint)arena.AddressOfUnit(unit);
-            Assert.Equal((ulong)unit + 1, arena.PageMap[(address >> Geometry.UnitShift) & (Arena.MaxUnits - 1)]);
+            Assert.Equal((ulong)unit + 1, arena.EntryOf((void*)address));
         }
 
         Assert.True(arena.EntryOf((int)(Bytes / 2 >> Geometry.UnitShift)) == arena.PageMap);
@@ -335,4 +335,6 @@ public sealed unsafe class ArenaTests
         Assert.Throws<OutOfMemoryException>(() => new Arena(os, 64L << 20));
         Assert.Equal(os.CountOf(OsCall.Reserve), os.CountOf(OsCall.Release));
     }
+
+    private static int MapUnits(Arena arena) => (int)(arena.PageMapBytes / sizeof(ulong));
 }

@@ -1,5 +1,6 @@
 using System.Linq;
 using Hakmem.Heaps;
+using Hakmem.Pages;
 using Hakmem.Records;
 using Hakmem.Small;
 using Xunit;
@@ -133,7 +134,7 @@ public sealed unsafe class FreeSideTests
             Assert.Fail($"The pointers admitted for class {info.Index} are not where they are looked for.");
         }
 
-        nuint mask = unchecked((nuint)(Geometry.MaxArenaBytes - 1));
+        nuint mask = unchecked((nuint)(Arena.MinMappedBytes - 1));
         nuint spanBytes = (nuint)info.SpanUnits * Geometry.UnitBytes;
         if (slot != own && (((first - span) & mask) < spanBytes || ((last - span) & mask) < spanBytes))
         {

@@ -1,0 +1,88 @@
+using System;
+
+namespace Hakmem.Os;
+
+// macOS: mmap, munmap, mprotect, written against the documented calls (xnu). It has run on no Mac yet; the tests hold
+// its sequence of calls.
+//
+// Pages have 16 KiB on Arm64. MADV_DONTNEED and MADV_FREE neither clear pages nor return them at once, so a discard
+// maps fresh memory over the range, which one call does. Commit is not charged. There is no mremap.
+internal sealed unsafe class MacMemory(MacSystem system) : OsMemory
+{
+    public MacMemory()
+        : this(new MacSystem())
+    {
+    }
+
+    public override nuint PageSize { get; } = (nuint)Environment.SystemPageSize;
+
+    public override OsFeatures Features =>
+        OsFeatures.ReadableIsFree | OsFeatures.DiscardKeepsCommitted | OsFeatures.ResetZeroes |
+        OsFeatures.ReleasesParts;
+
+    public override long MaxArenaBytes => long.MaxValue;
+
+    public override byte* TryReserve(nuint bytes)
+    {
+        byte* address = Map(null, bytes, MacSystem.ProtectNone, MacSystem.MapNoReserve);
+        return address == MacSystem.MapFailed ? null : address;
+    }
+
+    public override bool TryRelease(byte* address, nuint bytes) => system.Unmap(address, bytes) == 0;
+
+    public override bool TryMakeReadable(byte* address, nuint bytes) =>
+        system.Protect(address, bytes, MacSystem.ProtectRead) == 0;
+
+    public override bool TryCommit(byte* address, nuint bytes) => TryUnprotect(address, bytes);
+
+    public override bool TryDecommit(byte* address, nuint bytes) =>
+        Map(address, bytes, MacSystem.ProtectNone, MacSystem.MapFixed | MacSystem.MapNoReserve) == address;
+
+    public override bool TryProtect(byte* address, nuint bytes) =>
+        system.Protect(address, bytes, MacSystem.ProtectNone) == 0;
+
+    public override bool TryUnprotect(byte* address, nuint bytes) =>
+        system.Protect(address, bytes, MacSystem.ProtectRead | MacSystem.ProtectWrite) == 0;
+
+    // Also for protected pages, which this makes writable: the callers make such pages inaccessible or writable next.
+    public override bool TryDiscard(byte* address, nuint bytes) =>
+        Map(address, bytes, MacSystem.ProtectRead | MacSystem.ProtectWrite, MacSystem.MapFixed) == address;
+
+    // The kernel replaces the mapping in one step, so that a concurrent reader never faults.
+    public override bool TryReset(byte* address, nuint bytes) => TryDiscard(address, bytes);
+
+    // MADV_WILLNEED reads what was paged out, and no call populates pages that were never written.
+    public override bool TryPrefault(byte* address, nuint bytes, PrefaultMode mode)
+    {
+        if (mode is PrefaultMode.Populate or PrefaultMode.Touch)
+        {
+            TouchPages(address, bytes);
+        }
+
+        return mode != PrefaultMode.WillNeed;
+    }
+
+    public override bool TryPopulate(byte* address, nuint bytes) => false;
+
+    // Only whole mappings can have 2 MiB pages, on x64 alone.
+    public override bool TryAdviseHugePages(byte* address, nuint bytes, bool enable) => false;
+
+    public override bool TryMove(byte* source, byte* target, nuint bytes) => false;
+
+    public override RangeState Reclaim(byte* target, nuint bytes) => RangeState.Committed;
+
+    public override string? ExplainRefusal() => null;
+
+    public override bool TryReportFaults(FaultMap map) => false;
+
+    // macOS has no containers.
+    public override bool TryReadMemoryLimit(out long bytes)
+    {
+        bytes = long.MaxValue;
+        return true;
+    }
+
+    // The tag names this library's memory in vmmap and Instruments, in the place of a file descriptor.
+    private byte* Map(byte* address, nuint bytes, int protection, int flags) => system.Map(
+        address, bytes, protection, flags | MacSystem.MapPrivateAnonymous, MacSystem.MemoryTag, 0);
+}

@@ -1,0 +1,166 @@
+using System;
+
+namespace Hakmem.Os;
+
+// Windows: VirtualAlloc, VirtualFree, VirtualProtect.
+//
+// Windows charges every committed page against the system's commit limit, whether it was written or not, and whatever
+// its protection. So the page map, which is readable as a whole, is only as large as the arena needs, and the arena
+// covers what the machine could commit at most. Decommitting is the only call that makes pages zero and returns their
+// memory at once, so a discard decommits. Moving pages does not exist.
+internal sealed unsafe class WindowsMemory : OsMemory
+{
+    // The arena's size if the system does not tell how much it can commit.
+    private const long UnknownArenaBytes = 64L << 30;
+
+    // The waits for the page file to grow, each twice as long as the one before: 310 ms in all.
+    private const int CommitWaits = 5;
+    private const uint FirstCommitWaitMs = 10;
+
+    // Whether the system refused to commit since the last ExplainRefusal, which clears it. Any thread sets it; a lost
+    // race costs a less precise message.
+    private volatile bool _wasRefused;
+
+    public override nuint PageSize { get; } = (nuint)Environment.SystemPageSize;
+
+    public override OsFeatures Features => OsFeatures.None;
+
+    // All that this process may commit, by the sizes of memory and page file and by its job, rounded up to a power of
+    // two: one page map entry for 64 KiB, so the map's charge is 1/8192 of that.
+    public override long MaxArenaBytes
+    {
+        get
+        {
+            WindowsNative.MemoryStatus status = new() { Length = (uint)sizeof(WindowsNative.MemoryStatus) };
+            ulong bytes = WindowsNative.ReadMemoryStatus(&status) != 0 ? status.TotalPageFile : UnknownArenaBytes;
+            long rounded = UnknownArenaBytes;
+            while ((ulong)rounded > bytes && rounded > 1)
+            {
+                rounded >>= 1;
+            }
+
+            while ((ulong)rounded < bytes && rounded < long.MaxValue / 2)
+            {
+                rounded <<= 1;
+            }
+
+            return rounded;
+        }
+    }
+
+    public override byte* TryReserve(nuint bytes) =>
+        WindowsNative.Allocate(null, bytes, WindowsNative.MemoryReserve, WindowsNative.PageNoAccess);
+
+    public override bool TryRelease(byte* address, nuint bytes) =>
+        WindowsNative.Free(address, 0, WindowsNative.MemoryRelease) != 0;
+
+    public override bool TryMakeReadable(byte* address, nuint bytes) =>
+        TryCommit(address, bytes, WindowsNative.PageReadOnly);
+
+    // The second call is for pages that were readable: the first leaves their protection as it is.
+    public override bool TryCommit(byte* address, nuint bytes) =>
+        TryCommit(address, bytes, WindowsNative.PageReadWrite) && TryUnprotect(address, bytes);
+
+    public override bool TryDecommit(byte* address, nuint bytes) =>
+        WindowsNative.Free(address, bytes, WindowsNative.MemoryDecommit) != 0;
+
+    public override bool TryProtect(byte* address, nuint bytes) =>
+        TryChangeProtection(address, bytes, WindowsNative.PageNoAccess);
+
+    public override bool TryUnprotect(byte* address, nuint bytes) =>
+        TryChangeProtection(address, bytes, WindowsNative.PageReadWrite);
+
+    public override bool TryDiscard(byte* address, nuint bytes) => TryDecommit(address, bytes);
+
+    // Takes the pages out of memory, but neither clears them nor returns their charge.
+    public override bool TryReset(byte* address, nuint bytes) => WindowsNative.Discard(address, bytes) == 0;
+
+    // No call populates pages that were never written, and none advises them.
+    public override bool TryPrefault(byte* address, nuint bytes, PrefaultMode mode)
+    {
+        if (mode is PrefaultMode.Populate or PrefaultMode.Touch)
+        {
+            TouchPages(address, bytes);
+        }
+
+        return mode != PrefaultMode.WillNeed;
+    }
+
+    public override bool TryPopulate(byte* address, nuint bytes) => false;
+
+    // Large pages need a privilege, and are never paged, divided or decommitted in part.
+    public override bool TryAdviseHugePages(byte* address, nuint bytes, bool enable) => false;
+
+    public override bool TryMove(byte* source, byte* target, nuint bytes) => false;
+
+    public override RangeState Reclaim(byte* target, nuint bytes) => RangeState.Committed;
+
+    public override string? ExplainRefusal()
+    {
+        if (!_wasRefused)
+        {
+            return null;
+        }
+
+        _wasRefused = false;
+        return "the system's commit limit, or that of the process's job, is used up; close programs, or enlarge the " +
+            "page file or the job's limit.";
+    }
+
+    public override bool TryReportFaults(FaultMap map) => false;
+
+    // The limits that a job object sets: for each of its processes, and for all of them together. A process that is in
+    // no job, or in one without limits, has none.
+    public override bool TryReadMemoryLimit(out long bytes)
+    {
+        bytes = long.MaxValue;
+        WindowsNative.JobLimits limits = default;
+        if (WindowsNative.ReadJobLimits(
+            0, WindowsNative.JobExtendedLimits, &limits, (uint)sizeof(WindowsNative.JobLimits), null) == 0)
+        {
+            return true;
+        }
+
+        if ((limits.Flags & WindowsNative.JobLimitProcessMemory) != 0)
+        {
+            bytes = Math.Min(bytes, (long)Math.Min(limits.ProcessMemory, long.MaxValue));
+        }
+
+        if ((limits.Flags & WindowsNative.JobLimitJobMemory) != 0)
+        {
+            bytes = Math.Min(bytes, (long)Math.Min(limits.JobMemory, long.MaxValue));
+        }
+
+        return true;
+    }
+
+    // The system enlarges its page file while commit requests fail, so a refusal for that reason is tried again a few
+    // times. (mimalloc does so too.)
+    private bool TryCommit(byte* address, nuint bytes, uint protection)
+    {
+        uint waitMs = FirstCommitWaitMs;
+        for (int waits = 0; true; waits++, waitMs *= 2)
+        {
+            if (WindowsNative.Allocate(address, bytes, WindowsNative.MemoryCommit, protection) != null)
+            {
+                return true;
+            }
+
+            int error = WindowsNative.LastError;
+            _wasRefused |= error is WindowsNative.ErrorCommitmentLimit or WindowsNative.ErrorNotEnoughMemory;
+            if (error != WindowsNative.ErrorCommitmentLimit || waits == CommitWaits)
+            {
+                return false;
+            }
+
+            // Not Thread.Sleep, which Thread.Interrupt ends by an exception.
+            WindowsNative.Sleep(waitMs);
+        }
+    }
+
+    private static bool TryChangeProtection(byte* address, nuint bytes, uint protection)
+    {
+        uint before;
+        return WindowsNative.Protect(address, bytes, protection, &before) != 0;
+    }
+}
