@@ -1,4 +1,5 @@
 using System.IO;
+using Hakmem.Tests.Support;
 using Xunit;
 
 namespace Hakmem.Tests.Children;
@@ -8,6 +9,7 @@ public sealed class AddressSpaceTests
     private const long GiB = 1L << 30;
 
     [Theory]
+    [Needs(SystemNeed.Shell)]
     [InlineData(3 * GiB)]
     [InlineData(4 * GiB)]
     [InlineData(8 * GiB)]
@@ -26,6 +28,7 @@ public sealed class AddressSpaceTests
     }
 
     [Theory]
+    [Needs(SystemNeed.Shell)]
     [InlineData(3 * GiB)]
     [InlineData(8 * GiB)]
     public void ThreadsThatRaceForItAreRefusedAndRecover(long limit)
@@ -48,6 +51,7 @@ public sealed class AddressSpaceTests
     }
 
     [Fact]
+    [Needs(SystemNeed.Proc, SystemNeed.Shell)]
     public void StrictOvercommitIsSurvived()
     {
         string mode = File.ReadAllText("/proc/sys/vm/overcommit_memory").Trim();

@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Diagnostics;
 using System.IO;
 using System.Threading.Tasks;
+using Hakmem.Tests.Support;
 using Xunit;
 
 namespace Hakmem.Tests.Children;
@@ -27,7 +28,9 @@ internal static class ChildProcess
         MemoryGroup? group = null,
         TimeSpan? hang = null)
     {
-        string program = Path.Combine(AppContext.BaseDirectory, typeof(ChildProcess).Assembly.GetName().Name!);
+        string program = Path.Combine(
+            AppContext.BaseDirectory, typeof(ChildProcess).Assembly.GetName().Name! + (OperatingSystem.IsWindows() ? ".exe" : ""));
+        string[] command = [.. Emulator.Command, program];
         ProcessStartInfo start = new() { RedirectStandardOutput = true, RedirectStandardError = true };
         if (group is not null)
         {
@@ -35,11 +38,12 @@ internal static class ChildProcess
             start.FileName = "/bin/sh";
             start.ArgumentList.Add("-c");
             start.ArgumentList.Add($"echo $$ > '{group.ProcessList}' && exec \"$0\" \"$@\"");
-            start.ArgumentList.Add(program);
+            args = [.. command, .. args];
         }
         else if (addressSpaceBytes == 0)
         {
-            start.FileName = program;
+            start.FileName = command[0];
+            args = [.. command[1..], .. args];
         }
         else
         {
@@ -47,7 +51,7 @@ internal static class ChildProcess
             start.FileName = "/bin/sh";
             start.ArgumentList.Add("-c");
             start.ArgumentList.Add($"ulimit -v {addressSpaceBytes / 1024} && exec \"$0\" \"$@\"");
-            start.ArgumentList.Add(program);
+            args = [.. command, .. args];
             start.Environment["DOTNET_GCHeapHardLimit"] = "8000000";
         }
 
@@ -67,6 +71,9 @@ internal static class ChildProcess
         }
 
         process.WaitForExit();
-        return new ChildResult(process.ExitCode, output.GetAwaiter().GetResult(), error.GetAwaiter().GetResult());
+        return new ChildResult(process.ExitCode, WithLineFeeds(output), WithLineFeeds(error));
     }
+
+    // Tests look for lines, whatever ends them on the system.
+    private static string WithLineFeeds(Task<string> text) => text.GetAwaiter().GetResult().ReplaceLineEndings("\n");
 }

@@ -36,8 +36,8 @@ internal static class CollectibleContextsScenario
         }
 
         Console.WriteLine($"gone={gone}");
-        string size = File.ReadLines("/proc/self/status").Single(line => line.StartsWith("VmSize:", StringComparison.Ordinal));
-        Console.WriteLine($"gibibytes={long.Parse(size.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) >> 20}");
+        using Process process = Process.GetCurrentProcess();
+        Console.WriteLine($"gibibytes={process.VirtualMemorySize64 >> 30}");
         if (use == StillLive)
         {
             // SAFETY: the block was not freed, and a live block's memory stays.

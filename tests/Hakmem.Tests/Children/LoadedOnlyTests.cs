@@ -1,4 +1,5 @@
 using System.Collections.Generic;
+using Hakmem.Tests.Support;
 using Xunit;
 
 namespace Hakmem.Tests.Children;
@@ -10,6 +11,7 @@ public sealed class LoadedOnlyTests
     private const long ArenaBytes = 64L << 20;
 
     [Fact]
+    [Needs(SystemNeed.Proc)]
     public void LoadingStartsNoThreadAndReservesNoArena()
     {
         // Without tiers, since the thread that compiles the second one comes when it likes; and with one arena of the C library's, which reserves

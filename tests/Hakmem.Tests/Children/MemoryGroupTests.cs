@@ -12,6 +12,7 @@ public sealed class MemoryGroupTests
     private const int Threads = 4;
 
     [Fact]
+    [Needs(SystemNeed.Linux, SystemNeed.Proc)]
     public void RunningIntoAContainersLimitIsRefusedAndRecovers()
     {
         using MemoryGroup? group = MemoryGroup.TryCreate(Limit, out string reason);
@@ -28,6 +29,7 @@ public sealed class MemoryGroupTests
 
     // What the other test would be worth where the kernel did not kill.
     [Fact]
+    [Needs(SystemNeed.Linux, SystemNeed.Proc)]
     public void WithTheLimitIgnoredTheKernelKills()
     {
         using MemoryGroup? group = MemoryGroup.TryCreate(Limit, out string reason);

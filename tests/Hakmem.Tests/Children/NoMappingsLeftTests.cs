@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using Hakmem.Tests.Support;
 using Xunit;
 
 namespace Hakmem.Tests.Children;
@@ -7,6 +8,7 @@ namespace Hakmem.Tests.Children;
 public sealed class NoMappingsLeftTests
 {
     [Fact]
+    [Needs(SystemNeed.Linux, SystemNeed.Proc)]
     public void MappingsThatRanOutAreNamedByTheException()
     {
         // The runtime's own second mapping for code that it writes, and its second compilation, would each need a

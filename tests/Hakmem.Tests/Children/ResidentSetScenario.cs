@@ -1,6 +1,5 @@
 using System;
 using System.Globalization;
-using System.IO;
 using System.Linq;
 using Hakmem.Tests.Support;
 
@@ -50,12 +49,7 @@ internal static unsafe class ResidentSetScenario
         }
     }
 
-    public static long ReadBytes()
-    {
-        string line = File.ReadLines("/proc/self/status").First(text => text.StartsWith("VmRSS:", StringComparison.Ordinal));
-        string kibibytes = line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2].Split('\t')[^1];
-        return long.Parse(kibibytes, CultureInfo.InvariantCulture) * 1024;
-    }
+    public static long ReadBytes() => Environment.WorkingSet;
 
     private static void Print(string name) => Console.WriteLine($"{name}={ReadBytes()}");
 }

@@ -259,6 +259,7 @@ public sealed unsafe class LargeBlocksTests : IDisposable
     }
 
     [Fact]
+    [Needs(SystemNeed.Pages)]
     public void ANewZeroedRunTouchesNoPage()
     {
         void* zeroed = _heap.AllocZeroed(8 * SuperSlab);

@@ -7,6 +7,7 @@ namespace Hakmem.Tests.Memory;
 
 // When pages come and go, by the kernel's own books. Small pages throughout, so that touching a byte makes one page resident.
 [Collection(AloneCollection.Name)]
+[Needs(SystemNeed.Pages)]
 public sealed unsafe class ResidencyTests
 {
     private const nuint SuperSlab = BlockSizes.SuperSlab;

@@ -8,6 +8,7 @@ namespace Hakmem.Tests.Memory;
 
 // A zeroed block from memory that was discarded is not cleared: clearing would bring its pages back, and they are counted here.
 [Collection(AloneCollection.Name)]
+[Needs(SystemNeed.Pages)]
 public sealed unsafe class ZeroedAfterDiscardTests
 {
     private const nuint SuperSlab = BlockSizes.SuperSlab;

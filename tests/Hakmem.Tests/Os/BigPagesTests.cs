@@ -1,5 +1,6 @@
 using System;
 using Hakmem.Os;
+using Hakmem.Tests.Support;
 using Xunit;
 
 namespace Hakmem.Tests.Os;
@@ -23,6 +24,7 @@ public sealed unsafe class BigPagesTests : IDisposable
     public void Dispose() => Assert.True(_os.TryRelease(_range, Bytes));
 
     [Fact]
+    [Needs(SystemNeed.Pages)]
     public void ReservationsBeginAtWholePages()
     {
         // An odd number of real pages first, so that not every place is a whole page by chance.

@@ -3,11 +3,13 @@ using System.IO;
 using System.Linq;
 using System.Text;
 using Hakmem.Os;
+using Hakmem.Tests.Support;
 using Xunit;
 
 namespace Hakmem.Tests.Os;
 
 // What the kernel's files say, by the C library's calls.
+[Needs(SystemNeed.Linux)]
 public sealed class LinuxFileTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("hakmem-файл-").FullName;

@@ -7,6 +7,7 @@ namespace Hakmem.Tests.Os;
 
 // What OsMemory promises, against the kernel's own account of the pages.
 [Collection(AloneCollection.Name)]
+[Needs(SystemNeed.Linux, SystemNeed.Pages)]
 public sealed unsafe class LinuxMemoryTests : IDisposable
 {
     private const int Pages = 32;

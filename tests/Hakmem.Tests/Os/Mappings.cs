@@ -2,15 +2,21 @@ using System;
 using System.Globalization;
 using System.IO;
 using System.Linq;
+using Hakmem.Tests.Support;
 
 namespace Hakmem.Tests.Os;
 
-// The kernel's list of this process's mappings.
+// What the system has of this process's mappings. Its tests have [Needs(SystemNeed.Pages)].
 internal static unsafe class Mappings
 {
     // The protection of the mapping an address lies in, as in /proc/self/maps ("rw-p"), or "none".
     public static string ProtectionOf(void* address)
     {
+        if (OperatingSystem.IsWindows())
+        {
+            return WindowsPages.ProtectionOf(address);
+        }
+
         foreach (string line in File.ReadLines("/proc/self/maps"))
         {
             ulong[] bounds = BoundsOf(line);
@@ -23,7 +29,7 @@ internal static unsafe class Mappings
         return "none";
     }
 
-    // Of a range, how many bytes are unreadable and yet for dumps, and how many are readable and yet not for dumps.
+    // Of a range, how many bytes are unreadable and yet for dumps, and how many are readable and yet not for dumps. On Linux only.
     public static (long UnreadableForDumps, long ReadableLeftOut) DumpFaultsIn(void* address, long bytes)
     {
         (long unreadable, long readable) = (0, 0);

@@ -5,6 +5,7 @@ using CsCheck;
 using Hakmem.Pages;
 using Hakmem.Records;
 using Hakmem.Tests.Os;
+using Hakmem.Tests.Support;
 using Xunit;
 
 namespace Hakmem.Tests.Pages;
@@ -16,6 +17,7 @@ public sealed unsafe class ArenaTests
     private const int Batch = 64;
 
     [Fact]
+    [Needs(SystemNeed.Pages)]
     public void TheBaseIsAlignedToABatchAndTheRangeIsInaccessible()
     {
         using TestArena test = new();

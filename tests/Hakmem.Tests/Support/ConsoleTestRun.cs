@@ -6,7 +6,7 @@ using Xunit.Runner.InProc.SystemConsole;
 namespace Hakmem.Tests.Support;
 
 // The console run. Its last line is exactly `N passed, N failed` (and `, N skipped` when some were), for people and for scripts; the lines before
-// it name what failed, so that the end of a long log is enough.
+// it name what failed, and say why tests were skipped, so that the end of a long log is enough.
 // xunit's own options work unchanged; one that names another reporter gets that reporter's output and no such line.
 internal static class ConsoleTestRun
 {
@@ -30,6 +30,11 @@ internal static class ConsoleTestRun
             foreach (string failed in CountingReporter.Failed)
             {
                 await Console.Out.WriteLineAsync("FAILED " + failed);
+            }
+
+            foreach ((string reason, int count) in CountingReporter.Skipped.OrderBy(entry => entry.Key, StringComparer.Ordinal))
+            {
+                await Console.Out.WriteLineAsync($"SKIPPED {count}: {reason}");
             }
 
             await Console.Out.WriteLineAsync(counts.ToString());

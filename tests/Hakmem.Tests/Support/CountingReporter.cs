@@ -19,6 +19,9 @@ internal sealed class CountingReporter : IRunnerReporter
     // The names of the tests that failed, each with the first line of why.
     public static ConcurrentQueue<string> Failed { get; } = new();
 
+    // How many tests were skipped for each reason.
+    public static ConcurrentDictionary<string, int> Skipped { get; } = new();
+
     public bool CanBeEnvironmentallyEnabled => false;
 
     public string Description => "show standard progress messages, and the counts on the last line";

@@ -16,6 +16,12 @@ internal sealed class CountingReporterMessageHandler(IRunnerLogger logger) : Def
         base.HandleTestFailed(args);
     }
 
+    protected override void HandleTestSkipped(MessageHandlerArgs<ITestSkipped> args)
+    {
+        CountingReporter.Skipped.AddOrUpdate(args.Message.Reason, 1, (_, count) => count + 1);
+        base.HandleTestSkipped(args);
+    }
+
     protected override void HandleTestExecutionSummaries(MessageHandlerArgs<TestExecutionSummaries> args)
     {
         base.HandleTestExecutionSummaries(args);

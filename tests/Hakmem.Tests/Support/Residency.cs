@@ -3,7 +3,7 @@ using System.IO;
 
 namespace Hakmem.Tests.Support;
 
-// What the kernel says of this process's own pages, as opposed to what a heap says of itself.
+// What the system says of this process's own pages, as opposed to what a heap says of itself. Its tests have [Needs(SystemNeed.Pages)].
 internal static unsafe class Residency
 {
     private const ulong PresentBit = 1UL << 63;
@@ -11,7 +11,7 @@ internal static unsafe class Residency
     // Field 10 of /proc/thread-self/stat, counted from one; what follows the command's closing parenthesis starts at field 3.
     private const int MinorFaultsField = 10 - 3;
 
-    // Page faults of the calling thread so far that needed no disk.
+    // Page faults of the calling thread so far that needed no disk. On Linux only.
     public static long MinorFaultsOfThisThread
     {
         get
@@ -22,13 +22,19 @@ internal static unsafe class Residency
         }
     }
 
-    // How many bytes of a range have physical pages behind them (/proc/self/pagemap, one 8-byte entry for each page).
+    // How many bytes of a range have physical pages behind them. On Linux, /proc/self/pagemap has an 8-byte entry for each page.
     public static long BytesIn(void* address, nuint bytes)
     {
         nuint page = (nuint)Environment.SystemPageSize;
         nuint first = (nuint)address / page;
         nuint last = ((nuint)address + bytes - 1) / page;
-        ulong[] entries = new ulong[(int)(last - first + 1)];
+        int count = (int)(last - first + 1);
+        if (OperatingSystem.IsWindows())
+        {
+            return WindowsPages.CountResident(first * page, page, count) * (long)page;
+        }
+
+        ulong[] entries = new ulong[count];
         using FileStream map = new("/proc/self/pagemap", FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
         map.Position = (long)first * sizeof(ulong);
         map.ReadExactly(System.Runtime.InteropServices.MemoryMarshal.AsBytes(entries.AsSpan()));

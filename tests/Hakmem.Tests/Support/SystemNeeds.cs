@@ -1,0 +1,28 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+
+namespace Hakmem.Tests.Support;
+
+// What this system has of what tests may need.
+internal static class SystemNeeds
+{
+    public const string NoPages = "The emulator does not say which of the program's pages are there.";
+
+    // Why tests with these traits cannot run here; null if they can.
+    public static string? ReasonToSkip(IEnumerable<string> needs) =>
+        needs.Select(text => ReasonToSkip(Enum.Parse<SystemNeed>(text, ignoreCase: true))).FirstOrDefault(reason => reason is not null);
+
+    public static string? ReasonToSkip(SystemNeed need) => need switch
+    {
+        SystemNeed.Linux => OperatingSystem.IsLinux() ? null : "It tests what only Linux does.",
+        SystemNeed.Windows => OperatingSystem.IsWindows() ? null : "It tests what only Windows does.",
+        SystemNeed.Pages => Emulator.IsInUse ? NoPages
+            : OperatingSystem.IsLinux() || OperatingSystem.IsWindows() ? null : "The tests do not know how to ask this system about pages.",
+        SystemNeed.Proc => Emulator.IsInUse ? "Below /proc are the emulator's figures, not the program's."
+            : OperatingSystem.IsLinux() ? null : "This system has no /proc.",
+        SystemNeed.Shell => Emulator.IsInUse ? "A limit of the address space would be the emulator's."
+            : OperatingSystem.IsWindows() ? "This system has no shell that limits a process's address space." : null,
+        _ => throw new ArgumentOutOfRangeException(nameof(need), need, null),
+    };
+}
