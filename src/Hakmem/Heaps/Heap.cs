@@ -58,7 +58,6 @@ internal sealed unsafe partial class Heap
         CacheReaper reaper = new(_depots, arena.Metadata, _quarantine);
         _decay = new HeapDecay(limits, _superSlabs, _units, _depots, _registry, reaper, timer, _quarantine);
         _decay.Register();
-        _reclaimer = new Reclaimer(_decay, _depots, _registry, _exchange, _classes);
         HeapParts parts = new()
         {
             Arena = arena,
@@ -72,6 +71,7 @@ internal sealed unsafe partial class Heap
             Quarantine = _quarantine,
             HasLiveTable = hasLiveTable,
         };
+        _reclaimer = new Reclaimer(parts, _decay, _units, runs);
         _kinds = new BlockKinds(parts, _units, runs, hardening);
         _hook = _kinds.Hook;
         _claims = _kinds.Claims;

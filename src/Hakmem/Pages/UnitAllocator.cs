@@ -47,6 +47,9 @@ internal sealed unsafe class UnitAllocator
         }
     }
 
+    // Units in growable runs and guarded ranges. Guarded by the lock.
+    public int RunUnits { get; private set; }
+
     // Takes count adjoining units. isFresh: their memory is known to be zero.
     public bool TryAllocate(int count, bool isGrowable, out int unit, out bool isFresh)
     {
@@ -65,6 +68,7 @@ internal sealed unsafe class UnitAllocator
                 return false;
             }
 
+            RunUnits += count;
             _arena.Span(unit)->UnitCount = count;
             _arena.Span(unit)->IsHeld = false;
             SetRunEntries(unit, 0, count);
@@ -82,6 +86,7 @@ internal sealed unsafe class UnitAllocator
                 return false;
             }
 
+            RunUnits += count;
             _arena.Span(unit)->UnitCount = count;
             _arena.Span(unit)->Guard = guard;
             _arena.SetEntries(unit, count, PageMapEntry.ForRange(EntryKind.Guarded, (nuint)_arena.AddressOfUnit(unit)));
@@ -203,6 +208,7 @@ internal sealed unsafe class UnitAllocator
     {
         _cache.SyncRoot.AssertHeld();
         Debug.Assert(_arena.Slab(slab)->FreeUnits == 0, "A SuperSlab with free units cannot become a run.");
+        RunUnits -= _arena.Span(slab << Geometry.UnitsPerSlabShift)->UnitCount;
         _arena.SetEntries(slab << Geometry.UnitsPerSlabShift, Geometry.UnitsPerSlab, 0);
         Unlink(slab);
     }
@@ -286,6 +292,7 @@ internal sealed unsafe class UnitAllocator
             FreeUnits(unit + newCount, count - newCount, now);
         }
 
+        RunUnits += newCount - count;
         span->UnitCount = newCount;
         return ResizeResult.Done;
     }
@@ -297,6 +304,8 @@ internal sealed unsafe class UnitAllocator
     private void FreeBlock(int unit, long now)
     {
         int count = _arena.Span(unit)->UnitCount;
+        RunUnits -= count;
+        Debug.Assert(RunUnits >= 0, "More units left runs than entered them.");
         _arena.SetEntries(unit, count, 0);
         FreeUnits(unit, count, now);
     }

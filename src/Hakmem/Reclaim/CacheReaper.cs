@@ -345,11 +345,7 @@ internal sealed unsafe class CacheReaper(
     {
         if (entry.IsHeld)
         {
-            for (int index = 0; index < SizeClass.Count && !SawBlocks; index++)
-            {
-                SawBlocks = BinCounts.CountOf(entry.Magazines, index) > 0;
-            }
-
+            SawBlocks = SawBlocks || BinCounts.HasBlocks(entry.Magazines);
             entry.IsHeld = false;
             Probe?.Invoke(ReaperStep.OpenGate);
             CacheGate.OpenOther(entry.Magazines);

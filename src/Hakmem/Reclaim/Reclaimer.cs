@@ -1,7 +1,9 @@
 using System;
 using System.Diagnostics;
 using System.Threading;
+using Hakmem.Large;
 using Hakmem.Os;
+using Hakmem.Pages;
 using Hakmem.Records;
 using Hakmem.Small;
 
@@ -13,25 +15,28 @@ namespace Hakmem.Reclaim;
 // program that passes on requests which cannot be served, as a client who can name a size can make it do, must not
 // disturb the other threads at will. So after a failed round there is another one only if
 //
-//   - fewer bytes are live than at the failed round: something was freed since. That is seen at once, and each fall
-//     allows one round.
+//   - fewer bytes are in use than at the failed round: something was freed since. That is seen at once, and each fall
+//     allows one round. Only a lower number than before does, so that use which goes up and down allows few.
 //   - or the request is smaller than the one that failed.
+//   - or a thread of the heap has ended since: no thread is about to use again what it freed. Each allows one round,
+//     and none if another thread adopts its cache first.
 //   - or blocks moved at all since, and no other thread has a cache of the heap, so that nobody is disturbed.
 //   - or blocks moved at all since, or some were left in caches that could not be reaped, and the last round was long
-//     enough ago. Live bytes do not show a free while as much was allocated, nor a fall that a racing reading hides.
+//     enough ago. The bytes in use do not show that other blocks are live, nor a fall that a racing reading hides.
 //     These rounds take at most one part in RestFactor of the time.
 //
-// Live bytes are the blocks outside spans less those in caches and depots, as in statistics: read without a barrier and
-// beside threads that go on, so a magazine that changes hands may be counted twice or not at all. Frees into a cache
-// are counted nowhere (the fast path has no counter), so a reading visits every cache, and takes the cache lines that
-// its thread is writing. Therefore readings keep a distance while they find blocks moving; the failing thread waits for
-// it.
+// In use are the small blocks outside spans less those in caches and depots, as in statistics; the runs, of which a
+// round returns none; and what other heaps have taken, since one limit may be for all. So the number says how much a
+// round leaves of the limit. Caches and depots are read without a barrier and beside threads that go on: a magazine
+// that changes hands may be counted twice or not at all. Blocks on their way from a cache to a span are in no count, so
+// a reading waits for a run of the timer. Frees into a cache are counted nowhere (the fast path has no counter), so a
+// reading visits every cache, and takes the cache lines that its thread is writing. Therefore readings keep a distance
+// while they find blocks moving; the failing thread waits for it.
 //
 // What is freed to a span, a SuperSlab or the arena needs no round: the failing thread tries once more anyway.
 //
 // Thread-safe: one lock, above the decay's. A thread that waited while another read or reclaimed uses its result.
-internal sealed unsafe class Reclaimer(
-    HeapDecay decay, DepotSet depots, ThreadCacheRegistry registry, CacheExchange exchange, SizeClassInfo[] classes)
+internal sealed unsafe class Reclaimer(HeapParts heap, HeapDecay decay, UnitAllocator units, RunAllocator runs)
 {
     // A round by time alone waits this many times the duration of the last one, which costs the other threads more than
     // that duration, since their caches are empty after it.
@@ -54,18 +59,16 @@ internal sealed unsafe class Reclaimer(
     private long _readings;
 
     // All fields below are guarded by the lock.
-    private readonly long[] _cached = new long[classes.Length];
+    private readonly long[] _cached = new long[heap.Classes.Length];
     private ulong _lastPlacement;
     private long _nextReadAt;
     private long _rounds;
 
     // The last failed round, or one that is not known yet to have succeeded: the bytes requested (ulong.MaxValue if
-    // there was none), the live bytes before it, the placement of blocks after it, whether it emptied the caches, and
-    // when the next may start by time alone.
+    // there was none), what was read before and after it, and when the next may start by time alone.
     private ulong _failedBytes = ulong.MaxValue;
-    private long _failedLiveBytes;
-    private ulong _failedPlacement;
-    private bool _hasEmptiedCaches;
+    private Reading _before;
+    private Reading _after;
     private long _nextByTime;
 
     // How often everything unused was reclaimed for an allocation.
@@ -96,8 +99,8 @@ internal sealed unsafe class Reclaimer(
             }
 
             Volatile.Write(ref _readings, _readings + 1);
-            long live = Read(out ulong placement, out _);
-            if (!IsWorthwhile(bytes, live, placement))
+            Reading before = Read();
+            if (!IsWorthwhile(bytes, before))
             {
                 return false;
             }
@@ -105,7 +108,7 @@ internal sealed unsafe class Reclaimer(
             long begin = Stopwatch.GetTimestamp();
             if (cache != null)
             {
-                exchange.FlushAll(cache);
+                heap.Exchange.FlushAll(cache);
             }
 
             corruptAddress = decay.Reclaim();
@@ -113,8 +116,8 @@ internal sealed unsafe class Reclaimer(
 
             // The round counts as failed until ForgetFailure is called. Frees during the round count as made since.
             _failedBytes = bytes;
-            _failedLiveBytes = live;
-            Read(out _failedPlacement, out _hasEmptiedCaches);
+            _before = before;
+            _after = Read();
             long now = Stopwatch.GetTimestamp();
             _nextByTime = now + Math.Min((now - begin) * RestFactor, s_maxRestTicks);
             return true;
@@ -130,17 +133,18 @@ internal sealed unsafe class Reclaimer(
         }
     }
 
-    private bool IsWorthwhile(ulong bytes, long live, ulong placement)
+    private bool IsWorthwhile(ulong bytes, Reading now)
     {
         _lock.AssertHeld();
+        bool hasMoved = now.Placement != _after.Placement;
         return bytes < _failedBytes ||
-            live < _failedLiveBytes ||
-            (placement != _failedPlacement && registry.Count <= 1) ||
-            ((placement != _failedPlacement || !_hasEmptiedCaches) && Stopwatch.GetTimestamp() >= _nextByTime);
+            now.UsedBytes < _before.UsedBytes ||
+            now.EndedThreads != _before.EndedThreads ||
+            (hasMoved && heap.Registry.Count <= 1) ||
+            ((hasMoved || !_after.AreCachesEmpty) && Stopwatch.GetTimestamp() >= _nextByTime);
     }
 
-    // Returns the bytes of small blocks that callers hold, a hash of their placement, and whether caches are empty.
-    private long Read(out ulong placement, out bool areCachesEmpty)
+    private Reading Read()
     {
         _lock.AssertHeld();
         while (Stopwatch.GetTimestamp() < _nextReadAt)
@@ -149,26 +153,62 @@ internal sealed unsafe class Reclaimer(
         }
 
         long begin = Stopwatch.GetTimestamp();
-        Array.Clear(_cached, 0, _cached.Length);
-        registry.CountBlocks(_cached);
-        long live = 0;
-        placement = 0;
-        areCachesEmpty = true;
-        for (int index = 0; index < _cached.Length; index++)
+        Reading reading;
+        using (decay.SyncRoot.Enter())
         {
-            (long blocksOut, long blocksHere, _) = depots.Find(index)?.Count() ?? default;
-            live += (blocksOut - blocksHere - _cached[index]) * classes[index].BlockBytes;
-            placement = Mix(Mix(Mix(placement, blocksOut), blocksHere), _cached[index]);
-            areCachesEmpty &= _cached[index] == 0;
+            heap.Registry.FlushDead();
+            Array.Clear(_cached, 0, _cached.Length);
+            heap.Registry.CountBlocks(_cached);
+            reading = new Reading
+            {
+                UsedBytes = UsedByRuns(), AreCachesEmpty = true, EndedThreads = heap.Registry.EndedThreads,
+            };
+            for (int index = 0; index < _cached.Length; index++)
+            {
+                AddClass(ref reading, index, _cached[index]);
+            }
         }
 
         long now = Stopwatch.GetTimestamp();
         long distance = Math.Clamp((now - begin) * DistanceFactor, s_minDistanceTicks, s_maxDistanceTicks);
-        _nextReadAt = placement == _lastPlacement ? 0 : now + distance;
-        _lastPlacement = placement;
-        return live;
+        _nextReadAt = reading.Placement == _lastPlacement ? 0 : now + distance;
+        _lastPlacement = reading.Placement;
+        return reading;
+    }
+
+    // Adds a size class, of which so many blocks are in caches.
+    private void AddClass(ref Reading reading, int sizeClass, long cached)
+    {
+        (long blocksOut, long blocksHere, _) = heap.Depots.Find(sizeClass)?.Count() ?? default;
+
+        // What was counted twice must not hide what other classes have in use.
+        long live = Math.Max(blocksOut - blocksHere - cached, 0);
+        reading.UsedBytes += live * heap.Classes[sizeClass].BlockBytes;
+        reading.Placement = Mix(Mix(Mix(reading.Placement, blocksOut), blocksHere), cached);
+        reading.AreCachesEmpty &= cached == 0;
+    }
+
+    // Returns the bytes of this heap's runs and ranges, and those that other heaps have taken.
+    private long UsedByRuns()
+    {
+        using (heap.SuperSlabs.SyncRoot.Enter())
+        {
+            long slabs = runs.SlabCount + runs.GuardedSlabCount;
+            long elsewhere = heap.Arena.TakenBytes - heap.SuperSlabs.CommittedBytes;
+            return (slabs << Geometry.SlabShift) + ((long)units.RunUnits << Geometry.UnitShift) + elsewhere;
+        }
     }
 
     // One step of FNV-1a, by words.
     private static ulong Mix(ulong hash, long value) => (hash ^ (ulong)value) * 1_099_511_628_211;
+
+    // What a look at the heap found: the bytes in use, a hash of where small blocks are, whether no cache has any, and
+    // how many caches were flushed because their threads had ended.
+    private struct Reading
+    {
+        public long UsedBytes;
+        public ulong Placement;
+        public bool AreCachesEmpty;
+        public long EndedThreads;
+    }
 }

@@ -22,6 +22,18 @@ internal static unsafe class BinCounts
         return Count(bin->Primary, bin->AllocTop) + Count(bin->Secondary, SecondaryTop(cache, index));
     }
 
+    // Whether a cache holds a free block of any class. For another thread's cache the answer may be out of date.
+    public static bool HasBlocks(ThreadCache* cache)
+    {
+        int index = 0;
+        while (index < SizeClass.Count && CountOf(cache, index) == 0)
+        {
+            index++;
+        }
+
+        return index < SizeClass.Count;
+    }
+
     // How many blocks of a class the cache's thread can allocate without the slow path, if the reaper leaves them.
     public static int VisibleOf(ThreadCache* cache, int index)
     {

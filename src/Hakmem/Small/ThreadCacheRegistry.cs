@@ -30,6 +30,9 @@ internal sealed unsafe class ThreadCacheRegistry(
     // The numbers of caches. A new cache gets the lowest unused one, so that tables by number stay short.
     private readonly SuperSlabBitmap _numbers = new(arena.Metadata);
 
+    // How many caches with blocks FlushDead has flushed. Guarded by SyncRoot.
+    private long _endedThreads;
+
     // Whether a thread without a cache has freed blocks of a heap with fronts. Never reset. Guarded by SyncRoot.
     private bool _hasFreesWithoutCache;
 
@@ -52,6 +55,19 @@ internal sealed unsafe class ThreadCacheRegistry(
             using (SyncRoot.Enter())
             {
                 return _entries.Count;
+            }
+        }
+    }
+
+    // How many threads have ended that left blocks in their caches, which were flushed then. A cache without blocks, or
+    // one that another thread adopted, does not count.
+    public long EndedThreads
+    {
+        get
+        {
+            using (SyncRoot.Enter())
+            {
+                return _endedThreads;
             }
         }
     }
@@ -96,6 +112,7 @@ internal sealed unsafe class ThreadCacheRegistry(
                 {
                     ThreadCache* cache = _entries[i].Cache;
                     Unlink(cache);
+                    _endedThreads += BinCounts.HasBlocks(ThreadCache.MagazinesOf(cache)) ? 1 : 0;
                     exchange.FlushAll(ThreadCache.MagazinesOf(cache));
                     _entries.RemoveAt(i);
                     _numbers.Remove(cache->Number, 1);
