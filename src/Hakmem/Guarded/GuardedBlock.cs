@@ -52,16 +52,17 @@ internal unsafe struct GuardedBlock
     public readonly BlockHistory History =>
         new(Address, Bytes, AllocationThread, AllocationStack, FreeThread, FreeStack);
 
-    // Writes the text for a fault at the live block.
+    // Writes the text for a fault at the live block. It is joined rather than formatted: formatting rents from the
+    // framework's shared array pool, which has locks (see FrameworkCall), and an exception there would lose the range.
     public static void DescribeAllocation(GuardedBlock* block)
     {
         StackTable stacks = StackTable.Instance;
         Span<byte> text = new(block->_blockText, TextBytes);
-        string range = string.Create(
-            CultureInfo.InvariantCulture,
-            $"in the range of the guarded block of {block->Bytes} bytes at 0x{block->Address:x}\n");
+        string bytes = ((ulong)block->Bytes).ToString(CultureInfo.InvariantCulture);
+        string address = ((ulong)block->Address).ToString("x", CultureInfo.InvariantCulture);
         string thread = block->AllocationThread.ToString(CultureInfo.InvariantCulture);
-        int length = Utf8Text.Write($"{range}allocated by thread {thread}:\n", text);
+        string range = string.Concat("in the range of the guarded block of ", bytes, " bytes at 0x", address);
+        int length = Utf8Text.Write(string.Concat(range, "\nallocated by thread ", thread, ":\n"), text);
         block->Text.Block = block->_blockText;
         block->Text.AllocationStack = stacks.TextOf(block->AllocationStack, out int stackBytes);
         block->Text.AllocationStackBytes = (nuint)stackBytes;
@@ -74,7 +75,7 @@ internal unsafe struct GuardedBlock
     {
         Span<byte> text = stackalloc byte[TextBytes];
         string thread = block->FreeThread.ToString(CultureInfo.InvariantCulture);
-        int length = Utf8Text.Write($"a use after free: freed by thread {thread}:\n", text);
+        int length = Utf8Text.Write(string.Concat("a use after free: freed by thread ", thread, ":\n"), text);
         SetEnd(block, text[..length]);
         block->Text.FreeStack = StackTable.Instance.TextOf(block->FreeStack, out int stackBytes);
         Volatile.Write(ref block->Text.FreeStackBytes, (nuint)stackBytes);

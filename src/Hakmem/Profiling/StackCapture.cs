@@ -1,12 +1,16 @@
 using System;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 using System.Text;
+using System.Threading;
+using Hakmem.Os;
 
 namespace Hakmem.Profiling;
 
-// The calling thread's call stack as text, from the caller of this library on. Slow (the runtime resolves each frame)
-// and allocates managed memory, so only sampled blocks and CaptureStacks use it. Must be called under no lock.
+// The calling thread's call stack as text, from the caller of this library on. Slow (the runtime resolves each frame,
+// under locks of its own, hence FrameworkCall) and allocates managed memory, so only sampled blocks and CaptureStacks
+// use it. Must be called under no lock.
 internal static class StackCapture
 {
     private const int MaxFrames = 16;
@@ -15,6 +19,9 @@ internal static class StackCapture
     // Frames of this library above the program's first frame are left out.
     private static readonly string? s_ownAssembly = typeof(StackCapture).Assembly.GetName().Name;
 
+    private static readonly FrameworkCall.Step<(StackTable Table, int Number)> s_resolve =
+        static (ref (StackTable Table, int Number) found) => found.Number = Resolve(found.Table);
+
     // Creates everything that Take needs.
     public static void Prepare()
     {
@@ -22,19 +29,19 @@ internal static class StackCapture
         _ = StackTable.Instance;
     }
 
-    // Returns the stack's number in the table. Never throws, because callers are between two steps: if managed memory
-    // is out, the stack is unknown.
+    // Returns the stack's number in the table. Does not throw if managed memory is out, because callers are between two
+    // steps: the stack is unknown then.
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static int Take(StackTable table)
     {
-        try
+        (StackTable Table, int Number) state = (table, StackTable.None);
+        Exception? failure = FrameworkCall.Try(ref state, s_resolve);
+        if (failure is not (null or OutOfMemoryException or ThreadInterruptedException))
         {
-            return Resolve(table);
+            ExceptionDispatchInfo.Capture(failure).Throw();
         }
-        catch (OutOfMemoryException)
-        {
-            return StackTable.None;
-        }
+
+        return state.Number;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -1,13 +1,11 @@
 using System;
 using System.Threading;
+using Hakmem.Os;
 
 namespace Hakmem.Reclaim;
 
-// The framework's timer behind DecayTimer, which calls OnTimer. The threads that set it are mostly the program's,
-// inside an allocation or a free, and the framework's timer takes locks that on contention throw
-// ThreadInterruptedException and ask the thread's SynchronizationContext to wait. So the thread has no
-// SynchronizationContext while it sets the timer; after an interrupt the call is repeated, and the interrupt is made
-// pending again. No exception leaves TrySet.
+// The framework's timer behind DecayTimer, which calls OnTimer. The framework's timer takes locks, so FrameworkCall
+// sets it. No exception leaves TrySet.
 //
 // Not thread-safe: used by the thread that DecayTimer has let arm, and by Stop when none does. Called under no lock,
 // since an exception inside runs the program's FirstChanceException handlers, which may allocate.
@@ -16,57 +14,26 @@ internal sealed class SystemTimer(DecayTimer owner, bool observesCollections)
     // The longest time that a timer can wait, in whole days.
     public const long MaxWaitMs = 24L * 3600 * 1000;
 
-    // An interrupt ends one try, and there is seldom more than one; a thread gives up after so many.
-    private const int MaxTries = 8;
+    // Created once, before a thread is in an allocation.
+    private static readonly FrameworkCall.Step<(SystemTimer Timer, long DueMs)> s_set =
+        static (ref (SystemTimer Timer, long DueMs) setting) => setting.Timer.Set(setting.DueMs);
 
     private ITimer? _timer;
 
     // Has the timer fire at a time of the owner's clock. Returns the exception that prevented it, or null.
     public Exception? TrySet(long dueMs)
     {
-        SynchronizationContext? context = SynchronizationContext.Current;
-        if (context is not null)
-        {
-            SynchronizationContext.SetSynchronizationContext(null);
-        }
-
-        bool wasInterrupted = false;
-        Exception? refusal = TrySetOnce(dueMs);
-        for (int tries = 1; refusal is ThreadInterruptedException && tries < MaxTries; tries++)
-        {
-            wasInterrupted = true;
-            refusal = TrySetOnce(dueMs);
-        }
-
-        if (context is not null)
-        {
-            SynchronizationContext.SetSynchronizationContext(context);
-        }
-
-        if (wasInterrupted || refusal is ThreadInterruptedException)
-        {
-            // For the caller's own next wait.
-            Thread.CurrentThread.Interrupt();
-        }
-
-        return refusal;
+        (SystemTimer Timer, long DueMs) state = (this, dueMs);
+        return FrameworkCall.Try(ref state, s_set);
     }
 
     public void Dispose() => _timer?.Dispose();
 
-    private Exception? TrySetOnce(long dueMs)
+    private void Set(long dueMs)
     {
-        try
-        {
-            _timer ??= Create();
-            long waitMs = Math.Clamp(dueMs - owner.NowMs, 0, MaxWaitMs);
-            _timer.Change(TimeSpan.FromMilliseconds(waitMs), Timeout.InfiniteTimeSpan);
-            return null;
-        }
-        catch (Exception refusal)
-        {
-            return refusal;
-        }
+        _timer ??= Create();
+        long waitMs = Math.Clamp(dueMs - owner.NowMs, 0, MaxWaitMs);
+        _timer.Change(TimeSpan.FromMilliseconds(waitMs), Timeout.InfiniteTimeSpan);
     }
 
     private ITimer Create()

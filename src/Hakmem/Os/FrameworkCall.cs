@@ -1,0 +1,62 @@
+using System;
+using System.Threading;
+
+namespace Hakmem.Os;
+
+// Calls parts of the framework that may wait for a lock of theirs, on a thread that is mostly the program's, inside an
+// allocation or a free. A contended lock of the framework asks the thread's SynchronizationContext to wait, which runs
+// code of the program, and throws ThreadInterruptedException. So the thread has no SynchronizationContext during the
+// call; after an interrupt the call is repeated, and the interrupt is made pending again.
+//
+// Called under no lock, since an exception inside runs the program's FirstChanceException handlers.
+internal static class FrameworkCall
+{
+    // An interrupt ends one try, and there is seldom more than one; a thread gives up after so many.
+    private const int MaxTries = 8;
+
+    // Returns the exception that ended the last try, or null. A call may begin several times.
+    public static Exception? Try<T>(ref T state, Step<T> call)
+    {
+        SynchronizationContext? context = SynchronizationContext.Current;
+        if (context is not null)
+        {
+            SynchronizationContext.SetSynchronizationContext(null);
+        }
+
+        bool wasInterrupted = false;
+        Exception? failure = TryOnce(ref state, call);
+        for (int tries = 1; failure is ThreadInterruptedException && tries < MaxTries; tries++)
+        {
+            wasInterrupted = true;
+            failure = TryOnce(ref state, call);
+        }
+
+        if (context is not null)
+        {
+            SynchronizationContext.SetSynchronizationContext(context);
+        }
+
+        if (wasInterrupted || failure is ThreadInterruptedException)
+        {
+            // For the caller's own next wait.
+            Thread.CurrentThread.Interrupt();
+        }
+
+        return failure;
+    }
+
+    private static Exception? TryOnce<T>(ref T state, Step<T> call)
+    {
+        try
+        {
+            call(ref state);
+            return null;
+        }
+        catch (Exception failure)
+        {
+            return failure;
+        }
+    }
+
+    public delegate void Step<T>(ref T state);
+}
