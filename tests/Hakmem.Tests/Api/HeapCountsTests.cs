@@ -120,7 +120,7 @@ public sealed unsafe class HeapCountsTests
     private static void Check(TestArena test, HakmemAllocator heap)
     {
         HakmemStatistics statistics = heap.GetStatistics();
-        ArenaAudit.Check(test.Arena, statistics);
+        ArenaAudit.Check(heap);
         Assert.Equal(test.CommittedBytes, statistics.CommittedBytes);
         test.Os.AssertNoViolation();
     }

@@ -59,7 +59,7 @@ public sealed unsafe class RepeatedFreeTests : IDisposable
 
         heap.Trim();
         HeapHealth.AssertWorks(heap, expectedLiveBlocks: 0);
-        ArenaAudit.Check(_test.Arena, heap.GetStatistics());
+        ArenaAudit.Check(heap);
     }
 
     // Of any size by the free that gives the magazine away, without a Trim.
@@ -90,7 +90,7 @@ public sealed unsafe class RepeatedFreeTests : IDisposable
         Corruption.AssertNames(told, blocks[0]);
         heap.Trim();
         HeapHealth.AssertWorks(heap, expectedLiveBlocks: 0);
-        ArenaAudit.Check(_test.Arena, heap.GetStatistics());
+        ArenaAudit.Check(heap);
     }
 
     private static void Free(HakmemAllocator heap, void*[] blocks, int from, int count)

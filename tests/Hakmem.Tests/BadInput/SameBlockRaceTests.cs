@@ -87,7 +87,7 @@ public sealed unsafe class SameBlockRaceTests : IDisposable
             }
         });
         Assert.False(_isOver, "A run was freed twice or not at all, or something else was thrown than that it was freed already.");
-        ArenaAudit.Check(_test.Arena, _heap.GetStatistics());
+        ArenaAudit.Check(_heap);
         HeapHealth.AssertWorks(_heap, expectedLiveBlocks: 0);
     }
 
@@ -162,7 +162,7 @@ public sealed unsafe class SameBlockRaceTests : IDisposable
                 _isOver = true;
             }
         });
-        ArenaAudit.Check(_test.Arena, _heap.GetStatistics());
+        ArenaAudit.Check(_heap);
         HeapHealth.AssertWorks(_heap, expectedLiveBlocks: 0);
     }
 

@@ -25,7 +25,7 @@ public sealed unsafe class LargeBlocksTests : IDisposable
 
     public void Dispose()
     {
-        ArenaAudit.Check(_test.Arena, _heap.GetStatistics());
+        ArenaAudit.Check(_heap);
         _heap.Dispose();
         _test.Dispose();
         GC.SuppressFinalize(this);

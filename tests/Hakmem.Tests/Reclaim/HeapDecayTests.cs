@@ -214,7 +214,7 @@ public sealed unsafe class HeapDecayTests : IDisposable
 
         // And are there again for the next threads.
         Workers.Run(20, _ => UseAndFree(BlockSizes.Mid, BlockSizes.MiB));
-        ArenaAudit.Check(_test.Arena, _heap.GetStatistics());
+        ArenaAudit.Check(_heap);
     }
 
     [Fact]
@@ -230,7 +230,7 @@ public sealed unsafe class HeapDecayTests : IDisposable
         _time.Advance(4 * Delay);
         Assert.InRange(_heap.GetStatistics().DirtyBytes, 1, 1 << 20);
         kept.VerifyAndFree(_heap);
-        ArenaAudit.Check(_test.Arena, _heap.GetStatistics());
+        ArenaAudit.Check(_heap);
     }
 
     [Fact]
