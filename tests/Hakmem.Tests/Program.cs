@@ -15,9 +15,10 @@ internal static class Program
 {
     private static Task<int> Main(string[] args)
     {
-        if (Environment.GetEnvironmentVariable("HAKMEM_TEST_PAGE_BYTES") is not null)
+        if (Environment.GetEnvironmentVariable("HAKMEM_TEST_PAGE_BYTES") is not null ||
+            Environment.GetEnvironmentVariable("HAKMEM_TEST_CHARGING") is not null)
         {
-            UseBigPages();
+            UseOtherMemory();
         }
 
         if (args is ["child", var scenario, ..])
@@ -35,5 +36,5 @@ internal static class Program
 
     // Apart, so that the library is not loaded where nobody asks for this.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void UseBigPages() => BigPages.UseForThisProcess();
+    private static void UseOtherMemory() => BigPages.UseForThisProcess();
 }

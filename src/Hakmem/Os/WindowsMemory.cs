@@ -72,8 +72,15 @@ internal sealed unsafe class WindowsMemory : OsMemory
 
     public override bool TryDiscard(byte* address, nuint bytes) => TryDecommit(address, bytes);
 
-    // Takes the pages out of memory, but neither clears them nor returns their charge.
-    public override bool TryReset(byte* address, nuint bytes) => WindowsNative.Discard(address, bytes) == 0;
+    // The system need not keep the contents any more. The second call, which reports that nothing was locked, takes the
+    // pages out of the working set. Neither clears them or returns their charge.
+    public override bool TryReset(byte* address, nuint bytes)
+    {
+        bool isDone =
+            WindowsNative.Allocate(address, bytes, WindowsNative.MemoryReset, WindowsNative.PageReadWrite) != null;
+        _ = WindowsNative.Unlock(address, bytes);
+        return isDone;
+    }
 
     // No call populates pages that were never written, and none advises them.
     public override bool TryPrefault(byte* address, nuint bytes, PrefaultMode mode)

@@ -14,8 +14,8 @@ internal static unsafe partial class WindowsNative
     [DllImport(Kernel, EntryPoint = "VirtualProtect", SetLastError = true)]
     public static extern partial int Protect(byte* address, nuint bytes, uint protection, uint* before);
 
-    [DllImport(Kernel, EntryPoint = "DiscardVirtualMemory")]
-    public static extern partial uint Discard(byte* address, nuint bytes);
+    [DllImport(Kernel, EntryPoint = "VirtualUnlock")]
+    public static extern partial int Unlock(byte* address, nuint bytes);
 
     [DllImport(Kernel, EntryPoint = "GlobalMemoryStatusEx")]
     public static extern partial int ReadMemoryStatus(MemoryStatus* status);

@@ -9,6 +9,7 @@ internal static unsafe partial class WindowsNative
     public const uint MemoryReserve = 0x2000;
     public const uint MemoryDecommit = 0x4000;
     public const uint MemoryRelease = 0x8000;
+    public const uint MemoryReset = 0x80000;
 
     public const uint PageNoAccess = 0x01;
     public const uint PageReadOnly = 0x02;
@@ -40,9 +41,8 @@ internal static unsafe partial class WindowsNative
     [LibraryImport(Kernel, EntryPoint = "VirtualProtect", SetLastError = true)]
     public static partial int Protect(byte* address, nuint bytes, uint protection, uint* before);
 
-    // Windows 8.1. Zero for success.
-    [LibraryImport(Kernel, EntryPoint = "DiscardVirtualMemory")]
-    public static partial uint Discard(byte* address, nuint bytes);
+    [LibraryImport(Kernel, EntryPoint = "VirtualUnlock")]
+    public static partial int Unlock(byte* address, nuint bytes);
 
     [LibraryImport(Kernel, EntryPoint = "GlobalMemoryStatusEx")]
     public static partial int ReadMemoryStatus(MemoryStatus* status);

@@ -25,12 +25,19 @@ public sealed partial class LargerPagesTests
     [Theory]
     [InlineData(16 << 10, false)]
     [InlineData(64 << 10, true)]
-    public void EverythingHoldsWithLargerPages(int pageBytes, bool withConformance)
+    public void EverythingHoldsWithLargerPages(int pageBytes, bool withConformance) => AssertAllHold(
+        BigPages.Variable, pageBytes.ToString(CultureInfo.InvariantCulture), withConformance ? s_conformance : []);
+
+    // As on Windows; see Os/ChargingMemory.cs.
+    [Fact]
+    public void EverythingHoldsWhereCommitIsCharged() => AssertAllHold(ChargingMemory.Variable, "1", s_conformance);
+
+    private static void AssertAllHold(string variable, string value, Type[] others)
     {
-        Type[] classes = [.. typeof(LargerPagesTests).Assembly.GetTypes().Where(IsChosen), .. withConformance ? s_conformance : []];
+        Type[] classes = [.. typeof(LargerPagesTests).Assembly.GetTypes().Where(IsChosen), .. others];
         ChildResult child = ChildProcess.RunProgram(
             [.. classes.SelectMany(type => new[] { "-class", type.FullName! })],
-            new Dictionary<string, string> { [BigPages.Variable] = pageBytes.ToString(CultureInfo.InvariantCulture) },
+            new Dictionary<string, string> { [variable] = value },
             hang: s_hang);
         child.AssertSucceeded();
         Match counts = Counts().Match(child.Output);

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using Hakmem.Os;
 using Hakmem.Reclaim;
 using Hakmem.Tests.Pages;
 using Hakmem.Tests.Support;
@@ -21,12 +22,15 @@ internal sealed unsafe class RefusedHeap : IHakmemAllocator, IDisposable
 
     private static readonly IReadOnlyList<int> s_oneIn = [2, 3, 5, 7, 11, 17, 31];
 
-    private readonly TestArena _test = new(ArenaBytes);
+    private readonly TestArena _test;
     private readonly HakmemAllocator _heap;
     private readonly int _seed;
 
-    public RefusedHeap(HardeningLevel level)
+    // real: the memory whose calls are refused; null for that of this run.
+    public RefusedHeap(HardeningLevel level, OsMemory? real = null)
     {
+        _test = new TestArena(ArenaBytes, real);
+
         // The limits and the decay act within a short test, so that what they ask for is refused too.
         HakmemOptions options = new()
         {

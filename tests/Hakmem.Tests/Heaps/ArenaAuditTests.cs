@@ -41,7 +41,7 @@ public sealed unsafe class ArenaAuditTests : IDisposable
 
     [Fact]
     public void WhatVerifyFindsIsFound() =>
-        AssertFound(ref Arena.Span(Arena.UnitOf(PageMapEntry.Decode(Arena.EntryOf(Arena.PageMap, _small)).Address))->FreeCount, 0);
+        AssertFound(ref Arena.Span(Arena.UnitOf(PageMapEntry.Decode(Arena.EntryOf(_small)).Address))->FreeCount, 0);
 
     [Fact]
     public void ARunThatIsHeldIsFound() => AssertFound(ref Run->IsHeld, true);

@@ -86,6 +86,7 @@ public sealed unsafe class HeapMapTests : IDisposable
     }
 
     [Fact]
+    [Needs(SystemNeed.DiscardKeepsCommitted)]
     public void ADiscardedSuperSlabIsCachedAndClean()
     {
         using HakmemAllocator heap = new(new HakmemOptions { LazyZero = LazyZeroMode.Immediate });

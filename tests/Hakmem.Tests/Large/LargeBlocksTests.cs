@@ -121,6 +121,7 @@ public sealed unsafe class LargeBlocksTests : IDisposable
     }
 
     [Fact]
+    [Needs(SystemNeed.MovesPages)]
     public void ARunWithSomethingBehindItMovesItsPages()
     {
         Block block = Block.Allocate(_heap, 4 * SuperSlab, 1);
@@ -148,6 +149,7 @@ public sealed unsafe class LargeBlocksTests : IDisposable
     }
 
     [Fact]
+    [Needs(SystemNeed.MovesPages)]
     public void AMovedRunMovesAgain()
     {
         Block block = Block.Allocate(_heap, 2 * SuperSlab, 1);
@@ -181,6 +183,7 @@ public sealed unsafe class LargeBlocksTests : IDisposable
     }
 
     [Fact]
+    [Needs(SystemNeed.MovesPages)]
     public void AMoveRefusedHalfWayIsTakenBackBeforeTheContentsAreCopied()
     {
         Block block = Block.Allocate(_heap, 4 * SuperSlab, 1);

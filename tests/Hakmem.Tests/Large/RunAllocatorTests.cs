@@ -122,6 +122,7 @@ public sealed unsafe class RunAllocatorTests : IDisposable
     }
 
     [Fact]
+    [Needs(SystemNeed.MovesPages)]
     public void MovedPagesTakeTheirContentsAndLeaveACleanRun()
     {
         int from = Allocate(2);

@@ -60,6 +60,7 @@ public sealed unsafe class ResidencyTests
     }
 
     [Fact]
+    [Needs(SystemNeed.DiscardKeepsCommitted)]
     public void ImmediateModeDiscardsAtTheFree()
     {
         using HakmemAllocator heap = new(s_smallPages with { LazyZero = LazyZeroMode.Immediate });

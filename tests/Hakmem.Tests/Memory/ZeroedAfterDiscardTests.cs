@@ -18,6 +18,7 @@ public sealed unsafe class ZeroedAfterDiscardTests
     [Theory]
     [InlineData(LazyZeroMode.Immediate)]
     [InlineData(LazyZeroMode.Deferred)]
+    [Needs(SystemNeed.DiscardKeepsCommitted)]
     public void ADiscardedRunIsNotCleared(LazyZeroMode mode)
     {
         using HakmemAllocator heap = new(s_smallPages with { LazyZero = mode, PurgeDelay = TimeSpan.Zero });

@@ -18,6 +18,9 @@ internal sealed unsafe class ChargingMemory(OsMemory real) : WrappedMemory(real)
 
     public override long MaxArenaBytes => Math.Min(ArenaBytes, Real.MaxArenaBytes);
 
+    // Over the system's own memory.
+    public static OsMemory Create() => new ChargingMemory(BigPages.OverIfAsked(CreateForCurrentSystem()));
+
     public static OsMemory OverIfAsked(OsMemory real) =>
         Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } ? new ChargingMemory(real) : real;
 

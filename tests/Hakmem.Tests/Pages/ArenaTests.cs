@@ -74,6 +74,7 @@ public sealed unsafe class ArenaTests
     }
 
     [Fact]
+    [Needs(SystemNeed.Linux, SystemNeed.ReadableIsFree)]
     public void AnArenaAcrossATerabyteBorderWrapsItsPageMap()
     {
         const long Bytes = 512L << 20;
@@ -307,6 +308,7 @@ public sealed unsafe class ArenaTests
     }
 
     [Fact]
+    [Needs(SystemNeed.Linux, SystemNeed.ReadableIsFree)]
     public void ArenaAtAddressesTooLowForEntriesIsRefused()
     {
         // At 512 MiB.
@@ -320,6 +322,7 @@ public sealed unsafe class ArenaTests
     [InlineData(1L << 32, 1_024)]
     [InlineData(1L << 33, 2_048)]
     [InlineData(1L << 36, PageMapEntry.MaxHeapSlots)]
+    [Needs(SystemNeed.Linux, SystemNeed.ReadableIsFree)]
     public void ArenaAtLowAddressesHasFewerHeaps(long address, int least)
     {
         using BorderMemory os = new((1L << 40) - address);

@@ -102,6 +102,7 @@ public sealed unsafe class MetadataAllocatorTests : IDisposable
     [InlineData(64)]
     [InlineData(4_096)]
     [InlineData(32_768)]
+    [Needs(SystemNeed.Populates)]
     public void PagesAreAskedForAheadSoManyBytesAtATime(int bytes)
     {
         nuint end = 0;

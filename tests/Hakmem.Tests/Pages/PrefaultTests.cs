@@ -19,6 +19,7 @@ public sealed unsafe class PrefaultTests
     [InlineData(PrefaultMode.WillNeed)]
     [InlineData(PrefaultMode.Populate)]
     [InlineData(PrefaultMode.Touch)]
+    [Needs(SystemNeed.Populates)]
     public void EachCommittedByteIsPrefaultedOnceAndNoOther(PrefaultMode mode)
     {
         using TestArena test = new();
@@ -121,6 +122,7 @@ public sealed unsafe class PrefaultTests
     [InlineData(100)]
     [InlineData(1_000)]
     [InlineData(4_000)]
+    [Needs(SystemNeed.Populates)]
     public void PagesAreAskedForByAThreadThatComesBackForMore(int bytes)
     {
         using TestArena test = new();

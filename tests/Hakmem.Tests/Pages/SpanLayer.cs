@@ -1,5 +1,6 @@
 using System;
 using Hakmem.Large;
+using Hakmem.Os;
 using Hakmem.Pages;
 using Hakmem.Records;
 using Hakmem.Tests.Os;
@@ -23,14 +24,16 @@ internal sealed unsafe class SpanLayer : IDisposable
     // For allocators that take the time from the system: nothing ages.
     public static readonly HakmemOptions Ageless = new() { LazyZero = LazyZeroMode.Off, SuperSlabCacheTtl = TimeSpan.FromDays(1) };
 
-    public SpanLayer(HakmemOptions options)
+    // real: the memory below; null for that of this run.
+    public SpanLayer(HakmemOptions options, OsMemory? real = null)
     {
+        Test = new TestArena(real: real);
         Cache = new SuperSlabCache(Test.Arena, HeapSlot, options.ToLimits());
         Units = new UnitAllocator(Cache);
         Runs = new RunAllocator(Cache);
     }
 
-    public TestArena Test { get; } = new();
+    public TestArena Test { get; }
 
     public Arena Arena => Test.Arena;
 

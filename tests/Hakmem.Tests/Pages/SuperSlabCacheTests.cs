@@ -2,6 +2,7 @@ using System;
 using System.Linq;
 using Hakmem.Records;
 using Hakmem.Tests.Os;
+using Hakmem.Tests.Support;
 using Xunit;
 
 namespace Hakmem.Tests.Pages;
@@ -46,6 +47,7 @@ public sealed unsafe class SuperSlabCacheTests
     [InlineData(0, 1, 2)]
     [InlineData(2, 1, 0)]
     [InlineData(1, 0, 2)]
+    [Needs(SystemNeed.DiscardKeepsCommitted)]
     public void NeighboursAreDiscardedAfterTheDelayAndGivenBackAfterTheirTimeByOneCallEach(int first, int second, int third)
     {
         using SpanLayer layer = Taken(3, SpanLayer.Options);
@@ -70,6 +72,7 @@ public sealed unsafe class SuperSlabCacheTests
     }
 
     [Fact]
+    [Needs(SystemNeed.DiscardKeepsCommitted)]
     public void OnesApartAreDiscardedApart()
     {
         using SpanLayer layer = Taken(5, SpanLayer.Options);
@@ -80,6 +83,7 @@ public sealed unsafe class SuperSlabCacheTests
     }
 
     [Fact]
+    [Needs(SystemNeed.DiscardKeepsCommitted)]
     public void AYoungerNeighbourStays()
     {
         using SpanLayer layer = Taken(3, SpanLayer.Options);
@@ -124,6 +128,7 @@ public sealed unsafe class SuperSlabCacheTests
     }
 
     [Fact]
+    [Needs(SystemNeed.DiscardKeepsCommitted)]
     public void ImmediateDiscardsWithoutDelay()
     {
         using SpanLayer layer = Taken(2, SpanLayer.Options with { LazyZero = LazyZeroMode.Immediate });
@@ -134,6 +139,7 @@ public sealed unsafe class SuperSlabCacheTests
     }
 
     [Fact]
+    [Needs(SystemNeed.DiscardKeepsCommitted)]
     public void ARefusedDiscardIsTriedAgainOneDelayLater()
     {
         using SpanLayer layer = Taken(1, SpanLayer.Options);

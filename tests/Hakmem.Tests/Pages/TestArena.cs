@@ -1,4 +1,5 @@
 using System;
+using Hakmem.Os;
 using Hakmem.Pages;
 using Hakmem.Tests.Os;
 
@@ -9,9 +10,10 @@ internal sealed unsafe class TestArena : IDisposable
 {
     public const long DefaultBytes = 256L << 20;
 
-    public TestArena(long bytes = DefaultBytes)
+    // real: the memory below; null for that of this run.
+    public TestArena(long bytes = DefaultBytes, OsMemory? real = null)
     {
-        Os = new FaultyMemory();
+        Os = new FaultyMemory(real);
         try
         {
             Arena = new Arena(Os, bytes);

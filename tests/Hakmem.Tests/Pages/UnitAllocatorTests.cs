@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Linq;
 using Hakmem.Records;
 using Hakmem.Tests.Os;
+using Hakmem.Tests.Support;
 using Xunit;
 
 namespace Hakmem.Tests.Pages;
@@ -87,6 +88,7 @@ public sealed unsafe class UnitAllocatorTests : IDisposable
     }
 
     [Fact]
+    [Needs(SystemNeed.DiscardKeepsCommitted)]
     public void ADiscardLeavesUnitsInUseAloneAndIsOneCallForEachRun()
     {
         int[] runs = [.. Enumerable.Range(0, 10).Select(_ => Allocate(2))];
@@ -117,6 +119,7 @@ public sealed unsafe class UnitAllocatorTests : IDisposable
 
     // A hole would break the huge page: the SuperSlab is discarded when it is empty, as a whole.
     [Fact]
+    [Needs(SystemNeed.DiscardKeepsCommitted)]
     public void WithHugePagesASuperSlabInUseIsLeftWhole()
     {
         using SpanLayer layer = new(SpanLayer.Options with { HugePages = HugePageMode.Always, LazyZero = LazyZeroMode.Immediate });

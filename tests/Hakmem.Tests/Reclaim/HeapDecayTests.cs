@@ -67,6 +67,7 @@ public sealed unsafe class HeapDecayTests : IDisposable
     }
 
     [Fact]
+    [Needs(SystemNeed.DiscardKeepsCommitted)]
     public void MemoryFreedLongBeforeTheNextRunIsDiscardedInTime()
     {
         Workers.Run(1, _ => UseAndFree(BlockSizes.Mid, 8 * BlockSizes.MiB));

@@ -18,4 +18,10 @@ internal enum SystemNeed
 
     // Windows itself.
     Windows,
+
+    // The features of the memory layer with these names (OsFeatures).
+    ReadableIsFree,
+    DiscardKeepsCommitted,
+    MovesPages,
+    Populates,
 }

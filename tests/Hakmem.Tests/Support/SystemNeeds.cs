@@ -1,6 +1,8 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
+using Hakmem.Os;
+using Hakmem.Tests.Os;
 
 namespace Hakmem.Tests.Support;
 
@@ -8,6 +10,9 @@ namespace Hakmem.Tests.Support;
 internal static class SystemNeeds
 {
     public const string NoPages = "The emulator does not say which of the program's pages are there.";
+
+    // Those of the memory that the tests' own arenas come from.
+    private static readonly OsFeatures s_features = BigPages.OverIfAsked(OsMemory.CreateForCurrentSystem()).Features;
 
     // Why tests with these traits cannot run here; null if they can.
     public static string? ReasonToSkip(IEnumerable<string> needs) =>
@@ -23,6 +28,6 @@ internal static class SystemNeeds
             : OperatingSystem.IsLinux() ? null : "This system has no /proc.",
         SystemNeed.Shell => Emulator.IsInUse ? "A limit of the address space would be the emulator's."
             : OperatingSystem.IsWindows() ? "This system has no shell that limits a process's address space." : null,
-        _ => throw new ArgumentOutOfRangeException(nameof(need), need, null),
+        _ => s_features.HasFlag(Enum.Parse<OsFeatures>(need.ToString())) ? null : $"The memory layer lacks OsFeatures.{need}.",
     };
 }

@@ -1,0 +1,12 @@
+using Hakmem.Tests.Faults;
+using Hakmem.Tests.Os;
+using Hakmem.Tests.Support;
+
+namespace Hakmem.Tests.Conformance;
+
+// The promises hold where a discard decommits, while some of the system calls are refused.
+[Category(TestCategory.Stress)]
+public sealed class RefusedChargingFullConformance() : AllocatorConformance(new RefusedHeap(HardeningLevel.Full, ChargingMemory.Create()))
+{
+    protected override nuint SizeStep => 997;
+}
