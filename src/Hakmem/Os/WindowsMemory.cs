@@ -48,8 +48,9 @@ internal sealed unsafe class WindowsMemory : OsMemory
         }
     }
 
-    public override byte* TryReserve(nuint bytes) =>
-        WindowsNative.Allocate(null, bytes, WindowsNative.MemoryReserve, WindowsNative.PageNoAccess);
+    // From the top: page-map entries need high addresses, and small reservations would else land between the modules.
+    public override byte* TryReserve(nuint bytes) => WindowsNative.Allocate(
+        null, bytes, WindowsNative.MemoryReserve | WindowsNative.MemoryTopDown, WindowsNative.PageNoAccess);
 
     public override bool TryRelease(byte* address, nuint bytes) =>
         WindowsNative.Free(address, 0, WindowsNative.MemoryRelease) != 0;

@@ -10,6 +10,7 @@ internal static unsafe partial class WindowsNative
     public const uint MemoryDecommit = 0x4000;
     public const uint MemoryRelease = 0x8000;
     public const uint MemoryReset = 0x80000;
+    public const uint MemoryTopDown = 0x100000;
 
     public const uint PageNoAccess = 0x01;
     public const uint PageReadOnly = 0x02;
