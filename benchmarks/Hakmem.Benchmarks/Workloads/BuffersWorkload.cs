@@ -2,62 +2,17 @@ using Hakmem.Benchmarks.Subjects;
 
 namespace Hakmem.Benchmarks.Workloads;
 
-/// <summary>Several buffers of one size out at once, rented and returned in turn: what a service does with its requests.</summary>
-internal sealed class BuffersWorkload : Workload
+/// <summary>Several buffers of one size out at once, rented and returned in turn: what a service does with its requests.
+/// The number of those that are out is even, because scopes are opened two at a time.</summary>
+internal sealed class BuffersWorkload(string name, int bufferBytes, int outCount)
+    : BuffersWorkload<BuffersWorkload.Loops>(name, bufferBytes, outCount)
 {
-    private readonly int _bufferBytes;
-    private readonly int _outCount;
-
-    /// <summary>Describes the rental pattern.</summary>
-    /// <param name="name">The row's name.</param>
-    /// <param name="bufferBytes">The size of a buffer.</param>
-    /// <param name="outCount">How many are out at once: an even number, for <see cref="HoldInScopes"/> goes two at a time.</param>
-    public BuffersWorkload(string name, int bufferBytes, int outCount)
-        : base(name)
-    {
-        _bufferBytes = bufferBytes;
-        _outCount = outCount;
-    }
-
-    public override WorkloadBody? ForAllocator<T>() => ForBuffer<BlockBuffer<T>>();
-
-    public override WorkloadBody? ForBuffer<T>() => operations =>
-    {
-        long laps = (operations + _outCount - 1) / _outCount;
-        Loop(new T[_outCount], _bufferBytes, laps);
-        return laps * _outCount;
-    };
-
     public override WorkloadBody? ForScopedBuffer() => operations =>
     {
-        long laps = (operations + _outCount - 1) / _outCount;
-        ScopedLoop(_outCount, _bufferBytes, laps);
-        return laps * _outCount;
+        long laps = LapsFor(operations);
+        ScopedLoop(OutCount, BufferBytes, laps);
+        return laps * OutCount;
     };
-
-    // Tested at their ends, as in TinyHotWorkload and for the same reason.
-    private static void Loop<T>(T[] buffers, int byteCount, long laps)
-        where T : struct, IBufferSubject<T>
-    {
-        for (long lap = 0; lap < laps; lap++)
-        {
-            int rented = 0;
-            do
-            {
-                T buffer = T.Rent(byteCount);
-                buffer.Touch(byteCount);
-                buffers[rented] = buffer;
-            }
-            while (++rented < buffers.Length);
-
-            int returned = 0;
-            do
-            {
-                buffers[returned].Return();
-            }
-            while (++returned < buffers.Length);
-        }
-    }
 
     private static void ScopedLoop(int outCount, int byteCount, long laps)
     {
@@ -80,6 +35,33 @@ internal sealed class BuffersWorkload : Workload
         if (outCount > 2)
         {
             HoldInScopes(outCount - 2, byteCount);
+        }
+    }
+
+    // Tested at their ends, as in TinyHotWorkload and for the same reason.
+    internal readonly struct Loops : IBufferLoops
+    {
+        public static void Run<T>(T[] buffers, int byteCount, long laps)
+            where T : struct, IBufferSubject<T>
+        {
+            for (long lap = 0; lap < laps; lap++)
+            {
+                int rented = 0;
+                do
+                {
+                    T buffer = T.Rent(byteCount);
+                    buffer.Touch(byteCount);
+                    buffers[rented] = buffer;
+                }
+                while (++rented < buffers.Length);
+
+                int returned = 0;
+                do
+                {
+                    buffers[returned].Return();
+                }
+                while (++returned < buffers.Length);
+            }
         }
     }
 }
