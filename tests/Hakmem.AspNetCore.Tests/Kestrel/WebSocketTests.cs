@@ -37,15 +37,18 @@ public sealed class WebSocketTests
     {
         await using KestrelServer server = await KestrelServer.StartAsync();
         Uri address = new UriBuilder(server.AddressOf(kind)) { Scheme = "ws", Path = "/echo" }.Uri;
-        using HttpMessageInvoker client = server.CreateClient(kind);
-        for (int i = 0; i < 10; i++)
+        using (HttpMessageInvoker client = server.CreateClient(kind))
         {
-            using ClientWebSocket socket = Create(kind);
-            await socket.ConnectAsync(address, client, CancellationToken.None);
-            await socket.SendAsync(new byte[100_000], WebSocketMessageType.Binary, endOfMessage: false, CancellationToken.None);
-            socket.Abort();
+            for (int i = 0; i < 10; i++)
+            {
+                using ClientWebSocket socket = Create(kind);
+                await socket.ConnectAsync(address, client, CancellationToken.None);
+                await socket.SendAsync(new byte[100_000], WebSocketMessageType.Binary, endOfMessage: false, CancellationToken.None);
+                socket.Abort();
+            }
         }
 
+        // Over HTTP/2 the sockets' connection is the client's, and Kestrel may keep a block for it as long as it is open.
         await server.AssertAllIsGivenBackAsync();
     }
 
