@@ -1,10 +1,12 @@
 using System;
+using System.Globalization;
+using System.Text.RegularExpressions;
 using System.Threading;
 using Hakmem;
 
 // Whether the netstandard2.0 build works on a runtime that is not .NET: run by .ci/run on Mono, compiled with Mono's own compiler. The
 // whole test suite runs against that build on .NET; this is for what only another runtime can get wrong: thread-static pointers, the
-// layout of records, system calls, pointer arithmetic on a different JIT compiler.
+// layout of records, system calls, pointer arithmetic on a different JIT compiler, text of a pointer-sized number.
 internal static unsafe class Program
 {
     private const int Threads = 4;
@@ -133,12 +135,22 @@ internal static unsafe class Program
         {
             heap.Free((void*)address);
         }
-        catch (HakmemCorruptionException)
+        catch (HakmemCorruptionException mistake)
         {
             isRefused = true;
+            Require(Names(mistake.Message, address), "a message has the address in hexadecimal digits: " + mistake.Message);
         }
 
         Require(isRefused, "Free refuses " + what);
+    }
+
+    // Whether the first address of a message, behind "0x", is this one.
+    private static bool Names(string message, IntPtr address)
+    {
+        Match digits = Regex.Match(message, "0x([0-9a-f]+)");
+        ulong named;
+        return ulong.TryParse(digits.Groups[1].Value, NumberStyles.HexNumber, CultureInfo.InvariantCulture, out named) &&
+            named == (ulong)address;
     }
 
     private static void Require(bool holds, string what)

@@ -38,7 +38,8 @@ internal sealed unsafe class GuardedKind(
         }
 
         throw Misuse.Of(address, operation, string.Create(
-            CultureInfo.InvariantCulture, $"it lies out of the bounds of the guarded block of {bytes} at 0x{begin:x}"));
+            CultureInfo.InvariantCulture,
+            $"it lies out of the bounds of the guarded block of {bytes} at 0x{(ulong)begin:x}"));
     }
 
     public override void RequireLive(ThreadCache* cache, BlockInfo block, void* address, string operation)

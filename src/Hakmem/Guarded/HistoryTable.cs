@@ -97,12 +97,12 @@ internal readonly record struct BlockHistory(
         string? allocatedBy = StackTable.Instance.StringOf(AllocationStack);
         string? freedBy = StackTable.Instance.StringOf(FreeStack);
         StringBuilder text = new();
-        text.Append(CultureInfo.InvariantCulture, $"{operation} of 0x{address:x}: {finding}.");
+        text.Append(CultureInfo.InvariantCulture, $"{operation} of 0x{(ulong)address:x}: {finding}.");
         if (AllocationThread != 0)
         {
             text.Append(
                 CultureInfo.InvariantCulture,
-                $"\nThe block of {Bytes} bytes at 0x{Address:x} was allocated by thread {AllocationThread}");
+                $"\nThe block of {Bytes} bytes at 0x{(ulong)Address:x} was allocated by thread {AllocationThread}");
             text.Append(allocatedBy is null ? "." : ":\n" + allocatedBy.TrimEnd('\n'));
         }
 

@@ -67,9 +67,10 @@ internal sealed unsafe class LargeBlocks
         nuint bytes = place.Block.Bytes;
         if ((nuint)address < place.Begin)
         {
+            nuint before = place.Begin - (nuint)address;
             throw Misuse.Of(address, operation, string.Create(
                 CultureInfo.InvariantCulture,
-                $"it lies {place.Begin - (nuint)address} bytes before the block of {bytes} at 0x{place.Begin:x}"));
+                $"it lies {before} bytes before the block of {bytes} at 0x{(ulong)place.Begin:x}"));
         }
 
         Misuse.RequireStart(address, operation, (nuint)address - place.Begin, bytes);

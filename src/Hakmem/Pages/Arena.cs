@@ -122,7 +122,7 @@ internal sealed unsafe class Arena
             os.TryRelease(start, (nuint)ReservationBytes(bytes));
             throw new PlatformNotSupportedException(
                 $"Hakmem's page map needs addresses from 0x{PageMapEntry.LeastAddress:x} on, and this system " +
-                $"returned 0x{(nuint)start:x}. {OsMemory.Supported}");
+                $"returned 0x{(ulong)start:x}. {OsMemory.Supported}");
         }
 
         _mapUnits = (int)(PageMapBytes / sizeof(ulong));

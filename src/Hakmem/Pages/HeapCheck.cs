@@ -55,7 +55,8 @@ internal sealed class HeapCheck(int maxSpans)
         {
             Problem problem = _problems[i];
             texts.Add(string.Create(
-                CultureInfo.InvariantCulture, $"at 0x{problem.Address:x}: {problem.Rule} (found {problem.Found})"));
+                CultureInfo.InvariantCulture,
+                $"at 0x{(ulong)problem.Address:x}: {problem.Rule} (found {problem.Found})"));
         }
 
         if (ProblemCount > MaxDescribed)

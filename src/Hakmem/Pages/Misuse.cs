@@ -8,7 +8,7 @@ internal static unsafe class Misuse
 {
     public static HakmemCorruptionException Of(void* address, string operation, string finding) =>
         new(
-            string.Create(CultureInfo.InvariantCulture, $"{operation} of 0x{(nuint)address:x}: {finding}."),
+            string.Create(CultureInfo.InvariantCulture, $"{operation} of 0x{(ulong)address:x}: {finding}."),
             (nuint)address);
 
     public static HakmemCorruptionException OtherHeap(void* address, string operation) =>
@@ -38,7 +38,7 @@ internal static unsafe class Misuse
             nuint start = (nuint)address - inBlock;
             throw Of(address, operation, string.Create(
                 CultureInfo.InvariantCulture,
-                $"it is {kind} pointer, {inBlock} bytes into the block of {blockBytes} at 0x{start:x}"));
+                $"it is {kind} pointer, {inBlock} bytes into the block of {blockBytes} at 0x{(ulong)start:x}"));
         }
     }
 }

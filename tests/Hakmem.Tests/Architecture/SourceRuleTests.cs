@@ -60,6 +60,15 @@ public sealed partial class SourceRuleTests
             ? null
             : "imports native code");
 
+    // A nuint is a UIntPtr to netstandard2.0, and that ignores a format on Mono and .NET Framework: it is decimal there.
+    [Fact]
+    public void AnAddressInAMessageIsFormattedAsUlong() => AssertNone(file =>
+    {
+        bool isLibrary = file.StartsWith(s_folders[0] + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+        Match address = isLibrary ? UncastAddress().Match(File.ReadAllText(file)) : Match.Empty;
+        return address.Success ? $"has {address.Value}" : null;
+    });
+
     private static void AssertNone(Func<string, string?> findingOf)
     {
         List<string> findings = [];
@@ -82,6 +91,10 @@ public sealed partial class SourceRuleTests
 
     [GeneratedRegex(@"\bOperatingSystem\.Is|\bRuntimeInformation\b|\bEnvironment\.OSVersion\b|SupportedOSPlatformGuard")]
     private static partial Regex SystemQuestion();
+
+    // A byte has a width, x2. The constant is a ulong.
+    [GeneratedRegex(@"\{(?!\(ulong\)|PageMapEntry\.LeastAddress)[^{}""]*:x\}")]
+    private static partial Regex UncastAddress();
 
     [GeneratedRegex(@"\[(?:LibraryImport|DllImport)\b")]
     private static partial Regex NativeImport();
