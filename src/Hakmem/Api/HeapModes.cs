@@ -10,19 +10,20 @@ public enum PrefaultMode
     /// </summary>
     None = 0,
 
-    /// <summary>The kernel is advised with <c>MADV_WILLNEED</c>, which does not populate anonymous memory. This value
-    /// exists to repeat the measurements of the original HAKMEM.</summary>
+    /// <summary>The kernel is advised with <c>MADV_WILLNEED</c>, which does not populate anonymous memory; systems other
+    /// than Linux do nothing. This value exists to repeat the measurements of the original HAKMEM.</summary>
     WillNeed = 1,
 
     /// <summary>The kernel populates all pages in one system call (<c>MADV_POPULATE_WRITE</c>, Linux 5.14 and later).
-    /// Older kernels fall back to <see cref="Touch"/>.</summary>
+    /// Older kernels and other systems fall back to <see cref="Touch"/>.</summary>
     Populate = 2,
 
     /// <summary>The allocator writes one byte to each page.</summary>
     Touch = 3,
 }
 
-/// <summary>When the pages of empty memory are discarded, so that the next access finds zeros.</summary>
+/// <summary>When the pages of empty memory are discarded, so that the next access finds zeros. On Windows they are
+/// decommitted, which also returns their commit charge.</summary>
 public enum LazyZeroMode
 {
     /// <summary>When a SuperSlab has been empty for <see cref="HakmemOptions.PurgeDelay"/> (the default), so that
@@ -36,7 +37,8 @@ public enum LazyZeroMode
     Off = 2,
 }
 
-/// <summary>What the kernel is told about transparent huge pages (2 MiB) for the memory of the heap.</summary>
+/// <summary>What the kernel is told about transparent huge pages (2 MiB) for the memory of the heap. Ignored on systems
+/// other than Linux.</summary>
 public enum HugePageMode
 {
     /// <summary>Nothing: the setting of the operating system applies (the default).</summary>

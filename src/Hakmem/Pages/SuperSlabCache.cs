@@ -49,7 +49,8 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
     public int GrowthCount => _growthCount;
 
     // Whether only whole SuperSlabs are discarded: a hole in a huge page breaks it into small ones.
-    public bool KeepsHugePages => limits.HugePages == HugePageMode.Always;
+    public bool KeepsHugePages { get; } =
+        limits.HugePages == HugePageMode.Always && arena.Os.Has(OsFeatures.AdvisesHugePages);
 
     // Messages read this and CommittedBytes without SyncRoot: the value may be a moment old.
     public int OwnedCount => _owned.Count;
