@@ -13,6 +13,11 @@ internal sealed unsafe class WindowsMemory : OsMemory
     // The arena's size if the system does not tell how much it can commit.
     private const long UnknownArenaBytes = 64L << 30;
 
+    // From here on page-map entries have room for all heaps' tags.
+    private const ulong HighAddress = 64UL << 30;
+    private const ulong HighAddressStep = 1 << 30;
+    private const int HighAddressTries = 256;
+
     // The waits for the page file to grow, each twice as long as the one before: 310 ms in all.
     private const int CommitWaits = 5;
     private const uint FirstCommitWaitMs = 10;
@@ -49,8 +54,28 @@ internal sealed unsafe class WindowsMemory : OsMemory
     }
 
     // From the top: page-map entries need high addresses, and small reservations would else land between the modules.
-    public override byte* TryReserve(nuint bytes) => WindowsNative.Allocate(
-        null, bytes, WindowsNative.MemoryReserve | WindowsNative.MemoryTopDown, WindowsNative.PageNoAccess);
+    // Wine ignores that wish, and gets places to try.
+    public override byte* TryReserve(nuint bytes)
+    {
+        byte* low = TryReserveAt(null, bytes);
+        if (low == null || (ulong)low >= HighAddress)
+        {
+            return low;
+        }
+
+        ulong step = (bytes + HighAddressStep - 1) & ~(HighAddressStep - 1);
+        for (int attempt = 0; attempt < HighAddressTries; attempt++)
+        {
+            byte* high = TryReserveAt((byte*)(HighAddress + ((ulong)attempt * step)), bytes);
+            if (high != null)
+            {
+                TryRelease(low, bytes);
+                return high;
+            }
+        }
+
+        return low;
+    }
 
     public override bool TryRelease(byte* address, nuint bytes) =>
         WindowsNative.Free(address, 0, WindowsNative.MemoryRelease) != 0;
@@ -165,6 +190,9 @@ internal sealed unsafe class WindowsMemory : OsMemory
             WindowsNative.Sleep(waitMs);
         }
     }
+
+    private static byte* TryReserveAt(byte* address, nuint bytes) => WindowsNative.Allocate(
+        address, bytes, WindowsNative.MemoryReserve | WindowsNative.MemoryTopDown, WindowsNative.PageNoAccess);
 
     private static bool TryChangeProtection(byte* address, nuint bytes, uint protection)
     {
