@@ -13,24 +13,33 @@ namespace Hakmem.Package.Tests;
 // but its own system.
 public sealed class AssemblyTests
 {
-    private const string Image = "runtimes/linux-x64/lib/net10.0/Hakmem.dll";
     private const string ImageIl = "lib/net10.0/Hakmem.dll";
 
-    // What the header of an assembly compiled ahead has for Machine: the processor's number combined with the system's
-    // by exclusive or.
-    private const int LinuxX64 = (int)System.Reflection.PortableExecutable.Machine.Amd64 ^ 0x7B79;
+    // What the header of an image has for its machine is the processor's number combined with the system's by exclusive
+    // or. Windows has none.
+    private const int Linux = 0x7B79;
+    private const int Apple = 0x4644;
+    private const int Windows = 0;
 
     // "RTR" in ASCII, with which the header of a ReadyToRun image begins.
     private const uint ReadyToRunSignature = 0x00525452;
 
-    private static readonly string[] s_core =
+    private static readonly string[] s_coreIl =
     [
-        ImageIl, "lib/netstandard2.0/Hakmem.dll", "ref/net10.0/Hakmem.dll", "ref/netstandard2.0/Hakmem.dll", Image,
+        ImageIl, "lib/netstandard2.0/Hakmem.dll", "ref/net10.0/Hakmem.dll", "ref/netstandard2.0/Hakmem.dll",
+    ];
+
+    private static readonly string[] s_images =
+    [
+        "runtimes/linux-arm64/lib/net10.0/Hakmem.dll", "runtimes/linux-x64/lib/net10.0/Hakmem.dll",
+        "runtimes/osx-arm64/lib/net10.0/Hakmem.dll", "runtimes/win-x64/lib/net10.0/Hakmem.dll",
     ];
 
     private static readonly string[] s_aspNetCore = ["lib/net10.0/Hakmem.AspNetCore.dll"];
 
-    public static TheoryData<string, string> IlPaths { get; } = PathsBut(Image);
+    public static TheoryData<string, string> IlPaths { get; } = PathsIn("");
+
+    public static TheoryData<string> ImagePaths { get; } = [.. s_images];
 
     public static TheoryData<string, string> ReferencePaths { get; } = PathsIn("ref/");
 
@@ -39,7 +48,7 @@ public sealed class AssemblyTests
     [Fact]
     public void AssembliesOfThePackagesAreTheseAndNoOthers()
     {
-        Assert.Equal(s_core, PackageFile.PathsEndingWith(PackageFile.Core, ".dll"));
+        Assert.Equal([.. s_coreIl, .. s_images], PackageFile.PathsEndingWith(PackageFile.Core, ".dll"));
         Assert.Equal(s_aspNetCore, PackageFile.PathsEndingWith(PackageFile.AspNetCore, ".dll"));
     }
 
@@ -55,21 +64,26 @@ public sealed class AssemblyTests
         Assert.Equal(0, header.ManagedNativeHeaderDirectory.Size);
     }
 
-    [Fact]
-    public void AssemblyForLinuxX64IsAnImageForIt()
+    [Theory]
+    [MemberData(nameof(ImagePaths))]
+    public void AssemblyOfARuntimeIsAnImageForIt(string path)
     {
-        using PEReader reader = new(PackageFile.Read(PackageFile.Core, Image));
+        string[] target = path.Split('/')[1].Split('-');
+        int system = target[0] switch { "linux" => Linux, "osx" => Apple, "win" => Windows, _ => -1 };
+        Machine processor = target[1] switch { "x64" => Machine.Amd64, "arm64" => Machine.Arm64, _ => Machine.Unknown };
+        using PEReader reader = new(PackageFile.Read(PackageFile.Core, path));
         DirectoryEntry native = reader.PEHeaders.CorHeader!.ManagedNativeHeaderDirectory;
-        Assert.Equal(LinuxX64, (int)reader.PEHeaders.CoffHeader.Machine);
+        Assert.Equal((int)processor ^ system, (int)reader.PEHeaders.CoffHeader.Machine);
         Assert.NotEqual(0, native.Size);
         Assert.Equal(ReadyToRunSignature, reader.GetSectionData(native.RelativeVirtualAddress).GetReader().ReadUInt32());
     }
 
     // Were they of two compilations, an exception's line numbers would be wrong in one of them.
-    [Fact]
-    public void ImageAndTheIlItWasMadeOfAreOneCompilation()
+    [Theory]
+    [MemberData(nameof(ImagePaths))]
+    public void ImageAndTheIlItWasMadeOfAreOneCompilation(string path)
     {
-        using PEReader image = new(PackageFile.Read(PackageFile.Core, Image));
+        using PEReader image = new(PackageFile.Read(PackageFile.Core, path));
         using PEReader il = new(PackageFile.Read(PackageFile.Core, ImageIl));
         Assert.Equal(ModuleOf(il), ModuleOf(image));
         Assert.Equal(SymbolsOf(il), SymbolsOf(image));
@@ -102,28 +116,17 @@ public sealed class AssemblyTests
         Assert.Equal(SymbolsOf(assembly), new BlobContentId(provider.GetMetadataReader().DebugMetadataHeader!.Id).Guid);
     }
 
-    private static TheoryData<string, string> PathsBut(string left)
+    private static TheoryData<string, string> PathsIn(string folder)
     {
         TheoryData<string, string> data = [];
-        foreach (string path in s_core.Where(path => path != left))
+        foreach (string path in s_coreIl.Where(path => path.StartsWith(folder, StringComparison.Ordinal)))
         {
             data.Add(PackageFile.Core, path);
         }
 
-        foreach (string path in s_aspNetCore.Where(path => path != left))
+        foreach (string path in s_aspNetCore.Where(path => path.StartsWith(folder, StringComparison.Ordinal)))
         {
             data.Add(PackageFile.AspNetCore, path);
-        }
-
-        return data;
-    }
-
-    private static TheoryData<string, string> PathsIn(string folder)
-    {
-        TheoryData<string, string> data = [];
-        foreach (var row in PathsBut(Image).Where(row => row.Data.Item2.StartsWith(folder, StringComparison.Ordinal)))
-        {
-            data.Add(row.Data.Item1, row.Data.Item2);
         }
 
         return data;

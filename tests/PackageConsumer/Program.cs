@@ -1,10 +1,18 @@
 using System;
 using System.Buffers;
+using System.Runtime;
+using System.Runtime.InteropServices;
 using System.Threading;
 using Hakmem;
 
-// Allocates, rents, frees and asks for statistics through the package. What it prints at the end is what `.ci/run`
-// looks for.
+// Allocates, rents, frees and asks for statistics through the package. What it prints is what `run` looks for: the
+// runtime; how many methods it had to compile for the first allocation, which tells whether it used the package's native
+// code; and that everything worked.
+Console.WriteLine($"This is {RuntimeInformation.FrameworkDescription}.");
+long compiledBefore = JitInfo.GetCompiledMethodCount();
+FreeOneBlock();
+Console.WriteLine($"The first allocation compiled {JitInfo.GetCompiledMethodCount() - compiledBefore} methods.");
+
 HakmemAllocator heap = HakmemAllocator.Shared;
 unsafe
 {
@@ -81,6 +89,8 @@ HakmemStatistics statistics = heap.GetStatistics();
 Console.WriteLine(statistics);
 Require(statistics.LiveBlocks == 0, "everything was freed");
 Console.WriteLine("The package works.");
+
+static unsafe void FreeOneBlock() => HakmemAllocator.Shared.Free(HakmemAllocator.Shared.Alloc(100));
 
 // Each block begins with its own address.
 static unsafe void FillWithBlocks(void** blocks, int count)
