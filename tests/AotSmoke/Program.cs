@@ -1,5 +1,6 @@
 using System;
 using System.Runtime;
+using System.Runtime.InteropServices;
 using Hakmem.Tests.BadInput;
 using Hakmem.Tests.Conformance;
 using Hakmem.Tests.Stress;
@@ -7,8 +8,8 @@ using Hakmem.Tests.Stress;
 namespace Hakmem.Tests.AotSmoke;
 
 // The conformance suite compiled to native code: what holds under the JIT compiler may not where statics are laid out before the start,
-// generic code is shared differently and nothing is compiled again. Published and run by .ci/run, which is content with the core of
-// it; with the argument `all` every mode has its turn. With `time` it prints instead how long a block takes, natively or, started with
+// generic code is shared differently and nothing is compiled again. As xunit's runner is not needed, it is also how the suite runs on .NET 8,
+// under the JIT compiler. Published and run by .ci/run, which is content with the core of it; with the argument `all` every mode has its turn. With `time` it prints instead how long a block takes, natively or, started with
 // `dotnet run`, compiled as usual.
 internal static class Program
 {
@@ -22,6 +23,7 @@ internal static class Program
             return 0;
         }
 
+        Console.WriteLine($"This is {RuntimeInformation.FrameworkDescription}.");
         Console.WriteLine($"Compiled by {compiler}.");
         ConformanceRun run = new();
         AddCore(run);

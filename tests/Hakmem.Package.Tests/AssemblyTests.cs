@@ -26,7 +26,8 @@ public sealed class AssemblyTests
 
     private static readonly string[] s_coreIl =
     [
-        ImageIl, "lib/netstandard2.0/Hakmem.dll", "ref/net10.0/Hakmem.dll", "ref/netstandard2.0/Hakmem.dll",
+        ImageIl, "lib/net8.0/Hakmem.dll", "lib/netstandard2.0/Hakmem.dll",
+        "ref/net10.0/Hakmem.dll", "ref/net8.0/Hakmem.dll", "ref/netstandard2.0/Hakmem.dll",
     ];
 
     private static readonly string[] s_images =

@@ -3,7 +3,7 @@ using Microsoft.CodeAnalysis;
 
 namespace System.Diagnostics.CodeAnalysis;
 
-// Attributes for the analysis of nullable references and of required members.
+// Attributes for the analysis of nullable references, of required members and of trimming.
 
 // The method always throws.
 [Embedded]
@@ -36,3 +36,15 @@ internal sealed class NotNullAttribute : Attribute;
 [Embedded]
 [AttributeUsage(AttributeTargets.Constructor)]
 internal sealed class SetsRequiredMembersAttribute : Attribute;
+
+// Takes back a warning, also in the tools that read assemblies.
+[Embedded]
+[AttributeUsage(AttributeTargets.All, AllowMultiple = true, Inherited = false)]
+internal sealed class UnconditionalSuppressMessageAttribute(string category, string checkId) : Attribute
+{
+    public string Category { get; } = category;
+
+    public string CheckId { get; } = checkId;
+
+    public string? Justification { get; set; }
+}
