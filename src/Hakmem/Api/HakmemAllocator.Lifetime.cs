@@ -4,6 +4,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
 using System.Threading;
 using Hakmem.Api;
+using Hakmem.Fallback;
 using Hakmem.Heaps;
 using Hakmem.Pages;
 using Hakmem.Reclaim;
@@ -17,16 +18,32 @@ public sealed unsafe partial class HakmemAllocator
     // A shared heap that could not be created.
     private HakmemAllocator(ExceptionDispatchInfo failure)
     {
+        _core = null!;
         _heap = null!;
         _failure = failure;
         _slot = HeapSlots.Shared;
     }
 
-    private HakmemAllocator(HeapLimits limits, Arena arena, int slot, DecayTimer? timer)
+    // A heap over the process's arena, or a fallback if there is none.
+    private HakmemAllocator(HeapLimits limits, Arena? arena)
+        : this(limits, arena, TakeSlot(arena), arena is null ? null : DecayTimer.Process)
+    {
+    }
+
+    private HakmemAllocator(HeapLimits limits, Arena? arena, int slot, DecayTimer? timer)
     {
         try
         {
-            _heap = new Heap(arena, slot, limits, timer);
+            _heap = null!;
+            if (arena is null)
+            {
+                _core = FallbackOf(limits);
+            }
+            else
+            {
+                _core = _heap = new Heap(arena, slot, limits, timer);
+            }
+
             _slot = slot;
         }
         catch
@@ -35,6 +52,10 @@ public sealed unsafe partial class HakmemAllocator
             throw;
         }
     }
+
+    // For tests: an isolated fallback, whatever the process has.
+    internal static HakmemAllocator CreateFallback(HakmemOptions? options = null) =>
+        new(LimitsOf(options), arena: null);
 
     // Marks the shared heap as unusable after its arena was released. Runs on the finalizer thread, the only one that
     // may still use the heap; its cache was in the arena's memory.
@@ -68,7 +89,7 @@ public sealed unsafe partial class HakmemAllocator
         if (slot != DisposedSlot)
         {
             _isGone = true;
-            _heap.Dispose();
+            _core.Dispose();
             ReturnSlot(slot);
         }
     }
@@ -85,7 +106,7 @@ public sealed unsafe partial class HakmemAllocator
     /// <exception cref="InvalidOperationException">This is <see cref="Shared"/>.</exception>
     public bool TryDispose()
     {
-        if (_slot != DisposedSlot && _slot != HeapSlots.Shared && _heap.GetStatistics().LiveBlocks != 0)
+        if (_slot != DisposedSlot && _slot != HeapSlots.Shared && _core.GetStatistics().LiveBlocks != 0)
         {
             return false;
         }
@@ -107,7 +128,7 @@ public sealed unsafe partial class HakmemAllocator
                 ProcessBarrier.Run();
             }
 
-            Volatile.Write(ref _isGone, _heap.IsUnused());
+            Volatile.Write(ref _isGone, _core.IsUnused());
         }
         finally
         {
@@ -122,14 +143,14 @@ public sealed unsafe partial class HakmemAllocator
             return false;
         }
 
-        _heap.Dispose();
+        _core.Dispose();
         ReturnSlot(slot);
         return true;
     }
 
     // For a debugger's view, which takes no lock: the heap while it can be used, or null; why it cannot be used; and
     // whether memory is the heap's and can be read.
-    internal Heap? LiveHeap => _isGone || _slot == DisposedSlot || _failure is not null ? null : _heap;
+    internal HeapCore? LiveHeap => _isGone || _slot == DisposedSlot || _failure is not null ? null : _core;
 
     internal Exception? Failure => _failure?.SourceException;
 
@@ -156,13 +177,19 @@ public sealed unsafe partial class HakmemAllocator
         : HakmemSettings.AreAny() ? LimitsOfSettings()
         : new HeapLimits();
 
+    // A method of its own, so that the class is not loaded where it is not used.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static FallbackHeap FallbackOf(HeapLimits limits) => new(limits, ProcessArena.Unsupported);
+
     // Does not throw: the runtime would wrap an exception of a static initializer in a TypeInitializationException,
     // whose message does not name the cause. Each use of the heap throws the exception instead.
     private static HakmemAllocator CreateShared()
     {
         try
         {
-            HakmemAllocator shared = new(LimitsOf(null), ProcessArena.Instance, HeapSlots.Shared, DecayTimer.Process);
+            Arena? arena = ProcessArena.Instance;
+            DecayTimer? timer = arena is null ? null : DecayTimer.Process;
+            HakmemAllocator shared = new(LimitsOf(null), arena, HeapSlots.Shared, timer);
             ProcessArena.SetShared(shared);
             return shared;
         }
@@ -172,10 +199,15 @@ public sealed unsafe partial class HakmemAllocator
         }
     }
 
-    private static int TakeSlot(Arena arena)
+    private static int TakeSlot(Arena? arena)
     {
         // A thread finds its caches of all heaps through its cache of the shared heap.
         s_shared._failure?.Throw();
+        if (arena is null)
+        {
+            return FallbackSlot;
+        }
+
         int slot = HeapSlots.Process.TryTake(arena.MaxHeapSlots);
         return slot > 0 ? slot : throw new InvalidOperationException(
             $"The process already has {arena.MaxHeapSlots - 1} isolated heaps, which is the most. Dispose one first.");
@@ -183,7 +215,7 @@ public sealed unsafe partial class HakmemAllocator
 
     private static void ReturnSlot(int slot)
     {
-        if (slot != HeapSlots.Shared)
+        if (slot is not HeapSlots.Shared and not FallbackSlot)
         {
             HeapSlots.Process.Return(slot);
         }

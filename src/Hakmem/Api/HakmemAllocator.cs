@@ -37,7 +37,12 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
 {
     private static readonly HakmemAllocator s_shared = CreateShared();
 
-    // Null in a shared heap that could not be created; each of its slow paths throws _failure first.
+    // What every slow path ends in: _heap, or the fallback of a process that has no arena. Null in a shared heap that
+    // could not be created; each of its slow paths throws _failure first.
+    private readonly HeapCore _core;
+
+    // The same if its threads have caches; otherwise null, and no thread has a cache, so that every call ends in a slow
+    // path without one. What the paths with a cache call most often is called here, without a virtual call.
     private readonly Heap _heap;
 
     // Why the shared heap cannot be used, or null. Written by the constructor, and by Retire while no other thread is
@@ -52,8 +57,10 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     // closes and may open again.
     private bool _isGone;
 
-    // No thread's table of peers has this slot, so every fast path of a disposed heap ends in its slow path.
+    // No thread's table of peers has these slots, so every fast path of a disposed heap ends in its slow path, and so
+    // does that of an isolated fallback.
     private const int DisposedSlot = int.MaxValue;
+    private const int FallbackSlot = int.MaxValue - 1;
 
     /// <summary>Creates an isolated heap.</summary>
     /// <param name="options">The heap's options; null for the process's settings and the default values.</param>
@@ -61,9 +68,10 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     /// <exception cref="InvalidOperationException">There are 8191 heaps, or a setting cannot be parsed.</exception>
     /// <exception cref="OutOfMemoryException">The address range that all heaps share could not be reserved when the
     /// first heap was created.</exception>
-    /// <exception cref="PlatformNotSupportedException">The operating system is not supported.</exception>
+    /// <exception cref="PlatformNotSupportedException"><see cref="IsSupported"/> is false, and the setting
+    /// <c>Hakmem.RequireSupported</c> is true.</exception>
     public HakmemAllocator(HakmemOptions? options = null)
-        : this(LimitsOf(options), ProcessArena.Instance, TakeSlot(ProcessArena.Instance), DecayTimer.Process)
+        : this(LimitsOf(options), ProcessArena.Instance)
     {
     }
 
@@ -76,10 +84,22 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     /// <summary>
     /// The process-wide heap, which cannot be disposed. If it cannot be created, every use of it throws the reason:
     /// <see cref="InvalidOperationException"/> for a setting that cannot be parsed, <see cref="OutOfMemoryException"/>
-    /// for too little address space, <see cref="PlatformNotSupportedException"/> for an operating system that is not
-    /// supported.
+    /// for too little address space, <see cref="PlatformNotSupportedException"/> if <see cref="IsSupported"/> is false
+    /// and the setting <c>Hakmem.RequireSupported</c> is true.
     /// </summary>
     public static HakmemAllocator Shared => s_shared;
+
+    /// <summary>
+    /// Whether Hakmem's own allocator serves this process. It is false in a 32-bit process, on a system, processor or
+    /// page size that Hakmem cannot manage memory on, and with the setting <c>Hakmem.ForceFallback</c>. Every heap then
+    /// is a fallback: it serves each call by <see cref="NativeMemory"/> behind a header of some 60 bytes, with the same
+    /// exceptions, <see cref="HakmemOptions.MaxBytes"/> and figures, but without thread caches, hardening and detection
+    /// of double frees.
+    /// </summary>
+    /// <remarks>Thread-safe. The value does not change while the process runs. <see cref="GetStatistics"/> says the
+    /// same of each heap (<see cref="HakmemStatistics.IsFallback"/>), and a fallback's first allocation says why in an
+    /// event of the event source <c>Hakmem</c>.</remarks>
+    public static bool IsSupported => ProcessArena.Unsupported is null;
 
     // The two fast paths. Their shape suits the JIT compiler: they read the thread-static first, whatever the heap, and
     // then run one chain of tests with one exit. That lets the compiler hoist the look-up of the thread-static (a call
@@ -134,8 +154,12 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
         }
     }
 
-    // The calling thread's cache of the shared heap, created at first use; null if there is no memory for it.
+    // The calling thread's cache of the shared heap, created at first use; null if there is no memory for it, or the
+    // process has no arena.
     internal static ThreadCache* GetSharedCache() => s_shared.GetCache();
+
+    // Whether that can be other than null: false in a process without an arena.
+    internal static bool HasThreadCaches => s_shared._heap is not null;
 
     // Alloc and Free of the shared heap, for a pool that keeps its thread's cache and so need not look it up.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -201,21 +225,21 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     // Realloc and AlignedAlloc for an owner of a block that cannot handle an exception at the call. If there is no room
     // they return null, and the owner throws OutOfMemory(byteCount) later.
     internal void* TryRealloc(void* ptr, nuint byteCount, nuint alignment) =>
-        _heap.TryReallocate(GetMagazines(), ptr, byteCount, alignment);
+        _core.TryReallocate(GetMagazines(), ptr, byteCount, alignment);
 
     internal void* TryAllocAligned(nuint byteCount, nuint alignment) =>
         TryAllocSlow(byteCount, alignment, isZeroed: false);
 
-    internal OutOfMemoryException OutOfMemory(nuint byteCount) => _heap.OutOfMemory(byteCount);
+    internal OutOfMemoryException OutOfMemory(nuint byteCount) => _core.OutOfMemory(byteCount);
 
     /// <inheritdoc/>
-    public nuint UsableSize(void* ptr) => ptr == null ? 0 : _heap.UsableSize(GetMagazines(), ptr);
+    public nuint UsableSize(void* ptr) => ptr == null ? 0 : _core.UsableSize(GetMagazines(), ptr);
 
     /// <inheritdoc/>
-    public bool Owns(void* ptr) => !_isGone && _failure is null && _heap.Owns(ptr);
+    public bool Owns(void* ptr) => !_isGone && _failure is null && _core.Owns(ptr);
 
     /// <inheritdoc/>
-    public void Trim() => _heap.Trim(GetMagazines());
+    public void Trim() => _core.Trim(GetMagazines());
 
     // How many times all unused memory was reclaimed after an allocation had failed; for tests.
     internal long ReclaimRounds => _heap.ReclaimRounds;
@@ -224,7 +248,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     public HakmemStatistics GetStatistics()
     {
         ThrowIfDisposed();
-        return _heap.GetStatistics();
+        return _core.GetStatistics();
     }
 
     // Whether the heap's memory is released, for objects that outlive the heap. The read is plain and publishes
@@ -239,12 +263,13 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     /// threads may wait, and allocates less than 1 KiB of managed memory for each SuperSlab. Do not call it on every
     /// request.
     /// </remarks>
-    /// <returns>A copy, which later calls do not change.</returns>
+    /// <returns>A copy, which later calls do not change. It is empty for a fallback (see <see cref="IsSupported"/>).
+    /// </returns>
     /// <exception cref="ObjectDisposedException">The heap has been disposed.</exception>
     public HakmemHeapMap GetHeapMap()
     {
         ThrowIfDisposed();
-        return _heap.GetHeapMap();
+        return _core.GetHeapMap();
     }
 
     /// <summary>
@@ -261,7 +286,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     public HakmemVerification Verify()
     {
         ThrowIfDisposed();
-        return _heap.Verify();
+        return _core.Verify();
     }
 
     // Takes a block from a thread's cache; null if the cache has none.
@@ -376,11 +401,11 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
             return;
         }
 
-        _heap.Free(ThreadCache.MagazinesOf(cache), ptr);
+        _core.Free(ThreadCache.MagazinesOf(cache), ptr);
     }
 
     private void* TryAllocSlow(nuint byteCount, nuint alignment, bool isZeroed) =>
-        _heap.TryAllocate(GetMagazines(), byteCount, alignment, isZeroed);
+        _core.TryAllocate(GetMagazines(), byteCount, alignment, isZeroed);
 
     // Returns the calling thread's cache of this isolated heap, given its cache of the shared heap; null if it has none
     // yet.
@@ -388,7 +413,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     private ThreadCache* FindCacheBeside(ThreadCache* shared) => CurrentThread.PeerOf(shared, _slot);
 
     [DoesNotReturn]
-    private void* ThrowOutOfMemory(nuint byteCount) => throw _heap.OutOfMemory(byteCount);
+    private void* ThrowOutOfMemory(nuint byteCount) => throw _core.OutOfMemory(byteCount);
 
     private void ThrowIfDisposed()
     {
@@ -399,7 +424,8 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     // The record with the calling thread's magazines: its cache, or the Inner of that.
     private ThreadCache* GetMagazines() => ThreadCache.MagazinesOf(GetCache());
 
-    // The calling thread's cache of this heap, created at first use; null if there is no memory for it.
+    // The calling thread's cache of this heap, created at first use; null if there is no memory for it, or the heap is
+    // a fallback.
     private ThreadCache* GetCache()
     {
         ThreadCache* cache = CurrentThread.Shared;
@@ -411,7 +437,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
         if (cache == null)
         {
             _failure?.Throw();
-            cache = _heap.TryCreateThreadCache();
+            cache = _core.TryCreateThreadCache();
             CurrentThread.SetShared(cache);
         }
 
@@ -431,6 +457,11 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
         if (cache != null)
         {
             return cache;
+        }
+
+        if (_heap is null)
+        {
+            return null;
         }
 
         // The table of peers comes first: a cache that no table has would be lost.

@@ -229,12 +229,12 @@ internal static class HakmemSettings
     private const string Names =
         "MaxBytes ThreadCacheBytes SuperSlabCacheCount SuperSlabCacheBytes SuperSlabCacheTtl LazyZero PurgeDelay " +
         "HugePages Prefault Hardening CaptureStacks QuarantineBytes GuardedSampleInterval FaultReports " +
-        "ContainerLimitPercent";
+        "ContainerLimitPercent ForceFallback RequireSupported";
 
     private const string Variables =
         "MAX_BYTES THREAD_CACHE_BYTES SUPERSLAB_CACHE_COUNT SUPERSLAB_CACHE_BYTES SUPERSLAB_CACHE_TTL LAZY_ZERO " +
         "PURGE_DELAY HUGE_PAGES PREFAULT HARDENING CAPTURE_STACKS QUARANTINE_BYTES GUARDED_SAMPLE_INTERVAL " +
-        "FAULT_REPORTS CONTAINER_LIMIT_PERCENT " +
+        "FAULT_REPORTS CONTAINER_LIMIT_PERCENT FORCE_FALLBACK REQUIRE_SUPPORTED " +
         "SUPERSLAB_MAX_CACHED SUPERSLAB_MAX_MEMORY_MB SUPERSLAB_TTL_SEC SS_LAZY_ZERO THP SS_PREFAULT";
 
     // Twice this fits the countdown.
@@ -341,13 +341,25 @@ internal static class HakmemSettings
             Meaning = "whether faults at guard pages are reported",
         };
 
-    // The only setting that is not a heap's: no option sets it.
+    // The settings from here on are not a heap's: no option sets them.
     public static readonly HakmemSetting ContainerLimitPercent =
         new(nameof(ContainerLimitPercent), "HAKMEM_CONTAINER_LIMIT_PERCENT", typeof(int), MemoryLimit.DefaultPercent)
         {
             Meaning = "part of the container's limit that all heaps may commit",
             Most = 100,
             ZeroMeans = "ignore",
+        };
+
+    public static readonly HakmemSetting ForceFallback =
+        new(nameof(ForceFallback), "HAKMEM_FORCE_FALLBACK", typeof(bool), 0)
+        {
+            Meaning = "serve all calls by `NativeMemory`, as where Hakmem is not supported",
+        };
+
+    public static readonly HakmemSetting RequireSupported =
+        new(nameof(RequireSupported), "HAKMEM_REQUIRE_SUPPORTED", typeof(bool), 0)
+        {
+            Meaning = "fail at first use where all calls would be served so",
         };
 
     // Whether anything is set at all, understood or not. If not, every value is its default.

@@ -17,6 +17,9 @@ internal sealed class HakmemSetting(string name, string variable, Type type, lon
 
     public string Variable => variable;
 
+    // Both names, for messages.
+    public string FullName => $"Hakmem.{name} ({variable})";
+
     // Of the option: long, int, bool, TimeSpan or an enumeration.
     public Type Type => type;
 

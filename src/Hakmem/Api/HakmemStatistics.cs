@@ -11,6 +11,14 @@ namespace Hakmem;
 [DebuggerDisplay("{LiveBytes} bytes live in {LiveBlocks} blocks, {CommittedBytes} committed")]
 public sealed record HakmemStatistics
 {
+    /// <summary>
+    /// Whether the heap is a fallback, which serves each call by
+    /// <see cref="System.Runtime.InteropServices.NativeMemory"/> (see <see cref="HakmemAllocator.IsSupported"/>). Then
+    /// <see cref="CommittedBytes"/> are the bytes taken from there, headers included, and the figures of caches,
+    /// SuperSlabs, size classes and of what was returned are zero.
+    /// </summary>
+    public bool IsFallback { get; init; }
+
     /// <summary>The bytes of the blocks that callers hold, each counted with the size that
     /// <see cref="IHakmemAllocator.UsableSize"/> returns.</summary>
     public long LiveBytes { get; init; }
@@ -82,6 +90,7 @@ public sealed record HakmemStatistics
     public override string ToString()
     {
         var text = new StringBuilder();
+        text.Append(IsFallback ? "a fallback: NativeMemory serves each call\n" : "");
         Line(text, "live", LiveBytes, $"in {LiveBlocks} blocks");
         Line(text, "cached", CachedBytes, $"in {ThreadCaches} thread caches and the depots");
         string slabs = $"in {SuperSlabsInUse} SuperSlabs in use, {SuperSlabsCached} empty";

@@ -10,28 +10,32 @@ namespace Hakmem.Api;
 // middle of an update.
 internal sealed class HeapDebuggerView
 {
-    private readonly Heap? _live;
+    private readonly HeapCore? _live;
+
+    // The same, unless it is a fallback, which has none of these figures.
+    private readonly Heap? _heap;
 
     public HeapDebuggerView(HakmemAllocator heap)
     {
         State = TextOf(heap);
         _live = heap.LiveHeap;
+        _heap = _live as Heap;
     }
 
     public string State { get; }
 
-    public long CommittedBytes => _live?.SuperSlabs.CommittedBytes ?? 0;
+    public long CommittedBytes => _live?.CommittedBytes ?? 0;
 
-    public long PeakCommittedBytes => _live?.SuperSlabs.PeakCommittedBytes ?? 0;
+    public long PeakCommittedBytes => _heap?.SuperSlabs.PeakCommittedBytes ?? 0;
 
-    public long PurgedBytes => _live?.SuperSlabs.PurgedBytes ?? 0;
+    public long PurgedBytes => _heap?.SuperSlabs.PurgedBytes ?? 0;
 
-    public int SuperSlabsInUse => _live is null ? 0 : _live.SuperSlabs.OwnedCount - _live.SuperSlabs.CachedCount;
+    public int SuperSlabsInUse => _heap is null ? 0 : _heap.SuperSlabs.OwnedCount - _heap.SuperSlabs.CachedCount;
 
-    public int SuperSlabsCached => _live?.SuperSlabs.CachedCount ?? 0;
+    public int SuperSlabsCached => _heap?.SuperSlabs.CachedCount ?? 0;
 
-    // The heap's options as it uses them; null once it is disposed.
-    public HeapLimits? Limits => _live?.Limits;
+    // The heap's options as it uses them; null once it is disposed, and in a fallback.
+    public HeapLimits? Limits => _heap?.Limits;
 
     public static string TextOf(HakmemAllocator heap)
     {
@@ -47,7 +51,8 @@ internal sealed class HeapDebuggerView
         }
 
         string kind = ReferenceEquals(heap, HakmemAllocator.Shared) ? "shared" : "isolated";
-        FormattableString text = $"{kind}, {live.SuperSlabs.CommittedBytes} bytes committed";
+        kind += live is Heap ? "" : " fallback";
+        FormattableString text = $"{kind}, {live.CommittedBytes} bytes committed";
         return text.ToString(CultureInfo.InvariantCulture);
     }
 }

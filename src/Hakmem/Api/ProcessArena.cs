@@ -6,38 +6,54 @@ using Hakmem.Pages;
 
 namespace Hakmem.Api;
 
-// The arena that all heaps of the process share. It is reserved when the first heap is created.
+// The arena that all heaps of the process share, or why it has none. It is reserved when the first heap is created.
 internal static class ProcessArena
 {
-    // Why there is no arena; null if there is one. Written by the initializer below, which throws nothing itself: the
-    // runtime would put a TypeInitializationException around it, whose message does not say the cause.
+    // Why heaps cannot be created; null if they can. Written by the initializer below, as the next field is, which
+    // throws nothing itself: the runtime would put a TypeInitializationException around it, whose message does not say
+    // the cause.
     private static ExceptionDispatchInfo? s_failure;
+
+    // Why the process has no arena although it may have heaps, which are fallbacks; null if it has one.
+    private static string? s_unsupported;
 
     private static readonly Arena? s_instance = TryCreate();
 
     // No other reference to it exists: see ArenaKeeper.
     private static readonly ArenaKeeper? s_keeper = s_instance is null ? null : new ArenaKeeper(s_instance);
 
-    // Throws if the arena could not be created: OutOfMemoryException, PlatformNotSupportedException, or
-    // InvalidOperationException for a wrong setting.
-    public static Arena Instance
+    // Null if the process has none and its heaps are fallbacks. Throws if there can be no heaps: OutOfMemoryException
+    // for too little address space, InvalidOperationException for a wrong setting, or PlatformNotSupportedException if
+    // fallbacks are not wanted.
+    public static Arena? Instance
     {
         get
         {
             s_failure?.Throw();
-            return s_instance!;
+            return s_instance;
         }
     }
+
+    // Why there is no arena, where none is possible or wanted; null otherwise.
+    public static string? Unsupported => s_unsupported;
 
     // The keeper counts the live blocks of the shared heap before it releases the arena.
     public static void SetShared(HakmemAllocator shared) => s_keeper?.SetShared(shared);
 
+    // The one place that decides whether the process has an arena or its heaps are fallbacks.
     private static Arena? TryCreate()
     {
         try
         {
-            OsMemory os = OsMemory.CreateForThisProcess();
-            return new Arena(os, limit: new MemoryLimit(os, ReadPercent()));
+            Settings settings = HakmemSettings.AreAny() ? ReadSettings() : new Settings();
+            Arena? arena = settings.ForceFallback ? null : TryCreate(settings.ContainerLimitPercent);
+            if (arena is null)
+            {
+                s_unsupported ??= $"The setting {HakmemSettings.ForceFallback.FullName} is true.";
+                RequireSupported(settings);
+            }
+
+            return arena;
         }
         catch (Exception failure)
         {
@@ -46,20 +62,58 @@ internal static class ProcessArena
         }
     }
 
-    // The percentage of a container's memory limit that all heaps together may commit. Throws InvalidOperationException
-    // if the setting cannot be parsed or is out of its range.
-    private static int ReadPercent() => HakmemSettings.AreAny() ? PercentOfSettings() : MemoryLimit.DefaultPercent;
+    // Sets s_unsupported and returns null on a system for which there is no memory layer, or where the layer or the
+    // arena finds that it cannot work.
+    private static Arena? TryCreate(int containerLimitPercent)
+    {
+        try
+        {
+            OsMemory os = OsMemory.CreateForThisProcess();
+            return new Arena(os, limit: new MemoryLimit(os, containerLimitPercent));
+        }
+        catch (PlatformNotSupportedException reason)
+        {
+            s_unsupported = reason.Message;
+            return null;
+        }
+    }
 
-    // Apart, so that the settings are not so much as created where nothing is set.
+    private static void RequireSupported(Settings settings)
+    {
+        if (settings.RequireSupported)
+        {
+            throw new PlatformNotSupportedException(
+                $"{s_unsupported} The setting {HakmemSettings.RequireSupported.FullName} makes that an error; " +
+                "without it NativeMemory would serve all calls.");
+        }
+    }
+
+    // Apart, so that the settings are not so much as created where nothing is set. Throws InvalidOperationException if
+    // one cannot be parsed or is out of its range.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static int PercentOfSettings()
+    private static Settings ReadSettings()
     {
         HakmemSetting setting = HakmemSettings.ContainerLimitPercent;
         long percent = setting.Read();
         return percent >= setting.Least && percent <= setting.Most
-            ? (int)percent
+            ? new Settings
+            {
+                ContainerLimitPercent = (int)percent,
+                ForceFallback = HakmemSettings.ForceFallback.Read() != 0,
+                RequireSupported = HakmemSettings.RequireSupported.Read() != 0,
+            }
             : throw new InvalidOperationException(
-                $"Hakmem.{setting.Name} ({setting.Variable}) is {percent}, but must be from {setting.Least} to " +
-                $"{setting.Most}.");
+                $"{setting.FullName} is {percent}, but must be from {setting.Least} to {setting.Most}.");
+    }
+
+    // The settings of the process, with their defaults.
+    private readonly struct Settings()
+    {
+        // The percentage of a container's memory limit that all heaps together may commit.
+        public int ContainerLimitPercent { get; init; } = MemoryLimit.DefaultPercent;
+
+        public bool ForceFallback { get; init; }
+
+        public bool RequireSupported { get; init; }
     }
 }

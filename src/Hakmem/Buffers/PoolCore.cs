@@ -36,7 +36,8 @@ internal sealed class PoolCore<T>
     // shorter where the code names it.
     private readonly bool _isPlain;
 
-    // Each thread's shard, by the number of its cache of the shared heap.
+    // Each thread's shard, by the number of its cache of the shared heap, or by its managed id in a process whose
+    // threads have no caches.
     private ThreadTable<RentalShard> _shards = new(new UninterruptibleLock());
 
     // Returns by threads that have no shard, because there was no memory for a cache. Interlocked additions.
@@ -198,9 +199,13 @@ internal sealed class PoolCore<T>
     public unsafe RentalShard? FindShard()
     {
         ThreadCache* cache = HakmemAllocator.GetSharedCache();
-        return cache == null
-            ? null
-            : TryGetShard(cache) ?? _shards.Register(cache->Number, new RentalShard(Owners));
+        if (cache == null && HakmemAllocator.HasThreadCaches)
+        {
+            return null;
+        }
+
+        int number = cache == null ? Environment.CurrentManagedThreadId : cache->Number;
+        return _shards.TryGet(number) ?? _shards.Register(number, new RentalShard(Owners));
     }
 
     // Ends rentals: later ones throw.

@@ -12,7 +12,7 @@ internal sealed unsafe partial class Heap
 {
     // Resizes a block. It keeps its alignment only if that is passed again. Returns null if memory is out; the old
     // block then keeps its address and contents, but may have become larger.
-    public void* TryReallocate(ThreadCache* cache, void* address, nuint byteCount, nuint alignment)
+    public override void* TryReallocate(ThreadCache* cache, void* address, nuint byteCount, nuint alignment)
     {
         BlockInfo block = Claim(cache, address, "Realloc");
         bool isGone = false;

@@ -16,7 +16,7 @@ namespace Hakmem.Heaps;
 // reclaimer, decay, registry of thread caches, a cache's gate, depot, SuperSlabs, arena; then those of the peer tables
 // and of the metadata. The purge lock is above that of the SuperSlabs, and entered under no depot's lock.
 // docs/concurrency.md has the locks of hardening.
-internal sealed unsafe partial class Heap
+internal sealed unsafe partial class Heap : HeapCore
 {
     private readonly Arena _arena;
     private readonly HeapLimits _limits;
@@ -83,7 +83,7 @@ internal sealed unsafe partial class Heap
     public long ReclaimRounds => _reclaimer.Rounds;
 
     // Creates a cache for the calling thread, which has none in this heap. Returns null if memory is out.
-    public ThreadCache* TryCreateThreadCache()
+    public override ThreadCache* TryCreateThreadCache()
     {
         ThreadCache* cache = _registry.TryGet();
         if (cache != null && cache->Inner != null)
@@ -103,7 +103,7 @@ internal sealed unsafe partial class Heap
     // Allocates a block of any size and alignment (a power of two). Returns null if memory or the limit is out, even
     // after everything unused was released. That is not tried for impossible sizes, nor again after a failure unless
     // something was freed since.
-    public void* TryAllocate(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
+    public override void* TryAllocate(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
     {
         void* block = TryAllocateOnce(cache, byteCount, alignment, isZeroed);
         if (block == null && _arena.TryRefreshLimit())
@@ -120,7 +120,7 @@ internal sealed unsafe partial class Heap
         return MarkLive(block);
     }
 
-    public void Free(ThreadCache* cache, void* address)
+    public override void Free(ThreadCache* cache, void* address)
     {
         HakmemCorruptionException? finding = FreeAny(cache, address, "Free");
         PurgeAndNotify();
@@ -150,19 +150,21 @@ internal sealed unsafe partial class Heap
     public void* TryAllocateFromSecondary(ThreadCache* cache, int index) =>
         MarkLive(CacheExchange.TryAllocFromSecondary(cache, index));
 
-    public nuint UsableSize(ThreadCache* cache, void* address) => Resolve(cache, address, "UsableSize").Bytes;
+    public override nuint UsableSize(ThreadCache* cache, void* address) => Resolve(cache, address, "UsableSize").Bytes;
 
-    public bool Owns(void* address) => _kinds.Owns(address);
+    public override bool Owns(void* address) => _kinds.Owns(address);
 
-    // This and the next two are for a debugger's view.
-    public bool CanRead(void* start, nuint byteCount) => _kinds.CanRead(start, byteCount);
+    // This and the next three are for a debugger's view.
+    public override bool CanRead(void* start, nuint byteCount) => _kinds.CanRead(start, byteCount);
 
     public SuperSlabCache SuperSlabs => _superSlabs;
+
+    public override long CommittedBytes => _superSlabs.CommittedBytes;
 
     public HeapLimits Limits => _limits;
 
     // Releases what is unused. cache is the calling thread's, or null.
-    public void Trim(ThreadCache* cache)
+    public override void Trim(ThreadCache* cache)
     {
         HakmemCorruptionException? finding = TrimAll(cache);
         HakmemCorruptionException? earlier = _decay.TakeUnreported();
@@ -170,7 +172,7 @@ internal sealed unsafe partial class Heap
     }
 
     // Releases everything, live blocks included.
-    public void Dispose()
+    public override void Dispose()
     {
         _decay.Stop();
         _registry.Clear();
@@ -192,7 +194,7 @@ internal sealed unsafe partial class Heap
         _kinds.Clear();
     }
 
-    public HakmemStatistics GetStatistics()
+    public override HakmemStatistics GetStatistics()
     {
         StatisticsCollector collector = new(_arena, _superSlabs, _kinds);
         int threadCaches;
@@ -215,7 +217,7 @@ internal sealed unsafe partial class Heap
 
     // Whether callers certainly hold no block. Also false while a thread is in a call that moves blocks. For a heap
     // that refuses new calls.
-    public bool IsUnused()
+    public override bool IsUnused()
     {
         // The statistics count the blocks that are in no span. They may count a small block as free twice while its
         // magazine is exchanged, so these are counted separately.
@@ -246,7 +248,7 @@ internal sealed unsafe partial class Heap
     }
 
     // Checks the records of all layers against each other.
-    public HakmemVerification Verify()
+    public override HakmemVerification Verify()
     {
         int owned;
         using (_superSlabs.SyncRoot.Enter())
@@ -269,10 +271,10 @@ internal sealed unsafe partial class Heap
         };
     }
 
-    public HakmemHeapMap GetHeapMap() => HeapMapReader.Take(_arena, _superSlabs, _kinds);
+    public override HakmemHeapMap GetHeapMap() => HeapMapReader.Take(_arena, _superSlabs, _kinds);
 
     // Returns the exception for a failed allocation, with its cause.
-    public OutOfMemoryException OutOfMemory(nuint byteCount)
+    public override OutOfMemoryException OutOfMemory(nuint byteCount)
     {
         long committed = _superSlabs.CommittedBytes;
         long wanted = (long)Math.Min(byteCount, long.MaxValue / 2);

@@ -18,6 +18,7 @@ internal static class ChildScenarios
     public const string TooManyHeaps = "too-many-heaps";
     public const string SharedInitialisation = "shared-initialisation";
     public const string UnsupportedSystem = "unsupported-system";
+    public const string FallbackProcess = "fallback-process";
     public const string LoadedOnly = "loaded-only";
     public const string CollectibleContexts = "collectible-contexts";
     public const string NoMappingsLeft = "no-mappings-left";
@@ -65,6 +66,9 @@ internal static class ChildScenarios
                 return 0;
             case UnsupportedSystem:
                 UnsupportedSystemScenario.Run(args);
+                return 0;
+            case FallbackProcess:
+                FallbackProcessScenario.Run(args);
                 return 0;
             case CollectibleContexts:
                 CollectibleContextsScenario.Run(args);

@@ -16,17 +16,20 @@ internal static class UnsupportedSystemScenario
 
     public static void Run(string[] args)
     {
-        OsMemory.Decorator = real => args[0] switch
-        {
-            OtherSystem => OsMemory.CreateFor(OsSystem.Other, Processor.X64),
-            ThirtyTwoBits => OsMemory.CreateFor(OsSystem.Linux, Processor.X86),
-            NoAddressSpace => RefusingReservations(real),
-            _ => new BigPages(real, nuint.Parse(args[0], CultureInfo.InvariantCulture)),
-        };
+        Describe(args[0]);
         Print("shared", () => HakmemAllocator.Shared.Trim());
         Print("isolated", () => new HakmemAllocator().Dispose());
         Print("pool", () => NativeMemoryPool.Shared.Rent(100).Dispose());
     }
+
+    // Before the library's first use.
+    public static void Describe(string system) => OsMemory.Decorator = real => system switch
+    {
+        OtherSystem => OsMemory.CreateFor(OsSystem.Other, Processor.X64),
+        ThirtyTwoBits => OsMemory.CreateFor(OsSystem.Linux, Processor.X86),
+        NoAddressSpace => RefusingReservations(real),
+        _ => new BigPages(real, nuint.Parse(system, CultureInfo.InvariantCulture)),
+    };
 
     private static void Print(string use, Action body)
     {

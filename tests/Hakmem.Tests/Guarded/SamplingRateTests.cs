@@ -52,7 +52,7 @@ public sealed unsafe class SamplingRateTests
         }
 
         // 32 MiB of ranges of three pages in whole units of 64 KiB; the last may go beyond.
-        nuint rangeUnits = ((3 * ProcessArena.Instance.Os.PageSize) + Geometry.UnitBytes - 1) / Geometry.UnitBytes;
+        nuint rangeUnits = ((3 * ProcessArena.Instance!.Os.PageSize) + Geometry.UnitBytes - 1) / Geometry.UnitBytes;
         Assert.Equal((int)((512 + rangeUnits - 1) / rangeUnits), sampled);
     }
 }

@@ -20,6 +20,15 @@ internal static class StatisticsAudit
             statistics.PurgeCalls, statistics.ReapedBlocks, statistics.SuperSlabsInUse, statistics.SuperSlabsCached, statistics.ThreadCaches,
         ];
         Assert.True(figures.All(figure => figure >= 0), $"A figure is negative:\n{statistics}");
+        if (statistics.IsFallback)
+        {
+            Assert.InRange(statistics.LiveBytes, 0, statistics.CommittedBytes);
+            Assert.InRange(statistics.CommittedBytes, 0, statistics.PeakCommittedBytes);
+            Assert.Empty(statistics.SizeClasses);
+            Assert.Equal(0, statistics.ReservedBytes + statistics.CachedBytes + statistics.SuperSlabsInUse + statistics.SuperSlabsCached);
+            return;
+        }
+
         Assert.InRange(statistics.PeakCommittedBytes, statistics.CommittedBytes, statistics.ReservedBytes);
         Assert.InRange(statistics.DirtyBytes, 0, statistics.CommittedBytes);
         long slabs = (long)statistics.SuperSlabsInUse + statistics.SuperSlabsCached;

@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Threading;
+using Hakmem.Heaps;
 using Hakmem.Os;
 using Hakmem.Tests.Pages;
 using Hakmem.Tests.Support;
@@ -120,7 +121,7 @@ public sealed unsafe class RoomAfterFailureTests
     // start by time.
     private static void FailSlowly(HakmemAllocator heap, nuint byteCount)
     {
-        UninterruptibleLock purge = heap.LiveHeap!.SuperSlabs.PurgeLock;
+        UninterruptibleLock purge = ((Heap)heap.LiveHeap!).SuperSlabs.PurgeLock;
         long rounds = heap.ReclaimRounds;
         using ManualResetEventSlim isHeld = new();
         Thread holder = new(() =>

@@ -89,7 +89,7 @@ public sealed unsafe class TryDisposeTests
     {
         HakmemAllocator heap = new();
         void* block = heap.Alloc(64);
-        int slot = PageMapEntry.Decode(ProcessArena.Instance.EntryOf(block)).HeapSlot;
+        int slot = PageMapEntry.Decode(ProcessArena.Instance!.EntryOf(block)).HeapSlot;
         heap.Free(block);
         ThreadCache* cache = CurrentThread.PeerOf(CurrentThread.Shared, slot);
         CacheGate.Close(cache);

@@ -311,7 +311,7 @@ public sealed unsafe class HeapDecayTests : IDisposable
     {
         // In an arena that stays mapped: the thread's cache of the shared heap goes on naming the one of a heap that
         // was not disposed.
-        HakmemAllocator heap = new(new HakmemOptions(), ProcessArena.Instance, _timer);
+        HakmemAllocator heap = new(new HakmemOptions(), ProcessArena.Instance!, _timer);
         heap.Free(heap.Alloc(100));
         return new WeakReference(heap);
     }

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using Hakmem.Guarded;
+using Hakmem.Heaps;
 using Hakmem.Pages;
 using Hakmem.Records;
 using Hakmem.Tests.Heaps;
@@ -18,7 +19,7 @@ internal static unsafe class ArenaAudit
     {
         HeapSoundness.Assert(heap);
         MapAudit.AssertMatchesStatistics(heap);
-        Arena arena = heap.LiveHeap!.SuperSlabs.Arena;
+        Arena arena = ((Heap)heap.LiveHeap!).SuperSlabs.Arena;
         HakmemHeapMap map = heap.GetHeapMap();
         Assert.Equal(map.SuperSlabs.Sum(slab => BlockBytesOf(arena, slab)), BlockBytesOf(heap.GetStatistics()));
         AssertNothingLeft(arena, [.. map.SuperSlabs.Select(slab => IndexOf(arena, slab))]);

@@ -1,0 +1,3 @@
+namespace Hakmem.Tests.Conformance;
+
+public sealed class FallbackHeapConformance() : AllocatorConformance(HakmemAllocator.CreateFallback());

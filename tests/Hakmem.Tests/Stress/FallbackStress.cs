@@ -1,0 +1,3 @@
+namespace Hakmem.Tests.Stress;
+
+public sealed class FallbackStress() : StressConformance(HakmemAllocator.CreateFallback());
