@@ -8,8 +8,10 @@ using Hakmem.Tests.Stress;
 namespace Hakmem.Tests.AotSmoke;
 
 // The conformance suite compiled to native code: what holds under the JIT compiler may not where statics are laid out before the start,
-// generic code is shared differently and nothing is compiled again. As xunit's runner is not needed, it is also how the suite runs on .NET 8,
-// under the JIT compiler. Published and run by .ci/run, which is content with the core of it; with the argument `all` every mode has its turn. With `time` it prints instead how long a block takes, natively or, started with
+// generic code is shared differently and nothing is compiled again. As xunit's runner is not needed, it is also how the suite runs on .NET 8
+// and in emulators, under the JIT compiler. Published and run by .ci/run, which is content with the core of it; with the argument `all` every
+// mode has its turn, and with `fallback` those that a process has in which Hakmem is not supported, as eng/test-fallback runs them. With
+// `time` it prints instead how long a block takes, natively or, started with
 // `dotnet run`, compiled as usual.
 internal static class Program
 {
@@ -26,7 +28,15 @@ internal static class Program
         Console.WriteLine($"This is {RuntimeInformation.FrameworkDescription}.");
         Console.WriteLine($"Compiled by {compiler}.");
         ConformanceRun run = new();
-        AddCore(run);
+        if (args is ["fallback", ..])
+        {
+            AddFallback(run, withStress: args is [_, "all"]);
+        }
+        else
+        {
+            AddCore(run);
+        }
+
         if (args is ["all"])
         {
             AddOtherModes(run);
@@ -46,6 +56,25 @@ internal static class Program
         run.Add<StandardHardeningTests>();
         run.Add<FullHardeningTests>();
         run.Add<SharedHeapStress>([3]);
+    }
+
+    // Without the modes that differ in hardening, purging and caches, of which a fallback has none.
+    private static void AddFallback(ConformanceRun run, bool withStress)
+    {
+        bool isFallback = !HakmemAllocator.IsSupported && HakmemAllocator.Shared.GetStatistics().IsFallback;
+        Console.WriteLine($"{nint.Size * 8} bits, {(isFallback ? "fallback" : "supported")}.");
+        run.Add<SharedHeapConformance>();
+        run.Add<IsolatedHeapConformance>();
+        run.Add<LimitedHeapConformance>();
+        run.Add<SharedPoolConformance>();
+        run.Add<IsolatedPoolConformance>();
+        run.Add<RecyclingPoolConformance>();
+        run.Add<TrackedPoolConformance>();
+        if (withStress)
+        {
+            run.Add<SharedHeapStress>(StressConformance.ThreadCounts);
+            run.Add<IsolatedHeapStress>(StressConformance.ThreadCounts);
+        }
     }
 
     private static void AddOtherModes(ConformanceRun run)

@@ -1,5 +1,6 @@
 using System.Diagnostics.Tracing;
 using System.Threading;
+using Hakmem.Os;
 
 namespace Hakmem.Fallback;
 
@@ -12,6 +13,10 @@ internal sealed class HakmemEventSource : EventSource
 
     // Why the process is served so; null until the first allocation. Interlocked.
     private static string? s_reason;
+
+    // Making the source takes locks of the framework.
+    private static readonly FrameworkCall.Step<HakmemEventSource?> s_create =
+        static (ref HakmemEventSource? source) => source ??= new HakmemEventSource();
 
     // Kept alive for the listeners.
     private static HakmemEventSource? s_source;
@@ -26,7 +31,8 @@ internal sealed class HakmemEventSource : EventSource
     {
         if (Interlocked.CompareExchange(ref s_reason, reason, null) is null)
         {
-            s_source = new HakmemEventSource();
+            // An allocation does not fail because that cannot be told.
+            _ = FrameworkCall.Try(ref s_source, s_create);
         }
     }
 

@@ -34,11 +34,13 @@ internal static class BlockSizes
         nuint.MaxValue - 15,
         nuint.MaxValue - 4095,
         nuint.MaxValue - SuperSlab,
-        (nuint)1 << 63,
         nuint.MaxValue >> 1,
-        (nuint)1 << 62,
-        (nuint)1 << 47,
+        .. ImpossiblePowers,
     ];
+
+    // Powers of two that cannot be had as a size or an alignment. A 32-bit process has addresses for a quarter of them.
+    public static IReadOnlyList<nuint> ImpossiblePowers =>
+        nint.Size == 8 ? [(nuint)1 << 63, (nuint)1 << 62, (nuint)1 << 47] : [(nuint)1 << 31];
 
     // The class a size belongs to.
     public static nuint ClassOf(nuint bytes) => Classes.First(size => size >= bytes);

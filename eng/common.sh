@@ -1,0 +1,89 @@
+# What the scripts of this folder share; they source it. Each tests the library on another system than the one it is built on: it
+# publishes two programs for that system and runs them there. tests/AotSmoke, compiled by the JIT compiler here, runs the conformance
+# suite and the stresses with a runner of its own, and tests/Hakmem.Tests is the whole suite.
+#
+#   eng/test-SYSTEM                 both programs
+#   eng/test-SYSTEM --conformance   the core of the first one, which .ci/run has time for
+#
+# The last line printed is `N passed, N failed, N skipped`. The lines before it name what failed, and say why tests were skipped.
+
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
+export MSBUILDDISABLENODEREUSE=1   # leave no build servers behind
+
+# A clone of a directory, or none at all, has no address on the web to link sources to; that is no reason to fail.
+remote=$(git config --get remote.origin.url 2>/dev/null || true)
+if [[ ! $remote =~ ^(https?|ssh|git):// && ! $remote =~ ^[^/]+@[^/]+: ]]; then
+  export EnableSourceLink=false EnableSourceControlManagerQueries=false
+fi
+
+conformance_only=false
+case ${1:-} in
+  '') ;;
+  --conformance) conformance_only=true ;;
+  *)
+    printf 'usage: %s [--conformance]\n' "$0" >&2
+    exit 2
+    ;;
+esac
+
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/hakmem-eng.XXXXXX")
+held=true
+passed=0 failed=0 skipped=0
+notes=""
+
+# Scripts add to it what has to be ended.
+clean_up() { :; }
+
+finish() {
+  local code=$?
+  clean_up
+  rm -rf "$scratch"
+  printf '\n%s%d passed, %d failed, %d skipped\n' "$notes" "$passed" "$failed" "$skipped"
+  [[ $code -ne 0 || $held == true ]] || code=1
+  exit "$code"
+}
+trap finish EXIT
+
+# Adds lines to those in front of the last one.
+note() {
+  [[ -z $1 ]] || notes+=$1$'\n'
+}
+
+# Installs Debian packages that are missing. Needs to be root, or sudo.
+install_packages() {
+  local missing=() name as_root=()
+  for name in "$@"; do
+    dpkg-query -W -f '${Status}' "$name" 2>/dev/null | grep -q 'ok installed' || missing+=("$name")
+  done
+  [[ ${#missing[@]} -gt 0 ]] || return 0
+  [[ $EUID -eq 0 ]] || as_root=(sudo)
+  "${as_root[@]}" apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# Publishes a project with its runtime for a system, to $scratch/<project>.
+publish() {
+  local project=$1 system=$2
+  shift 2
+  printf '\n=== %s for %s\n' "$project" "$system"
+  dotnet publish "tests/$project" -c Release -r "$system" --self-contained -p:PublishAot=false -o "$scratch/$project" \
+    -warnaserror -v quiet -nodeReuse:false "$@" </dev/null
+}
+
+# Runs a test program, shows what it prints, and adds up what it counted on its last line.
+run_tests() {
+  local log="$scratch/tests.log"
+  "$@" </dev/null 2>&1 | tr -d '\r' | tee "$log" || held=false
+  note "$(grep -E '^(FAILED|SKIPPED) ' "$log" || true)"
+  if [[ $(tail -n 1 "$log") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped)?$ ]]; then
+    passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2])) skipped=$((skipped + ${BASH_REMATCH[4]:-0}))
+    [[ ${BASH_REMATCH[1]} -gt 0 && ${BASH_REMATCH[2]} -eq 0 ]] || held=false
+  else
+    printf 'The program ended without its count of tests.\n' >&2
+    held=false
+  fi
+}
