@@ -34,6 +34,7 @@ scratch=$(mktemp -d "${TMPDIR:-/tmp}/hakmem-eng.XXXXXX")
 held=true
 passed=0 failed=0 skipped=0
 notes=""
+counts='^([0-9]+) passed, ([0-9]+) failed(, ([0-9]+) skipped)?$'
 
 # Scripts add to it what has to be ended.
 clean_up() { :; }
@@ -74,16 +75,25 @@ publish() {
     -warnaserror -v quiet -nodeReuse:false "$@" </dev/null
 }
 
-# Runs a test program, shows what it prints, and adds up what it counted on its last line.
+# Runs a test program, shows what it prints, and adds up what it counted on its last line. A program that ended without a count and printed
+# what $retry_on matches, a fault of what runs it, is started again, twice at most.
+retry_on=""
 run_tests() {
-  local log="$scratch/tests.log"
-  "$@" </dev/null 2>&1 | tr -d '\r' | tee "$log" || held=false
+  local log="$scratch/tests.log" try code last
+  for try in 1 2 3; do
+    code=0
+    "$@" </dev/null 2>&1 | tr -d '\r' | tee "$log" || code=$?
+    last=$(tail -n 1 "$log")
+    [[ ! $last =~ $counts && -n $retry_on && $try -lt 3 ]] && grep -Eq -- "$retry_on" "$log" || break
+    note "Started again after: $(grep -Em 1 -- "$retry_on" "$log")"
+  done
   note "$(grep -E '^(FAILED|SKIPPED) ' "$log" || true)"
-  if [[ $(tail -n 1 "$log") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped)?$ ]]; then
+  if [[ $last =~ $counts ]]; then
     passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2])) skipped=$((skipped + ${BASH_REMATCH[4]:-0}))
-    [[ ${BASH_REMATCH[1]} -gt 0 && ${BASH_REMATCH[2]} -eq 0 ]] || held=false
+    [[ $((BASH_REMATCH[1] + ${BASH_REMATCH[4]:-0})) -gt 0 && ${BASH_REMATCH[2]} -eq 0 && $code -eq 0 ]] || held=false
   else
-    printf 'The program ended without its count of tests.\n' >&2
+    note "FAILED: without a count of tests ended: $*"
+    failed=$((failed + 1))
     held=false
   fi
 }

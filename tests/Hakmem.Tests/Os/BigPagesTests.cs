@@ -6,6 +6,7 @@ using Xunit;
 namespace Hakmem.Tests.Os;
 
 // That the double finds what it is there to find.
+[Needs(SystemNeed.ReleasesParts)]
 public sealed unsafe class BigPagesTests : IDisposable
 {
     private const nuint Page = 64 << 10;

@@ -2,11 +2,13 @@ using System;
 using Hakmem.Os;
 using Hakmem.Pages;
 using Hakmem.Tests.Os;
+using Hakmem.Tests.Support;
 using Xunit;
 
 namespace Hakmem.Tests.Pages;
 
 // Pages may be as large as a unit, since units are discarded and guarded one by one, and no larger.
+[Needs(SystemNeed.ReleasesParts)]
 public sealed unsafe class PageSizeTests
 {
     private const long ArenaBytes = 256L << 20;

@@ -138,6 +138,7 @@ public sealed unsafe class PrefaultTests
     }
 
     [Fact]
+    [Needs(SystemNeed.AdvisesHugePages)]
     public void HugePagesAreNotAskedForPageByPage()
     {
         using SpanLayer layer = new(new HakmemOptions { HugePages = HugePageMode.Always });

@@ -24,4 +24,6 @@ internal enum SystemNeed
     DiscardKeepsCommitted,
     MovesPages,
     Populates,
+    AdvisesHugePages,
+    ReleasesParts,
 }
