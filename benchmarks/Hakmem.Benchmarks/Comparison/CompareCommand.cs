@@ -133,7 +133,7 @@ internal static class CompareCommand
 
         BenchmarkEnvironment environment = BenchmarkEnvironment.Current();
         console.MarkupLineInterpolated(CultureInfo.InvariantCulture,
-            $"{environment.Cpu}, {environment.ProcessorCount} processors · load average {environment.LoadAverage}");
+            $"{environment.Cpu}, {environment.ProcessorCount} processors · load average {environment.LoadAverageText}");
         console.MarkupLineInterpolated(CultureInfo.InvariantCulture,
             $"{rows.Count} rows, {turns} processes of each build for each, {rounds} timed rounds in each process");
         ComparisonRunner runner = new(rows, turns, (build, workload, subject) =>

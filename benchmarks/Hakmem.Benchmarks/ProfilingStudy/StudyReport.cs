@@ -43,7 +43,7 @@ internal static class StudyReport
             "How this came about",
             [
                 $"{date}, in {results.Seconds:0} s: {here.Cpu}, {here.ProcessorCount} processors, {here.Runtime}, {here.OperatingSystem}, Linux {here.Kernel}, " +
-                $"transparent huge pages {here.TransparentHugePages}, load average {here.LoadAverage}.",
+                $"transparent huge pages {here.TransparentHugePages}, load average {here.LoadAverageText}.",
                 $"Each figure is the median of {results.Rounds} processes that were started for it alone, with the least and the most in brackets. Configurations took turns, " +
                 "round after round. A process's time is its fastest round's (cold scenarios have one). Two rows differ only if their ranges do not overlap: with three " +
                 "processes each, chance does that once in 10 comparisons, with four once in 35, so look for the same sign in several columns.",

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.IO;
 using System.Linq;
 using System.Runtime.InteropServices;
+using System.Text.Json.Serialization;
 using Hakmem.Benchmarks.Subjects;
 
 namespace Hakmem.Benchmarks.Runner;
@@ -35,9 +36,14 @@ internal sealed record BenchmarkEnvironment
     public required string TransparentHugePages { get; init; }
 
     /// <summary>
-    /// Threads that wanted a processor in the minute before the run, on average: what other programs take from the figures.
+    /// Threads that wanted a processor in the minute before the run, on average: what other programs take from the figures. Null where
+    /// the system does not say.
     /// </summary>
-    public required double LoadAverage { get; init; }
+    public required double? LoadAverage { get; init; }
+
+    /// <summary>The same for people.</summary>
+    [JsonIgnore]
+    public string LoadAverageText => LoadAverage?.ToString(CultureInfo.InvariantCulture) ?? ProcessFigures.NotAvailable;
 
     /// <summary>The version of the native mimalloc, or null when there is none.</summary>
     public required string? MimallocVersion { get; init; }
@@ -49,23 +55,26 @@ internal sealed record BenchmarkEnvironment
     public static BenchmarkEnvironment Current() => new()
     {
         Date = DateTimeOffset.Now,
-        Cpu = Field("/proc/cpuinfo", "model name", ':'),
+        Cpu = Field("/proc/cpuinfo", "model name", ':') ??
+            Environment.GetEnvironmentVariable("PROCESSOR_IDENTIFIER") ?? RuntimeInformation.ProcessArchitecture.ToString(),
         ProcessorCount = Environment.ProcessorCount,
         MemoryBytes = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
-        OperatingSystem = Field("/etc/os-release", "PRETTY_NAME", '=').Trim('"'),
+        OperatingSystem = Field("/etc/os-release", "PRETTY_NAME", '=')?.Trim('"') ?? RuntimeInformation.OSDescription,
         Kernel = Environment.OSVersion.Version.ToString(),
         Runtime = $"{RuntimeInformation.FrameworkDescription} {RuntimeInformation.RuntimeIdentifier}",
-        TransparentHugePages = ReadOrUnknown("/sys/kernel/mm/transparent_hugepage/enabled"),
-        LoadAverage = double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture),
+        TransparentHugePages = TryRead("/sys/kernel/mm/transparent_hugepage/enabled") ?? ProcessFigures.NotAvailable,
+        LoadAverage = TryRead("/proc/loadavg") is { } load
+            ? double.Parse(load.Split(' ')[0], CultureInfo.InvariantCulture)
+            : null,
         MimallocVersion = MimallocLibrary.Version,
         HakmemVersion = typeof(HakmemAllocator).Assembly.GetName().Version?.ToString(3) ?? "unknown",
     };
 
-    private static string Field(string path, string name, char separator)
+    private static string? Field(string path, string name, char separator)
     {
-        string? line = ReadOrUnknown(path).Split('\n').FirstOrDefault(candidate => candidate.StartsWith(name, StringComparison.Ordinal));
-        return line is null ? "unknown" : line[(line.IndexOf(separator) + 1)..].Trim();
+        string? line = TryRead(path)?.Split('\n').FirstOrDefault(candidate => candidate.StartsWith(name, StringComparison.Ordinal));
+        return line?[(line.IndexOf(separator) + 1)..].Trim();
     }
 
-    private static string ReadOrUnknown(string path) => File.Exists(path) ? File.ReadAllText(path).Trim() : "unknown";
+    private static string? TryRead(string path) => File.Exists(path) ? File.ReadAllText(path).Trim() : null;
 }

@@ -20,8 +20,8 @@ internal sealed record Measurement
     /// <summary>The fastest round's nanoseconds an operation.</summary>
     public required double Nanoseconds { get; init; }
 
-    /// <summary>Minor page faults of the whole process in the fastest round.</summary>
-    public required long MinorFaults { get; init; }
+    /// <summary>Minor page faults of the whole process in the fastest round; null where the system does not count them.</summary>
+    public required long? MinorFaults { get; init; }
 
     /// <summary>Resident bytes before the workload was first called: the runtime itself.</summary>
     public required long StartResidentBytes { get; init; }

@@ -50,14 +50,14 @@ internal sealed class Measurer
         long operations = _workload.RunsOnce ? _workload.Operations : WarmUp();
         double[] nanoseconds = new double[_workload.RunsOnce ? 1 : rounds];
         double fastest = double.PositiveInfinity;
-        long minorFaults = 0;
+        long? minorFaults = null;
         for (int round = 0; round < nanoseconds.Length; round++)
         {
-            long faultsBefore = ProcessFigures.MinorFaults;
+            long? faultsBefore = ProcessFigures.MinorFaults;
             long start = Stopwatch.GetTimestamp();
             long done = _body(operations);
             TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
-            long faults = ProcessFigures.MinorFaults - faultsBefore;
+            long? faults = ProcessFigures.MinorFaults - faultsBefore;
             nanoseconds[round] = elapsed.TotalNanoseconds / done;
             if (nanoseconds[round] < fastest)
             {

@@ -1,32 +1,53 @@
 using System;
+using System.Diagnostics;
 using System.Globalization;
 using System.IO;
 
 namespace Hakmem.Benchmarks.Runner;
 
-/// <summary>What the kernel counts for this process, read from procfs (proc(5)).</summary>
+/// <summary>What the operating system counts for this process: on Linux read from procfs (proc(5)), elsewhere what the
+/// framework can tell.</summary>
 internal static class ProcessFigures
 {
+    /// <summary>What tables print in the place of a figure that this system does not have.</summary>
+    public const string NotAvailable = "not available here";
+
     private const long BytesPerKiB = 1024;
 
     // Field 10 of /proc/self/stat, counted from one; what follows the command's closing parenthesis starts at field 3.
     private const int MinorFaultsField = 10 - 3;
 
     /// <summary>Bytes resident now.</summary>
-    public static long ResidentBytes => StatusBytes("VmRSS:");
+    public static long ResidentBytes =>
+        OperatingSystem.IsLinux() ? StatusBytes("VmRSS:") : OfProcess(process => process.WorkingSet64);
 
     /// <summary>The most bytes that have been resident at once.</summary>
-    public static long PeakResidentBytes => StatusBytes("VmHWM:");
+    public static long PeakResidentBytes =>
+        OperatingSystem.IsLinux() ? StatusBytes("VmHWM:") : OfProcess(process => process.PeakWorkingSet64);
 
-    /// <summary>Page faults of all threads so far that needed no disk.</summary>
-    public static long MinorFaults
+    /// <summary>How many threads the process has.</summary>
+    public static long ThreadCount => OfProcess(process => process.Threads.Count);
+
+    /// <summary>Page faults of all threads so far that needed no disk; null where only Linux counts them.</summary>
+    public static long? MinorFaults
     {
         get
         {
+            if (!OperatingSystem.IsLinux())
+            {
+                return null;
+            }
+
             string stat = File.ReadAllText("/proc/self/stat");
             string[] fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
             return long.Parse(fields[MinorFaultsField], CultureInfo.InvariantCulture);
         }
+    }
+
+    private static long OfProcess(Func<Process, long> figure)
+    {
+        using Process process = Process.GetCurrentProcess();
+        return figure(process);
     }
 
     private static long StatusBytes(string name)

@@ -33,7 +33,7 @@ internal sealed record ResultRow
     public double OperationsPerSecond => 1e9 / Nanoseconds;
 
     /// <summary>Minor faults in the fastest round.</summary>
-    public required long MinorFaults { get; init; }
+    public required long? MinorFaults { get; init; }
 
     /// <summary>Resident bytes before the workload ran.</summary>
     public required long StartResidentBytes { get; init; }

@@ -15,7 +15,7 @@ internal static class ResultsTable
         console.MarkupLineInterpolated(CultureInfo.InvariantCulture,
             $"[bold]Hakmem {environment.HakmemVersion}[/] · {environment.Cpu}, {environment.ProcessorCount} processors");
         console.MarkupLineInterpolated(CultureInfo.InvariantCulture,
-            $"{environment.OperatingSystem}, Linux {environment.Kernel} · load average {environment.LoadAverage}");
+            $"{environment.OperatingSystem}, kernel {environment.Kernel} · load average {environment.LoadAverageText}");
         console.MarkupLineInterpolated(CultureInfo.InvariantCulture,
             $"{environment.Runtime} · mimalloc {environment.MimallocVersion ?? "not found"} · huge pages {environment.TransparentHugePages}");
         console.MarkupLineInterpolated(CultureInfo.InvariantCulture,
@@ -48,7 +48,7 @@ internal static class ResultsTable
                 Rate(row.OperationsPerSecond),
                 MiB(row.PeakResidentBytes),
                 MiB(row.EndResidentBytes),
-                row.MinorFaults.ToString("N0", CultureInfo.InvariantCulture));
+                row.MinorFaults?.ToString("N0", CultureInfo.InvariantCulture) ?? ProcessFigures.NotAvailable);
             previous = row.Workload;
         }
 

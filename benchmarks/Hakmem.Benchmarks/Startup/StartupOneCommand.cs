@@ -55,7 +55,7 @@ internal static class StartupOneCommand
 
         double useMs = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
         double cpuMs = Environment.CpuUsage.TotalTime.TotalMilliseconds;
-        int threads = Directory.GetDirectories("/proc/self/task").Length;
+        long threads = ProcessFigures.ThreadCount;
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture, $"{useMs} {cpuMs} {ProcessFigures.ResidentBytes} {ProcessFigures.PeakResidentBytes} {threads}"));
         return 0;
