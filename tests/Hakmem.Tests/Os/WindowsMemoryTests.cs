@@ -1,5 +1,6 @@
 using System;
 using Hakmem.Os;
+using Hakmem.Pages;
 using Hakmem.Tests.Support;
 using Xunit;
 
@@ -136,6 +137,24 @@ public sealed unsafe class WindowsMemoryTests : IDisposable
     {
         Assert.True(_os.MaxArenaBytes > 0 && (_os.MaxArenaBytes & (_os.MaxArenaBytes - 1)) == 0);
         Assert.InRange(_os.MaxArenaBytes, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2, long.MaxValue);
+    }
+
+    // What a program that allocates one block adds to its commit charge, by its own figures.
+    [Fact]
+    public void FirstBlockCommitsLittle()
+    {
+        using FaultyMemory os = new(_os);
+        Arena arena = new(os);
+        using (HakmemAllocator heap = new(new HakmemOptions(), arena))
+        {
+            heap.Free(heap.Alloc(100));
+            HakmemStatistics statistics = heap.GetStatistics();
+            long charge = statistics.TableBytes + statistics.RecordBytes + statistics.CommittedBytes;
+            Assert.InRange(arena.PageMapBytes, 4 << 20, Math.Max(4 << 20, _os.MaxArenaBytes / 8192));
+            Assert.InRange(charge, arena.PageMapBytes, arena.PageMapBytes + (8 << 20));
+        }
+
+        os.AssertNoViolation();
     }
 
     [Fact]
