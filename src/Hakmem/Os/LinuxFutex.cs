@@ -24,7 +24,8 @@ internal static unsafe partial class LinuxFutex
     public static void Wait(int* word, int value) =>
         _ = Call(s_number, word, OperationWait | FlagPrivate, value, null, null, 0);
 
-    public static void WakeOne(int* word) => _ = Call(s_number, word, OperationWake | FlagPrivate, 1, null, null, 0);
+    // Returns how many threads were woken, 0 or 1; negative if the call failed.
+    public static nint WakeOne(int* word) => Call(s_number, word, OperationWake | FlagPrivate, 1, null, null, 0);
 
     // Variadic in C; x86-64 and Arm64 Linux pass all its arguments in registers, as for an ordinary function. It keeps
     // its GC transition, as the thread sleeps, and does not read the error number, so that the program's last error

@@ -23,6 +23,8 @@ internal sealed unsafe class LinuxMemory : OsMemory
     // sets it; a lost race costs a less precise message.
     private volatile bool _wasRefused;
 
+    public LinuxMemory() => LinuxAssumptions.Check();
+
     public override nuint PageSize { get; } = (nuint)LinuxNative.PageSize();
 
     public override OsFeatures Features =>

@@ -50,7 +50,7 @@ internal static unsafe class WordWait
         {
             if (OperatingSystem.IsLinux())
             {
-                LinuxFutex.WakeOne(address);
+                _ = LinuxFutex.WakeOne(address);
             }
             else if (OperatingSystem.IsWindows())
             {
