@@ -29,8 +29,8 @@ public sealed record HakmemStatistics
     /// <summary>The bytes of free blocks in thread caches, in depots and in the quarantine of hardening.</summary>
     public long CachedBytes { get; init; }
 
-    /// <summary>The readable and writable bytes, which <see cref="HakmemOptions.MaxBytes"/> limits. On Windows they
-    /// include parts of SuperSlabs in use that are decommitted while they are unused.</summary>
+    /// <summary>The readable and writable bytes, which <see cref="HakmemOptions.MaxBytes"/> limits. That limit counts
+    /// whole SuperSlabs, of which parts may be decommitted while they are unused (on Windows only).</summary>
     public long CommittedBytes { get; init; }
 
     /// <summary>The largest value of <see cref="CommittedBytes"/> so far.</summary>

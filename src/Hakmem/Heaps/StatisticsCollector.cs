@@ -25,6 +25,7 @@ internal sealed unsafe class StatisticsCollector
     private readonly BlockKinds _kinds;
     private readonly KindTotals[] _totals;
     private long _dirtyUnits;
+    private long _uncommittedUnits;
     private long _committedBytes;
     private long _peakCommittedBytes;
     private long _purgedBytes;
@@ -93,7 +94,7 @@ internal sealed unsafe class StatisticsCollector
             LiveBytes = liveBytes,
             LiveBlocks = liveBlocks,
             CachedBytes = cachedBytes,
-            CommittedBytes = _committedBytes,
+            CommittedBytes = _committedBytes - (_uncommittedUnits << Geometry.UnitShift),
             PeakCommittedBytes = _peakCommittedBytes,
             ReservedBytes = _arena.ReservedBytes,
             RecordBytes = _arena.Metadata.HeldBytes,
@@ -113,6 +114,7 @@ internal sealed unsafe class StatisticsCollector
     {
         SuperSlabHeader* header = _arena.Slab(slab);
         _dirtyUnits += BitOperations.PopCount(header->DirtyUnits);
+        _uncommittedUnits += BitOperations.PopCount(header->UncommittedUnits);
         uint taken = header->State == SuperSlabState.Spans ? ~header->FreeUnits : 0;
         for (; taken != 0; taken &= taken - 1)
         {
