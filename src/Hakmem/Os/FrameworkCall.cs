@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.ExceptionServices;
 using System.Threading;
 
 namespace Hakmem.Os;
@@ -43,6 +44,19 @@ internal static class FrameworkCall
         }
 
         return failure;
+    }
+
+    // The same for a caller that can do without the result. Returns false if managed memory is out, or interrupts ended
+    // every try; throws any other exception.
+    public static bool IsDone<T>(ref T state, Step<T> call)
+    {
+        Exception? failure = Try(ref state, call);
+        if (failure is not (null or OutOfMemoryException or ThreadInterruptedException))
+        {
+            ExceptionDispatchInfo.Capture(failure).Throw();
+        }
+
+        return failure is null;
     }
 
     private static Exception? TryOnce<T>(ref T state, Step<T> call)

@@ -30,6 +30,10 @@ internal sealed class MemoryLimit
 
     private const long MinIntervalMs = 1_000;
 
+    private static readonly FrameworkCall.Step<(OsMemory Os, long Bytes, bool IsComplete)> s_read =
+        static (ref (OsMemory Os, long Bytes, bool IsComplete) answer) =>
+            answer.IsComplete = answer.Os.TryReadMemoryLimit(out answer.Bytes);
+
     private readonly OsMemory _os;
     private readonly int _percent;
     private readonly TimeProvider? _time;
@@ -181,17 +185,13 @@ internal sealed class MemoryLimit
         }
     }
 
+    // An answer that managed memory was too short for is incomplete: that is no reason to refuse native memory. Taking
+    // long texts apart rents from the framework's shared array pool, hence FrameworkCall.
     private bool TryRead(out long bytes)
     {
-        try
-        {
-            return _os.TryReadMemoryLimit(out bytes);
-        }
-        catch (OutOfMemoryException)
-        {
-            // The managed heap is exhausted, which is no reason to refuse native memory.
-            bytes = long.MaxValue;
-            return false;
-        }
+        (OsMemory Os, long Bytes, bool IsComplete) answer = (_os, long.MaxValue, false);
+        bool isDone = FrameworkCall.IsDone(ref answer, s_read);
+        bytes = isDone ? answer.Bytes : long.MaxValue;
+        return isDone && answer.IsComplete;
     }
 }

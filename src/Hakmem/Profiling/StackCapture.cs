@@ -1,9 +1,7 @@
 using System;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
-using System.Runtime.ExceptionServices;
 using System.Text;
-using System.Threading;
 using Hakmem.Os;
 
 namespace Hakmem.Profiling;
@@ -35,13 +33,7 @@ internal static class StackCapture
     public static int Take(StackTable table)
     {
         (StackTable Table, int Number) state = (table, StackTable.None);
-        Exception? failure = FrameworkCall.Try(ref state, s_resolve);
-        if (failure is not (null or OutOfMemoryException or ThreadInterruptedException))
-        {
-            ExceptionDispatchInfo.Capture(failure).Throw();
-        }
-
-        return state.Number;
+        return FrameworkCall.IsDone(ref state, s_resolve) ? state.Number : StackTable.None;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -81,4 +81,14 @@ public sealed class FrameworkCallTests
         Assert.IsType<InvalidOperationException>(failure);
         Assert.Equal(1, calls);
     }
+
+    [Fact]
+    public void ACallerThatCanDoWithoutIsToldSoIfMemoryIsOut()
+    {
+        int calls = 0;
+        Assert.True(FrameworkCall.IsDone(ref calls, static (ref int count) => count++));
+        Assert.False(FrameworkCall.IsDone(ref calls, static (ref int count) => throw new OutOfMemoryException()));
+        Assert.Throws<InvalidOperationException>(() => FrameworkCall.IsDone(ref calls, static (ref int count) => throw new InvalidOperationException()));
+        Assert.Equal(1, calls);
+    }
 }

@@ -47,7 +47,7 @@ public abstract unsafe partial class StressConformance
             SynchronizationContext.SetSynchronizationContext(null);
             Interlocked.CompareExchange(ref firstWait, context.FirstWait, null);
         });
-        Assert.Null(firstWait);
+        Assert.True(firstWait is null, firstWait);
         AssertEmpty();
     }
 

@@ -229,7 +229,7 @@ public abstract unsafe partial class StressConformance : IDisposable
             case 1:
                 nuint alignment = (nuint)16 << random.Next(9);
                 void* aligned = _heap.AlignedAlloc(size, alignment);
-                Assert.Equal((nuint)0, (nuint)aligned % alignment);
+                Assert.True((nuint)aligned % alignment == 0, "The block is not aligned.");
                 return Block.Filled(aligned, size, seed);
             default:
                 return Block.Allocate(_heap, size, seed);
