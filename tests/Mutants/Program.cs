@@ -86,7 +86,7 @@ internal static class Program
             {
                 if (!sources.Test(ofProject.Key, limit, filters.Split(' ')))
                 {
-                    return $"The tests {filters} of {ofProject.Key} fail without any slip.";
+                    return $"The tests {filters} of {ofProject.Key} fail without any slip, or there are none.";
                 }
             }
         }

@@ -22,15 +22,24 @@ internal static unsafe class HeapVerifier
         using (superSlabs.SyncRoot.Enter())
         {
             int divided = 0;
+            int runUnits = 0;
             for (int slab = superSlabs.NextOwned(0); slab >= 0; slab = superSlabs.NextOwned(slab + 1))
             {
                 check.SuperSlabs++;
-                divided += arena.Slab(slab)->State == SuperSlabState.Spans ? 1 : 0;
-                VerifySlab(check, arena, superSlabs, slab, kinds);
+                if (arena.Slab(slab)->State == SuperSlabState.Spans)
+                {
+                    divided++;
+                    runUnits += VerifyUnits(check, arena, slab, kinds);
+                }
+                else
+                {
+                    VerifySlab(check, arena, superSlabs, slab, kinds);
+                }
             }
 
             superSlabs.VerifyEmpty(check);
             units.Verify(check, divided);
+            units.VerifyRuns(check, runUnits);
         }
 
         for (int sizeClass = 0; sizeClass < depots.Count; sizeClass++)
@@ -45,9 +54,6 @@ internal static unsafe class HeapVerifier
         nuint address = (nuint)arena.AddressOfSlab(slab);
         switch (header->State)
         {
-            case SuperSlabState.Spans:
-                VerifyUnits(check, arena, slab, kinds);
-                break;
             case SuperSlabState.RunHead:
                 VerifyRun(check, arena, superSlabs, slab, kinds);
                 break;
@@ -91,8 +97,10 @@ internal static unsafe class HeapVerifier
         kinds.Of(entry).Verify(check, unit, entry, Math.Max(count, 0) << Geometry.UnitsPerSlabShift);
     }
 
-    private static void VerifyUnits(HeapCheck check, Arena arena, int slab, BlockKinds kinds)
+    // Returns the number of units in growable runs and guarded ranges.
+    private static int VerifyUnits(HeapCheck check, Arena arena, int slab, BlockKinds kinds)
     {
+        int runUnits = 0;
         SuperSlabHeader* header = arena.Slab(slab);
         nuint address = (nuint)arena.AddressOfSlab(slab);
         uint taken = ~header->FreeUnits;
@@ -119,9 +127,12 @@ internal static unsafe class HeapVerifier
                 if (mask != 0)
                 {
                     kinds.Of(entry).Verify(check, unit, entry, count);
+                    runUnits += entry.Kind == EntryKind.Span ? 0 : count;
                 }
             }
         }
+
+        return runUnits;
     }
 
     private static void RequireNoEntries(HeapCheck check, Arena arena, int slab)

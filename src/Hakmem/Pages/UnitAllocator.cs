@@ -310,6 +310,10 @@ internal sealed unsafe class UnitAllocator
         FreeUnits(unit, count, now);
     }
 
+    // Checks the number of units in runs and ranges. Under the lock.
+    public void VerifyRuns(HeapCheck check, int runUnits) => check.Require(
+        RunUnits == runUnits, "units in runs and ranges are counted", (nuint)_arena.Base, RunUnits);
+
     // Checks the lists of SuperSlabs that are divided into units, of which there are so many. Under the lock.
     public void Verify(HeapCheck check, int slabs)
     {
