@@ -21,6 +21,8 @@ internal static class Assert
     public static void False([DoesNotReturnIf(true)] bool condition, string? message = null) =>
         True(!condition, message ?? "What should not hold does.");
 
+    public static void Null(object? value) => True(value is null, $"Expected null, had {value}.");
+
     public static void Equal<T>(T expected, T actual) =>
         True(EqualityComparer<T>.Default.Equals(expected, actual), $"Expected {expected}, had {actual}.");
 
