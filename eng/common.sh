@@ -92,7 +92,7 @@ run_tests() {
     passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2])) skipped=$((skipped + ${BASH_REMATCH[4]:-0}))
     [[ $((BASH_REMATCH[1] + ${BASH_REMATCH[4]:-0})) -gt 0 && ${BASH_REMATCH[2]} -eq 0 && $code -eq 0 ]] || held=false
   else
-    note "FAILED: without a count of tests ended: $*"
+    note "FAILED without a count of tests: $*"
     failed=$((failed + 1))
     held=false
   fi

@@ -1,5 +1,6 @@
 using System;
 using Hakmem.Os;
+using Hakmem.Tests.Support;
 using Xunit;
 using Processor = System.Runtime.InteropServices.Architecture;
 
@@ -8,7 +9,14 @@ namespace Hakmem.Tests.Os;
 // Which systems there is memory for, and what the others are told.
 public sealed class OsMemoryTests
 {
+    [Fact]
+    public void ThisSystemHasItsLayer() => Assert.IsType(
+        OperatingSystem.IsWindows() ? typeof(WindowsMemory) : OperatingSystem.IsMacOS() ? typeof(MacMemory) : typeof(LinuxMemory),
+        OsMemory.CreateForCurrentSystem());
+
+    // Where Linux's is made, which asks its own system for the size of pages at once.
     [Theory]
+    [Needs(SystemNeed.Linux)]
     [InlineData(Processor.X64)]
     [InlineData(Processor.Arm64)]
     public void ASupportedSystemHasItsLayer(Processor processor)
