@@ -25,5 +25,6 @@ internal enum SystemNeed
     MovesPages,
     Populates,
     AdvisesHugePages,
+    ReportsFaults,
     ReleasesParts,
 }
