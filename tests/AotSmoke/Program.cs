@@ -11,8 +11,7 @@ namespace Hakmem.Tests.AotSmoke;
 // generic code is shared differently and nothing is compiled again. As xunit's runner is not needed, it is also how the suite runs on .NET 8
 // and in emulators, under the JIT compiler. Published and run by .ci/run, which is content with the core of it; with the argument `all` every
 // mode has its turn, and with `fallback` those that a process has in which Hakmem is not supported, as eng/test-fallback runs them. With
-// `time` it prints instead how long a block takes, natively or, started with
-// `dotnet run`, compiled as usual.
+// `time` it prints instead how long a block takes, natively or, started with `dotnet run`, compiled as usual.
 internal static class Program
 {
     private static int Main(string[] args)
