@@ -10,8 +10,8 @@ public enum PrefaultMode
     /// </summary>
     None = 0,
 
-    /// <summary>The kernel is advised with <c>MADV_WILLNEED</c>, which does not populate anonymous memory; systems other
-    /// than Linux do nothing. This value exists to repeat the measurements of the original HAKMEM.</summary>
+    /// <summary>The kernel is advised with <c>MADV_WILLNEED</c>, which does not populate anonymous memory. Other
+    /// systems do nothing. This value exists to repeat the measurements of the original HAKMEM.</summary>
     WillNeed = 1,
 
     /// <summary>The kernel populates all pages in one system call (<c>MADV_POPULATE_WRITE</c>, Linux 5.14 and later).

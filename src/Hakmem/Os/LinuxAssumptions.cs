@@ -77,7 +77,8 @@ internal static unsafe class LinuxAssumptions
     {
         if (!condition)
         {
-            throw new InvalidOperationException($"Hakmem assumes of this Linux that {assumption}, which does not hold.");
+            throw new InvalidOperationException(
+                $"Hakmem assumes of this Linux that {assumption}, which does not hold.");
         }
     }
 }

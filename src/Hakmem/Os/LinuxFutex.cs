@@ -10,6 +10,9 @@ internal static unsafe partial class LinuxFutex
     // From the kernel's generic table, which Arm64 uses.
     private const int NumberGeneric = 98;
 
+    // x86 and 32-bit Arm, where a process is served by NativeMemory but has the same locks.
+    private const int Number32 = 240;
+
     private const int OperationWait = 0;
     private const int OperationWake = 1;
     private const int FlagPrivate = 128;
@@ -17,8 +20,16 @@ internal static unsafe partial class LinuxFutex
     // The name under which glibc is already loaded; musl treats it as its own.
     private const string Library = "libc.so.6";
 
-    private static readonly nint s_number =
-        RuntimeInformation.ProcessArchitecture == Architecture.X64 ? NumberX64 : NumberGeneric;
+    private static readonly nint s_number = RuntimeInformation.ProcessArchitecture switch
+    {
+        Architecture.X64 => NumberX64,
+        Architecture.Arm64 => NumberGeneric,
+        Architecture.X86 or Architecture.Arm => Number32,
+        _ => 0,
+    };
+
+    // Whether the number of the call is known for this processor.
+    public static bool IsSupported => s_number != 0;
 
     // Sleeps while the word has the value, until a wake, a signal, or for no reason: the caller reads the word again.
     public static void Wait(int* word, int value) =>

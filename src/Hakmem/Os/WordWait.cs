@@ -27,7 +27,7 @@ internal static unsafe class WordWait
     {
         fixed (int* address = &word)
         {
-            if (OperatingSystem.IsLinux())
+            if (OperatingSystem.IsLinux() && LinuxFutex.IsSupported)
             {
                 LinuxFutex.Wait(address, value);
             }
@@ -48,7 +48,7 @@ internal static unsafe class WordWait
     {
         fixed (int* address = &word)
         {
-            if (OperatingSystem.IsLinux())
+            if (OperatingSystem.IsLinux() && LinuxFutex.IsSupported)
             {
                 _ = LinuxFutex.WakeOne(address);
             }
