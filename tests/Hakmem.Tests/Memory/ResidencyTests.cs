@@ -131,6 +131,7 @@ public sealed unsafe class ResidencyTests
     }
 
     [Fact]
+    [Needs(SystemNeed.DiscardKeepsCommitted)]
     public void TrimDiscardsTheFreePartOfASuperSlabThatIsInUse()
     {
         using HakmemAllocator heap = new(s_smallPages with { LazyZero = LazyZeroMode.Off });
