@@ -164,7 +164,8 @@ internal sealed unsafe class FallbackHeap : HeapCore
                 problems[count++] = damaged == null
                     ? "A list of live blocks has another number of blocks than was counted."
                     : string.Create(
-                        CultureInfo.InvariantCulture, $"The header in front of the block at 0x{block:x} is damaged.");
+                        CultureInfo.InvariantCulture,
+                        $"The header in front of the block at 0x{(ulong)block:x} is damaged.");
             }
         }
 

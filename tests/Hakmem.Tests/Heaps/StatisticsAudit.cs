@@ -1,5 +1,7 @@
 using System.Linq;
+using Hakmem.Os;
 using Hakmem.Records;
+using Hakmem.Tests.Support;
 using Xunit;
 
 namespace Hakmem.Tests.Heaps;
@@ -7,7 +9,11 @@ namespace Hakmem.Tests.Heaps;
 // What must hold of every reading of a heap's statistics, whatever other threads do in the heap meanwhile.
 internal static class StatisticsAudit
 {
-    public static void AssertPossible(HakmemStatistics statistics)
+    public static void AssertPossible(HakmemStatistics statistics) =>
+        AssertPossible(statistics, SystemNeeds.Has(OsFeatures.DiscardKeepsCommitted));
+
+    // keepsCommitted: whether the heap's memory has no decommitted parts within SuperSlabs.
+    public static void AssertPossible(HakmemStatistics statistics, bool keepsCommitted)
     {
         foreach (SizeClassStatistics row in statistics.SizeClasses)
         {
@@ -32,7 +38,7 @@ internal static class StatisticsAudit
         Assert.InRange(statistics.PeakCommittedBytes, statistics.CommittedBytes, statistics.ReservedBytes);
         Assert.InRange(statistics.DirtyBytes, 0, statistics.CommittedBytes);
         long slabs = (long)statistics.SuperSlabsInUse + statistics.SuperSlabsCached;
-        Assert.Equal(statistics.CommittedBytes, slabs * Geometry.SlabBytes);
+        AssertCommitted(statistics.CommittedBytes, slabs, keepsCommitted);
 
         // What is handed out lies in SuperSlabs that are in use, and the size classes' part of it in their spans.
         Assert.InRange(statistics.LiveBytes + statistics.CachedBytes, 0, (long)statistics.SuperSlabsInUse * Geometry.SlabBytes);
@@ -40,6 +46,13 @@ internal static class StatisticsAudit
         Assert.InRange(statistics.SizeClasses.Sum(row => row.LiveBlocks * row.BlockBytes), 0, statistics.LiveBytes);
         Assert.InRange(statistics.SizeClasses.Sum(row => row.CachedBlocks * row.BlockBytes), 0, statistics.CachedBytes);
         Assert.InRange(statistics.SizeClasses.Sum(row => row.LiveBlocks), 0, statistics.LiveBlocks);
+    }
+
+    // Of a SuperSlab in use at least a unit is committed.
+    public static void AssertCommitted(long bytes, long slabs, bool keepsCommitted)
+    {
+        Assert.InRange(bytes, slabs * (keepsCommitted ? Geometry.SlabBytes : Geometry.UnitBytes), slabs * Geometry.SlabBytes);
+        Assert.Equal(0, bytes % Geometry.UnitBytes);
     }
 
     private static void AssertPossible(SizeClassStatistics row)

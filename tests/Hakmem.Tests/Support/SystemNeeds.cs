@@ -14,6 +14,9 @@ internal static class SystemNeeds
     // Those of the memory that the tests' own arenas come from.
     private static readonly OsFeatures s_features = BigPages.OverIfAsked(OsMemory.CreateForCurrentSystem()).Features;
 
+    // Whether the memory that the tests' own arenas come from has a feature.
+    public static bool Has(OsFeatures feature) => (s_features & feature) == feature;
+
     // Why tests with these traits cannot run here; null if they can.
     public static string? ReasonToSkip(IEnumerable<string> needs) =>
         needs.Select(text => ReasonToSkip(Enum.Parse<SystemNeed>(text, ignoreCase: true))).FirstOrDefault(reason => reason is not null);
@@ -28,6 +31,6 @@ internal static class SystemNeeds
             : OperatingSystem.IsLinux() ? null : "This system has no /proc.",
         SystemNeed.Shell => Emulator.IsInUse ? "A limit of the address space would be the emulator's."
             : OperatingSystem.IsWindows() ? "This system has no shell that limits a process's address space." : null,
-        _ => s_features.HasFlag(Enum.Parse<OsFeatures>(need.ToString())) ? null : $"The memory layer lacks OsFeatures.{need}.",
+        _ => Has(Enum.Parse<OsFeatures>(need.ToString())) ? null : $"The memory layer lacks OsFeatures.{need}.",
     };
 }
