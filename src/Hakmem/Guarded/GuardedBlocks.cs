@@ -36,6 +36,8 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
 
     public long LiveRangeBytes => Volatile.Read(ref _liveRangeBytes);
 
+    public long DecommittedBytes => ranges.DecommittedBytes;
+
     public GuardedFigures Figures
     {
         get

@@ -133,6 +133,7 @@ internal sealed unsafe class GuardedKind(
         {
             _rangeBytes += (long)runs.GuardedSlabCount << Geometry.SlabShift;
             _ranges += runs.GuardedRunCount;
+            UncommittedBytes = Math.Min(blocks?.DecommittedBytes ?? 0, _rangeBytes);
         }
 
         public override void Finish()

@@ -1,5 +1,6 @@
 using System;
 using System.Diagnostics;
+using System.Threading;
 using Hakmem.Large;
 using Hakmem.Os;
 using Hakmem.Pages;
@@ -20,6 +21,11 @@ internal sealed unsafe class GuardedRanges(Arena arena, UnitAllocator units, Run
 
     // Whether discarded pages can be protected, as they stay committed.
     private readonly bool _keepsCommitted = arena.Os.Has(OsFeatures.DiscardKeepsCommitted);
+
+    // The bytes of sealed ranges that are decommitted. Interlocked.
+    private long _decommittedBytes;
+
+    public long DecommittedBytes => Interlocked.Read(ref _decommittedBytes);
 
     // Allocates a range for a block and enters the record in it. Returns false if memory is out.
     public bool TryTake(GuardedBlock* block, GuardedLayout layout, nuint alignment, bool isZeroed)
@@ -59,7 +65,7 @@ internal sealed unsafe class GuardedRanges(Arena arena, UnitAllocator units, Run
     {
         if (!_keepsCommitted)
         {
-            return arena.Os.TryDecommit(block->Range, block->RangeBytes);
+            return CountIf(arena.Os.TryDecommit(block->Range, block->RangeBytes), (long)block->RangeBytes);
         }
 
         arena.Os.TryDiscard(block->Range + block->DataBegin, block->DataEnd - block->DataBegin);
@@ -70,7 +76,7 @@ internal sealed unsafe class GuardedRanges(Arena arena, UnitAllocator units, Run
     public bool TryFree(GuardedBlock* block)
     {
         bool isAccessible = block->IsSealed && !_keepsCommitted
-            ? arena.Os.TryCommit(block->Range, block->RangeBytes)
+            ? CountIf(arena.Os.TryCommit(block->Range, block->RangeBytes), -(long)block->RangeBytes)
             : !(block->IsGuarded || block->IsSealed) || arena.Os.TryUnprotect(block->Range, block->RangeBytes);
         if (!isAccessible)
         {
@@ -88,6 +94,16 @@ internal sealed unsafe class GuardedRanges(Arena arena, UnitAllocator units, Run
         }
 
         return true;
+    }
+
+    private bool CountIf(bool isDone, long decommittedBytes)
+    {
+        if (isDone)
+        {
+            Interlocked.Add(ref _decommittedBytes, decommittedBytes);
+        }
+
+        return isDone;
     }
 
     private bool TryTakeUnits(GuardedBlock* block, GuardedLayout layout, bool isZeroed)

@@ -79,6 +79,7 @@ internal sealed unsafe class StatisticsCollector
         long liveBlocks = 0;
         long liveBytes = 0;
         long cachedBytes = 0;
+        long uncommittedBytes = _uncommittedUnits << Geometry.UnitShift;
         IReadOnlyList<SizeClassStatistics> rows = [];
         foreach (KindTotals totals in _totals)
         {
@@ -86,6 +87,7 @@ internal sealed unsafe class StatisticsCollector
             liveBlocks += totals.LiveBlocks;
             liveBytes += totals.LiveBytes;
             cachedBytes += totals.CachedBytes;
+            uncommittedBytes += totals.UncommittedBytes;
             rows = totals is SmallTotals small ? small.Rows : rows;
         }
 
@@ -94,7 +96,7 @@ internal sealed unsafe class StatisticsCollector
             LiveBytes = liveBytes,
             LiveBlocks = liveBlocks,
             CachedBytes = cachedBytes,
-            CommittedBytes = _committedBytes - (_uncommittedUnits << Geometry.UnitShift),
+            CommittedBytes = _committedBytes - uncommittedBytes,
             PeakCommittedBytes = _peakCommittedBytes,
             ReservedBytes = _arena.ReservedBytes,
             RecordBytes = _arena.Metadata.HeldBytes,

@@ -113,6 +113,9 @@ internal abstract class KindTotals
 
     public long CachedBytes { get; protected set; }
 
+    // The bytes of taken units that are decommitted. Final after ReadUnits.
+    public long UncommittedBytes { get; protected set; }
+
     // Reads the figures that the SuperSlab lock does not guard. The first step, under the decay's lock.
     public virtual void ReadFree()
     {
