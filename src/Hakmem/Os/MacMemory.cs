@@ -6,8 +6,9 @@ namespace Hakmem.Os;
 // its sequence of calls.
 //
 // Pages have 16 KiB on Arm64. MADV_DONTNEED and MADV_FREE neither clear pages nor return them at once, so a discard
-// maps fresh memory over the range, which one call does. Commit is not charged. There is no mremap.
-internal sealed unsafe class MacMemory(MacSystem system) : OsMemory
+// maps fresh memory over the range, which one call does. Commit is not charged. There is no mremap, and no call
+// populates pages that were never written; only whole mappings can have 2 MiB pages, on x64 alone.
+internal sealed unsafe class MacMemory(MacSystem system) : PlainMemory
 {
     public MacMemory()
         : this(new MacSystem())
@@ -51,29 +52,7 @@ internal sealed unsafe class MacMemory(MacSystem system) : OsMemory
     // The kernel replaces the mapping in one step, so that a concurrent reader never faults.
     public override bool TryReset(byte* address, nuint bytes) => TryDiscard(address, bytes);
 
-    // MADV_WILLNEED reads what was paged out, and no call populates pages that were never written.
-    public override bool TryPrefault(byte* address, nuint bytes, PrefaultMode mode)
-    {
-        if (mode is PrefaultMode.Populate or PrefaultMode.Touch)
-        {
-            TouchPages(address, bytes);
-        }
-
-        return mode != PrefaultMode.WillNeed;
-    }
-
-    public override bool TryPopulate(byte* address, nuint bytes) => false;
-
-    // Only whole mappings can have 2 MiB pages, on x64 alone.
-    public override bool TryAdviseHugePages(byte* address, nuint bytes, bool enable) => false;
-
-    public override bool TryMove(byte* source, byte* target, nuint bytes) => false;
-
-    public override RangeState Reclaim(byte* target, nuint bytes) => RangeState.Committed;
-
     public override string? ExplainRefusal() => null;
-
-    public override bool TryReportFaults(FaultMap map) => false;
 
     // macOS has no containers.
     public override bool TryReadMemoryLimit(out long bytes)

@@ -7,8 +7,9 @@ namespace Hakmem.Os;
 // Windows charges every committed page against the system's commit limit, whether it was written or not, and whatever
 // its protection. So the page map, which is readable as a whole, is only as large as the arena needs, and the arena
 // covers what the machine could commit at most. Decommitting is the only call that makes pages zero and returns their
-// memory at once, so a discard decommits. Moving pages does not exist.
-internal sealed unsafe class WindowsMemory : OsMemory
+// memory at once, so a discard decommits. No call moves pages, or populates those that were never written. Large pages
+// need a privilege, and are never paged, divided or decommitted in part.
+internal sealed unsafe class WindowsMemory : PlainMemory
 {
     // The arena's size if the system does not tell how much it can commit.
     private const long UnknownArenaBytes = 64L << 30;
@@ -83,7 +84,7 @@ internal sealed unsafe class WindowsMemory : OsMemory
     public override bool TryMakeReadable(byte* address, nuint bytes) =>
         TryCommit(address, bytes, WindowsNative.PageReadOnly);
 
-    // The second call is for pages that were readable: the first leaves their protection as it is.
+    // The second call is for pages that were readable: the first may leave their protection as it is.
     public override bool TryCommit(byte* address, nuint bytes) =>
         TryCommit(address, bytes, WindowsNative.PageReadWrite) && TryUnprotect(address, bytes);
 
@@ -108,26 +109,6 @@ internal sealed unsafe class WindowsMemory : OsMemory
         return isDone;
     }
 
-    // No call populates pages that were never written, and none advises them.
-    public override bool TryPrefault(byte* address, nuint bytes, PrefaultMode mode)
-    {
-        if (mode is PrefaultMode.Populate or PrefaultMode.Touch)
-        {
-            TouchPages(address, bytes);
-        }
-
-        return mode != PrefaultMode.WillNeed;
-    }
-
-    public override bool TryPopulate(byte* address, nuint bytes) => false;
-
-    // Large pages need a privilege, and are never paged, divided or decommitted in part.
-    public override bool TryAdviseHugePages(byte* address, nuint bytes, bool enable) => false;
-
-    public override bool TryMove(byte* source, byte* target, nuint bytes) => false;
-
-    public override RangeState Reclaim(byte* target, nuint bytes) => RangeState.Committed;
-
     public override string? ExplainRefusal()
     {
         if (!_wasRefused)
@@ -139,8 +120,6 @@ internal sealed unsafe class WindowsMemory : OsMemory
         return "the system's commit limit, or that of the process's job, is used up; close programs, or enlarge the " +
             "page file or the job's limit.";
     }
-
-    public override bool TryReportFaults(FaultMap map) => false;
 
     // The limits that a job object sets: for each of its processes, and for all of them together. A process that is in
     // no job, or in one without limits, has none.

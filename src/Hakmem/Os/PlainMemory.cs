@@ -1,0 +1,25 @@
+namespace Hakmem.Os;
+
+// The memory of a system that can do none of what OsFeatures calls moving, populating, advising and reporting.
+internal abstract unsafe class PlainMemory : OsMemory
+{
+    public sealed override bool TryPrefault(byte* address, nuint bytes, PrefaultMode mode)
+    {
+        if (mode is PrefaultMode.Populate or PrefaultMode.Touch)
+        {
+            TouchPages(address, bytes);
+        }
+
+        return mode != PrefaultMode.WillNeed;
+    }
+
+    public sealed override bool TryPopulate(byte* address, nuint bytes) => false;
+
+    public sealed override bool TryAdviseHugePages(byte* address, nuint bytes, bool enable) => false;
+
+    public sealed override bool TryMove(byte* source, byte* target, nuint bytes) => false;
+
+    public sealed override RangeState Reclaim(byte* target, nuint bytes) => RangeState.Committed;
+
+    public sealed override bool TryReportFaults(FaultMap map) => false;
+}
