@@ -26,7 +26,9 @@ internal static class ProcessFigures
         OperatingSystem.IsLinux() ? StatusBytes("VmHWM:") : OfProcess(process => process.PeakWorkingSet64);
 
     /// <summary>How many threads the process has.</summary>
-    public static long ThreadCount => OfProcess(process => process.Threads.Count);
+    public static long ThreadCount => OperatingSystem.IsLinux()
+        ? Directory.GetDirectories("/proc/self/task").Length
+        : OfProcess(process => process.Threads.Count);
 
     /// <summary>Page faults of all threads so far that needed no disk; null where only Linux counts them.</summary>
     public static long? MinorFaults
