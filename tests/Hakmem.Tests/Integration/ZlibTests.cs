@@ -3,12 +3,14 @@ using System.Buffers;
 using System.IO;
 using System.IO.Compression;
 using System.Runtime.InteropServices;
+using Hakmem.Tests.Support;
 using Xunit;
 
 namespace Hakmem.Tests.Integration;
 
 // Buffers handed by pointer to a native library that knows nothing of Hakmem: the system's zlib, which writes into them and reads
 // from them. The managed decompressor judges the result, and the other way about.
+[Needs(SystemNeed.Linux)]
 public sealed unsafe class ZlibTests : IDisposable
 {
     private const int Ok = 0;
