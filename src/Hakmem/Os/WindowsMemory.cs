@@ -39,12 +39,7 @@ internal sealed unsafe class WindowsMemory : PlainMemory
         {
             WindowsNative.MemoryStatus status = new() { Length = (uint)sizeof(WindowsNative.MemoryStatus) };
             ulong bytes = WindowsNative.ReadMemoryStatus(&status) != 0 ? status.TotalPageFile : UnknownArenaBytes;
-            long rounded = UnknownArenaBytes;
-            while ((ulong)rounded > bytes && rounded > 1)
-            {
-                rounded >>= 1;
-            }
-
+            long rounded = 1;
             while ((ulong)rounded < bytes && rounded < long.MaxValue / 2)
             {
                 rounded <<= 1;
