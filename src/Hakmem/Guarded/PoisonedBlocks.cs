@@ -261,7 +261,7 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
     }
 
     // A block that is not in its span keeps the span open, and thereby its page-map entry.
-    private int SizeClassOf(ulong block) => PageMapEntry.SizeClassOf(arena.EntryOf((void*)block));
+    private int SizeClassOf(ulong block) => PageMapEntry.BinIndexOf(arena.EntryOf((void*)block));
 
     // Notes damage to a free block and restores its poison. Never throws.
     private void Check(byte* block, nuint bytes, ref Damage? damage)

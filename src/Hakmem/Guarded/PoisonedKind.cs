@@ -82,7 +82,7 @@ internal sealed unsafe class PoisonedKind(HeapParts heap, PoisonedBlocks poisone
             throw FreedAlready(default, ptr, "Free");
         }
 
-        int index = PageMapEntry.SizeClassOf(entry);
+        int index = PageMapEntry.BinIndexOf(entry);
         poisoned.Freed((byte*)ptr, index, stack);
 
         // The order matters: the reaper closes a bin before it takes the block that was freed last.
@@ -107,8 +107,8 @@ internal sealed unsafe class PoisonedKind(HeapParts heap, PoisonedBlocks poisone
     // The caller has claimed the block.
     public override HakmemCorruptionException? Free(ThreadCache* cache, BlockInfo block, void* address)
     {
-        poisoned.Freed((byte*)address, block.SizeClass, Stack);
-        return poisoned.Quarantine(&address, 1, block.SizeClass);
+        poisoned.Freed((byte*)address, block.BinIndex, Stack);
+        return poisoned.Quarantine(&address, 1, block.BinIndex);
     }
 
     public override HakmemCorruptionException? Flush(ThreadCache* cache)

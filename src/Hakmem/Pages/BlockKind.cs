@@ -86,10 +86,10 @@ internal abstract unsafe class BlockKind
 
 // A resolved block.
 //   First      the first unit; of a SuperSlab run, the first SuperSlab; of a small block, the first unit of its span
-//   SizeClass  small blocks only
+//   BinIndex   small blocks only: the size class, or the stripe's bin of it (see Stripe)
 //   Index      small blocks only: the number of the block in its span
 //   Bytes      the size of the block
-internal readonly record struct BlockInfo(BlockKind Kind, int First, int SizeClass, int Index, nuint Bytes);
+internal readonly record struct BlockInfo(BlockKind Kind, int First, int BinIndex, int Index, nuint Bytes);
 
 // The result of resizing a run in place.
 internal enum ResizeResult

@@ -12,7 +12,7 @@ internal sealed class HeapCheck(int maxSpans)
     public const int MaxDescribed = 100;
 
     private readonly Problem[] _problems = new Problem[MaxDescribed];
-    private readonly (int SizeClass, int Unit)[] _spans = new (int SizeClass, int Unit)[maxSpans];
+    private readonly (int BinIndex, int Unit)[] _spans = new (int BinIndex, int Unit)[maxSpans];
 
     public int ProblemCount { get; private set; }
 
@@ -38,15 +38,15 @@ internal sealed class HeapCheck(int maxSpans)
     }
 
     // Records a span, whose blocks are checked later, under its depot's lock.
-    public void AddSpan(int sizeClass, int unit)
+    public void AddSpan(int binIndex, int unit)
     {
         if (SpanCount < _spans.Length)
         {
-            _spans[SpanCount++] = (sizeClass, unit);
+            _spans[SpanCount++] = (binIndex, unit);
         }
     }
 
-    public (int SizeClass, int Unit) SpanAt(int index) => _spans[index];
+    public (int BinIndex, int Unit) SpanAt(int index) => _spans[index];
 
     public List<string> Describe()
     {

@@ -57,8 +57,8 @@ namespace Hakmem.Reclaim;
 internal sealed unsafe class CacheReaper(
     DepotSet depots, MetadataAllocator metadata, BlockQuarantine? quarantine = null)
 {
-    // Two magazines for each class.
-    private const int MaxCandidatesPerCache = 2 * SizeClass.Count;
+    // Two magazines for each bin.
+    private static int MaxCandidatesPerCache => 2 * Stripe.Bins;
 
     // How many caches one pair of barriers serves: as many as one record of the metadata allocator has room for.
     private static int MaxCaches => MetadataAllocator.MaxRecordBytes / (MaxCandidatesPerCache * sizeof(ReapCandidate));
@@ -169,10 +169,11 @@ internal sealed unsafe class CacheReaper(
 
         bool isAtRest = CheckRest(entry);
         int count = 0;
-        for (int index = 0; index < SizeClass.Count; index++)
+        for (int index = ThreadCache.FirstIndexOf(cache); index < Stripe.Bins; index++)
         {
-            Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-            if ((bin->Primary == null && bin->Secondary == null) || !(IsIdle(cache, index) || isForced))
+            Magazine* primary = ThreadCache.AllocBinOf(cache, index)->Primary;
+            Magazine* secondary = ThreadCache.BinOf(cache, index)->Secondary;
+            if ((primary == null && secondary == null) || !(IsIdle(cache, index) || isForced))
             {
                 continue;
             }
@@ -181,17 +182,17 @@ internal sealed unsafe class CacheReaper(
             Probe?.Invoke(ReaperStep.CloseBin);
             Volatile.Write(ref *(nint*)&ThreadCache.FreeSideOf(cache, index)->FreeEnd, (nint)0);
 
-            if (bin->Primary != null && ReadTop(cache, index) >= Magazine.SlotsOf(bin->Primary))
+            if (primary != null && ReadTop(cache, index) >= Magazine.SlotsOf(primary))
             {
                 candidates[count++] = new ReapCandidate
                 {
-                    Entry = position, Index = (byte)index, IsPrimary = true, IsAtRest = isAtRest,
+                    Entry = position, Index = (ushort)index, IsPrimary = true, IsAtRest = isAtRest,
                 };
             }
 
-            if (bin->Secondary != null)
+            if (secondary != null)
             {
-                candidates[count++] = new ReapCandidate { Entry = position, Index = (byte)index };
+                candidates[count++] = new ReapCandidate { Entry = position, Index = (ushort)index };
             }
         }
 
@@ -223,7 +224,7 @@ internal sealed unsafe class CacheReaper(
         CacheGate.AssertClosed(cache);
         Probe?.Invoke(ReaperStep.ReadTop);
         candidate.Slot = ReadTop(cache, candidate.Index) - (candidate.IsAtRest ? 0 : 1);
-        if (candidate.Slot < Magazine.SlotsOf(ThreadCache.BinAt(cache, candidate.Index)->Primary))
+        if (candidate.Slot < Magazine.SlotsOf(ThreadCache.AllocBinOf(cache, candidate.Index)->Primary))
         {
             return false;
         }
@@ -237,7 +238,7 @@ internal sealed unsafe class CacheReaper(
     {
         CacheGate.AssertClosed(cache);
         candidate.Slot = BinCounts.SecondaryTop(cache, candidate.Index);
-        return candidate.Slot >= Magazine.SlotsOf(ThreadCache.BinAt(cache, candidate.Index)->Secondary);
+        return candidate.Slot >= Magazine.SlotsOf(ThreadCache.BinOf(cache, candidate.Index)->Secondary);
     }
 
     // Whether a bin's tops are as in the last round. Missing a use that returned to the same slots does no harm.
@@ -246,7 +247,7 @@ internal sealed unsafe class CacheReaper(
         CacheGate.AssertClosed(cache);
         BinState* state = ThreadCache.StateAt(cache, index);
         void** allocTop = ReadTop(cache, index);
-        void** freeTop = index < cache->FirstStacked ? ThreadCache.FreeSideOf(cache, index)->FreeTop : null;
+        void** freeTop = ThreadCache.IsStacked(cache, index) ? null : ThreadCache.FreeSideOf(cache, index)->FreeTop;
         bool isIdle = state->ReaperAllocTop == allocTop && state->ReaperFreeTop == freeTop;
         state->ReaperAllocTop = allocTop;
         state->ReaperFreeTop = freeTop;
@@ -255,7 +256,7 @@ internal sealed unsafe class CacheReaper(
     }
 
     private static void** ReadTop(ThreadCache* cache, int index) =>
-        (void**)Volatile.Read(ref *(nint*)&ThreadCache.BinAt(cache, (uint)index)->AllocTop);
+        (void**)Volatile.Read(ref *(nint*)&ThreadCache.AllocBinOf(cache, index)->AllocTop);
 
     // After the second barrier. Whether the owner is at rest is read before its tops.
     private void Check(SwapRemoveList<CacheEntry> entries, ReapCandidate* candidates, int count)
@@ -280,7 +281,6 @@ internal sealed unsafe class CacheReaper(
     private void Take(ThreadCache* cache, ReapCandidate* candidate)
     {
         CacheGate.AssertClosed(cache);
-        Bin* bin = ThreadCache.BinAt(cache, (uint)candidate->Index);
         bool isPrimary = candidate->IsPrimary;
         if (isPrimary && candidate->Top < candidate->Slot)
         {
@@ -290,7 +290,9 @@ internal sealed unsafe class CacheReaper(
         }
 
         Probe?.Invoke(ReaperStep.TakeSlots);
-        Magazine* magazine = isPrimary ? bin->Primary : bin->Secondary;
+        Magazine* magazine = isPrimary
+            ? ThreadCache.AllocBinOf(cache, candidate->Index)->Primary
+            : ThreadCache.BinOf(cache, candidate->Index)->Secondary;
         Debug.Assert(
             candidate->Slot - Magazine.SlotsOf(magazine) < magazine->Capacity, "The candidate is beyond its magazine.");
         void** taken = stackalloc void*[magazine->Capacity];
@@ -306,7 +308,7 @@ internal sealed unsafe class CacheReaper(
             *slot = null;
         }
 
-        if (isPrimary || candidate->Index < cache->FirstStacked)
+        if (isPrimary || !ThreadCache.IsStacked(cache, candidate->Index))
         {
             magazine->Holes = (ushort)(candidate->Slot - Magazine.SlotsOf(magazine) + 1);
         }
@@ -371,9 +373,9 @@ internal enum ReaperStep
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct ReapCandidate
 {
-    // The bin: the index of the registry's entry, and the size class.
+    // The index of the registry's entry, and that of the bin.
     public int Entry;
-    public byte Index;
+    public ushort Index;
 
     // Whether Alloc uses the magazine, and whether the owner was at rest when its bins were closed.
     public bool IsPrimary;

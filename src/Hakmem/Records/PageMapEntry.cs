@@ -14,8 +14,10 @@ namespace Hakmem.Records;
 //   | 0xFFFE       | address of the range | 0          |   of a guarded block
 //   +--------------+----------------------+------------+
 //
-// Zero means that none of them covers the unit. The bin offset stands for the size class: the offset in bytes of its
-// FreeSide in a thread cache, 64 bytes a class behind a head of 64, and 8 more for paired classes (see Bin).
+// Zero means that none of them covers the unit. The bin offset stands for the size class, and for the stripe of a class
+// that has stripes (see Stripe): it is the offset in bytes of the FreeSide in a thread cache. The bins of the classes
+// are 64 bytes each behind a head of 64, those of stripes lie behind the fixed part of the cache, and 8 more bytes are
+// for paired classes (see Bin).
 //
 // A span's entry is a sum: the heap's tag, the span's address and the bin offset. An address less its entry is
 // therefore the address's offset in the span, less a constant of the class in that heap, and FreeSide decides by one
@@ -73,8 +75,8 @@ internal static class PageMapEntry
     public static ulong TagOf(int heapSlot) => (ulong)(heapSlot + 1) * ((1UL << TagShift) - Geometry.SlabBytes);
 
     // isStacked: whether the heap's bins of the class are stacked or paired.
-    public static ulong ForSpan(int heapSlot, nuint address, int sizeClass, bool isStacked) =>
-        TagOf(heapSlot) + address + BinOffsetOf(sizeClass, isStacked);
+    public static ulong ForSpan(int heapSlot, nuint address, int binIndex, bool isStacked) =>
+        TagOf(heapSlot) + address + BinOffsetOf(binIndex, isStacked);
 
     // For blocks that the slow path frees: the kind, and the address of the run or range that contains the block.
     public static ulong ForRange(EntryKind kind, nuint address) =>
@@ -88,15 +90,25 @@ internal static class PageMapEntry
         return tag == 0 ? new DecodedEntry(EntryKind.None, 0, -1, -1)
             : tag >= LeastKindTagNumber ? new DecodedEntry((EntryKind)(TopTagNumber - tag), below, -1, -1)
             : new DecodedEntry(
-                EntryKind.Span, below + ((nuint)tag << Geometry.SlabShift), tag - 1, SizeClassOf(entry));
+                EntryKind.Span, below + ((nuint)tag << Geometry.SlabShift), tag - 1, BinIndexOf(entry));
     }
 
     // For a span's entry only; see Decode for others.
-    public static int SizeClassOf(ulong entry) => ((int)BinOffsetOf(entry) >> BinShift) - 1;
+    public static int BinIndexOf(ulong entry)
+    {
+        int place = (int)BinOffsetOf(entry) >> BinShift;
+        return place < ThreadCache.FirstStripedPlace
+            ? place - 1
+            : place - ThreadCache.FirstStripedPlace + SizeClass.Count;
+    }
 
-    // The offset in bytes of a size class's FreeSide in a thread cache.
-    public static uint BinOffsetOf(int sizeClass, bool isStacked) =>
-        ((uint)(sizeClass + 1) << BinShift) + (isStacked ? 0u : PairedOffset);
+    // The offset in bytes of a bin's FreeSide in a thread cache.
+    public static uint BinOffsetOf(int binIndex, bool isStacked) =>
+        ((uint)PlaceOf(binIndex) << BinShift) + (isStacked ? 0u : PairedOffset);
+
+    // The offset of a bin in a thread cache, by the size of a bin.
+    public static int PlaceOf(int binIndex) =>
+        binIndex < SizeClass.Count ? binIndex + 1 : binIndex - SizeClass.Count + ThreadCache.FirstStripedPlace;
 
     // The same from any entry: ForSpan alone sets the low 16 bits, so the result is in range for every unit.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -5,19 +5,33 @@ namespace Hakmem.Records;
 
 // One thread's free blocks of one heap. The fast paths find everything from this record, without static fields.
 //
-//   +----------------+---------------------------+------------------------------+
-//   | head           | 112 bins                  | 112 bin states               |
-//   | (one line)     | (a line each)             | (slow paths)                 |
-//   +----------------+---------------------------+------------------------------+
+//   +------------+---------------+------------------+-----------+-----------------+------------------+
+//   | head       | 112 bins      | 112 bin states   | rest      | bins of stripes | their bin states |
+//   | (one line) | (a line each) | (slow paths)     |           | (a line each)   | (slow paths)     |
+//   +------------+---------------+------------------+-----------+-----------------+------------------+
+//                                                               ^ FixedBytes
+//
+// A bin has two sides. That of Alloc (AllocTop, Primary) is in the bin of the size class. That of Free (FreeSide,
+// Secondary) is in the same bin, except for striped classes: there each stripe has a bin for it, of which one is the
+// thread's own, and the others collect blocks that go home (see Stripe).
 //
 // Owner: the thread for which it was created, or that adopted it under the registry's lock after the owner's end. While
 // the owner lives, others access only Peers (under its lock) and, as the reaper, what the gate protects. Statistics
 // read other threads' tops without synchronisation: word-sized reads of values that may be a moment old.
-[StructLayout(LayoutKind.Sequential)]
+[StructLayout(LayoutKind.Sequential, Size = FixedBytes)]
 internal unsafe struct ThreadCache
 {
     // As page map entries require it, one bin's size.
     private const int HeadBytes = Bin.Bytes;
+
+    // What is behind the bin states of the size classes, before the bins of stripes.
+    private const int RestBytes = 64;
+
+    // The part of the record whose length does not depend on the number of stripes.
+    private const int FixedBytes = HeadBytes + (SizeClass.Count * (Bin.Bytes + BinState.Bytes)) + RestBytes;
+
+    // Where the bins of stripes begin, by the size of a bin.
+    public const int FirstStripedPlace = FixedBytes / Bin.Bytes;
 
     // The arena's page map.
     public ulong* PageMap;
@@ -28,7 +42,7 @@ internal unsafe struct ThreadCache
     public int PeerCount;
 
     // The bin at which the clock continues its search for idle ones.
-    public byte ClockHand;
+    public ushort ClockHand;
 
     // The first of the heap's stacked classes, or SizeClass.Count if it has none.
     public byte FirstStacked;
@@ -71,6 +85,9 @@ internal unsafe struct ThreadCache
     // The number of the clock's turns since it last flushed a bin.
     public int UnproductiveSweeps;
 
+    // The first bin of the thread's own stripe, or 0 in a heap without stripes. Written when the record is made.
+    public int OwnStriped;
+
     // Null if the bins have magazines. The threads of a heap of HardeningLevel.Checked or Full have a front: a record
     // whose bins stay unused, so that both fast paths end in their slow ones. Inner is then the record with the
     // magazines. Every free and allocation through a front first reads or writes the table of live blocks.
@@ -87,24 +104,56 @@ internal unsafe struct ThreadCache
     // So either the thread sees that it is no longer alone, or the registry waits for it.
     public int IsClaiming;
 
-    // SAFETY (both): a cache is allocated with its full size, and the index is a size class.
+    // The size of a record with the bins of all stripes.
+    public static int Bytes => FixedBytes + ((Stripe.Bins - SizeClass.Count) * (Bin.Bytes + BinState.Bytes));
+
+    // SAFETY (all): a cache is allocated with its full size, and the index is one of a bin.
+
+    // The bin of a size class: for Alloc.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Bin* BinAt(ThreadCache* cache, uint index) => (Bin*)((byte*)cache + HeadBytes) + index;
+    public static Bin* BinAt(ThreadCache* cache, uint sizeClass) => (Bin*)((byte*)cache + HeadBytes) + sizeClass;
+
+    // Any bin.
+    public static Bin* BinOf(ThreadCache* cache, int index) => (Bin*)cache + PageMapEntry.PlaceOf(index);
 
     // The record that has the magazines; null for null.
     public static ThreadCache* MagazinesOf(ThreadCache* cache) =>
         cache == null || cache->Inner == null ? cache : cache->Inner;
 
-    // The FreeSide of a class, by the offset that page map entries contain.
+    // The bin that a thread's blocks of a size class come from.
+    public static int OwnIndexOf(ThreadCache* cache, int sizeClass) =>
+        sizeClass < Stripe.ClassCount && cache->OwnStriped != 0 ? cache->OwnStriped + sizeClass : sizeClass;
+
+    // The first index of a bin that has a side for Free.
+    public static int FirstIndexOf(ThreadCache* cache) => cache->OwnStriped != 0 ? Stripe.ClassCount : 0;
+
+    // The bin with AllocTop and Primary. For another stripe, whose blocks the thread does not allocate, the bin itself,
+    // in which AllocTop always points at the sentinel and Primary is null.
+    public static Bin* AllocBinOf(ThreadCache* cache, int index) =>
+        BinOf(cache, IsOwnStriped(cache, index) ? index - cache->OwnStriped : index);
+
+    // Whether a bin is of a stripe that is not the thread's own.
+    public static bool IsForeign(ThreadCache* cache, int index) =>
+        index >= SizeClass.Count && !IsOwnStriped(cache, index);
+
+    // Whether a bin has one stack for Alloc and Free, not a pair of magazines.
+    public static bool IsStacked(ThreadCache* cache, int index) =>
+        index >= cache->FirstStacked && index < SizeClass.Count;
+
+    // The FreeSide of a bin, by the offset that page map entries contain.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static FreeSide* FreeSideAt(ThreadCache* cache, nuint binOffset) => (FreeSide*)((byte*)cache + binOffset);
 
-    // The same by class.
+    // The same by index.
     public static FreeSide* FreeSideOf(ThreadCache* cache, int index) =>
-        FreeSideAt(cache, PageMapEntry.BinOffsetOf(index, index >= cache->FirstStacked));
+        FreeSideAt(cache, PageMapEntry.BinOffsetOf(index, IsStacked(cache, index)));
 
-    public static BinState* StateAt(ThreadCache* cache, int index) =>
-        (BinState*)((byte*)cache + HeadBytes + (SizeClass.Count * Bin.Bytes)) + index;
+    public static BinState* StateAt(ThreadCache* cache, int index) => index < SizeClass.Count
+        ? (BinState*)((byte*)cache + HeadBytes + (SizeClass.Count * Bin.Bytes)) + index
+        : (BinState*)((Bin*)((byte*)cache + FixedBytes) + (Stripe.Bins - SizeClass.Count)) + (index - SizeClass.Count);
+
+    private static bool IsOwnStriped(ThreadCache* cache, int index) =>
+        cache->OwnStriped != 0 && (uint)(index - cache->OwnStriped) < Stripe.ClassCount;
 
     [StructLayout(LayoutKind.Sequential, Size = SizeClass.Count * Bin.Bytes)]
     private struct BinArray

@@ -11,42 +11,49 @@ internal static unsafe class BinCounts
     // Whether a block lies free in one of the bin's two magazines.
     public static bool Contains(ThreadCache* cache, int index, void* block)
     {
-        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        return IsIn(bin->Primary, bin->AllocTop, block) || IsIn(bin->Secondary, SecondaryTop(cache, index), block);
+        Bin* from = ThreadCache.AllocBinOf(cache, index);
+        return IsIn(from->Primary, from->AllocTop, block) ||
+            IsIn(ThreadCache.BinOf(cache, index)->Secondary, SecondaryTop(cache, index), block);
     }
 
-    // How many free blocks of a class a cache holds. For another thread's cache the number may be out of date.
+    // How many free blocks of a bin a cache holds. For another thread's cache the number may be out of date.
     public static int CountOf(ThreadCache* cache, int index)
     {
-        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        return Count(bin->Primary, bin->AllocTop) + Count(bin->Secondary, SecondaryTop(cache, index));
+        if (index < ThreadCache.FirstIndexOf(cache))
+        {
+            return 0;
+        }
+
+        Bin* from = ThreadCache.AllocBinOf(cache, index);
+        return Count(from->Primary, from->AllocTop) +
+            Count(ThreadCache.BinOf(cache, index)->Secondary, SecondaryTop(cache, index));
     }
 
     // Whether a cache holds a free block of any class. For another thread's cache the answer may be out of date.
     public static bool HasBlocks(ThreadCache* cache)
     {
         int index = 0;
-        while (index < SizeClass.Count && CountOf(cache, index) == 0)
+        while (index < Stripe.Bins && CountOf(cache, index) == 0)
         {
             index++;
         }
 
-        return index < SizeClass.Count;
+        return index < Stripe.Bins;
     }
 
     // How many blocks of a class the cache's thread can allocate without the slow path, if the reaper leaves them.
     public static int VisibleOf(ThreadCache* cache, int index)
     {
-        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        return Count(bin->Primary, bin->AllocTop);
+        Bin* from = ThreadCache.AllocBinOf(cache, index);
+        return Count(from->Primary, from->AllocTop);
     }
 
     // The newest slot of the secondary magazine: a paired class frees into it, a stacked class keeps it in reserve.
     // Without a secondary magazine the result has no meaning.
     public static void** SecondaryTop(ThreadCache* cache, int index)
     {
-        Magazine* secondary = ThreadCache.BinAt(cache, (uint)index)->Secondary;
-        return index < cache->FirstStacked || secondary == null
+        Magazine* secondary = ThreadCache.BinOf(cache, index)->Secondary;
+        return !ThreadCache.IsStacked(cache, index) || secondary == null
             ? ThreadCache.FreeSideOf(cache, index)->FreeTop
             : Magazine.SlotsOf(secondary) + secondary->Count - 1;
     }
@@ -55,22 +62,23 @@ internal static unsafe class BinCounts
     public static void Save(ThreadCache* cache, int index)
     {
         CacheGate.AssertClosed(cache);
-        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        SaveCount(bin->Primary, bin->AllocTop);
-        SaveCount(bin->Secondary, SecondaryTop(cache, index));
+        Bin* from = ThreadCache.AllocBinOf(cache, index);
+        SaveCount(from->Primary, from->AllocTop);
+        SaveCount(ThreadCache.BinOf(cache, index)->Secondary, SecondaryTop(cache, index));
     }
 
     // Points the tops at the magazines, whose counts are up to date.
     public static void Load(ThreadCache* cache, int index)
     {
         CacheGate.AssertClosed(cache);
-        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        AssertSaved(bin->Primary);
-        AssertSaved(bin->Secondary);
+        Bin* from = ThreadCache.AllocBinOf(cache, index);
+        Magazine* secondary = ThreadCache.BinOf(cache, index)->Secondary;
+        AssertSaved(from->Primary);
+        AssertSaved(secondary);
         FreeSide* side = ThreadCache.FreeSideOf(cache, index);
-        Magazine* primary = bin->Primary;
-        Magazine* target = index < cache->FirstStacked ? bin->Secondary : primary;
-        bin->AllocTop = primary == null ? &cache->EmptySlot : Magazine.SlotsOf(primary) + primary->Count - 1;
+        Magazine* primary = from->Primary;
+        Magazine* target = ThreadCache.IsStacked(cache, index) ? primary : secondary;
+        from->AllocTop = primary == null ? &cache->EmptySlot : Magazine.SlotsOf(primary) + primary->Count - 1;
         side->FreeTop = target == null ? &cache->EmptySlot : Magazine.SlotsOf(target) + target->Count - 1;
         side->FreeEnd = side->FreeTop;
         if (target != null)

@@ -36,7 +36,6 @@ internal sealed unsafe class CacheExchange(
 
     // A bin is flushed only if it holds 1/8 of the bytes requested, so that large requests do not flush small, busy
     // classes (else 43 ns a call instead of 17). Each round of all bins that flushes nothing halves the fraction.
-    private const int SweepsPerRound = SizeClass.Count / ClockSteps;
     private const int WorthwhileShift = 3;
     private const int MaxWorthwhileShift = 62;
 
@@ -55,10 +54,10 @@ internal sealed unsafe class CacheExchange(
     // Swaps a paired class's magazines when the primary one is empty, and allocates a block: a loop of Alloc and Free
     // needs this once a magazine, so it is the commonest slow path. Null without a block or a second magazine.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void* TryAllocFromSecondary(ThreadCache* cache, int index)
+    public static void* TryAllocFromSecondary(ThreadCache* cache, int sizeClass)
     {
-        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        void** newest = index >= cache->FirstStacked || bin->Primary == null
+        int index = ThreadCache.OwnIndexOf(cache, sizeClass);
+        void** newest = sizeClass >= cache->FirstStacked || ThreadCache.BinAt(cache, (uint)sizeClass)->Primary == null
             ? null
             : ThreadCache.FreeSideOf(cache, index)->FreeTop;
         if (newest == null || *newest == null || Magazines.HasRepeated(newest, RepeatReach))
@@ -80,7 +79,7 @@ internal sealed unsafe class CacheExchange(
     {
         ulong entry = Arena.EntryOf(cache, block);
         FreeSide* side = ThreadCache.FreeSideAt(cache, PageMapEntry.BinOffsetOf(entry));
-        sizeClass = PageMapEntry.SizeClassOf(entry);
+        sizeClass = PageMapEntry.BinIndexOf(entry);
         if (!FreeSide.Admits(side, entry, block))
         {
             // FreeTop need not be a top here: the entry's heap may pair a class that this heap stacks.
@@ -200,7 +199,7 @@ internal sealed unsafe class CacheExchange(
         try
         {
             BinCounts.Save(cache, index);
-            int count = TakeFreed(ThreadCache.BinAt(cache, (uint)index), taken);
+            int count = TakeFreed(ThreadCache.BinOf(cache, index), taken);
             BinCounts.Load(cache, index);
             return count;
         }
@@ -216,7 +215,7 @@ internal sealed unsafe class CacheExchange(
         CacheGate.Close(cache);
         try
         {
-            for (int index = 0; index < SizeClass.Count; index++)
+            for (int index = ThreadCache.FirstIndexOf(cache); index < classes.Length; index++)
             {
                 Flush(cache, index);
             }
@@ -235,9 +234,10 @@ internal sealed unsafe class CacheExchange(
     // hold twice. Returns the address of one such block, or 0.
     private static nuint RemoveRepeated(ThreadCache* cache, int index)
     {
-        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        Bin* bin = ThreadCache.BinOf(cache, index);
+        Bin* from = ThreadCache.AllocBinOf(cache, index);
         nuint corruptAddress = 0;
-        while (index < cache->FirstStacked && bin->Secondary != null && *bin->AllocTop == null &&
+        while (!ThreadCache.IsStacked(cache, index) && bin->Secondary != null && *from->AllocTop == null &&
             Magazines.HasRepeated(ThreadCache.FreeSideOf(cache, index)->FreeTop, RepeatReach))
         {
             BinCounts.Save(cache, index);
@@ -278,14 +278,14 @@ internal sealed unsafe class CacheExchange(
     private static void* TryAllocLoaded(ThreadCache* cache, int index, bool isOneWay = false)
     {
         CacheGate.AssertClosed(cache);
-        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        if (*bin->AllocTop != null)
+        Bin* from = ThreadCache.AllocBinOf(cache, index);
+        if (*from->AllocTop != null)
         {
-            return *bin->AllocTop--;
+            return *from->AllocTop--;
         }
 
-        Magazine* empty = bin->Primary;
-        if (isOneWay || index >= cache->FirstStacked || empty == null)
+        Magazine* empty = from->Primary;
+        if (isOneWay || ThreadCache.IsStacked(cache, index) || empty == null)
         {
             return null;
         }
@@ -298,8 +298,9 @@ internal sealed unsafe class CacheExchange(
             return null;
         }
 
-        bin->Primary = bin->Secondary;
-        bin->AllocTop = top - 1;
+        Bin* bin = ThreadCache.BinOf(cache, index);
+        from->Primary = bin->Secondary;
+        from->AllocTop = top - 1;
         bin->Secondary = empty;
         side->FreeTop = slots - 1;
         side->FreeEnd = slots + Math.Min(ThreadCache.StateAt(cache, index)->Capacity, empty->Capacity) - 1;
@@ -309,9 +310,9 @@ internal sealed unsafe class CacheExchange(
 
     private void* TryAllocLocked(ThreadCache* cache, int index, Depot depot)
     {
-        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        Bin* from = ThreadCache.AllocBinOf(cache, index);
         BinState* state = ThreadCache.StateAt(cache, index);
-        bool isPaired = index < cache->FirstStacked;
+        bool isPaired = !ThreadCache.IsStacked(cache, index);
         void* block = TryAllocLoaded(cache, index, IsOneWay);
         if (block != null)
         {
@@ -319,11 +320,12 @@ internal sealed unsafe class CacheExchange(
         }
 
         BinCounts.Save(cache, index);
-        if (!isPaired && bin->Secondary != null && bin->Secondary->Count > 0)
+        Magazine* reserve = ThreadCache.BinOf(cache, index)->Secondary;
+        if (!isPaired && reserve != null && reserve->Count > 0)
         {
-            Swap(bin);
+            Swap(cache, index);
             BinCounts.Load(cache, index);
-            return *bin->AllocTop--;
+            return *from->AllocTop--;
         }
 
         // A thread that returns for more uses all it gets; of its first magazine of a class it may need one block.
@@ -339,31 +341,33 @@ internal sealed unsafe class CacheExchange(
             SweepIdleBins(cache, index, 0);
         }
 
-        if (bin->Primary == null && !isPaired)
+        if (from->Primary == null && !isPaired)
         {
-            bin->Primary = depot.ExchangeForEmpty(null, PhysicalCapacity(index, state), out _);
+            from->Primary = depot.ExchangeForEmpty(null, PhysicalCapacity(index, state), out _);
         }
 
-        Magazine* full = depot.ExchangeForFull(bin->Primary, state->Capacity, isBack);
-        bin->Primary = full == null ? bin->Primary : full;
+        Magazine* full = depot.ExchangeForFull(from->Primary, state->Capacity, isBack);
+        from->Primary = full == null ? from->Primary : full;
         BinCounts.Load(cache, index);
 
         // If no magazine can be had, a single block may.
-        return full == null ? depot.TryAllocOne(out _) : *bin->AllocTop--;
+        return full == null ? depot.TryAllocOne(out _) : *from->AllocTop--;
     }
 
     private nuint FreeLocked(ThreadCache* cache, int index, void* block)
     {
         CacheGate.AssertClosed(cache);
-        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
         BinState* state = ThreadCache.StateAt(cache, index);
         state->IsReferenced = true;
         BinCounts.Save(cache, index);
-        bool isPaired = index < cache->FirstStacked;
+        bool isPaired = !ThreadCache.IsStacked(cache, index);
+        Magazine* target = isPaired
+            ? ThreadCache.BinOf(cache, index)->Secondary
+            : ThreadCache.AllocBinOf(cache, index)->Primary;
         nuint corruptAddress = 0;
 
         // There may be room already: the reaper took blocks, or closed an idle bin so that this free comes here.
-        bool hasRoom = HasRoom(isPaired ? bin->Secondary : bin->Primary, state) || (isPaired
+        bool hasRoom = HasRoom(target, state) || (isPaired
             ? TryMakeRoomPaired(cache, index, out corruptAddress)
             : TryMakeRoomStacked(cache, index, out corruptAddress));
         BinCounts.Load(cache, index);
@@ -383,11 +387,12 @@ internal sealed unsafe class CacheExchange(
     private bool TryMakeRoomPaired(ThreadCache* cache, int index, out nuint corruptAddress)
     {
         corruptAddress = 0;
-        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        Bin* bin = ThreadCache.BinOf(cache, index);
         BinState* state = ThreadCache.StateAt(cache, index);
-        if (bin->Secondary != null && bin->Primary != null && bin->Primary->Count == 0)
+        Magazine* primary = ThreadCache.AllocBinOf(cache, index)->Primary;
+        if (bin->Secondary != null && primary != null && primary->Count == 0)
         {
-            Swap(bin);
+            Swap(cache, index);
             return true;
         }
 
@@ -417,7 +422,7 @@ internal sealed unsafe class CacheExchange(
 
         if (bin->Secondary != null && bin->Secondary->Count == 0)
         {
-            Swap(bin);
+            Swap(cache, index);
             return true;
         }
 
@@ -442,11 +447,13 @@ internal sealed unsafe class CacheExchange(
     private static bool HasRoom(Magazine* magazine, BinState* state) =>
         magazine != null && magazine->Count < Math.Min(state->Capacity, magazine->Capacity);
 
-    private static void Swap(Bin* bin)
+    private static void Swap(ThreadCache* cache, int index)
     {
-        Magazine* primary = bin->Primary;
-        bin->Primary = bin->Secondary;
-        bin->Secondary = primary;
+        Bin* from = ThreadCache.AllocBinOf(cache, index);
+        Bin* to = ThreadCache.BinOf(cache, index);
+        Magazine* primary = from->Primary;
+        from->Primary = to->Secondary;
+        to->Secondary = primary;
     }
 
     // Passes a magazine (or null) to the depot and stores an empty one in target. False if memory is out.
@@ -515,16 +522,18 @@ internal sealed unsafe class CacheExchange(
     private void SweepIdleBins(ThreadCache* cache, int except, long wanted)
     {
         CacheGate.AssertClosed(cache);
-        uint rounds = (uint)cache->UnproductiveSweeps / SweepsPerRound;
+        uint rounds = (uint)(cache->UnproductiveSweeps * ClockSteps / classes.Length);
         long worthwhile = Math.Max(wanted >> (int)Math.Min(WorthwhileShift + rounds, MaxWorthwhileShift), 1);
         cache->UnproductiveSweeps++;
         for (int step = 0; step < ClockSteps && cache->CapacityBytes + wanted > BudgetBytes; step++)
         {
-            int index = cache->ClockHand;
-            cache->ClockHand = (byte)((index + 1) % SizeClass.Count);
-            Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+            int index = Math.Max((int)cache->ClockHand, ThreadCache.FirstIndexOf(cache));
+            cache->ClockHand = (ushort)((index + 1) % classes.Length);
+            void** top = ThreadCache.IsForeign(cache, index)
+                ? ThreadCache.FreeSideOf(cache, index)->FreeTop
+                : ThreadCache.AllocBinOf(cache, index)->AllocTop;
             BinState* state = ThreadCache.StateAt(cache, index);
-            if (index != except && !state->IsReferenced && state->LastTop == bin->AllocTop &&
+            if (index != except && !state->IsReferenced && state->LastTop == top &&
                 CapacityBytes(classes[index], state->Capacity, state->HasSecond) >= worthwhile)
             {
                 cache->UnproductiveSweeps = 0;
@@ -537,7 +546,7 @@ internal sealed unsafe class CacheExchange(
             }
 
             state->IsReferenced = false;
-            state->LastTop = bin->AllocTop;
+            state->LastTop = top;
         }
     }
 
@@ -545,9 +554,10 @@ internal sealed unsafe class CacheExchange(
     // If the span refuses it, the block stays in the magazine and is reported when that is flushed.
     private void FreeNewest(ThreadCache* cache, int index)
     {
-        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
         BinCounts.Save(cache, index);
-        Magazine* newest = index < cache->FirstStacked ? bin->Secondary : bin->Primary;
+        Magazine* newest = ThreadCache.IsStacked(cache, index)
+            ? ThreadCache.AllocBinOf(cache, index)->Primary
+            : ThreadCache.BinOf(cache, index)->Secondary;
         if (newest != null && newest->Count > 0 &&
             depots[index].TryFreeOne(Magazine.SlotsOf(newest)[newest->Count - 1]))
         {
@@ -559,11 +569,12 @@ internal sealed unsafe class CacheExchange(
 
     private void Flush(ThreadCache* cache, int index)
     {
-        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        Bin* from = ThreadCache.AllocBinOf(cache, index);
+        Bin* bin = ThreadCache.BinOf(cache, index);
         BinCounts.Save(cache, index);
-        if (bin->Primary != null)
+        if (from->Primary != null)
         {
-            depots[index].Add(bin->Primary);
+            depots[index].Add(from->Primary);
         }
 
         if (bin->Secondary != null)
@@ -579,7 +590,7 @@ internal sealed unsafe class CacheExchange(
 
         BinState* state = ThreadCache.StateAt(cache, index);
         Debug.Assert(
-            state->Capacity > 0 || (bin->Primary == null && bin->Secondary == null), "A magazine without capacity.");
+            state->Capacity > 0 || (from->Primary == null && bin->Secondary == null), "A magazine without capacity.");
         cache->CapacityBytes -= CapacityBytes(classes[index], state->Capacity, state->HasSecond);
         ThreadCaches.ResetBin(cache, index);
     }

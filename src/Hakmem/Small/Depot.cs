@@ -184,15 +184,16 @@ internal sealed unsafe class Depot
         }
     }
 
-    // Allocates one block; isZero says whether its memory is known to be zero. Null if memory is out.
-    public void* TryAllocOne(out bool isZero)
+    // Allocates one block; isZero says whether its memory is known to be zero. Null if memory is out, or, unless
+    // mayGrow, if the depot has no block.
+    public void* TryAllocOne(out bool isZero, bool mayGrow = true)
     {
         using (_lock.Enter())
         {
             Magazine* full = _full;
             if (full == null)
             {
-                return Spans.TryAllocOne(out isZero);
+                return Spans.TryAllocOne(out isZero, mayGrow);
             }
 
             isZero = false;

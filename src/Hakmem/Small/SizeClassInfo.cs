@@ -5,7 +5,8 @@ using Hakmem.Records;
 
 namespace Hakmem.Small;
 
-// The parameters of one size class. Immutable. Heaps share a table, except with guarded sampling or full hardening.
+// The parameters of one size class, or of a stripe's bin of it (see Stripe). Immutable. Heaps share a table; those with
+// guarded sampling or full hardening have one of their own, without stripes.
 internal readonly struct SizeClassInfo
 {
     // The rest of a span behind its last block is at most this fraction of the span.
@@ -34,7 +35,8 @@ internal readonly struct SizeClassInfo
     private SizeClassInfo(int index, int maxVisibleBlocks)
     {
         Index = index;
-        BlockBytes = SizeClass.BytesOf(index);
+        Class = Stripe.ClassOf(index);
+        BlockBytes = SizeClass.BytesOf(Class);
         int minBlocks = BlockBytes <= Geometry.UnitBytes ? MinBlocksPerSpan : 1;
         int units = 1;
         while (!IsAcceptable(units, BlockBytes, minBlocks))
@@ -48,7 +50,7 @@ internal readonly struct SizeClassInfo
         Reciprocal = (ulong.MaxValue / (uint)BlockBytes) + 1;
         Shift = BitOperations.TrailingZeroCount(BlockBytes);
         Inverse = InverseOf((ulong)BlockBytes >> Shift);
-        IsStacked = index >= SizeClass.FirstStacked && maxVisibleBlocks == int.MaxValue;
+        IsStacked = Class >= SizeClass.FirstStacked && maxVisibleBlocks == int.MaxValue;
         int initial = IsStacked
             ? Math.Max(InitialStackedBytes / BlockBytes, MinRefill)
             : Math.Clamp(InitialPairedBytes / BlockBytes, MinRefill, MaxInitialPaired);
@@ -57,10 +59,14 @@ internal readonly struct SizeClassInfo
         InitialCapacity = Math.Min(initial, RefillCapacity);
         Debug.Assert(BlocksPerSpan <= Geometry.MaxBlocksPerSpan, "A span's bitmap is too small for its blocks.");
         Debug.Assert(InitialCapacity > 0 && RefillCapacity <= MagazineCapacity, "The capacities are not in order.");
-        Debug.Assert(index == 0 || BlockBytes > SizeClass.BytesOf(index - 1), "The size classes are not in order.");
+        Debug.Assert(Class == 0 || BlockBytes > SizeClass.BytesOf(Class - 1), "The size classes are not in order.");
     }
 
+    // The index of the bin, the depot and the place in the table.
     public int Index { get; }
+
+    // The size class: 0 .. 111.
+    public int Class { get; }
 
     // The size of a block in bytes: a multiple of 16.
     public int BlockBytes { get; }
@@ -100,16 +106,19 @@ internal readonly struct SizeClassInfo
     public bool IsStacked { get; }
 
     // The table of heaps without sampling and full hardening. Not to be changed.
-    public static SizeClassInfo[] Standard { get; } = CreateTable();
+    public static SizeClassInfo[] Standard { get; } = CreateTable(int.MaxValue, Stripe.Bins);
 
+    // A table without stripes.
     public static SizeClassInfo[] CreateTable() => CreateTable(int.MaxValue);
 
     // For a heap whose slow path must run at least once for each maxVisibleBlocks allocations of a class. Magazines
     // hold no more than that, and all classes are paired: on a stack, a block that is freed could be allocated again
     // and again without the slow path.
-    public static SizeClassInfo[] CreateTable(int maxVisibleBlocks)
+    public static SizeClassInfo[] CreateTable(int maxVisibleBlocks) => CreateTable(maxVisibleBlocks, SizeClass.Count);
+
+    private static SizeClassInfo[] CreateTable(int maxVisibleBlocks, int count)
     {
-        var table = new SizeClassInfo[SizeClass.Count];
+        var table = new SizeClassInfo[count];
         for (int index = 0; index < table.Length; index++)
         {
             table[index] = new SizeClassInfo(index, maxVisibleBlocks);

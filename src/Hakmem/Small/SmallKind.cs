@@ -46,7 +46,8 @@ internal unsafe class SmallKind(HeapParts heap, SamplingHook? hook) : BlockKind
 
     public override void* TryAllocate(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
     {
-        int index = ClassFor(byteCount, alignment);
+        int sizeClass = ClassFor(byteCount, alignment);
+        int index = IndexFor(cache, sizeClass);
         bool isZero = false;
         void* block = null;
         if (cache != null && !(isZeroed && byteCount >= ZeroCheckBytes && BinCounts.CountOf(cache, index) == 0))
@@ -55,6 +56,7 @@ internal unsafe class SmallKind(HeapParts heap, SamplingHook? hook) : BlockKind
         }
 
         block = block == null ? heap.Depots[index].TryAllocOne(out isZero) : block;
+        block = block == null ? TryAllocFromOtherStripe(sizeClass) : block;
         if (block != null && isZeroed && !isZero)
         {
             new Span<byte>(block, (int)byteCount).Clear();
@@ -71,7 +73,7 @@ internal unsafe class SmallKind(HeapParts heap, SamplingHook? hook) : BlockKind
         }
 
         nuint inSpan = (nuint)address - entry.Address;
-        SizeClassInfo info = heap.Classes[entry.SizeClass];
+        SizeClassInfo info = heap.Classes[entry.BinIndex];
         if (inSpan >= (nuint)info.SpanBlockBytes)
         {
             throw Misuse.Of(address, operation, "it lies behind the last block of a span");
@@ -86,7 +88,7 @@ internal unsafe class SmallKind(HeapParts heap, SamplingHook? hook) : BlockKind
     // not tell the last two apart.
     public override void RequireLive(ThreadCache* cache, BlockInfo block, void* address, string operation)
     {
-        if ((cache != null && BinCounts.Contains(cache, block.SizeClass, address)) || IsFreeInSpan(block))
+        if ((cache != null && BinCounts.Contains(cache, block.BinIndex, address)) || IsFreeInSpan(block))
         {
             throw FreedAlready(block, address, operation);
         }
@@ -99,13 +101,13 @@ internal unsafe class SmallKind(HeapParts heap, SamplingHook? hook) : BlockKind
     {
         nuint corruptAddress = 0;
         if (!(cache != null
-            ? heap.Exchange.TryFree(cache, block.SizeClass, address, heap.HasLiveTable, out corruptAddress)
-            : heap.Depots[block.SizeClass].TryFreeOne(address)))
+            ? heap.Exchange.TryFree(cache, block.BinIndex, address, heap.HasLiveTable, out corruptAddress)
+            : heap.Depots[block.BinIndex].TryFreeOne(address)))
         {
             throw FreedAlready(block, address, "Free");
         }
 
-        return FinishFree(block.SizeClass, corruptAddress);
+        return FinishFree(block.BinIndex, corruptAddress);
     }
 
     // Frees a block for which Free's inlined path found nothing but a full magazine. False if that is not known.
@@ -146,7 +148,7 @@ internal unsafe class SmallKind(HeapParts heap, SamplingHook? hook) : BlockKind
             return 1;
         }
 
-        SizeClassInfo info = heap.Classes[entry.SizeClass];
+        SizeClassInfo info = heap.Classes[entry.BinIndex];
         int freeBlocks = Math.Clamp(Volatile.Read(ref heap.Arena.Span(unit)->FreeCount), 0, info.BlocksPerSpan);
         var span = new UnitInfo(
             MapKind, IsFirst: false, info.BlockBytes, info.BlocksPerSpan, info.BlocksPerSpan - freeBlocks);
@@ -161,9 +163,9 @@ internal unsafe class SmallKind(HeapParts heap, SamplingHook? hook) : BlockKind
         nuint address = (nuint)heap.Arena.AddressOfUnit(unit);
         check.Require(entry.HeapSlot == heap.Slot, "the page map names the heap of a span", address, entry.HeapSlot);
         check.Require(
-            unitCount == heap.Classes[entry.SizeClass].SpanUnits, "a span has the units that its class needs", address,
+            unitCount == heap.Classes[entry.BinIndex].SpanUnits, "a span has the units that its class needs", address,
             unitCount);
-        check.AddSpan(entry.SizeClass, unit);
+        check.AddSpan(entry.BinIndex, unit);
     }
 
     public override HakmemCorruptionException? Flush(ThreadCache* cache) => null;
@@ -176,12 +178,12 @@ internal unsafe class SmallKind(HeapParts heap, SamplingHook? hook) : BlockKind
     // A block of a class from the cache, after an exchange with the depot if need be; null if memory is out.
     protected void* TakeCached(ThreadCache* cache, int index)
     {
-        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
-        void** top = bin->AllocTop;
+        Bin* from = ThreadCache.AllocBinOf(cache, index);
+        void** top = from->AllocTop;
         void* block = *top;
         if (block != null)
         {
-            bin->AllocTop = top - 1;
+            from->AllocTop = top - 1;
             return block;
         }
 
@@ -200,6 +202,26 @@ internal unsafe class SmallKind(HeapParts heap, SamplingHook? hook) : BlockKind
         {
             _checkedForDeadAt = growth;
             heap.Registry.FlushDead();
+        }
+
+        return block;
+    }
+
+    // The bin that a thread's blocks of a class come from. Threads without a cache belong to the first stripe.
+    private int IndexFor(ThreadCache* cache, int sizeClass) => cache != null
+        ? ThreadCache.OwnIndexOf(cache, sizeClass)
+        : IsStriped(sizeClass) ? Stripe.BinOf(0, sizeClass) : sizeClass;
+
+    private bool IsStriped(int sizeClass) => sizeClass < Stripe.ClassCount && heap.Classes.Length > SizeClass.Count;
+
+    // A block that is free in another stripe, where memory for a span of the own is out; null if there is none.
+    private void* TryAllocFromOtherStripe(int sizeClass)
+    {
+        void* block = null;
+        for (int stripe = 0; stripe < Stripe.Count && block == null && IsStriped(sizeClass); stripe++)
+        {
+            Depot? depot = heap.Depots.Find(Stripe.BinOf(stripe, sizeClass));
+            block = depot is null ? null : depot.TryAllocOne(out _, mayGrow: false);
         }
 
         return block;

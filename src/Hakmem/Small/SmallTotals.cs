@@ -13,9 +13,10 @@ namespace Hakmem.Small;
 // The three are read one after the other, so each is cut down to the next; the spans are read last.
 internal sealed class SmallTotals(HeapParts heap) : KindTotals
 {
-    private readonly long[] _cached = new long[SizeClass.Count];
-    private readonly long[] _blocksOut = new long[SizeClass.Count];
-    private readonly int[] _spans = new int[SizeClass.Count];
+    private readonly long[] _cached = new long[heap.Classes.Length];
+    private readonly long[] _blocksOut = new long[heap.Classes.Length];
+    private readonly int[] _spans = new int[heap.Classes.Length];
+    private readonly SizeClassStatistics[] _rows = new SizeClassStatistics[SizeClass.Count];
 
     // A row for each size class that has spans, smallest first. After Finish.
     public List<SizeClassStatistics> Rows { get; } = [];
@@ -33,7 +34,7 @@ internal sealed class SmallTotals(HeapParts heap) : KindTotals
     }
 
     // A span counts where its first unit's entry is, which its depot writes first and clears first.
-    public override void CountUnit(DecodedEntry entry, bool isFirst) => _spans[entry.SizeClass] += isFirst ? 1 : 0;
+    public override void CountUnit(DecodedEntry entry, bool isFirst) => _spans[entry.BinIndex] += isFirst ? 1 : 0;
 
     public override void Finish()
     {
@@ -46,10 +47,18 @@ internal sealed class SmallTotals(HeapParts heap) : KindTotals
             LiveBlocks += live;
             LiveBytes += live * info.BlockBytes;
             CachedBytes += cached * info.BlockBytes;
-            if (spans > 0)
+            long spanBytes = (long)spans * info.SpanUnits << Geometry.UnitShift;
+            SizeClassStatistics row = _rows[info.Class];
+            _rows[info.Class] = new SizeClassStatistics(
+                info.BlockBytes, row.LiveBlocks + live, row.CachedBlocks + cached, row.Spans + spans,
+                row.SpanBytes + spanBytes);
+        }
+
+        foreach (SizeClassStatistics row in _rows)
+        {
+            if (row.Spans > 0)
             {
-                long spanBytes = (long)spans * info.SpanUnits << Geometry.UnitShift;
-                Rows.Add(new SizeClassStatistics(info.BlockBytes, live, cached, spans, spanBytes));
+                Rows.Add(row);
             }
         }
     }

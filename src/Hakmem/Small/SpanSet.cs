@@ -87,11 +87,12 @@ internal sealed unsafe class SpanSet(
         return count;
     }
 
-    // Allocates one block, preferably a new one; isZero says whether it is known to be zero. Null if memory is out.
-    public void* TryAllocOne(out bool isZero)
+    // Allocates one block, preferably a new one; isZero says whether it is known to be zero. Null if memory is out, or,
+    // unless mayGrow, if no span has a block.
+    public void* TryAllocOne(out bool isZero, bool mayGrow = true)
     {
         isZero = false;
-        if (_partialHead < 0 && !TryAddSpan())
+        if (_partialHead < 0 && !(mayGrow && TryAddSpan()))
         {
             return null;
         }
@@ -172,7 +173,7 @@ internal sealed unsafe class SpanSet(
         DecodedEntry entry = PageMapEntry.Decode(*arena.EntryOf(arena.UnitOf((nuint)block)));
         unit = -1;
         index = -1;
-        if (entry.HeapSlot != heapSlot || entry.SizeClass != info.Index)
+        if (entry.HeapSlot != heapSlot || entry.BinIndex != info.Index)
         {
             return false;
         }
@@ -350,7 +351,7 @@ internal sealed unsafe class SpanSet(
     {
         byte* address = arena.AddressOfUnit(unit);
         DecodedEntry entry = PageMapEntry.Decode(*arena.EntryOf(unit));
-        bool isThere = entry.Kind == EntryKind.Span && entry.HeapSlot == heapSlot && entry.SizeClass == info.Index &&
+        bool isThere = entry.Kind == EntryKind.Span && entry.HeapSlot == heapSlot && entry.BinIndex == info.Index &&
             entry.Address == (nuint)address;
         if (!isThere)
         {

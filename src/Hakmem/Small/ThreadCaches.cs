@@ -29,7 +29,7 @@ internal static unsafe class ThreadCaches
     // Creates a cache without a front.
     public static ThreadCache* TryCreate(Arena arena, int heapSlot, SizeClassInfo[] classes, int number)
     {
-        ThreadCache* cache = (ThreadCache*)arena.Metadata.TryAllocate(sizeof(ThreadCache));
+        ThreadCache* cache = (ThreadCache*)arena.Metadata.TryAllocate(ThreadCache.Bytes);
         if (cache == null)
         {
             return null;
@@ -39,6 +39,7 @@ internal static unsafe class ThreadCaches
         cache->PageMapMask = arena.PageMapMask;
         cache->Number = number;
         cache->FirstStacked = (byte)FirstStackedOf(classes);
+        cache->OwnStriped = classes.Length > SizeClass.Count ? Stripe.BinOf(Stripe.Of(number), 0) : 0;
         foreach (SizeClassInfo info in classes)
         {
             FreeSide* side = ThreadCache.FreeSideOf(cache, info.Index);
@@ -57,18 +58,18 @@ internal static unsafe class ThreadCaches
     {
         if (cache->Inner != null)
         {
-            arena.Metadata.Free(cache->Inner, sizeof(ThreadCache));
+            arena.Metadata.Free(cache->Inner, ThreadCache.Bytes);
         }
 
-        arena.Metadata.Free(cache, sizeof(ThreadCache));
+        arena.Metadata.Free(cache, ThreadCache.Bytes);
     }
 
     // Destroys the magazines of a cache, whose blocks' memory the heap releases as a whole.
     public static void DestroyMagazines(MetadataAllocator metadata, ThreadCache* cache)
     {
-        for (int index = 0; index < SizeClass.Count; index++)
+        for (int index = 0; index < Stripe.Bins; index++)
         {
-            Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+            Bin* bin = ThreadCache.BinOf(cache, index);
             Magazines.Destroy(metadata, bin->Primary);
             Magazines.Destroy(metadata, bin->Secondary);
         }
@@ -77,7 +78,7 @@ internal static unsafe class ThreadCaches
     private static int FirstStackedOf(SizeClassInfo[] classes)
     {
         int index = 0;
-        while (index < classes.Length && !classes[index].IsStacked)
+        while (index < SizeClass.Count && !classes[index].IsStacked)
         {
             index++;
         }
@@ -88,13 +89,13 @@ internal static unsafe class ThreadCaches
     // Leaves a bin without magazines, which the caller keeps or has destroyed.
     public static void ResetBin(ThreadCache* cache, int index)
     {
-        Bin* bin = ThreadCache.BinAt(cache, (uint)index);
+        Bin* from = ThreadCache.AllocBinOf(cache, index);
         FreeSide* side = ThreadCache.FreeSideOf(cache, index);
-        bin->AllocTop = &cache->EmptySlot;
+        from->AllocTop = &cache->EmptySlot;
         side->FreeTop = &cache->EmptySlot;
         side->FreeEnd = &cache->EmptySlot;
-        bin->Primary = null;
-        bin->Secondary = null;
+        from->Primary = null;
+        ThreadCache.BinOf(cache, index)->Secondary = null;
         *ThreadCache.StateAt(cache, index) = default;
     }
 }

@@ -58,13 +58,43 @@ public sealed unsafe class LayoutTests
         Assert.Equal(64 + (64 * 112), (long)ThreadCache.StateAt(cache, 0));
 
         // Whatever the struct's own size, its record has room for all states.
-        Assert.True((long)ThreadCache.StateAt(cache, 112) <= MetadataAllocator.RoundUp(sizeof(ThreadCache)));
+        Assert.True((long)ThreadCache.StateAt(cache, 111) + sizeof(BinState) <= sizeof(ThreadCache));
         Assert.Equal(32, sizeof(BinState));
 
         // The head's last field ends within the head.
         ThreadCache local;
         Assert.Equal(64 - sizeof(ThreadCache*), (byte*)&local.Checked - (byte*)&local);
         Assert.Equal(0, (byte*)&local.PageMap - (byte*)&local);
+    }
+
+    [Fact]
+    public void BinsOfStripesFollowTheFixedPartThenTheirStates()
+    {
+        ThreadCache* cache = null;
+        int bins = Stripe.Bins - SizeClass.Count;
+        Assert.Equal(0, bins % Stripe.ClassCount);
+        Assert.Equal(sizeof(ThreadCache), (long)ThreadCache.BinOf(cache, SizeClass.Count));
+        Assert.Equal(sizeof(ThreadCache) + (64 * (bins - 1)), (long)ThreadCache.BinOf(cache, Stripe.Bins - 1));
+        Assert.Equal(sizeof(ThreadCache) + (64 * bins), (long)ThreadCache.StateAt(cache, SizeClass.Count));
+        Assert.Equal(ThreadCache.Bytes, (long)ThreadCache.StateAt(cache, Stripe.Bins - 1) + sizeof(BinState));
+
+        // The fields behind the states of the size classes end before the first bin of a stripe.
+        ThreadCache local;
+        Assert.InRange((byte*)&local.IsClaiming + sizeof(int) - (byte*)&local, sizeof(Bin) * 113, sizeof(ThreadCache));
+    }
+
+    [Fact]
+    public void EntriesCanHoldTheBinsOfAsManyStripesAsThereMayBe()
+    {
+        for (int index = 0; index < Stripe.MaxBins; index++)
+        {
+            bool isStacked = index is >= SizeClass.FirstStacked and < SizeClass.Count;
+            Assert.InRange(PageMapEntry.BinOffsetOf(index, isStacked), 64u, ushort.MaxValue);
+            Assert.Equal(index, PageMapEntry.BinIndexOf(PageMapEntry.ForSpan(0, 0, index, isStacked)));
+        }
+
+        long most = sizeof(ThreadCache) + ((Stripe.MaxBins - SizeClass.Count) * (sizeof(Bin) + sizeof(BinState)));
+        Assert.InRange(most, ThreadCache.Bytes, MetadataAllocator.MaxRecordBytes);
     }
 
     [Fact]
@@ -139,7 +169,6 @@ public sealed unsafe class LayoutTests
     {
         Assert.InRange(sizeof(MetadataFreeBlock), 1, MetadataAllocator.MinRecordBytes);
         Assert.InRange(sizeof(MetadataChunk) + MetadataAllocator.MaxRecordBytes, 1, 1 << MetadataChunk.Shift);
-        Assert.InRange(sizeof(ThreadCache), 1, MetadataAllocator.MaxRecordBytes);
 
         // A set has a bit for each SuperSlab of the largest arena.
         Assert.InRange(Geometry.MaxArenaBytes >> Geometry.SlabShift, 1, 8L * MetadataAllocator.MaxRecordBytes);

@@ -131,7 +131,7 @@ public sealed unsafe class CacheReaperTests : IDisposable
     [Fact]
     public void ReapSomeVisitsAsManyCachesAsOneRecordHasRoomFor()
     {
-        int fitting = MetadataAllocator.MaxRecordBytes / (2 * SizeClass.Count * sizeof(ReapCandidate));
+        int fitting = MetadataAllocator.MaxRecordBytes / (2 * Stripe.Bins * sizeof(ReapCandidate));
         for (int i = 0; i <= fitting; i++)
         {
             _entries.Add(new CacheEntry(Thread.CurrentThread) { Cache = _layer.NewCache() });

@@ -38,7 +38,7 @@ public sealed unsafe class DepotSetTests : IDisposable
     {
         void* block = _depots[info.Index].TryAllocOne(out _);
         Assert.True(block != null);
-        Assert.Equal(info.Index, PageMapEntry.SizeClassOf(_layer.Arena.EntryOf(block)));
+        Assert.Equal(info.Index, PageMapEntry.BinIndexOf(_layer.Arena.EntryOf(block)));
         Assert.True(_depots[info.Index].TryFreeOne(block));
     });
 
