@@ -172,7 +172,8 @@ internal sealed unsafe class CacheExchange(
                 count = TakeFreed(bin, taken);
                 if (bin->Secondary == null)
                 {
-                    bin->Secondary = depots[index].ExchangeForEmpty(null, PhysicalCapacity(index, state), out _);
+                    bin->Secondary = depots[index].ExchangeForEmpty(
+                        null, PhysicalCapacity(index, state), out _, cache->Number);
                 }
             }
 
@@ -343,10 +344,11 @@ internal sealed unsafe class CacheExchange(
 
         if (from->Primary == null && !isPaired)
         {
-            from->Primary = depot.ExchangeForEmpty(null, PhysicalCapacity(index, state), out _);
+            from->Primary = depot.ExchangeForEmpty(
+                null, PhysicalCapacity(index, state), out _, cache->Number);
         }
 
-        Magazine* full = depot.ExchangeForFull(from->Primary, state->Capacity, isBack);
+        Magazine* full = depot.ExchangeForFull(from->Primary, state->Capacity, isBack, cache->Number);
         from->Primary = full == null ? from->Primary : full;
         BinCounts.Load(cache, index);
 
@@ -402,7 +404,7 @@ internal sealed unsafe class CacheExchange(
         }
 
         return HasRoom(bin->Secondary, state) ||
-            TryReplace(ref bin->Secondary, bin->Secondary, index, state, out corruptAddress);
+            TryReplace(ref bin->Secondary, bin->Secondary, index, cache, out corruptAddress);
     }
 
     // A stacked class: the primary magazine grows as far as the budget allows. At the class's capacity a second one is
@@ -417,7 +419,7 @@ internal sealed unsafe class CacheExchange(
         {
             Grow(cache, index, state);
             return HasRoom(bin->Primary, state) ||
-                TryReplace(ref bin->Primary, bin->Primary, index, state, out corruptAddress);
+                TryReplace(ref bin->Primary, bin->Primary, index, cache, out corruptAddress);
         }
 
         if (bin->Secondary != null && bin->Secondary->Count == 0)
@@ -431,7 +433,7 @@ internal sealed unsafe class CacheExchange(
             long more = (long)most * classes[index].BlockBytes;
             if (!classes[index].AllowsSecond || !HasBudget(cache, index, more))
             {
-                return TryReplace(ref bin->Primary, bin->Primary, index, state, out corruptAddress);
+                return TryReplace(ref bin->Primary, bin->Primary, index, cache, out corruptAddress);
             }
 
             state->HasSecond = true;
@@ -439,7 +441,7 @@ internal sealed unsafe class CacheExchange(
         }
 
         Magazine* full = bin->Primary;
-        bool hasRoom = TryReplace(ref bin->Primary, bin->Secondary, index, state, out corruptAddress);
+        bool hasRoom = TryReplace(ref bin->Primary, bin->Secondary, index, cache, out corruptAddress);
         bin->Secondary = hasRoom ? full : bin->Secondary;
         return hasRoom;
     }
@@ -458,9 +460,10 @@ internal sealed unsafe class CacheExchange(
 
     // Passes a magazine (or null) to the depot and stores an empty one in target. False if memory is out.
     private bool TryReplace(
-        ref Magazine* target, Magazine* full, int index, BinState* state, out nuint corruptAddress)
+        ref Magazine* target, Magazine* full, int index, ThreadCache* cache, out nuint corruptAddress)
     {
-        Magazine* empty = depots[index].ExchangeForEmpty(full, PhysicalCapacity(index, state), out corruptAddress);
+        int capacity = PhysicalCapacity(index, ThreadCache.StateAt(cache, index));
+        Magazine* empty = depots[index].ExchangeForEmpty(full, capacity, out corruptAddress, cache->Number);
         target = empty == null ? target : empty;
         return empty != null;
     }
@@ -574,7 +577,7 @@ internal sealed unsafe class CacheExchange(
         BinCounts.Save(cache, index);
         if (from->Primary != null)
         {
-            depots[index].Add(from->Primary);
+            depots[index].Add(from->Primary, cache->Number);
         }
 
         if (bin->Secondary != null)
@@ -585,7 +588,7 @@ internal sealed unsafe class CacheExchange(
                 bin->Secondary->Count = 0;
             }
 
-            depots[index].Add(bin->Secondary);
+            depots[index].Add(bin->Secondary, cache->Number);
         }
 
         BinState* state = ThreadCache.StateAt(cache, index);

@@ -7,9 +7,10 @@ using Hakmem.Records;
 
 namespace Hakmem.Small;
 
-// One size class of a heap: the magazines that no thread has loaded, and the spans behind them.
+// The blocks of one bin of a heap (a size class, or a stripe's part of one): the magazines that no thread has loaded,
+// and the spans behind them.
 //
-//   thread caches <--whole magazines--> full magazines, empty magazines
+//   thread caches <--whole magazines--> full magazines, empty magazines, of each stripe of threads
 //                                           | none left        ^ too many, or flushed
 //                                           v                  |
 //                                              spans (SpanSet)
@@ -17,18 +18,32 @@ namespace Hakmem.Small;
 // The rejected alternative, an owner thread per span with a list of remote frees, makes the common case of .NET (rent
 // here, return there after an await) the slow one.
 //
-// Thread-safe: one lock, held for the exchange of two pointers in the usual case, for one magazine's worth of bits
-// otherwise, and then sometimes for a system call (a new SuperSlab). It is taken under no lock but the registry's and a
-// cache's gate, and above the SuperSlab lock. The caller purges what a free has emptied, after this lock.
+// A thread exchanges magazines with its stripe, so that threads neither wait for each other nor write each other's
+// blocks. A stripe keeps as many blocks as a processor's cache may still hold. Of what it has beyond that, a thread of
+// another stripe takes a magazine when its own stripe has none, before it asks the spans; and whatever there is, before
+// it goes without memory. So a thread that only frees serves one that only allocates, by whole magazines.
 //
-// Invariants: (1) each magazine in _full has blocks, each in _empty has none, and neither has holes; (2) _fullCount is
-// the length of _full; (3) 0 <= _fewestFull <= _fullCount; (4) _blocksInFull is the sum of the counts in _full, and of
-// those that Reap has detached and not flushed yet.
+// Thread-safe: a lock for each stripe, and one for the spans. It is held for the exchange of two pointers in the usual
+// case, for one magazine's worth of bits otherwise, and then sometimes for a system call (a new SuperSlab). They are
+// taken under no lock but the registry's and a cache's gate, and above the SuperSlab lock: stripes first, in their
+// order, then the spans. The caller purges what a free has emptied, after these locks.
+//
+// Where blocks move between a magazine and a span, both locks are held, so that Count sees each block once.
 internal sealed unsafe class Depot
 {
     // Full magazines beyond this many bytes of blocks are flushed to their spans at once.
     private const int MaxFullBytes = 2 << 20;
     private const int MinFullMagazines = 4;
+
+    // What a stripe keeps from the threads of others: what the second-level cache of a processor may hold.
+    private const int OwnBytes = 256 << 10;
+
+    // The least that a stripe of many may hold.
+    private const int MinStripeBytes = 2 * OwnBytes;
+
+    // The largest blocks for which stripes do not count together how many they hold. Larger ones are exchanged so
+    // seldom that a shared count costs nothing, and are too large for a limit for each stripe.
+    private const int MaxUncountedBytes = 16 << 10;
 
     // The largest blocks whose pages are populated in advance.
     private const int MaxPopulatedBlockBytes = 4096;
@@ -38,25 +53,22 @@ internal sealed unsafe class Depot
     private readonly DepotBudget _budget;
     private readonly int _blockBytes;
     private readonly int _refillBlocks;
-    private readonly int _maxFullBlocks;
+    private readonly long _ownBlocks;
+    private readonly long _maxFullBlocks;
+    private readonly bool _isCounted;
+    private readonly DepotStripe[] _stripes;
     private readonly UninterruptibleLock _lock = new();
 
-    // All fields below are guarded by _lock; each private method that uses them checks it.
+    // Guarded by _lock.
     private readonly SpanSet _spans;
-    private Magazine* _full;
-    private Magazine* _empty;
-    private long _blocksInFull;
-    private int _fullCount;
 
-    // Low-water mark of _fullCount since the last Reap: that many magazines were not needed.
-    private int _fewestFull;
-
-    // Whether a magazine was exchanged since the last Reap.
-    private bool _isUsed;
+    // Blocks in full magazines of all stripes, of a class of large blocks. By interlocked additions: a stale reading
+    // flushes one magazine too few or too many.
+    private long _counted;
 
     public Depot(
         Arena arena, UnitAllocator units, int heapSlot, SizeClassInfo info, DepotBudget budget,
-        Random? placement = null)
+        Random? placement = null, int stripes = 1)
     {
         _budget = budget;
         _blockBytes = info.BlockBytes;
@@ -64,11 +76,21 @@ internal sealed unsafe class Depot
         _metadata = arena.Metadata;
         _spans = new SpanSet(arena, units, heapSlot, info, placement);
         _refillBlocks = info.RefillCapacity;
-        _maxFullBlocks = Math.Max(MaxFullBytes / info.BlockBytes, MinFullMagazines * info.RefillCapacity);
+        _isCounted = stripes > 1 && info.BlockBytes > MaxUncountedBytes;
+        _ownBlocks = OwnBytes / info.BlockBytes;
+        int most = stripes == 1 || _isCounted ? MaxFullBytes : Math.Max(MaxFullBytes / stripes, MinStripeBytes);
+        _maxFullBlocks = stripes == 1 || _isCounted
+            ? Math.Max(most / info.BlockBytes, MinFullMagazines * info.RefillCapacity)
+            : Math.Max(most / info.BlockBytes, info.RefillCapacity);
+        _stripes = new DepotStripe[stripes];
+        for (int i = 0; i < stripes; i++)
+        {
+            _stripes[i] = new DepotStripe(_metadata);
+        }
     }
 
-    // Checks the spans of the class, of those that the check has noted, and the full magazines.
-    public void Verify(HeapCheck check, int sizeClass)
+    // Checks the spans of the bin, of those that the check has noted, and the full magazines.
+    public void Verify(HeapCheck check, int binIndex)
     {
         using (_lock.Enter())
         {
@@ -76,36 +98,27 @@ internal sealed unsafe class Depot
             for (int i = 0; i < check.SpanCount; i++)
             {
                 (int noted, int unit) = check.SpanAt(i);
-                partial += noted == sizeClass && _spans.Verify(check, unit) ? 1 : 0;
+                partial += noted == binIndex && _spans.Verify(check, unit) ? 1 : 0;
             }
 
             _spans.VerifyList(check, partial);
-            int magazines = 0;
-            long blocks = 0;
-            for (Magazine* magazine = _full; magazine != null && magazines <= _fullCount; magazine = magazine->Next)
-            {
-                magazines++;
-                blocks += magazine->Count;
-            }
-
-            check.Require(magazines == _fullCount, "a depot counts its full magazines", (nuint)_full, magazines);
-            check.Require(
-                blocks <= _blocksInFull && blocks <= _spans.BlocksOut,
-                "the blocks of a depot's magazines have left their spans", (nuint)_full, blocks);
         }
+
+        foreach (DepotStripe stripe in _stripes)
+        {
+            using (stripe.Lock.Enter())
+            {
+                stripe.Verify(check);
+            }
+        }
+
+        (long blocksOut, long blocksHere, _) = Count();
+        check.Require(
+            blocksHere <= blocksOut, "the blocks of a depot's magazines have left their spans", 0, blocksHere);
     }
 
     // Whether there are blocks in full magazines.
-    public bool HasBlocks
-    {
-        get
-        {
-            using (_lock.Enter())
-            {
-                return _blocksInFull > 0;
-            }
-        }
-    }
+    public bool HasBlocks => Count().BlocksHere > 0;
 
     // For SpanSet, which has no lock of its own.
     private SpanSet Spans
@@ -120,11 +133,25 @@ internal sealed unsafe class Depot
     // Returns a magazine with up to wanted blocks and keeps the caller's empty one (null if it has none). Blocks beyond
     // wanted stay in the depot; if it has no full magazine, the blocks come from spans. Null if memory is out: the
     // empty one is then still the caller's. If isSoonUsed, pages of blocks never used before are populated in one call,
-    // unless the blocks are so large that a page may hold the start of none.
-    public Magazine* ExchangeForFull(Magazine* empty, int wanted, bool isSoonUsed = false)
+    // unless the blocks are so large that a page may hold the start of none. thread is the number of the cache.
+    public Magazine* ExchangeForFull(Magazine* empty, int wanted, bool isSoonUsed = false, int thread = 0)
     {
+        DepotStripe own = StripeOf(thread);
+        Magazine* magazine;
+        using (own.Lock.Enter())
+        {
+            own.IsUsed = true;
+            magazine = TakeFull(own, empty, wanted);
+        }
+
+        magazine = magazine == null ? TryTakeElsewhere(thread, empty, wanted, _ownBlocks) : magazine;
+        if (magazine != null)
+        {
+            return magazine;
+        }
+
         FreshRanges fresh = default;
-        Magazine* magazine = TakeOrFill(empty, wanted, ref fresh);
+        magazine = FillFromSpans(own, empty, wanted, ref fresh);
         if (isSoonUsed && _blockBytes <= MaxPopulatedBlockBytes)
         {
             // Under no lock: the blocks belong to the caller by now.
@@ -134,53 +161,52 @@ internal sealed unsafe class Depot
             }
         }
 
-        return magazine;
+        return magazine == null ? TryTakeElsewhere(thread, empty, wanted, leave: 0) : magazine;
     }
 
     // Returns an empty magazine and keeps the caller's full one (null if it has none). The result is null only if none
     // was passed and memory is out. Drops a block that was found to be free already and reports its address.
-    public Magazine* ExchangeForEmpty(Magazine* full, int wanted, out nuint corruptAddress)
+    public Magazine* ExchangeForEmpty(Magazine* full, int wanted, out nuint corruptAddress, int thread = 0)
     {
         corruptAddress = 0;
         bool isRepeated = full != null && Magazines.HasRepeated(full);
-        using (_lock.Enter())
+        DepotStripe own = StripeOf(thread);
+        using (own.Lock.Enter())
         {
-            _isUsed = true;
+            own.IsUsed = true;
             if (full == null)
             {
-                return PopOrCreateEmpty(wanted);
+                return own.PopOrCreateEmpty(wanted);
             }
 
-            Magazine* empty = !isRepeated && _blocksInFull + full->Count <= _maxFullBlocks
-                ? PopOrCreateEmpty(wanted)
+            long held = _isCounted ? Volatile.Read(ref _counted) : own.Blocks;
+            Magazine* empty = !isRepeated && held + full->Count <= _maxFullBlocks
+                ? own.PopOrCreateEmpty(wanted)
                 : null;
-            if (empty == null)
+            if (empty != null)
             {
-                // Too many full ones, no memory for an empty one, or a block that was freed twice.
-                corruptAddress = Flush(full);
-                return full;
+                CountFull(full->Count);
+                own.Put(full);
+                return empty;
             }
+        }
 
-            PushFull(full);
-            CountFull(full->Count);
-            return empty;
+        // Too many full ones, no memory for an empty one, or a block that was freed twice.
+        using (_lock.Enter())
+        {
+            corruptAddress = Flush(full);
+            return full;
         }
     }
 
     // Keeps a magazine with any number of blocks.
-    public void Add(Magazine* magazine)
+    public void Add(Magazine* magazine, int thread = 0)
     {
-        using (_lock.Enter())
+        DepotStripe own = StripeOf(thread);
+        using (own.Lock.Enter())
         {
             CountFull(magazine->Count);
-            if (magazine->Count == 0)
-            {
-                Push(ref _empty, magazine);
-            }
-            else
-            {
-                PushFull(magazine);
-            }
+            own.Put(magazine);
         }
     }
 
@@ -188,24 +214,19 @@ internal sealed unsafe class Depot
     // mayGrow, if the depot has no block.
     public void* TryAllocOne(out bool isZero, bool mayGrow = true)
     {
+        foreach (DepotStripe stripe in _stripes)
+        {
+            void* block = stripe.BlocksSeen > 0 ? TryTakeBlock(stripe) : null;
+            if (block != null)
+            {
+                isZero = false;
+                return block;
+            }
+        }
+
         using (_lock.Enter())
         {
-            Magazine* full = _full;
-            if (full == null)
-            {
-                return Spans.TryAllocOne(out isZero, mayGrow);
-            }
-
-            isZero = false;
-            void* block = Magazine.SlotsOf(full)[--full->Count];
-            CountFull(-1);
-            _fewestFull = Math.Min(_fewestFull, _fullCount - 1);
-            if (full->Count == 0)
-            {
-                Push(ref _empty, PopFull());
-            }
-
-            return block;
+            return Spans.TryAllocOne(out isZero, mayGrow);
         }
     }
 
@@ -236,12 +257,30 @@ internal sealed unsafe class Depot
         }
     }
 
-    // Blocks outside spans, those of them in the depot's magazines, and the number of spans.
+    // Blocks outside spans, those of them in the depot's magazines, and the number of spans. Of one moment.
     public (long BlocksOut, long BlocksHere, int Spans) Count()
     {
-        using (_lock.Enter())
+        long here = 0;
+        int entered = 0;
+        try
         {
-            return (Spans.BlocksOut, _blocksInFull, Spans.Count);
+            for (; entered < _stripes.Length; entered++)
+            {
+                _stripes[entered].Lock.Enter();
+                here += _stripes[entered].Blocks;
+            }
+
+            using (_lock.Enter())
+            {
+                return (Spans.BlocksOut, here, Spans.Count);
+            }
+        }
+        finally
+        {
+            while (entered > 0)
+            {
+                _stripes[--entered].Lock.Exit();
+            }
         }
     }
 
@@ -251,34 +290,34 @@ internal sealed unsafe class Depot
     public int Reap(out nuint corruptAddress)
     {
         corruptAddress = 0;
-        Magazine* reaped;
-        using (_lock.Enter())
-        {
-            reaped = DetachOldest(_fewestFull);
-            _fewestFull = _fullCount;
-            if (!_isUsed)
-            {
-                DestroyAll(ref _empty);
-            }
-
-            _isUsed = false;
-        }
-
-        // The lock is released between magazines, so that no thread waits long. Their blocks stay counted until then.
         int count = 0;
-        while (reaped != null)
+        foreach (DepotStripe stripe in _stripes)
         {
-            Magazine* next = reaped->Next;
-            using (_lock.Enter())
+            Magazine* reaped;
+            using (stripe.Lock.Enter())
             {
-                CountFull(-reaped->Count);
-                nuint found = Flush(reaped);
-                corruptAddress = found != 0 ? found : corruptAddress;
-                Magazines.Destroy(_metadata, reaped);
+                reaped = stripe.DetachUnneeded();
+                if (!stripe.IsUsed)
+                {
+                    stripe.DestroyEmpty();
+                }
+
+                stripe.IsUsed = false;
             }
 
-            reaped = next;
-            count++;
+            // The locks are released between magazines, so that no thread waits long. Their blocks stay counted until
+            // then.
+            while (reaped != null)
+            {
+                Magazine* next = reaped->Next;
+                using (stripe.Lock.Enter())
+                {
+                    FlushDetached(stripe, reaped, ref corruptAddress);
+                }
+
+                reaped = next;
+                count++;
+            }
         }
 
         return count;
@@ -287,190 +326,152 @@ internal sealed unsafe class Depot
     // Flushes all full magazines and frees the empty ones. Returns the address of a block found free already, or 0.
     public nuint FlushAll()
     {
-        using (_lock.Enter())
+        nuint corruptAddress = 0;
+        foreach (DepotStripe stripe in _stripes)
         {
-            nuint corruptAddress = 0;
-            while (_full != null)
+            using (stripe.Lock.Enter())
             {
-                Magazine* magazine = PopFull();
-                CountFull(-magazine->Count);
-                nuint found = Flush(magazine);
-                corruptAddress = found != 0 ? found : corruptAddress;
-                Magazines.Destroy(_metadata, magazine);
-            }
+                for (Magazine* magazine = stripe.DetachAll(); magazine != null;)
+                {
+                    Magazine* next = magazine->Next;
+                    FlushDetached(stripe, magazine, ref corruptAddress);
+                    magazine = next;
+                }
 
-            Debug.Assert(_fullCount == 0 && _fewestFull == 0, "A depot without full magazines counts some.");
-            DestroyAll(ref _empty);
-            return corruptAddress;
+                stripe.DestroyEmpty();
+            }
         }
+
+        return corruptAddress;
     }
 
     // Forgets all blocks, because the heap releases their memory as a whole.
     public void Clear()
     {
+        foreach (DepotStripe stripe in _stripes)
+        {
+            using (stripe.Lock.Enter())
+            {
+                for (Magazine* magazine = stripe.DetachAll(); magazine != null;)
+                {
+                    Magazine* next = magazine->Next;
+                    Magazines.Destroy(_metadata, magazine);
+                    magazine = next;
+                }
+
+                stripe.DestroyEmpty();
+                CountFull(-stripe.Blocks);
+                stripe.Count(-stripe.Blocks);
+            }
+        }
+
         using (_lock.Enter())
         {
-            DestroyAll(ref _full);
-            DestroyAll(ref _empty);
-            _fullCount = 0;
-            _fewestFull = 0;
             Spans.Clear();
-            CountFull(-_blocksInFull);
         }
     }
 
-    // ExchangeForFull under the lock; fresh returns where blocks never used before were carved.
-    private Magazine* TakeOrFill(Magazine* empty, int wanted, ref FreshRanges fresh)
+    private DepotStripe StripeOf(int thread) => _stripes[thread & (_stripes.Length - 1)];
+
+    // Takes a full magazine, or some of its blocks, from a stripe; null if it has none.
+    private Magazine* TakeFull(DepotStripe stripe, Magazine* empty, int wanted)
     {
-        using (_lock.Enter())
-        {
-            Magazine* magazine = _full;
-            _isUsed = true;
-            if (magazine != null && magazine->Count <= wanted)
-            {
-                PopFull();
-                CountFull(-magazine->Count);
-            }
-            else
-            {
-                magazine = empty != null && empty->Capacity >= wanted ? empty : PopOrCreateEmpty(wanted);
-                magazine = magazine == null ? empty : magazine;
-                if (magazine == null)
-                {
-                    return null;
-                }
-
-                void** slots = Magazine.SlotsOf(magazine);
-                int most = Math.Min(wanted, magazine->Capacity);
-                magazine->Count = _full != null
-                    ? MoveFromFull(slots, most)
-                    : Spans.AllocMany(slots, Math.Min(most, _refillBlocks), ref fresh);
-            }
-
-            if (magazine->Count == 0)
-            {
-                // Memory is out. The depot's own magazine stays here; the caller's stays the caller's.
-                if (magazine != empty)
-                {
-                    Push(ref _empty, magazine);
-                }
-
-                return null;
-            }
-
-            if (empty != null && empty != magazine)
-            {
-                Push(ref _empty, empty);
-            }
-
-            return magazine;
-        }
-    }
-
-    private static void Push(ref Magazine* list, Magazine* magazine)
-    {
-        Debug.Assert(magazine->Holes == 0, "A magazine with holes enters the depot.");
-        magazine->Next = list;
-        list = magazine;
-    }
-
-    private static Magazine* Pop(ref Magazine* list)
-    {
-        Magazine* magazine = list;
-        list = magazine->Next;
+        long before = stripe.Blocks;
+        Magazine* magazine = stripe.TryTake(empty, wanted);
+        CountFull(stripe.Blocks - before);
         return magazine;
     }
 
-    private void PushFull(Magazine* magazine)
+    // Takes a full magazine from a stripe that has more than some blocks, beginning with the one behind the own. The
+    // caller's empty one stays there, where the next full one will come from.
+    private Magazine* TryTakeElsewhere(int thread, Magazine* empty, int wanted, long leave)
     {
-        _lock.AssertHeld();
-        Debug.Assert(magazine->Count > 0, "An empty magazine enters the list of full ones.");
-        Push(ref _full, magazine);
-        _fullCount++;
+        Magazine* magazine = null;
+        for (int i = 1; i < _stripes.Length && magazine == null; i++)
+        {
+            DepotStripe other = StripeOf(thread + i);
+            if (other.BlocksSeen > leave)
+            {
+                using (other.Lock.Enter())
+                {
+                    magazine = TakeFull(other, empty, wanted);
+                }
+            }
+        }
+
+        return magazine;
     }
 
-    private Magazine* PopFull()
+    private void* TryTakeBlock(DepotStripe stripe)
     {
-        _lock.AssertHeld();
-        Debug.Assert(_fullCount > 0 && _fewestFull <= _fullCount, "The count of full magazines is wrong.");
-        _fullCount--;
-        _fewestFull = Math.Min(_fewestFull, _fullCount);
-        return Pop(ref _full);
+        using (stripe.Lock.Enter())
+        {
+            void* block = stripe.TryTakeBlock();
+            CountFull(block == null ? 0 : -1);
+            return block;
+        }
     }
 
-    // Moves the newest blocks of the newest full magazine, which has more than count; returns count.
-    private int MoveFromFull(void** slots, int count)
+    // Fills a magazine with blocks of spans; fresh returns where blocks never used before were carved.
+    private Magazine* FillFromSpans(DepotStripe own, Magazine* empty, int wanted, ref FreshRanges fresh)
     {
-        _lock.AssertHeld();
-        Magazine* full = _full;
-        Debug.Assert(full->Count > count, "The full magazine should have been exchanged as a whole.");
-        full->Count -= count;
-        CountFull(-count);
-        _fewestFull = Math.Min(_fewestFull, _fullCount - 1);
-        long bytes = (long)count * sizeof(void*);
-        Buffer.MemoryCopy(Magazine.SlotsOf(full) + full->Count, slots, bytes, bytes);
-        return count;
+        Magazine* magazine = empty;
+        if (empty == null || empty->Capacity < wanted)
+        {
+            using (own.Lock.Enter())
+            {
+                magazine = own.TakeEmpty(empty, wanted);
+            }
+
+            if (magazine == null)
+            {
+                return null;
+            }
+        }
+
+        using (_lock.Enter())
+        {
+            int most = Math.Min(Math.Min(wanted, magazine->Capacity), _refillBlocks);
+            magazine->Count = Spans.AllocMany(Magazine.SlotsOf(magazine), most, ref fresh);
+        }
+
+        // If memory is out, the depot's own magazine stays here, and the caller's stays the caller's.
+        bool isOut = magazine->Count == 0;
+        if (magazine != empty && (isOut || empty != null))
+        {
+            using (own.Lock.Enter())
+            {
+                own.Put(isOut ? magazine : empty);
+            }
+        }
+
+        return isOut ? null : magazine;
     }
 
     private void CountFull(long blocks)
     {
-        _lock.AssertHeld();
-        _blocksInFull += blocks;
-        Debug.Assert(_blocksInFull >= 0, "More blocks left the full magazines than entered them.");
-        _budget.Add(blocks * _blockBytes);
-    }
-
-    private Magazine* PopOrCreateEmpty(int wanted)
-    {
-        _lock.AssertHeld();
-        while (_empty != null)
+        if (blocks != 0)
         {
-            Magazine* magazine = Pop(ref _empty);
-            Debug.Assert(magazine->Count == 0, "A magazine in the list of empty ones has blocks.");
-            if (magazine->Capacity >= wanted)
+            _budget.Add(blocks * _blockBytes);
+            if (_isCounted)
             {
-                return magazine;
+                Interlocked.Add(ref _counted, blocks);
             }
-
-            // It was created when its thread's capacity was small. The capacities in use only grow, so it goes.
-            Magazines.Destroy(_metadata, magazine);
         }
-
-        return Magazines.TryCreate(_metadata, wanted);
     }
 
-    // Takes the oldest full magazines off the list.
-    private Magazine* DetachOldest(int count)
+    // Frees the blocks of a magazine that was detached from a stripe, whose lock is held, and destroys it.
+    private void FlushDetached(DepotStripe stripe, Magazine* magazine, ref nuint corruptAddress)
     {
-        _lock.AssertHeld();
-        Debug.Assert(count >= 0 && count <= _fullCount, "The low-water mark exceeds the number of full magazines.");
-        int kept = _fullCount - count;
-        _fullCount = kept;
-        Magazine* reaped = _full;
-        if (kept == 0)
+        using (_lock.Enter())
         {
-            _full = null;
-            return reaped;
+            CountFull(-magazine->Count);
+            stripe.Count(-magazine->Count);
+            nuint found = Flush(magazine);
+            corruptAddress = found != 0 ? found : corruptAddress;
         }
 
-        Magazine* last = _full;
-        for (int i = 1; i < kept; i++)
-        {
-            last = last->Next;
-        }
-
-        reaped = last->Next;
-        last->Next = null;
-        return reaped;
-    }
-
-    private void DestroyAll(ref Magazine* list)
-    {
-        _lock.AssertHeld();
-        while (list != null)
-        {
-            Magazines.Destroy(_metadata, Pop(ref list));
-        }
+        Magazines.Destroy(_metadata, magazine);
     }
 
     private nuint Flush(Magazine* magazine)

@@ -2,6 +2,7 @@ using System;
 using System.Runtime.CompilerServices;
 using System.Threading;
 using Hakmem.Pages;
+using Hakmem.Records;
 
 namespace Hakmem.Small;
 
@@ -31,7 +32,9 @@ internal sealed class DepotSet(
     private Depot Create(int sizeClass)
     {
         Random? placement = isPlacedAtRandom ? NewPlacement() : null;
-        Depot created = new(arena, units, heapSlot, classes[sizeClass], budget, placement);
+        bool hasStripes = classes.Length > SizeClass.Count && sizeClass < SizeClass.Count;
+        Depot created = new(
+            arena, units, heapSlot, classes[sizeClass], budget, placement, hasStripes ? Stripe.Count : 1);
         return Interlocked.CompareExchange(ref _depots[sizeClass], created, null) ?? created;
     }
 

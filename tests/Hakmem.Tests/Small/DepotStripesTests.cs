@@ -1,0 +1,254 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Threading;
+using Hakmem.Os;
+using Hakmem.Pages;
+using Hakmem.Records;
+using Hakmem.Small;
+using Hakmem.Tests.Os;
+using Hakmem.Tests.Pages;
+using Xunit;
+
+namespace Hakmem.Tests.Small;
+
+// A depot with several stripes: who gets whose magazines.
+public sealed unsafe class DepotStripesTests : IDisposable
+{
+    private const int Stripes = 4;
+    private const int BlockBytes = 64;
+
+    // What a stripe keeps from others, and what it holds at most.
+    private const int OwnBlocks = (256 << 10) / BlockBytes;
+    private const int MaxBlocks = (512 << 10) / BlockBytes;
+    private const int Wanted = 253;
+
+    private static readonly SizeClassInfo[] s_classes = SizeClassInfo.CreateTable();
+
+    private readonly SpanLayer _layer = new(SpanLayer.Ageless);
+    private readonly DepotBudget _budget = new();
+    private readonly Depot _depot;
+
+    public DepotStripesTests() => _depot = New(s_classes[3]);
+
+    public void Dispose() => _layer.Dispose();
+
+    [Fact]
+    public void MagazineComesBackToItsOwnStripeFirst()
+    {
+        nint mine = NewFull();
+        nint other = NewFull();
+        _depot.Add((Magazine*)mine, thread: 1);
+        _depot.Add((Magazine*)other, thread: 2);
+        Assert.Equal(other, (nint)_depot.ExchangeForFull(null, Wanted, thread: 2));
+        Assert.Equal(mine, (nint)_depot.ExchangeForFull(null, Wanted, thread: 1));
+    }
+
+    // The numbers of caches go on beyond the number of stripes.
+    [Fact]
+    public void ThreadsOfOneStripeShareItsMagazines()
+    {
+        nint magazine = NewFull();
+        _depot.Add((Magazine*)magazine, thread: 1);
+        Assert.Equal(magazine, (nint)_depot.ExchangeForFull(null, Wanted, thread: 1 + Stripes));
+    }
+
+    [Fact]
+    public void WhatAProcessorMayHaveCachedStaysWithItsStripe()
+    {
+        nint[] magazines = Fill(OwnBlocks / Wanted, thread: 1);
+        nint taken = (nint)_depot.ExchangeForFull(null, Wanted, thread: 2);
+        Assert.DoesNotContain(taken, magazines);
+        Assert.Equal(magazines.Length * Wanted, _depot.Count().BlocksHere);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void WhatAStripeHasBeyondThatServesEveryOther(int thread)
+    {
+        nint[] magazines = Fill((OwnBlocks / Wanted) + 2, thread: 1);
+        (long blocksOut, long before, _) = _depot.Count();
+        Assert.Contains((nint)_depot.ExchangeForFull(null, Wanted, thread: thread), magazines);
+        Assert.Equal((blocksOut, before - Wanted), (_depot.Count().BlocksOut, _depot.Count().BlocksHere));
+    }
+
+    // Else the one that frees would have to create one for each that it fills, and the other would collect them.
+    [Fact]
+    public void EmptyMagazineStaysWhereTheFullOneCameFrom()
+    {
+        Fill((OwnBlocks / Wanted) + 2, thread: 1);
+        Magazine* empty = _depot.ExchangeForEmpty(null, Wanted, out _, thread: 2);
+        Magazine* full = _depot.ExchangeForFull(empty, Wanted, thread: 2);
+        Assert.True(full != empty);
+        Assert.True(_depot.ExchangeForEmpty(null, Wanted, out _, thread: 1) == empty);
+    }
+
+    [Fact]
+    public void StripeBeyondItsLimitFlushesWhatItIsGiven()
+    {
+        nint more = NewFull();
+        nint again = NewFull();
+        Fill(MaxBlocks / Wanted, thread: 1);
+        (_, long here, _) = _depot.Count();
+        Assert.Equal(more, (nint)_depot.ExchangeForEmpty((Magazine*)more, Wanted, out _, thread: 1));
+        Assert.Equal(0, ((Magazine*)more)->Count);
+        Assert.Equal(here, _depot.Count().BlocksHere);
+
+        // Another stripe has room.
+        Assert.NotEqual(again, (nint)_depot.ExchangeForEmpty((Magazine*)again, Wanted, out _, thread: 2));
+        Assert.Equal(here + Wanted, _depot.Count().BlocksHere);
+    }
+
+    // 1 MiB: sixteen for all stripes together, as with one.
+    [Fact]
+    public void StripesOfLargeBlocksHaveOneLimitTogether()
+    {
+        Depot depot = New(s_classes[^1]);
+        List<nint> magazines = [.. Enumerable.Range(0, 6).Select(_ => (nint)depot.ExchangeForFull(null, 4))];
+        for (int i = 0; i < 5; i++)
+        {
+            Assert.NotEqual(magazines[i], (nint)depot.ExchangeForEmpty((Magazine*)magazines[i], 4, out _, thread: i));
+        }
+
+        Assert.Equal(magazines[5], (nint)depot.ExchangeForEmpty((Magazine*)magazines[5], 4, out _, thread: 5));
+        Assert.Equal(15, depot.Count().BlocksHere);
+        depot.FlushAll();
+        Assert.Equal(0, depot.Count().BlocksHere);
+
+        // What has left is not counted any more.
+        nint next = (nint)depot.ExchangeForFull(null, 4);
+        Assert.NotEqual(next, (nint)depot.ExchangeForEmpty((Magazine*)next, 4, out _, thread: 3));
+    }
+
+    [Fact]
+    public void WithoutMemoryAThreadGetsWhatAnotherStripeKeeps()
+    {
+        nint kept = NewFull();
+        _depot.Add((Magazine*)kept, thread: 1);
+        _layer.Os.RefuseAll(OsCall.Commit);
+        Magazine* full = null;
+        Magazine* last = null;
+        while ((full = _depot.ExchangeForFull(full, Wanted, thread: 2)) != null)
+        {
+            last = full;
+            full->Count = 0;
+        }
+
+        // After all blocks of the SuperSlab, the other stripe's.
+        Assert.Equal(kept, (nint)last);
+        Assert.Equal(0, _depot.Count().BlocksHere);
+        Assert.True(_depot.TryAllocOne(out _) == null);
+    }
+
+    [Fact]
+    public void SingleBlocksComeFromAnyStripe()
+    {
+        _depot.Add(_depot.ExchangeForFull(null, 5), thread: 3);
+        HashSet<nint> blocks = [];
+        for (int i = 0; i < 5; i++)
+        {
+            Assert.True(blocks.Add((nint)_depot.TryAllocOne(out _, mayGrow: false)));
+        }
+
+        Assert.Equal((5L, 0L), (_depot.Count().BlocksOut, _depot.Count().BlocksHere));
+    }
+
+    [Fact]
+    public void NoneIsAllocatedOfASpanThatWouldHaveToBeMade()
+    {
+        Assert.True(_depot.TryAllocOne(out _, mayGrow: false) == null);
+        Assert.Equal((0L, 0L, 0), _depot.Count());
+    }
+
+    [Fact]
+    public void ReapFlushesWhatNoStripeNeeded()
+    {
+        FillEach();
+
+        Assert.Equal(0, _depot.Reap(out _));
+        Magazine* used = _depot.ExchangeForFull(null, Wanted, thread: 2);
+        _depot.Add(used, thread: 2);
+        Assert.Equal(Stripes - 1, _depot.Reap(out _));
+        Assert.Equal(Wanted, _depot.Count().BlocksHere);
+        Assert.Equal(1, _depot.Reap(out _));
+        Assert.False(_depot.HasBlocks);
+    }
+
+    [Fact]
+    public void FlushAllAndClearLeaveNoStripeOut()
+    {
+        FillEach();
+
+        Assert.Equal((nuint)0, _depot.FlushAll());
+        Assert.Equal((0L, 0L, 0), _depot.Count());
+        FillEach();
+
+        _depot.Clear();
+        Assert.Equal((0L, 0L, 0), _depot.Count());
+        _budget.Add(32L << 20);
+        Assert.False(_budget.IsExceeded);
+    }
+
+    // Count sees each block once while others are moved between magazines and spans.
+    [Fact]
+    public void CountIsOfOneMomentWhileOthersFlush()
+    {
+        using Barrier start = new(2);
+        bool isDone = false;
+        Thread flusher = new(() =>
+        {
+            start.SignalAndWait();
+            for (int round = 0; round < 300; round++)
+            {
+                for (int thread = 0; thread < Stripes; thread++)
+                {
+                    _depot.Add(_depot.ExchangeForFull(null, Wanted, thread: thread), thread);
+                }
+
+                _depot.FlushAll();
+            }
+
+            Volatile.Write(ref isDone, true);
+        });
+        Magazine* held = _depot.ExchangeForFull(null, 100);
+        flusher.Start();
+        start.SignalAndWait(TestContext.Current.CancellationToken);
+        while (!Volatile.Read(ref isDone))
+        {
+            (long blocksOut, long blocksHere, _) = _depot.Count();
+            Assert.True(blocksOut - blocksHere >= held->Count, "A block that is in use counts as free.");
+        }
+
+        flusher.Join();
+        Assert.Equal((100L, 0L), (_depot.Count().BlocksOut, _depot.Count().BlocksHere));
+    }
+
+    private Depot New(SizeClassInfo info) =>
+        new(_layer.Arena, _layer.Units, SpanLayer.HeapSlot, info, _budget, stripes: Stripes);
+
+    private nint NewFull()
+    {
+        // A thread of a stripe that has nothing, so that the blocks come from spans.
+        Magazine* magazine = _depot.ExchangeForEmpty(null, Wanted, out _);
+        Assert.Equal(Wanted, _depot.ExchangeForFull(magazine, Wanted)->Count);
+        return (nint)magazine;
+    }
+
+    private void FillEach()
+    {
+        nint[] magazines = [.. Enumerable.Range(0, Stripes).Select(_ => NewFull())];
+        for (int thread = 0; thread < Stripes; thread++)
+        {
+            _depot.Add((Magazine*)magazines[thread], thread);
+        }
+    }
+
+    private nint[] Fill(int count, int thread)
+    {
+        nint[] magazines = [.. Enumerable.Range(0, count).Select(_ => NewFull())];
+        Array.ForEach(magazines, magazine => _depot.Add((Magazine*)magazine, thread));
+        return magazines;
+    }
+}
