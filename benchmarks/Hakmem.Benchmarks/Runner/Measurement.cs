@@ -11,6 +11,12 @@ internal sealed record Measurement
     /// <summary>The subject's name.</summary>
     public required string Subject { get; init; }
 
+    /// <summary>
+    /// The threads that worked at once (see <see cref="Workloads.Workload.WorkerCount"/>); null from programs that did
+    /// not say it.
+    /// </summary>
+    public int? WorkerCount { get; init; }
+
     /// <summary>Operations in each timed round.</summary>
     public required long Operations { get; init; }
 

@@ -70,6 +70,7 @@ internal sealed class Measurer
         {
             Workload = _workload.Name,
             Subject = _subject.Name,
+            WorkerCount = _workload.WorkerCount,
             Operations = operations,
             RoundNanoseconds = nanoseconds,
             Nanoseconds = fastest,

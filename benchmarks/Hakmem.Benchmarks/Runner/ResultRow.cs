@@ -9,7 +9,8 @@ namespace Hakmem.Benchmarks.Runner;
 /// <summary>One workload with one subject over all rounds: the fastest process's time, the largest memory of any.</summary>
 /// <remarks>
 /// Time has a floor that noise only ever raises, so the minimum is the estimate that repeats. Memory has no such floor; the
-/// largest figure is the one that a machine has to have room for.
+/// largest figure is the one that a machine has to have room for. Where threads share cache lines, the addresses that a
+/// process happens to get decide its time too: the slowest process is in the row beside the fastest.
 /// </remarks>
 internal sealed record ResultRow
 {
@@ -25,6 +26,21 @@ internal sealed record ResultRow
 
     /// <summary>Nanoseconds an operation.</summary>
     public required double Nanoseconds { get; init; }
+
+    /// <summary>Nanoseconds an operation in the fastest round of the slowest process.</summary>
+    public double SlowestNanoseconds => Processes.Max(process => process.Nanoseconds);
+
+    /// <summary>
+    /// Nanoseconds an operation with one worker, which did what each of several did; null where there are no such
+    /// processes.
+    /// </summary>
+    public double? OneWorkerNanoseconds => OneWorkerProcesses?.Min(process => process.Nanoseconds);
+
+    /// <summary>
+    /// How many times the operations of one worker all workers did in the same time: at best their number. Null where
+    /// there is no time of one worker.
+    /// </summary>
+    public double? SpeedUp => OneWorkerNanoseconds / Nanoseconds;
 
     /// <summary>This row's time over the fastest peer's, or null where there is no peer.</summary>
     public double? RatioToBestPeer { get; init; }
@@ -47,10 +63,20 @@ internal sealed record ResultRow
     /// <summary>Every process's own result.</summary>
     public required IReadOnlyList<Measurement> Processes { get; init; }
 
+    /// <summary>
+    /// The results of the processes with one worker, or null where there are none: the workload does not have several,
+    /// they all failed, or an earlier version wrote the row.
+    /// </summary>
+    public IReadOnlyList<Measurement>? OneWorkerProcesses { get; init; }
+
     /// <summary>Sums one subject's processes up.</summary>
     /// <param name="subject">The subject.</param>
     /// <param name="processes">What its processes measured; at least one.</param>
-    public static ResultRow From(Subject subject, IReadOnlyList<Measurement> processes)
+    /// <param name="oneWorkerProcesses">What its processes with one worker measured; null or at least one.</param>
+    public static ResultRow From(
+        Subject subject,
+        IReadOnlyList<Measurement> processes,
+        IReadOnlyList<Measurement>? oneWorkerProcesses = null)
     {
         Measurement fastest = processes.MinBy(process => process.Nanoseconds)
             ?? throw new ArgumentException("There is no measurement.", nameof(processes));
@@ -65,6 +91,7 @@ internal sealed record ResultRow
             PeakResidentBytes = processes.Max(process => process.PeakResidentBytes),
             EndResidentBytes = processes.Max(process => process.EndResidentBytes),
             Processes = processes,
+            OneWorkerProcesses = oneWorkerProcesses,
         };
     }
 }

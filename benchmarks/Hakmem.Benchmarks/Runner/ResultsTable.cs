@@ -27,7 +27,9 @@ internal static class ResultsTable
     {
         Table table = new() { Border = TableBorder.Rounded };
         table.AddColumns("workload", "subject");
-        foreach (string heading in (string[])["ns/op", "vs best peer", "ops/s", "peak MiB", "end MiB", "minor faults"])
+        string[] headings =
+            ["ns/op", "slowest", "speed-up", "vs best peer", "ops/s", "peak MiB", "end MiB", "minor faults"];
+        foreach (string heading in headings)
         {
             table.AddColumn(new TableColumn(heading).RightAligned());
         }
@@ -44,6 +46,8 @@ internal static class ResultsTable
                 Markup.Escape(row.Workload),
                 Styled(row, row.Subject),
                 Styled(row, Figure(row.Nanoseconds)),
+                Styled(row, Figure(row.SlowestNanoseconds)),
+                Styled(row, row.SpeedUp?.ToString("0.00", CultureInfo.InvariantCulture) ?? ""),
                 Ratio(row),
                 Rate(row.OperationsPerSecond),
                 MiB(row.PeakResidentBytes),

@@ -7,8 +7,9 @@ using Hakmem.Benchmarks.Workloads;
 namespace Hakmem.Benchmarks.Runner;
 
 /// <summary>
-/// The measuring process: <c>run-one WORKLOAD SUBJECT ROUNDS</c> prints one line of JSON. Not in the help, and parsed by hand:
-/// a command-line parser in the same process would be memory and compiled code that the cold rows then count.
+/// The measuring process: <c>run-one WORKLOAD SUBJECT ROUNDS WORKERS</c> prints one line of JSON. WORKERS is 1 for
+/// a workload with one worker instead of all. Not in the help, and parsed by hand: a command-line parser in the same
+/// process would be memory and compiled code that the cold rows then count.
 /// </summary>
 internal static class RunOneCommand
 {
@@ -17,16 +18,27 @@ internal static class RunOneCommand
 
     /// <summary>The arguments that <see cref="Run"/> understands.</summary>
     public static string[] Arguments(Workload workload, Subject subject, int rounds) =>
-        [Name, workload.Name, subject.Name, rounds.ToString(CultureInfo.InvariantCulture)];
+    [
+        Name, workload.Name, subject.Name, rounds.ToString(CultureInfo.InvariantCulture),
+        workload.WorkerCount.ToString(CultureInfo.InvariantCulture),
+    ];
 
     /// <summary>Measures and prints.</summary>
     public static int Run(ReadOnlySpan<string> arguments)
     {
-        Workload workload = WorkloadCatalog.Find(arguments[1]);
+        Workload workload = WorkloadOf(arguments);
         Subject subject = SubjectCatalog.Find(arguments[2]);
         int rounds = int.Parse(arguments[3], CultureInfo.InvariantCulture);
         Measurement measurement = new Measurer(workload, subject).Measure(rounds);
         Console.WriteLine(JsonSerializer.Serialize(measurement, ResultsJsonContext.Default.Measurement));
         return 0;
+    }
+
+    /// <summary>The workload that arguments name, with as many workers as they say.</summary>
+    public static Workload WorkloadOf(ReadOnlySpan<string> arguments)
+    {
+        Workload workload = WorkloadCatalog.Find(arguments[1]);
+        int workerCount = int.Parse(arguments[4], CultureInfo.InvariantCulture);
+        return workerCount == 1 ? workload.WithOneWorker() ?? workload : workload;
     }
 }

@@ -26,14 +26,17 @@ internal sealed class RunPlan
     /// <summary>What is left out, and how to change that.</summary>
     public IReadOnlyList<string> Notes { get; }
 
-    /// <summary>Processes for each workload and subject.</summary>
+    /// <summary>
+    /// Processes for each workload and subject, and as many with one worker where the workload has several.
+    /// </summary>
     public int Rounds { get; }
 
     /// <summary>Timed rounds in each process.</summary>
     public int RoundsPerProcess { get; }
 
     /// <summary>Processes in all.</summary>
-    public int ProcessCount => Rounds * Entries.Sum(entry => entry.Subjects.Count);
+    public int ProcessCount => Rounds * Entries.Sum(
+        entry => entry.Subjects.Count * (entry.Workload.WithOneWorker() is null ? 1 : 2));
 
     /// <summary>Draws up a plan.</summary>
     /// <param name="workloads">The workloads, in order.</param>

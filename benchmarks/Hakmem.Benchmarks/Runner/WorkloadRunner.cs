@@ -8,21 +8,18 @@ namespace Hakmem.Benchmarks.Runner;
 /// <summary>Carries a plan out, one measuring process at a time.</summary>
 /// <remarks>
 /// Subjects take turns within a workload instead of doing all their rounds at once: a minute in which the machine was slow then
-/// costs each of them a round and none of them its result.
+/// costs each of them a round and none of them its result. A workload's form with one worker takes turns with them.
 /// </remarks>
-internal sealed class WorkloadRunner
+/// <param name="plan">What to measure.</param>
+/// <param name="measure">
+/// Measures one workload with one subject; throws <see cref="MeasuringFailedException"/> where it cannot.
+/// </param>
+internal sealed class WorkloadRunner(RunPlan plan, Func<Workload, Subject, Measurement> measure)
 {
     private const double QuietLoadAverage = 0.5;
 
-    private readonly RunPlan _plan;
     private readonly List<ResultRow> _rows = [];
-    private readonly List<string> _notes;
-
-    public WorkloadRunner(RunPlan plan)
-    {
-        _plan = plan;
-        _notes = [.. plan.Notes];
-    }
+    private readonly List<string> _notes = [.. plan.Notes];
 
     /// <summary>Runs everything.</summary>
     /// <param name="environment">Where this is.</param>
@@ -34,7 +31,7 @@ internal sealed class WorkloadRunner
             _notes.Add($"Other programs were running (load average {environment.LoadAverage}): do not trust rows with several threads.");
         }
 
-        foreach ((Workload workload, IReadOnlyList<Subject> subjects) in _plan.Entries)
+        foreach ((Workload workload, IReadOnlyList<Subject> subjects) in plan.Entries)
         {
             RunWorkload(workload, subjects, onProcessStarting);
         }
@@ -42,7 +39,7 @@ internal sealed class WorkloadRunner
         return new ResultSet
         {
             Environment = environment,
-            Rounds = _plan.Rounds,
+            Rounds = plan.Rounds,
             Rows = ResultSet.WithRatios(_rows),
             Notes = _notes,
         };
@@ -50,40 +47,53 @@ internal sealed class WorkloadRunner
 
     private void RunWorkload(Workload workload, IReadOnlyList<Subject> subjects, Action<Workload, Subject> onProcessStarting)
     {
-        Dictionary<Subject, List<Measurement>> results = [];
-        for (int round = 0; round < _plan.Rounds; round++)
+        Workload? oneWorker = workload.WithOneWorker();
+        Workload[] forms = oneWorker is null ? [workload] : [workload, oneWorker];
+        Dictionary<(Workload, Subject), List<Measurement>> results = [];
+        for (int round = 0; round < plan.Rounds; round++)
         {
             foreach (Subject subject in subjects)
             {
-                onProcessStarting(workload, subject);
-                Measure(workload, subject, results);
+                foreach (Workload form in forms)
+                {
+                    onProcessStarting(form, subject);
+                    if (Measure(form, subject, results) is { } failure)
+                    {
+                        string workers = form == workload ? "" : " and one worker";
+                        _notes.Add($"{workload.Name} with {subject.Name}{workers} failed: {failure}.");
+                    }
+                }
             }
         }
 
         foreach (Subject subject in subjects)
         {
-            if (results.TryGetValue(subject, out List<Measurement>? processes))
+            if (results.TryGetValue((workload, subject), out List<Measurement>? processes))
             {
-                _rows.Add(ResultRow.From(subject, processes));
+                List<Measurement>? alone = oneWorker is null ? null : results.GetValueOrDefault((oneWorker, subject));
+                _rows.Add(ResultRow.From(subject, processes, alone));
             }
         }
     }
 
-    private void Measure(Workload workload, Subject subject, Dictionary<Subject, List<Measurement>> results)
+    // Returns why there is no measurement, or null.
+    private string? Measure(
+        Workload workload, Subject subject, Dictionary<(Workload, Subject), List<Measurement>> results)
     {
         try
         {
-            Measurement measurement = MeasuringProcess.Run(workload, subject, _plan.RoundsPerProcess);
-            if (!results.TryGetValue(subject, out List<Measurement>? processes))
+            Measurement measurement = measure(workload, subject);
+            if (!results.TryGetValue((workload, subject), out List<Measurement>? processes))
             {
-                results.Add(subject, processes = []);
+                results.Add((workload, subject), processes = []);
             }
 
             processes.Add(measurement);
+            return null;
         }
         catch (MeasuringFailedException failure)
         {
-            _notes.Add($"{workload.Name} with {subject.Name} failed: {failure.Message}.");
+            return failure.Message;
         }
     }
 }

@@ -11,32 +11,34 @@ namespace Hakmem.Benchmarks.Workloads;
 /// </summary>
 internal sealed unsafe class CacheScratchWorkload : Workload
 {
-    private const int ThreadCount = 2;
     private const nuint BlockBytes = 8;
     private const int WritesPerBlock = 10_000;
 
-    public CacheScratchWorkload(string name)
-        : base(name)
+    /// <summary>Describes the writes.</summary>
+    /// <param name="name">The row's name.</param>
+    /// <param name="workerCount">How many threads write, each to its block.</param>
+    public CacheScratchWorkload(string name, int workerCount)
+        : base(name, workerCount)
     {
     }
 
     public override WorkloadBody ForAllocator<T>() => Run<T>;
 
-    private static long Run<T>(long operations)
+    private long Run<T>(long operations)
         where T : struct, IAllocatorSubject
     {
-        const long WritesPerLap = (long)ThreadCount * WritesPerBlock;
-        long laps = (operations + WritesPerLap - 1) / WritesPerLap;
-        void** given = PointerTable.Rent(ThreadCount);
-        for (int i = 0; i < ThreadCount; i++)
+        long writesPerLap = (long)WorkerCount * WritesPerBlock;
+        long laps = (operations + writesPerLap - 1) / writesPerLap;
+        void** given = PointerTable.Rent(WorkerCount);
+        for (int i = 0; i < WorkerCount; i++)
         {
             given[i] = T.Alloc(BlockBytes);
             Block.Touch(given[i], BlockBytes);
         }
 
-        using (Barrier start = new(ThreadCount))
+        using (Barrier start = new(WorkerCount))
         {
-            Crew.Run(ThreadCount, index =>
+            Crew.Run(WorkerCount, index =>
             {
                 T.Free(given[index]);
 
@@ -50,7 +52,7 @@ internal sealed unsafe class CacheScratchWorkload : Workload
         }
 
         PointerTable.Return(given);
-        return laps * WritesPerLap;
+        return laps * writesPerLap;
     }
 
     private static void WriteOne<T>()

@@ -9,26 +9,33 @@ namespace Hakmem.Benchmarks.Workloads;
 /// </summary>
 internal sealed unsafe class LarsonWorkload : Workload
 {
-    private const int WorkerCount = 2;
     private const int SlotCount = 5000;
-    private const uint MinimumBytes = 8;
-    private const uint SizeCount = 1000 - MinimumBytes + 1;
     private const long OperationsPerThread = 200_000;
 
     // Work is cut into calls so that the loop is reached often enough to be compiled at the top tier in the warm-up.
     private const long OperationsPerCall = 10_000;
 
-    public LarsonWorkload(string name)
-        : base(name)
+    private readonly uint _minimumBytes;
+    private readonly uint _sizeCount;
+
+    /// <summary>Describes the server.</summary>
+    /// <param name="name">The row's name.</param>
+    /// <param name="workerCount">How many tables there are, and threads at a time.</param>
+    /// <param name="minimumBytes">The smallest block.</param>
+    /// <param name="maximumBytes">The largest block.</param>
+    public LarsonWorkload(string name, int workerCount, uint minimumBytes, uint maximumBytes)
+        : base(name, workerCount)
     {
+        _minimumBytes = minimumBytes;
+        _sizeCount = maximumBytes - minimumBytes + 1;
     }
 
     public override WorkloadBody ForAllocator<T>() => Run<T>;
 
-    private static long Run<T>(long operations)
+    private long Run<T>(long operations)
         where T : struct, IAllocatorSubject
     {
-        long perWorker = (operations + WorkerCount - 1) / WorkerCount;
+        long perWorker = OperationsPerWorker(operations);
         nint[] tables = new nint[WorkerCount];
         for (int i = 0; i < WorkerCount; i++)
         {
@@ -53,7 +60,7 @@ internal sealed unsafe class LarsonWorkload : Workload
         return perWorker * WorkerCount;
     }
 
-    private static void StartWorker<T>(Crew crew, nint table, long remaining, ulong seed)
+    private void StartWorker<T>(Crew crew, nint table, long remaining, ulong seed)
         where T : struct, IAllocatorSubject
     {
         crew.Start(() =>
@@ -62,17 +69,19 @@ internal sealed unsafe class LarsonWorkload : Workload
             Xorshift random = new(seed);
             for (long done = 0; done < mine; done += OperationsPerCall)
             {
-                Replace<T>((void**)table, ref random, Math.Min(OperationsPerCall, mine - done));
+                long count = Math.Min(OperationsPerCall, mine - done);
+                Replace<T>((void**)table, _minimumBytes, _sizeCount, ref random, count);
             }
 
             if (remaining > mine)
             {
-                StartWorker<T>(crew, table, remaining - mine, seed + WorkerCount);
+                StartWorker<T>(crew, table, remaining - mine, seed + (ulong)WorkerCount);
             }
         });
     }
 
-    private static void Replace<T>(void** slots, ref Xorshift sequence, long operations)
+    private static void Replace<T>(
+        void** slots, uint minimumBytes, uint sizeCount, ref Xorshift sequence, long operations)
         where T : struct, IAllocatorSubject
     {
         Xorshift random = sequence;
@@ -81,20 +90,20 @@ internal sealed unsafe class LarsonWorkload : Workload
             ulong drawn = random.Next();
             uint slot = (uint)(((drawn & uint.MaxValue) * SlotCount) >> 32);
             T.Free(slots[slot]);
-            slots[slot] = NewBlock<T>(drawn);
+            slots[slot] = NewBlock<T>(minimumBytes, sizeCount, drawn);
         }
 
         sequence = random;
     }
 
-    private static void** Fill<T>(ulong seed)
+    private void** Fill<T>(ulong seed)
         where T : struct, IAllocatorSubject
     {
         void** slots = PointerTable.Rent(SlotCount);
         Xorshift random = new(seed);
         for (int i = 0; i < SlotCount; i++)
         {
-            slots[i] = NewBlock<T>(random.Next());
+            slots[i] = NewBlock<T>(_minimumBytes, _sizeCount, random.Next());
         }
 
         return slots;
@@ -111,10 +120,10 @@ internal sealed unsafe class LarsonWorkload : Workload
         PointerTable.Return(slots);
     }
 
-    private static void* NewBlock<T>(ulong drawn)
+    private static void* NewBlock<T>(uint minimumBytes, uint sizeCount, ulong drawn)
         where T : struct, IAllocatorSubject
     {
-        nuint byteCount = MinimumBytes + Xorshift.Scale(drawn, SizeCount);
+        nuint byteCount = minimumBytes + Xorshift.Scale(drawn, sizeCount);
         void* block = T.Alloc(byteCount);
         Block.Touch(block, byteCount);
         return block;

@@ -13,4 +13,19 @@ internal static unsafe class PointerTable
 
     /// <summary>Frees the table, not what it points to.</summary>
     public static void Return(void** table) => NativeMemory.Free(table);
+
+    /// <summary>Puts what a table points to into random order.</summary>
+    public static void Shuffle(void** table, int count, ref Xorshift sequence)
+    {
+        Xorshift random = sequence;
+        for (int i = count - 1; i > 0; i--)
+        {
+            uint other = random.Below((uint)i + 1);
+            void* moved = table[other];
+            table[other] = table[i];
+            table[i] = moved;
+        }
+
+        sequence = random;
+    }
 }

@@ -8,30 +8,42 @@ namespace Hakmem.Benchmarks.Workloads;
 /// any block may be freed by any thread, dead owners included. Sizes are mostly small, now and then a hundred to ten thousand
 /// times larger. Every word is verified before a block is freed. After mimalloc's test-stress.
 /// </summary>
-/// <remarks>There is no empty loop for it: blocks that are all the same memory do not verify.</remarks>
+/// <remarks>
+/// There is no empty loop for it: blocks that are all the same memory do not verify. One worker alone lives all lives
+/// of a wave, one after the other.
+/// </remarks>
 internal sealed unsafe class StressWorkload : Workload
 {
-    private const int ThreadsPerWave = 4;
+    private const int LivesPerWave = 4;
     private const int SharedSlots = 1000;
     private const int WaveOperations = 40_000;
     private const int UsualWordsShift = 7;
 
     public StressWorkload(string name)
-        : base(name)
+        : base(name, LivesPerWave)
     {
     }
 
     public override WorkloadBody? ForAllocator<T>() => typeof(T) == typeof(NullSubject) ? null : Run<T>;
 
-    private static long Run<T>(long operations)
+    // The number of waves decides how much the first one's page faults count, so it is the same for one worker.
+    protected override long OperationsOfOneWorker(long operations) => operations;
+
+    private long Run<T>(long operations)
         where T : struct, IAllocatorSubject
     {
         nint[] shared = new nint[SharedSlots];
         long allocated = 0;
         for (long wave = 0; allocated < operations; wave++)
         {
-            ulong seed = (ulong)wave * ThreadsPerWave;
-            Crew.Run(ThreadsPerWave, index => Interlocked.Add(ref allocated, Live<T>(shared, index, seed + (ulong)index)));
+            ulong seed = (ulong)wave * LivesPerWave;
+            Crew.Run(WorkerCount, worker =>
+            {
+                for (int life = worker; life < LivesPerWave; life += WorkerCount)
+                {
+                    Interlocked.Add(ref allocated, Live<T>(shared, life, seed + (ulong)life));
+                }
+            });
             FreeShared<T>(shared, step: 2);
         }
 

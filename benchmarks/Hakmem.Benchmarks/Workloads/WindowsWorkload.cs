@@ -1,3 +1,4 @@
+using System.Threading;
 using Hakmem.Benchmarks.Subjects;
 
 namespace Hakmem.Benchmarks.Workloads;
@@ -5,7 +6,7 @@ namespace Hakmem.Benchmarks.Workloads;
 /// <summary>
 /// A table is filled with small blocks; then the part below a window is freed in the order of allocation, the part above it in
 /// reverse, and the window, a fifth of the table, lives on for one more pass while the next window moves up by its width. After
-/// MicroQuill's sh6bench.
+/// MicroQuill's sh6bench. Several workers have a table each and share nothing.
 /// </summary>
 internal sealed unsafe class WindowsWorkload : Workload
 {
@@ -14,18 +15,32 @@ internal sealed unsafe class WindowsWorkload : Workload
     private const uint MaximumBytes = 1000;
     private const ulong Seed = 0x5166;
 
-    public WindowsWorkload(string name)
-        : base(name)
+    /// <summary>Describes the passes.</summary>
+    /// <param name="name">The row's name.</param>
+    /// <param name="workerCount">How many threads have a table; one alone is the calling thread.</param>
+    public WindowsWorkload(string name, int workerCount = 1)
+        : base(name, workerCount)
     {
     }
 
-    public override WorkloadBody ForAllocator<T>() => Run<T>;
+    public override WorkloadBody ForAllocator<T>() => operations =>
+    {
+        long perWorker = OperationsPerWorker(operations);
+        if (WorkerCount == 1)
+        {
+            return Work<T>(perWorker, Seed);
+        }
 
-    private static long Run<T>(long operations)
+        long allocated = 0;
+        Crew.Run(WorkerCount, index => Interlocked.Add(ref allocated, Work<T>(perWorker, Seed + (ulong)index)));
+        return allocated;
+    };
+
+    private static long Work<T>(long operations, ulong seed)
         where T : struct, IAllocatorSubject
     {
         void** blocks = PointerTable.Rent(TableBlocks);
-        Xorshift random = new(Seed);
+        Xorshift random = new(seed);
         long allocated = 0;
         int windowStart = 0;
         while (allocated < operations)

@@ -10,9 +10,16 @@ namespace Hakmem.Benchmarks.Workloads;
 /// </summary>
 internal abstract class Workload
 {
-    protected Workload(string name)
+    private long _operations;
+    private long _minimumOperations = 1;
+
+    /// <summary>Describes a pattern.</summary>
+    /// <param name="name">The row's name.</param>
+    /// <param name="workerCount">The threads that work at once, if they all do the same.</param>
+    protected Workload(string name, int workerCount = 1)
     {
         Name = name;
+        WorkerCount = workerCount;
     }
 
     /// <summary>The row's name.</summary>
@@ -27,17 +34,51 @@ internal abstract class Workload
     /// <summary>What one operation is: the unit of every figure.</summary>
     public required string Operation { get; init; }
 
-    /// <summary>Operations in one timed round, unless a slow subject would take too long over them.</summary>
-    public required long Operations { get; init; }
+    /// <summary>
+    /// The threads that work at once. It is 1 also where the number of threads is part of the pattern because they do
+    /// not all do the same.
+    /// </summary>
+    public int WorkerCount { get; private set; }
 
-    /// <summary>The fewest operations at which the workload is still itself.</summary>
-    public long MinimumOperations { get; init; } = 1;
+    /// <summary>
+    /// Operations of all workers in one timed round, unless a slow subject would take too long over them.
+    /// </summary>
+    public required long Operations
+    {
+        get => _operations;
+        init => _operations = value;
+    }
+
+    /// <summary>The fewest operations of all workers at which the workload is still itself.</summary>
+    public long MinimumOperations
+    {
+        get => _minimumOperations;
+        init => _minimumOperations = value;
+    }
 
     /// <summary>
     /// Whether a process runs it once, with nothing warmed and nothing repeated: what is measured includes compiling the
     /// allocator's code and faulting in its first pages, or the trace that a known amount of work leaves in memory.
     /// </summary>
     public bool RunsOnce { get; init; }
+
+    /// <summary>
+    /// The workload with one worker, which does what each of the others did: what a speed-up is measured against.
+    /// </summary>
+    /// <returns>A workload of the same name, or null where there are no more workers than one.</returns>
+    public Workload? WithOneWorker()
+    {
+        if (WorkerCount == 1)
+        {
+            return null;
+        }
+
+        var alone = (Workload)MemberwiseClone();
+        alone._operations = OperationsOfOneWorker(_operations);
+        alone._minimumOperations = OperationsOfOneWorker(_minimumOperations);
+        alone.WorkerCount = 1;
+        return alone;
+    }
 
     /// <summary>The workload over an allocator of blocks, or null when it has no such shape.</summary>
     public virtual WorkloadBody? ForAllocator<T>()
@@ -53,4 +94,11 @@ internal abstract class Workload
     /// <summary>The workload over streams in memory, or null when it has no such shape.</summary>
     /// <param name="create">Makes an empty stream.</param>
     public virtual WorkloadBody? ForStream(Func<Stream> create) => null;
+
+    /// <summary>How many of all workers' operations one worker does when it is alone.</summary>
+    /// <param name="operations">The operations of all workers.</param>
+    protected virtual long OperationsOfOneWorker(long operations) => Math.Max(1, operations / WorkerCount);
+
+    /// <summary>The operations of each worker, for at least so many of all.</summary>
+    protected long OperationsPerWorker(long operations) => (operations + WorkerCount - 1) / WorkerCount;
 }

@@ -82,6 +82,18 @@ internal static class WorkloadCatalog
             Operation = Pair,
             Operations = 5_000_000,
         },
+        new WindowsWorkload("windows-2", workerCount: 2)
+        {
+            Definition = "windows on 2 threads that share nothing",
+            Exposes = "whether threads wait for each other when their caches are full or empty",
+            Operation = Pair,
+            Operations = 10_000_000,
+        },
+        Private(16),
+        Private(48),
+        Private(64),
+        Dealt(16),
+        Dealt(48),
         new GrowWorkload("grow")
         {
             Definition = "realloc from 16 B by half again up to 4 MiB",
@@ -167,10 +179,18 @@ internal static class WorkloadCatalog
             Operation = "16 KiB",
             Operations = 100_000,
         },
-        new LarsonWorkload("larson")
+        new LarsonWorkload("larson", workerCount: 2, minimumBytes: 8, maximumBytes: 1000)
         {
             Definition = "2 workers replace 8..1000 B blocks in 5000 slots each; every 200 000 operations a new thread takes over",
             Exposes = "frees of other threads' blocks, threads that come and go",
+            Operation = Pair,
+            Operations = 4_000_000,
+            MinimumOperations = 4_000_000,
+        },
+        new LarsonWorkload("larson-tiny", workerCount: 2, minimumBytes: 8, maximumBytes: 64)
+        {
+            Definition = "larson with 8..64 B blocks",
+            Exposes = "cache lines that threads share, and hand over",
             Operation = Pair,
             Operations = 4_000_000,
             MinimumOperations = 4_000_000,
@@ -198,7 +218,7 @@ internal static class WorkloadCatalog
             Operations = 400_000,
             MinimumOperations = 400_000,
         },
-        new CacheScratchWorkload("cache-scratch")
+        new CacheScratchWorkload("cache-scratch", workerCount: 2)
         {
             Definition = "2 threads each free one of two neighbouring 8 B blocks, then allocate 8 B, write 10 000 times, free",
             Exposes = "false sharing between threads",
@@ -220,4 +240,24 @@ internal static class WorkloadCatalog
     public static Workload Find(string name) =>
         All.FirstOrDefault(workload => workload.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
         ?? throw new ArgumentException($"There is no workload '{name}'.", nameof(name));
+
+    // Both take the number of operations that they are defined by, however slow the subject is.
+    private static PrivateWorkload Private(uint blockBytes) => new($"private-{blockBytes}", workerCount: 2, blockBytes)
+    {
+        Definition = $"2 threads each: 3000 blocks of {blockBytes} B allocated, two earlier ones written after each, "
+            + "all shuffled, all freed",
+        Exposes = "cache lines that threads share through what the allocator keeps",
+        Operation = Pair,
+        Operations = 40_000_000,
+        MinimumOperations = 40_000_000,
+    };
+
+    private static DealtWorkload Dealt(uint blockBytes) => new($"dealt-{blockBytes}", workerCount: 2, blockBytes)
+    {
+        Definition = $"2000 neighbours of {blockBytes} B dealt at random to 2 threads, which replace their own",
+        Exposes = "false sharing that lasts",
+        Operation = Pair,
+        Operations = 20_000_000,
+        MinimumOperations = 20_000_000,
+    };
 }

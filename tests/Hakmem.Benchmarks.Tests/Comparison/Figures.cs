@@ -7,10 +7,11 @@ namespace Hakmem.Benchmarks.Tests.Comparison;
 // Measurements and rows with the figures that a test wants.
 internal static class Figures
 {
-    public static Measurement Process(double nanoseconds, string workload = "tiny-hot") => new()
+    public static Measurement Process(
+        double nanoseconds, string workload = "tiny-hot", string subject = "hakmem") => new()
     {
         Workload = workload,
-        Subject = "hakmem",
+        Subject = subject,
         Operations = 1,
         RoundNanoseconds = [nanoseconds, nanoseconds * 3],
         Nanoseconds = nanoseconds,
