@@ -48,7 +48,7 @@ internal sealed unsafe partial class Heap : HeapCore
         _superSlabs = new SuperSlabCache(arena, slot, limits);
         _units = new UnitAllocator(_superSlabs);
         RunAllocator runs = new(_superSlabs);
-        DepotBudget budget = new();
+        DepotBudget budget = new(_classes.Length > SizeClass.Count ? Stripe.Count : 1);
         _depots = new DepotSet(arena, _units, slot, _classes, budget, hardening is { IsPlacedAtRandom: true });
         _quarantine = hardening?.AddQuarantine(_depots, _classes);
         _exchange = new CacheExchange(_depots, _classes, _quarantine);

@@ -47,6 +47,9 @@ internal static class Stripe
     // The bin of a striped class.
     public static int BinOf(int stripe, int sizeClass) => SizeClass.Count + (stripe * ClassCount) + sizeClass;
 
+    // The stripe that a bin belongs to; the first one for the bin of a class.
+    public static int OfBin(int index) => index < SizeClass.Count ? 0 : (index - SizeClass.Count) / ClassCount;
+
     // The size class of a bin.
     public static int ClassOf(int index) =>
         index < SizeClass.Count ? index : (index - SizeClass.Count) % ClassCount;

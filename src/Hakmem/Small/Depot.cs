@@ -56,6 +56,9 @@ internal sealed unsafe class Depot
     private readonly long _ownBlocks;
     private readonly long _maxFullBlocks;
     private readonly bool _isCounted;
+
+    // The cell of the budget that the first stripe counts in.
+    private readonly int _firstCell;
     private readonly DepotStripe[] _stripes;
     private readonly UninterruptibleLock _lock = new();
 
@@ -77,6 +80,7 @@ internal sealed unsafe class Depot
         _spans = new SpanSet(arena, units, heapSlot, info, placement);
         _refillBlocks = info.RefillCapacity;
         _isCounted = stripes > 1 && info.BlockBytes > MaxUncountedBytes;
+        _firstCell = Stripe.OfBin(info.Index);
         _ownBlocks = OwnBytes / info.BlockBytes;
         int most = stripes == 1 || _isCounted ? MaxFullBytes : Math.Max(MaxFullBytes / stripes, MinStripeBytes);
         _maxFullBlocks = stripes == 1 || _isCounted
@@ -141,7 +145,7 @@ internal sealed unsafe class Depot
         using (own.Lock.Enter())
         {
             own.IsUsed = true;
-            magazine = TakeFull(own, empty, wanted);
+            magazine = TakeFull(thread, empty, wanted);
         }
 
         magazine = magazine == null ? TryTakeElsewhere(thread, empty, wanted, _ownBlocks) : magazine;
@@ -185,7 +189,7 @@ internal sealed unsafe class Depot
                 : null;
             if (empty != null)
             {
-                CountFull(full->Count);
+                CountFull(full->Count, thread);
                 own.Put(full);
                 return empty;
             }
@@ -205,7 +209,7 @@ internal sealed unsafe class Depot
         DepotStripe own = StripeOf(thread);
         using (own.Lock.Enter())
         {
-            CountFull(magazine->Count);
+            CountFull(magazine->Count, thread);
             own.Put(magazine);
         }
     }
@@ -214,9 +218,9 @@ internal sealed unsafe class Depot
     // mayGrow, if the depot has no block.
     public void* TryAllocOne(out bool isZero, bool mayGrow = true)
     {
-        foreach (DepotStripe stripe in _stripes)
+        for (int thread = 0; thread < _stripes.Length; thread++)
         {
-            void* block = stripe.BlocksSeen > 0 ? TryTakeBlock(stripe) : null;
+            void* block = StripeOf(thread).BlocksSeen > 0 ? TryTakeBlock(thread) : null;
             if (block != null)
             {
                 isZero = false;
@@ -291,8 +295,9 @@ internal sealed unsafe class Depot
     {
         corruptAddress = 0;
         int count = 0;
-        foreach (DepotStripe stripe in _stripes)
+        for (int thread = 0; thread < _stripes.Length; thread++)
         {
+            DepotStripe stripe = StripeOf(thread);
             Magazine* reaped;
             using (stripe.Lock.Enter())
             {
@@ -312,7 +317,7 @@ internal sealed unsafe class Depot
                 Magazine* next = reaped->Next;
                 using (stripe.Lock.Enter())
                 {
-                    FlushDetached(stripe, reaped, ref corruptAddress);
+                    FlushDetached(thread, reaped, ref corruptAddress);
                 }
 
                 reaped = next;
@@ -327,14 +332,15 @@ internal sealed unsafe class Depot
     public nuint FlushAll()
     {
         nuint corruptAddress = 0;
-        foreach (DepotStripe stripe in _stripes)
+        for (int thread = 0; thread < _stripes.Length; thread++)
         {
+            DepotStripe stripe = StripeOf(thread);
             using (stripe.Lock.Enter())
             {
                 for (Magazine* magazine = stripe.DetachAll(); magazine != null;)
                 {
                     Magazine* next = magazine->Next;
-                    FlushDetached(stripe, magazine, ref corruptAddress);
+                    FlushDetached(thread, magazine, ref corruptAddress);
                     magazine = next;
                 }
 
@@ -348,8 +354,9 @@ internal sealed unsafe class Depot
     // Forgets all blocks, because the heap releases their memory as a whole.
     public void Clear()
     {
-        foreach (DepotStripe stripe in _stripes)
+        for (int thread = 0; thread < _stripes.Length; thread++)
         {
+            DepotStripe stripe = StripeOf(thread);
             using (stripe.Lock.Enter())
             {
                 for (Magazine* magazine = stripe.DetachAll(); magazine != null;)
@@ -360,7 +367,7 @@ internal sealed unsafe class Depot
                 }
 
                 stripe.DestroyEmpty();
-                CountFull(-stripe.Blocks);
+                CountFull(-stripe.Blocks, thread);
                 stripe.Count(-stripe.Blocks);
             }
         }
@@ -373,12 +380,13 @@ internal sealed unsafe class Depot
 
     private DepotStripe StripeOf(int thread) => _stripes[thread & (_stripes.Length - 1)];
 
-    // Takes a full magazine, or some of its blocks, from a stripe; null if it has none.
-    private Magazine* TakeFull(DepotStripe stripe, Magazine* empty, int wanted)
+    // Takes a full magazine, or some of its blocks, from a thread's stripe; null if it has none. Under its lock.
+    private Magazine* TakeFull(int thread, Magazine* empty, int wanted)
     {
+        DepotStripe stripe = StripeOf(thread);
         long before = stripe.Blocks;
         Magazine* magazine = stripe.TryTake(empty, wanted);
-        CountFull(stripe.Blocks - before);
+        CountFull(stripe.Blocks - before, thread);
         return magazine;
     }
 
@@ -394,7 +402,7 @@ internal sealed unsafe class Depot
             {
                 using (other.Lock.Enter())
                 {
-                    magazine = TakeFull(other, empty, wanted);
+                    magazine = TakeFull(thread + i, empty, wanted);
                 }
             }
         }
@@ -402,12 +410,13 @@ internal sealed unsafe class Depot
         return magazine;
     }
 
-    private void* TryTakeBlock(DepotStripe stripe)
+    private void* TryTakeBlock(int thread)
     {
+        DepotStripe stripe = StripeOf(thread);
         using (stripe.Lock.Enter())
         {
             void* block = stripe.TryTakeBlock();
-            CountFull(block == null ? 0 : -1);
+            CountFull(block == null ? 0 : -1, thread);
             return block;
         }
     }
@@ -448,11 +457,11 @@ internal sealed unsafe class Depot
         return isOut ? null : magazine;
     }
 
-    private void CountFull(long blocks)
+    private void CountFull(long blocks, int thread)
     {
         if (blocks != 0)
         {
-            _budget.Add(blocks * _blockBytes);
+            _budget.Add(blocks * _blockBytes, _firstCell + (thread & (_stripes.Length - 1)));
             if (_isCounted)
             {
                 Interlocked.Add(ref _counted, blocks);
@@ -460,12 +469,13 @@ internal sealed unsafe class Depot
         }
     }
 
-    // Frees the blocks of a magazine that was detached from a stripe, whose lock is held, and destroys it.
-    private void FlushDetached(DepotStripe stripe, Magazine* magazine, ref nuint corruptAddress)
+    // Frees the blocks of a magazine that was detached from a thread's stripe, whose lock is held, and destroys it.
+    private void FlushDetached(int thread, Magazine* magazine, ref nuint corruptAddress)
     {
+        DepotStripe stripe = StripeOf(thread);
         using (_lock.Enter())
         {
-            CountFull(-magazine->Count);
+            CountFull(-magazine->Count, thread);
             stripe.Count(-magazine->Count);
             nuint found = Flush(magazine);
             corruptAddress = found != 0 ? found : corruptAddress;

@@ -5,17 +5,56 @@ namespace Hakmem.Small;
 // Bounds the bytes of blocks in full magazines over all depots of a heap. A program whose sizes change over time would
 // otherwise leave each depot that it ever used filled to its own limit.
 //
-// Thread-safe by atomic additions: a stale reading of the sum flushes one depot too few or too many.
-internal sealed class DepotBudget
+// Each stripe of threads counts in a cell of its own, so that no word is written by all threads. The cells are added up
+// once a cell has grown by its share of an eighth of the limit since it was last looked at: so all of them together may
+// exceed the limit by that eighth. With one cell the limit is exact.
+//
+// Thread-safe by atomic additions: a stale reading of a cell flushes one depot too few or too many.
+internal sealed class DepotBudget(int cellCount = 1)
 {
     private const long MaxBytes = 32L << 20;
 
-    private long _bytes;
+    // Two cache lines, since lines are fetched in pairs: the sum, and what it was when all cells were last added up.
+    private const int CellWords = 16;
+    private const int CheckedAt = 1;
+
+    private readonly long[] _cells = new long[(cellCount + 2) * CellWords];
+    private readonly long _worthwhile = cellCount == 1 ? 0 : MaxBytes / (8 * cellCount);
     private int _nextDepot;
 
-    public bool IsExceeded => Volatile.Read(ref _bytes) > MaxBytes;
+    // Whether the sum exceeds the limit, as far as the cell of a stripe gives reason to look.
+    public bool IsExceededSince(int stripe)
+    {
+        ref long cell = ref CellOf(stripe);
+        ref long last = ref _cells[PlaceOf(stripe) + CheckedAt];
+        long bytes = Volatile.Read(ref cell);
+        long before = Volatile.Read(ref last);
+        if (bytes - before < _worthwhile && bytes >= before)
+        {
+            return false;
+        }
 
-    public void Add(long bytes) => Interlocked.Add(ref _bytes, bytes);
+        // Two threads of a stripe may write this at the same time: either value was right a moment ago.
+        Volatile.Write(ref last, bytes);
+        return IsExceeded;
+    }
+
+    public bool IsExceeded
+    {
+        get
+        {
+            long sum = 0;
+            for (int stripe = 0; stripe < cellCount; stripe++)
+            {
+                sum += Volatile.Read(ref CellOf(stripe));
+            }
+
+            return sum > MaxBytes;
+        }
+    }
+
+    // Counts bytes that enter magazines of a stripe, or leave them if negative.
+    public void Add(long bytes, int stripe = 0) => Interlocked.Add(ref CellOf(stripe), bytes);
 
     // Flushes depots in turn, except the one in use, until the sum is within the limit. Returns the address of a block
     // found free already, or 0. Called under no lock.
@@ -31,4 +70,9 @@ internal sealed class DepotBudget
 
         return corruptAddress;
     }
+
+    // There is a cell's room before the first one and behind the last, for what lies beside the array.
+    private int PlaceOf(int stripe) => ((stripe & (cellCount - 1)) + 1) * CellWords;
+
+    private ref long CellOf(int stripe) => ref _cells[PlaceOf(stripe)];
 }

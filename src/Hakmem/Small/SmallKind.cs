@@ -107,7 +107,7 @@ internal unsafe class SmallKind(HeapParts heap, SamplingHook? hook) : BlockKind
             throw FreedAlready(block, address, "Free");
         }
 
-        return FinishFree(block.BinIndex, corruptAddress);
+        return FinishFree(cache, block.BinIndex, corruptAddress);
     }
 
     // Frees a block for which Free's inlined path found nothing but a full magazine. False if that is not known.
@@ -116,7 +116,7 @@ internal unsafe class SmallKind(HeapParts heap, SamplingHook? hook) : BlockKind
         int full = -1;
         bool isKnown = cache != null && !heap.HasLiveTable &&
             CacheExchange.TryGetFullBinClass(cache, address, out full);
-        finding = isKnown ? FinishFree(full, heap.Exchange.Free(cache, full, address)) : null;
+        finding = isKnown ? FinishFree(cache, full, heap.Exchange.Free(cache, full, address)) : null;
         return isKnown;
     }
 
@@ -228,11 +228,11 @@ internal unsafe class SmallKind(HeapParts heap, SamplingHook? hook) : BlockKind
     }
 
     // Keeps the depots within their budget after a free. Returns the error for a corrupt block, or null.
-    protected HakmemCorruptionException? FinishFree(int sizeClass, nuint corruptAddress)
+    protected HakmemCorruptionException? FinishFree(ThreadCache* cache, int binIndex, nuint corruptAddress)
     {
-        if (heap.DepotBudget.IsExceeded)
+        if (heap.DepotBudget.IsExceededSince(cache == null ? 0 : cache->Number))
         {
-            nuint found = heap.DepotBudget.FlushExcess(heap.Depots, sizeClass);
+            nuint found = heap.DepotBudget.FlushExcess(heap.Depots, binIndex);
             corruptAddress = found != 0 ? found : corruptAddress;
         }
 

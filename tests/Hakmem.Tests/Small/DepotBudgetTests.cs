@@ -35,6 +35,51 @@ public sealed unsafe class DepotBudgetTests : IDisposable
     }
 
     [Fact]
+    public void StripeOfOneSeesTheLimitToTheByte()
+    {
+        _budget.Add(MaxBytes);
+        Assert.False(_budget.IsExceededSince(stripe: 0));
+        _budget.Add(1);
+        Assert.True(_budget.IsExceededSince(stripe: 5));
+    }
+
+    [Fact]
+    public void CellsOfAllStripesAreAddedUp()
+    {
+        DepotBudget striped = new(cellCount: 8);
+        for (int stripe = 0; stripe < 8; stripe++)
+        {
+            Assert.False(striped.IsExceeded);
+            striped.Add((MaxBytes / 8) + 1, stripe);
+        }
+
+        Assert.True(striped.IsExceeded);
+        striped.Add(-8, stripe: 3);
+        Assert.False(striped.IsExceeded);
+    }
+
+    // An eighth of the limit, divided by the stripes: so far a cell may grow before its stripe looks at the others.
+    [Fact]
+    public void StripesSeeTheLimitOnceTheirCellHasGrown()
+    {
+        const long Worthwhile = MaxBytes / 64;
+        DepotBudget striped = new(cellCount: 8);
+        striped.Add(MaxBytes, stripe: 1);
+        striped.Add(Worthwhile - 1, stripe: 2);
+        Assert.True(striped.IsExceeded);
+        Assert.False(striped.IsExceededSince(stripe: 2));
+        striped.Add(1, stripe: 2);
+        Assert.True(striped.IsExceededSince(stripe: 2));
+
+        // From there on, it has to grow again; and what has left counts from where it has left.
+        Assert.False(striped.IsExceededSince(stripe: 2));
+        striped.Add(-Worthwhile, stripe: 2);
+        Assert.False(striped.IsExceededSince(stripe: 2));
+        striped.Add(Worthwhile, stripe: 2);
+        Assert.True(striped.IsExceededSince(stripe: 2));
+    }
+
+    [Fact]
     public void WhateverBecomesOfMagazinesTheSumIsWhatTheDepotsHold()
     {
         foreach (SizeClassInfo info in s_classes.Take(60))
@@ -88,6 +133,28 @@ public sealed unsafe class DepotBudgetTests : IDisposable
         Assert.Equal(before, _depots[inUse].Count().BlocksHere);
         Assert.InRange(HeldBytes(), MaxBytes / 2, MaxBytes);
         AssertSumIs(HeldBytes());
+    }
+
+    [Fact]
+    public void StripesOfDepotsCountInTheirCells()
+    {
+        DepotBudget striped = new(cellCount: 4);
+        Depot depot = new(
+            _layer.Arena, _layer.Units, SpanLayer.HeapSlot, s_classes[3], striped, stripes: 4);
+        Magazine* magazine = depot.ExchangeForFull(null, 200);
+        depot.Add(magazine, thread: 6);
+
+        // The cell of the third stripe alone gives reason to look, once the rest is there.
+        striped.Add(MaxBytes - (200 * 64));
+        Assert.False(striped.IsExceeded);
+        striped.Add((MaxBytes / 32) - (200 * 64), stripe: 2);
+        Assert.True(striped.IsExceededSince(stripe: 2));
+        depot.FlushAll();
+        striped.Add(-(MaxBytes / 32) + (200 * 64), stripe: 2);
+        striped.Add(200 * 64);
+        Assert.False(striped.IsExceeded);
+        striped.Add(1);
+        Assert.True(striped.IsExceeded);
     }
 
     private long HeldBytes() => s_classes.Sum(info => _depots[info.Index].Count().BlocksHere * info.BlockBytes);
