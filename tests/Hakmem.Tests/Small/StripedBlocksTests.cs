@@ -4,6 +4,8 @@ using System.Linq;
 using System.Threading;
 using Hakmem.Records;
 using Hakmem.Small;
+using Hakmem.Tests.Os;
+using Hakmem.Tests.Pages;
 using Xunit;
 
 namespace Hakmem.Tests.Small;
@@ -72,6 +74,61 @@ public sealed unsafe class StripedBlocksTests : IDisposable
             },
             () => { });
         Assert.Equal(0, _heap.GetStatistics().LiveBlocks);
+    }
+
+    // The reaper takes them from the cache of a thread that waits.
+    [Theory]
+    [MemberData(nameof(Sizes))]
+    public void TrimTakesBlocksOnTheirWayFromIdleThreads(int size)
+    {
+        nint[] blocks = NewBlocks(size, BlockCount);
+        RunBeside(
+            () => FreeAll(blocks),
+            () =>
+            {
+                _heap.Trim();
+                Assert.InRange(_heap.GetStatistics().SizeClasses.Sum(row => row.BlockBytes == size ? row.CachedBlocks : 0), 0, 1);
+            });
+        Assert.Equal(0, _heap.GetStatistics().LiveBlocks);
+    }
+
+    // A thread that ends leaves them to the thread that adopts its cache.
+    [Theory]
+    [MemberData(nameof(Sizes))]
+    public void BlocksOnTheirWayOutliveTheThreadThatFreedThem(int size)
+    {
+        nint[] blocks = NewBlocks(size, BlockCount);
+        Thread ended = new(() => FreeAll(blocks));
+        ended.Start();
+        ended.Join();
+        Assert.Equal(0, _heap.GetStatistics().LiveBlocks);
+        _heap.Trim();
+        Assert.Equal(0, _heap.GetStatistics().CachedBytes);
+        Assert.Empty(_heap.Verify().Problems);
+    }
+
+    // Nobody could make room for the record of a cache: such a thread belongs to the first stripe.
+    [Theory]
+    [MemberData(nameof(Sizes))]
+    public void ThreadsWithoutACacheAllocateAndFreeAsWell(int size)
+    {
+        using SpanLayer layer = new(SpanLayer.Ageless);
+        using HakmemAllocator heap = new(new HakmemOptions(), layer.Arena);
+        void* first = heap.Alloc((nuint)size);
+        layer.Os.RefuseAll(OsCall.Reserve);
+        while (layer.Arena.Metadata.TryAllocate(64) != null)
+        {
+        }
+
+        Thread other = new(() =>
+        {
+            void* block = heap.Alloc((nuint)size);
+            heap.Free(block);
+            heap.Free(first);
+        });
+        other.Start();
+        other.Join();
+        Assert.Equal(0, heap.GetStatistics().LiveBlocks);
     }
 
     // All 32 units belong to the stripe of the thread that filled the heap.
