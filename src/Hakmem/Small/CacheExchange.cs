@@ -98,8 +98,9 @@ internal sealed unsafe class CacheExchange(
     // found among its blocks: then corruptAddress, else 0, is that block's address, and one copy of it was removed.
     public void* TryAlloc(ThreadCache* cache, int index, out nuint corruptAddress)
     {
-        // The depot is created before the gate is closed, because that may throw.
+        // The depot and its stripes are created before the gate is closed, because that may throw.
         Depot depot = depots[index];
+        depot.Prepare(cache->Number);
         CacheGate.Close(cache);
         try
         {

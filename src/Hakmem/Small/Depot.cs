@@ -54,16 +54,23 @@ internal sealed unsafe class Depot
     private readonly int _blockBytes;
     private readonly int _refillBlocks;
     private readonly long _ownBlocks;
-    private readonly long _maxFullBlocks;
+    private readonly int _mostStripes;
     private readonly bool _isCounted;
+
+    // The most blocks in full magazines: of one stripe, if there are more and blocks are not counted, else of all.
+    private readonly long _maxFullBlocks;
+    private readonly long _maxStripeBlocks;
 
     // The cell of the budget that the first stripe counts in.
     private readonly int _firstCell;
-    private readonly DepotStripe[] _stripes;
     private readonly UninterruptibleLock _lock = new();
 
     // Guarded by _lock.
     private readonly SpanSet _spans;
+
+    // One stripe, until a thread of another one allocates; then as many as there may be, the first still the same. An
+    // array is written whole before it is published (compare and exchange) and never changes; it is read with acquire.
+    private DepotStripe[] _stripes;
 
     // Blocks in full magazines of all stripes, of a class of large blocks. By interlocked additions: a stale reading
     // flushes one magazine too few or too many.
@@ -82,14 +89,28 @@ internal sealed unsafe class Depot
         _isCounted = stripes > 1 && info.BlockBytes > MaxUncountedBytes;
         _firstCell = Stripe.OfBin(info.Index);
         _ownBlocks = OwnBytes / info.BlockBytes;
-        int most = stripes == 1 || _isCounted ? MaxFullBytes : Math.Max(MaxFullBytes / stripes, MinStripeBytes);
-        _maxFullBlocks = stripes == 1 || _isCounted
-            ? Math.Max(most / info.BlockBytes, MinFullMagazines * info.RefillCapacity)
-            : Math.Max(most / info.BlockBytes, info.RefillCapacity);
-        _stripes = new DepotStripe[stripes];
-        for (int i = 0; i < stripes; i++)
+        _mostStripes = stripes;
+        _maxFullBlocks = Math.Max(MaxFullBytes / info.BlockBytes, MinFullMagazines * info.RefillCapacity);
+        int stripeBytes = Math.Max(MaxFullBytes / stripes, MinStripeBytes);
+        _maxStripeBlocks = Math.Max(stripeBytes / info.BlockBytes, info.RefillCapacity);
+        _stripes = [new DepotStripe(_metadata)];
+    }
+
+    // Makes sure that a thread that allocates has a stripe. Called under no lock: it allocates managed memory, which may
+    // throw, and then nothing has changed. Before that, a thread that only frees puts magazines into the first stripe.
+    public void Prepare(int thread)
+    {
+        DepotStripe[] stripes = Stripes;
+        if (stripes.Length < _mostStripes && (thread & (_mostStripes - 1)) != 0)
         {
-            _stripes[i] = new DepotStripe(_metadata);
+            DepotStripe[] all = new DepotStripe[_mostStripes];
+            for (int i = 0; i < all.Length; i++)
+            {
+                all[i] = i == 0 ? stripes[0] : new DepotStripe(_metadata);
+            }
+
+            // If another thread was first, its stripes are the depot's.
+            Interlocked.CompareExchange(ref _stripes, all, stripes);
         }
     }
 
@@ -108,7 +129,7 @@ internal sealed unsafe class Depot
             _spans.VerifyList(check, partial);
         }
 
-        foreach (DepotStripe stripe in _stripes)
+        foreach (DepotStripe stripe in Stripes)
         {
             using (stripe.Lock.Enter())
             {
@@ -121,8 +142,24 @@ internal sealed unsafe class Depot
             blocksHere <= blocksOut, "the blocks of a depot's magazines have left their spans", 0, blocksHere);
     }
 
-    // Whether there are blocks in full magazines.
-    public bool HasBlocks => Count().BlocksHere > 0;
+    // Whether there are blocks in full magazines; a moment old.
+    public bool HasBlocks
+    {
+        get
+        {
+            foreach (DepotStripe stripe in Stripes)
+            {
+                if (stripe.BlocksSeen > 0)
+                {
+                    return true;
+                }
+            }
+
+            return false;
+        }
+    }
+
+    private DepotStripe[] Stripes => Volatile.Read(ref _stripes);
 
     // For SpanSet, which has no lock of its own.
     private SpanSet Spans
@@ -184,7 +221,8 @@ internal sealed unsafe class Depot
             }
 
             long held = _isCounted ? Volatile.Read(ref _counted) : own.Blocks;
-            Magazine* empty = !isRepeated && held + full->Count <= _maxFullBlocks
+            bool isForAll = _isCounted || Stripes.Length == 1;
+            Magazine* empty = !isRepeated && held + full->Count <= (isForAll ? _maxFullBlocks : _maxStripeBlocks)
                 ? own.PopOrCreateEmpty(wanted)
                 : null;
             if (empty != null)
@@ -218,7 +256,7 @@ internal sealed unsafe class Depot
     // mayGrow, if the depot has no block.
     public void* TryAllocOne(out bool isZero, bool mayGrow = true)
     {
-        for (int thread = 0; thread < _stripes.Length; thread++)
+        for (int thread = 0; thread < Stripes.Length; thread++)
         {
             void* block = StripeOf(thread).BlocksSeen > 0 ? TryTakeBlock(thread) : null;
             if (block != null)
@@ -264,26 +302,32 @@ internal sealed unsafe class Depot
     // Blocks outside spans, those of them in the depot's magazines, and the number of spans. Of one moment.
     public (long BlocksOut, long BlocksHere, int Spans) Count()
     {
-        long here = 0;
-        int entered = 0;
-        try
+        while (true)
         {
-            for (; entered < _stripes.Length; entered++)
+            DepotStripe[] stripes = Stripes;
+            long here = 0;
+            foreach (DepotStripe stripe in stripes)
             {
-                _stripes[entered].Lock.Enter();
-                here += _stripes[entered].Blocks;
+                stripe.Lock.Enter();
+                here += stripe.Blocks;
             }
 
+            (long BlocksOut, long BlocksHere, int Spans) counts;
             using (_lock.Enter())
             {
-                return (Spans.BlocksOut, here, Spans.Count);
+                counts = (Spans.BlocksOut, here, Spans.Count);
             }
-        }
-        finally
-        {
-            while (entered > 0)
+
+            // Blocks may have been put into stripes that came meanwhile.
+            bool isAll = stripes == Stripes;
+            foreach (DepotStripe stripe in stripes)
             {
-                _stripes[--entered].Lock.Exit();
+                stripe.Lock.Exit();
+            }
+
+            if (isAll)
+            {
+                return counts;
             }
         }
     }
@@ -295,7 +339,7 @@ internal sealed unsafe class Depot
     {
         corruptAddress = 0;
         int count = 0;
-        for (int thread = 0; thread < _stripes.Length; thread++)
+        for (int thread = 0; thread < Stripes.Length; thread++)
         {
             DepotStripe stripe = StripeOf(thread);
             Magazine* reaped;
@@ -332,7 +376,7 @@ internal sealed unsafe class Depot
     public nuint FlushAll()
     {
         nuint corruptAddress = 0;
-        for (int thread = 0; thread < _stripes.Length; thread++)
+        for (int thread = 0; thread < Stripes.Length; thread++)
         {
             DepotStripe stripe = StripeOf(thread);
             using (stripe.Lock.Enter())
@@ -354,7 +398,7 @@ internal sealed unsafe class Depot
     // Forgets all blocks, because the heap releases their memory as a whole.
     public void Clear()
     {
-        for (int thread = 0; thread < _stripes.Length; thread++)
+        for (int thread = 0; thread < Stripes.Length; thread++)
         {
             DepotStripe stripe = StripeOf(thread);
             using (stripe.Lock.Enter())
@@ -378,7 +422,11 @@ internal sealed unsafe class Depot
         }
     }
 
-    private DepotStripe StripeOf(int thread) => _stripes[thread & (_stripes.Length - 1)];
+    private DepotStripe StripeOf(int thread)
+    {
+        DepotStripe[] stripes = Stripes;
+        return stripes[thread & (stripes.Length - 1)];
+    }
 
     // Takes a full magazine, or some of its blocks, from a thread's stripe; null if it has none. Under its lock.
     private Magazine* TakeFull(int thread, Magazine* empty, int wanted)
@@ -395,7 +443,7 @@ internal sealed unsafe class Depot
     private Magazine* TryTakeElsewhere(int thread, Magazine* empty, int wanted, long leave)
     {
         Magazine* magazine = null;
-        for (int i = 1; i < _stripes.Length && magazine == null; i++)
+        for (int i = 1; i < Stripes.Length && magazine == null; i++)
         {
             DepotStripe other = StripeOf(thread + i);
             if (other.BlocksSeen > leave)
@@ -461,7 +509,7 @@ internal sealed unsafe class Depot
     {
         if (blocks != 0)
         {
-            _budget.Add(blocks * _blockBytes, _firstCell + (thread & (_stripes.Length - 1)));
+            _budget.Add(blocks * _blockBytes, _firstCell + (thread & (_mostStripes - 1)));
             if (_isCounted)
             {
                 Interlocked.Add(ref _counted, blocks);

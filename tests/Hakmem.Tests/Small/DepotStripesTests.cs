@@ -191,6 +191,45 @@ public sealed unsafe class DepotStripesTests : IDisposable
         Assert.False(_budget.IsExceeded);
     }
 
+    // So a heap for one request does not pay for stripes that no thread uses.
+    [Fact]
+    public void StripesAreMadeForTheFirstThreadOfAnother()
+    {
+        Depot depot = NewUnprepared(s_classes[3]);
+        depot.Prepare(thread: 0);
+        depot.Prepare(thread: Stripes);
+        nint first = (nint)depot.ExchangeForFull(null, Wanted);
+        depot.Add((Magazine*)first, thread: 1);
+        Assert.Equal(first, (nint)depot.ExchangeForFull(null, Wanted, thread: 2));
+
+        // What is in the first stripe stays there.
+        depot.Add((Magazine*)first, thread: 1);
+        depot.Prepare(thread: 3);
+        Assert.NotEqual(first, (nint)depot.ExchangeForFull(null, Wanted, thread: 1));
+        Assert.Equal(first, (nint)depot.ExchangeForFull(null, Wanted, thread: 0));
+    }
+
+    [Fact]
+    public void ThreadsThatMakeStripesAtOnceLoseNone()
+    {
+        for (int round = 0; round < 200; round++)
+        {
+            Depot depot = NewUnprepared(s_classes[3]);
+            nint[] magazines = [.. Enumerable.Range(0, 2).Select(_ => (nint)depot.ExchangeForFull(null, 10))];
+            using Barrier start = new(2);
+            Thread[] threads = [.. magazines.Select((magazine, index) => new Thread(() =>
+            {
+                start.SignalAndWait();
+                depot.Prepare(index + 1);
+                depot.Add((Magazine*)magazine, index + 1);
+            }))];
+            Array.ForEach(threads, thread => thread.Start());
+            Array.ForEach(threads, thread => thread.Join());
+            Assert.Equal((20L, 20L), (depot.Count().BlocksOut, depot.Count().BlocksHere));
+            Assert.All(magazines, (magazine, index) => Assert.Equal(magazine, (nint)depot.ExchangeForFull(null, 10, thread: index + 1)));
+        }
+    }
+
     // Count sees each block once while others are moved between magazines and spans.
     [Fact]
     public void CountIsOfOneMomentWhileOthersFlush()
@@ -225,7 +264,14 @@ public sealed unsafe class DepotStripesTests : IDisposable
         Assert.Equal((100L, 0L), (_depot.Count().BlocksOut, _depot.Count().BlocksHere));
     }
 
-    private Depot New(SizeClassInfo info) =>
+    private Depot New(SizeClassInfo info)
+    {
+        Depot depot = NewUnprepared(info);
+        depot.Prepare(thread: 1);
+        return depot;
+    }
+
+    private Depot NewUnprepared(SizeClassInfo info) =>
         new(_layer.Arena, _layer.Units, SpanLayer.HeapSlot, info, _budget, stripes: Stripes);
 
     private nint NewFull()
