@@ -62,6 +62,12 @@ internal static class CompareCommand
         Validators = { CatalogChoice.RequireAtLeastOne },
     };
 
+    /// <summary>Whether workloads run with one worker.</summary>
+    public static Option<bool> OneThread { get; } = new("--one-thread")
+    {
+        Description = "Run workloads whose threads all do the same with one thread.",
+    };
+
     /// <summary>The limit.</summary>
     public static Option<double?> FailAbove { get; } = new("--fail-above")
     {
@@ -74,17 +80,21 @@ internal static class CompareCommand
     {
         Command command = new("compare", "Compares this build's workloads with those of another commit, by turns.")
         {
-            Names, Base, Subjects, Turns, Rounds, FailAbove,
+            Names, Base, Subjects, Turns, Rounds, OneThread, FailAbove,
         };
         command.SetAction(Run);
         return command;
     }
 
     /// <summary>The rows that a command line asks for.</summary>
-    public static IReadOnlyList<(Workload Workload, Subject Subject)> RowsOf(ParseResult parsed) =>
-        ComparisonRunner.RowsOf(
-            parsed.GetValue(Names) is { Length: > 0 } workloads ? workloads : WorkloadCatalog.All,
+    public static IReadOnlyList<(Workload Workload, Subject Subject)> RowsOf(ParseResult parsed)
+    {
+        IEnumerable<Workload> workloads =
+            parsed.GetValue(Names) is { Length: > 0 } named ? named : WorkloadCatalog.All;
+        return ComparisonRunner.RowsOf(
+            parsed.GetValue(OneThread) ? workloads.Select(workload => workload.WithOneWorker() ?? workload) : workloads,
             parsed.GetValue(Subjects) is { Length: > 0 } subjects ? subjects : s_ours);
+    }
 
     /// <summary>The exit code: 1 if a row failed, none was measured, or one is slower than the limit allows.</summary>
     public static int ExitCodeOf(ComparisonResults results, double? limit)
@@ -136,6 +146,11 @@ internal static class CompareCommand
             $"{environment.Cpu}, {environment.ProcessorCount} processors · load average {environment.LoadAverageText}");
         console.MarkupLineInterpolated(CultureInfo.InvariantCulture,
             $"{rows.Count} rows, {turns} processes of each build for each, {rounds} timed rounds in each process");
+        if (parsed.GetValue(OneThread))
+        {
+            console.MarkupLine("Workloads whose threads all do the same run with one thread.");
+        }
+
         ComparisonRunner runner = new(rows, turns, (build, workload, subject) =>
         {
             string assembly = build == ComparedBuild.Base ? baseAssembly : current.Assembly;

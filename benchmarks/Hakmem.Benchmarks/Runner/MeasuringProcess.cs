@@ -21,7 +21,7 @@ internal static class MeasuringProcess
     /// <summary>Measures in a new process.</summary>
     /// <exception cref="MeasuringFailedException">The process failed, hung or printed something else.</exception>
     public static Measurement Run(Workload workload, Subject subject, int rounds) =>
-        Parse(RunChild(RunOneCommand.Arguments(workload, subject, rounds), subject));
+        Parse(RunChild(RunOneCommand.Arguments(workload, subject, rounds), subject), workload);
 
     /// <summary>Measures in a new process of another build of this program.</summary>
     /// <param name="assembly">The path of its Hakmem.Benchmarks.dll.</param>
@@ -32,7 +32,7 @@ internal static class MeasuringProcess
     public static Measurement Run(string assembly, Workload workload, Subject subject, int rounds)
     {
         ProcessStartInfo start = new("dotnet", [assembly, .. RunOneCommand.Arguments(workload, subject, rounds)]);
-        return Parse(Run(start, EnvironmentOf(subject)));
+        return Parse(Run(start, EnvironmentOf(subject)), workload);
     }
 
     /// <summary>Runs this program with some arguments as a subject needs it, and gives what it printed.</summary>
@@ -92,6 +92,20 @@ internal static class MeasuringProcess
         }
 
         return start;
+    }
+
+    /// <summary>Reads what a process printed that was to measure a workload.</summary>
+    /// <exception cref="MeasuringFailedException">It is no result, or that of another number of workers.</exception>
+    public static Measurement Parse(string output, Workload workload)
+    {
+        Measurement measurement = Parse(output);
+
+        // Programs that do not say how many workers there were know only the workload with all of them.
+        int workerCount = measurement.WorkerCount ?? WorkloadCatalog.Find(workload.Name).WorkerCount;
+        return workerCount == workload.WorkerCount
+            ? measurement
+            : throw new MeasuringFailedException(
+                $"the process measured {workerCount} workers, not {workload.WorkerCount}");
     }
 
     private static Measurement Parse(string output)

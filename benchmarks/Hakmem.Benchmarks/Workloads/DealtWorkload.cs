@@ -6,8 +6,8 @@ namespace Hakmem.Benchmarks.Workloads;
 
 /// <summary>
 /// One thread allocates blocks side by side, which are dealt to all threads at random, so that a cache line holds
-/// blocks of several of them. Then each thread frees a random one of its own and allocates another in its place. An allocator
-/// that hands a freed block to the thread that freed it lets the threads write to shared lines for ever.
+/// blocks of several of them. Then each thread frees a random one of its own and allocates another in its place. An
+/// allocator that hands a freed block to the thread that freed it lets the threads write to shared lines for ever.
 /// </summary>
 internal sealed unsafe class DealtWorkload : Workload
 {

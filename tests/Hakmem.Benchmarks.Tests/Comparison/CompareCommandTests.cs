@@ -49,6 +49,14 @@ public sealed class CompareCommandTests
             error => error.Message.Contains(expected, System.StringComparison.Ordinal));
 
     [Fact]
+    public void OneThreadIsForWorkloadsWhoseThreadsDoTheSame()
+    {
+        string[] arguments = ["private-16", "xmalloc", "tiny-hot", "--base", "main"];
+        Assert.Equal([2, 1, 1], WorkerCountsOf(Parse(arguments)));
+        Assert.Equal([1, 1, 1], WorkerCountsOf(Parse([.. arguments, "--one-thread"])));
+    }
+
+    [Fact]
     public void ExitCodeIsOneForFailuresAndSlowerRowsOnly()
     {
         ComparisonRow slower = Figures.Row([10, 10, 10], [13, 13, 13]);
@@ -58,6 +66,9 @@ public sealed class CompareCommandTests
         Assert.Equal(1, CompareCommand.ExitCodeOf(new([slower], ["A row failed."]), limit: null));
         Assert.Equal(1, CompareCommand.ExitCodeOf(new([], []), limit: null));
     }
+
+    private static int[] WorkerCountsOf(ParseResult parsed) =>
+        [.. CompareCommand.RowsOf(parsed).Select(row => row.Workload.WorkerCount)];
 
     private static ParseResult Parse(params string[] arguments) =>
         new RootCommand { CompareCommand.Create() }.Parse(["compare", .. arguments]);
