@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using Hakmem.Os;
+using Hakmem.Tests.Support;
 using Xunit;
 
 namespace Hakmem.Tests.Children;
@@ -44,6 +45,7 @@ public sealed class UnsupportedSystemTests
     [Theory]
     [InlineData("16384")]
     [InlineData("65536")]
+    [Needs(SystemNeed.ReleasesParts)]
     public void LargerPagesThatAreSupportedWork(string system)
     {
         ChildResult child = ChildProcess.Run(ChildScenarios.UnsupportedSystem, [system]);
