@@ -146,6 +146,23 @@ public sealed unsafe class DecommittedUnitsTests : IDisposable
         os.AssertNoViolation();
     }
 
+    // Else whoever has the SuperSlab next could free what it never handed out.
+    [Fact]
+    public void ReleasedSuperSlabHasNoLiveBlocks()
+    {
+        using TestArena test = new(real: ChargingMemory.Create());
+        LiveTable? table = LiveTable.TryCreate(test.Os, test.Arena.Base, 2);
+        Assert.True(table is not null && table.TryCommit(0, 2));
+        byte* released = test.AddressOf(0) + (5 * Geometry.UnitBytes);
+        byte* kept = test.AddressOf(1);
+        LiveTable.Begin(table.Origin, released);
+        LiveTable.Begin(table.Origin, kept);
+        table.Discard(0, 1);
+        Assert.False(LiveTable.IsLive(table.Origin, released));
+        Assert.True(LiveTable.IsLive(table.Origin, kept));
+        table.Release();
+    }
+
     // A page map for 1 TiB would be 128 MiB of charge.
     [Fact]
     public void ChargeBeforeTheFirstBlockIsSmall()
