@@ -97,3 +97,15 @@ run_tests() {
     held=false
   fi
 }
+
+# Runs the whole suite by the command given, each namespace in a process of its own, so that what goes wrong in one costs the others nothing.
+run_suite() {
+  local folder namespace
+  for folder in tests/Hakmem.Tests/*/; do
+    namespace=$(basename "$folder")
+    if [[ $namespace != Support && $namespace != bin && $namespace != obj ]]; then
+      printf '\n=== %s\n' "$namespace"
+      run_tests "$@" -namespace "Hakmem.Tests.$namespace"
+    fi
+  done
+}
