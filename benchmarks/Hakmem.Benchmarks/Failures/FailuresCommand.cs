@@ -1,6 +1,7 @@
 using System;
 using System.CommandLine;
 using System.Globalization;
+using Hakmem.Benchmarks.Runner;
 
 namespace Hakmem.Benchmarks.Failures;
 
@@ -22,6 +23,7 @@ internal static class FailuresCommand
     public static Command Create()
     {
         Command command = new("failures", "Measures requests that fail at a heap's limit, and a neighbour's speed beside them.") { s_samples };
+        LinuxOnly.Require(command, "/proc, which says how long a thread waited for a processor");
         command.SetAction(Run);
         return command;
     }

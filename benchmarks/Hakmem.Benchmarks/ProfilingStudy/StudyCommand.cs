@@ -46,6 +46,7 @@ internal static class StudyCommand
         {
             s_parts, s_out, s_rounds, s_quick,
         };
+        LinuxOnly.Require(command, "perf_event_open, getrusage and /proc");
         command.SetAction(Run);
         return command;
     }
