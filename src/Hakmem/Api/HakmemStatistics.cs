@@ -39,7 +39,8 @@ public sealed record HakmemStatistics
     /// <summary>The bytes of address space that the arena of the process reserves for all heaps.</summary>
     public long ReservedBytes { get; init; }
 
-    /// <summary>The committed bytes that may have physical pages, because they were used.</summary>
+    /// <summary>The bytes that may have physical pages, because they were used. They are committed, except that on
+    /// Windows freed guarded blocks count until they leave the quarantine.</summary>
     public long DirtyBytes { get; init; }
 
     /// <summary>The bytes of the allocator's own records, such as thread caches, of all heaps. Not part of
