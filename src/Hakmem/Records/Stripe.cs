@@ -39,7 +39,7 @@ internal static class Stripe
     public const int MaxBins = SizeClass.Count + (MaxCount * ClassCount);
 
     public static int CountFor(int processors) =>
-        (int)Math.Clamp(BitOperations.RoundUpToPowerOf2((ulong)processors * 2), (ulong)MinCount, MaxCount);
+        Math.Clamp((int)BitOperations.RoundUpToPowerOf2((ulong)processors * 2), MinCount, MaxCount);
 
     // The stripe of the thread cache with a number.
     public static int Of(int number) => number & (Count - 1);

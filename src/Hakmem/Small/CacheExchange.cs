@@ -30,10 +30,6 @@ internal sealed unsafe class CacheExchange(
     // each visit: with eight bins, calls of 16 bytes to 256 KiB took 24 ns, with two 15.
     private const int ClockSteps = 2;
 
-    // How many of the newest free blocks are checked for a double free before they are allocated again. A larger number
-    // would slow a loop that allocates what it has just freed.
-    private const int RepeatReach = 8;
-
     // A bin is flushed only if it holds 1/8 of the bytes requested, so that large requests do not flush small, busy
     // classes (else 43 ns a call instead of 17). Each round of all bins that flushes nothing halves the fraction.
     private const int WorthwhileShift = 3;
@@ -60,7 +56,7 @@ internal sealed unsafe class CacheExchange(
         void** newest = sizeClass >= cache->FirstStacked || ThreadCache.BinAt(cache, (uint)sizeClass)->Primary == null
             ? null
             : ThreadCache.FreeSideOf(cache, index)->FreeTop;
-        if (newest == null || *newest == null || Magazines.HasRepeated(newest, RepeatReach))
+        if (newest == null || *newest == null || RepeatedFrees.AreIn(newest))
         {
             return null;
         }
@@ -104,8 +100,35 @@ internal sealed unsafe class CacheExchange(
         CacheGate.Close(cache);
         try
         {
-            corruptAddress = IsOneWay ? 0 : RemoveRepeated(cache, index);
+            corruptAddress = IsOneWay ? 0 : RepeatedFrees.RemoveFrom(cache, index);
             return corruptAddress != 0 ? null : TryAllocLocked(cache, index, depot);
+        }
+        finally
+        {
+            CacheGate.Open(cache);
+        }
+    }
+
+    // Allocates a block of another stripe that waits in the cache for its way home. Null if there is none.
+    public void* TryAllocForeign(ThreadCache* cache, int sizeClass)
+    {
+        CacheGate.Close(cache);
+        try
+        {
+            void* block = null;
+            for (int stripe = 0; stripe < Stripe.Count && block == null; stripe++)
+            {
+                int index = Stripe.BinOf(stripe, sizeClass);
+                Magazine* magazine = ThreadCache.BinOf(cache, index)->Secondary;
+                if (magazine != null && ThreadCache.IsForeign(cache, index))
+                {
+                    BinCounts.Save(cache, index);
+                    block = magazine->Count > 0 ? Magazine.SlotsOf(magazine)[--magazine->Count] : null;
+                    BinCounts.Load(cache, index);
+                }
+            }
+
+            return block;
         }
         finally
         {
@@ -231,33 +254,6 @@ internal sealed unsafe class CacheExchange(
     }
 
     // All methods below run inside the gate.
-
-    // If the magazines of a paired class are about to be swapped: removes one copy of each block that the newest slots
-    // hold twice. Returns the address of one such block, or 0.
-    private static nuint RemoveRepeated(ThreadCache* cache, int index)
-    {
-        Bin* bin = ThreadCache.BinOf(cache, index);
-        Bin* from = ThreadCache.AllocBinOf(cache, index);
-        nuint corruptAddress = 0;
-        while (!ThreadCache.IsStacked(cache, index) && bin->Secondary != null && *from->AllocTop == null &&
-            Magazines.HasRepeated(ThreadCache.FreeSideOf(cache, index)->FreeTop, RepeatReach))
-        {
-            BinCounts.Save(cache, index);
-            void** slots = Magazine.SlotsOf(bin->Secondary);
-            int newer = bin->Secondary->Count - 1;
-            while (slots[newer] != slots[newer - 2] && slots[newer] != slots[newer - 3])
-            {
-                newer--;
-            }
-
-            corruptAddress = (nuint)slots[newer];
-            int moved = --bin->Secondary->Count - newer;
-            new Span<nint>(slots + newer + 1, moved).CopyTo(new Span<nint>(slots + newer, moved));
-            BinCounts.Load(cache, index);
-        }
-
-        return corruptAddress;
-    }
 
     private static int TakeFreed(Bin* bin, void** taken)
     {
@@ -480,8 +476,7 @@ internal sealed unsafe class CacheExchange(
         int capacity = state->Capacity == 0
             ? info.InitialCapacity
             : Math.Min(state->Capacity * 2, info.MagazineCapacity);
-        long more = CapacityBytes(info, capacity, state->HasSecond) -
-            CapacityBytes(info, state->Capacity, state->HasSecond);
+        long more = CapacityBytes(cache, index, capacity) - CapacityBytes(cache, index, state->Capacity);
         if (!HasBudget(cache, index, more))
         {
             if (state->Capacity > 0)
@@ -491,7 +486,7 @@ internal sealed unsafe class CacheExchange(
 
             // A class that is new to the thread gets a capacity of one even beyond the budget.
             capacity = 1;
-            more = CapacityBytes(info, capacity, hasSecond: false);
+            more = CapacityBytes(cache, index, capacity);
         }
 
         Debug.Assert(capacity >= state->Capacity && capacity <= info.MagazineCapacity, "Grow shrinks or overshoots.");
@@ -499,11 +494,14 @@ internal sealed unsafe class CacheExchange(
         cache->CapacityBytes += more;
     }
 
-    // How many bytes a bin's two magazines may hold, or its one if a stacked class has not needed a second.
-    private static long CapacityBytes(SizeClassInfo info, int capacity, bool hasSecond)
+    // How many bytes a bin's two magazines may hold, or its one if a stacked class has not needed a second or the bin
+    // is another stripe's.
+    private long CapacityBytes(ThreadCache* cache, int index, int capacity)
     {
-        int magazines = info.IsStacked && !hasSecond ? 1 : 2;
-        return (long)magazines * capacity * info.BlockBytes;
+        SizeClassInfo info = classes[index];
+        bool hasOne = (info.IsStacked && !ThreadCache.StateAt(cache, index)->HasSecond) ||
+            ThreadCache.IsForeign(cache, index);
+        return (hasOne ? 1L : 2L) * capacity * info.BlockBytes;
     }
 
     // Whether the thread's budget has room for more bytes of a class, after idle bins were flushed if necessary. A
@@ -513,7 +511,7 @@ internal sealed unsafe class CacheExchange(
         SizeClassInfo info = classes[index];
         BinState* state = ThreadCache.StateAt(cache, index);
         bool exceedsBudgetAlone = state->Capacity >= info.RefillCapacity &&
-            CapacityBytes(info, state->Capacity, state->HasSecond) + more > BudgetBytes;
+            CapacityBytes(cache, index, state->Capacity) + more > BudgetBytes;
         if (!exceedsBudgetAlone && cache->CapacityBytes + more > BudgetBytes)
         {
             SweepIdleBins(cache, index, more);
@@ -538,7 +536,7 @@ internal sealed unsafe class CacheExchange(
                 : ThreadCache.AllocBinOf(cache, index)->AllocTop;
             BinState* state = ThreadCache.StateAt(cache, index);
             if (index != except && !state->IsReferenced && state->LastTop == top &&
-                CapacityBytes(classes[index], state->Capacity, state->HasSecond) >= worthwhile)
+                CapacityBytes(cache, index, state->Capacity) >= worthwhile)
             {
                 cache->UnproductiveSweeps = 0;
                 if (!IsOneWay)
@@ -595,7 +593,7 @@ internal sealed unsafe class CacheExchange(
         BinState* state = ThreadCache.StateAt(cache, index);
         Debug.Assert(
             state->Capacity > 0 || (from->Primary == null && bin->Secondary == null), "A magazine without capacity.");
-        cache->CapacityBytes -= CapacityBytes(classes[index], state->Capacity, state->HasSecond);
+        cache->CapacityBytes -= CapacityBytes(cache, index, state->Capacity);
         ThreadCaches.ResetBin(cache, index);
     }
 }

@@ -63,7 +63,9 @@ internal sealed unsafe class Depot
 
     // The cell of the budget that the first stripe counts in.
     private readonly int _firstCell;
-    private readonly UninterruptibleLock _lock = new();
+
+    // Made last, so that no field that other threads read lies beside its word.
+    private readonly UninterruptibleLock _lock;
 
     // Guarded by _lock.
     private readonly SpanSet _spans;
@@ -90,14 +92,18 @@ internal sealed unsafe class Depot
         _firstCell = Stripe.OfBin(info.Index);
         _ownBlocks = OwnBytes / info.BlockBytes;
         _mostStripes = stripes;
-        _maxFullBlocks = Math.Max(MaxFullBytes / info.BlockBytes, MinFullMagazines * info.RefillCapacity);
-        int stripeBytes = Math.Max(MaxFullBytes / stripes, MinStripeBytes);
+        int stripeBytes = Math.Max(MaxFullBytes / Stripe.Count, MinStripeBytes);
         _maxStripeBlocks = Math.Max(stripeBytes / info.BlockBytes, info.RefillCapacity);
+        bool isOneStripes = info.Index >= SizeClass.Count;
+        _maxFullBlocks = isOneStripes
+            ? _maxStripeBlocks
+            : Math.Max(MaxFullBytes / info.BlockBytes, MinFullMagazines * info.RefillCapacity);
         _stripes = [new DepotStripe(_metadata)];
+        _lock = new UninterruptibleLock();
     }
 
-    // Makes sure that a thread that allocates has a stripe. Called under no lock: it allocates managed memory, which may
-    // throw, and then nothing has changed. Before that, a thread that only frees puts magazines into the first stripe.
+    // Makes sure that a thread that allocates has a stripe. Called under no lock, since it allocates managed memory,
+    // which may throw: then nothing has changed. Before, a thread that only frees uses the first stripe.
     public void Prepare(int thread)
     {
         DepotStripe[] stripes = Stripes;
@@ -131,7 +137,7 @@ internal sealed unsafe class Depot
 
         foreach (DepotStripe stripe in Stripes)
         {
-            using (stripe.Lock.Enter())
+            using (stripe.Enter())
             {
                 stripe.Verify(check);
             }
@@ -179,10 +185,10 @@ internal sealed unsafe class Depot
     {
         DepotStripe own = StripeOf(thread);
         Magazine* magazine;
-        using (own.Lock.Enter())
+        using (own.Enter())
         {
             own.IsUsed = true;
-            magazine = TakeFull(thread, empty, wanted);
+            magazine = TakeFull(own, thread, empty, wanted);
         }
 
         magazine = magazine == null ? TryTakeElsewhere(thread, empty, wanted, _ownBlocks) : magazine;
@@ -212,7 +218,7 @@ internal sealed unsafe class Depot
         corruptAddress = 0;
         bool isRepeated = full != null && Magazines.HasRepeated(full);
         DepotStripe own = StripeOf(thread);
-        using (own.Lock.Enter())
+        using (own.Enter())
         {
             own.IsUsed = true;
             if (full == null)
@@ -245,7 +251,7 @@ internal sealed unsafe class Depot
     public void Add(Magazine* magazine, int thread = 0)
     {
         DepotStripe own = StripeOf(thread);
-        using (own.Lock.Enter())
+        using (own.Enter())
         {
             CountFull(magazine->Count, thread);
             own.Put(magazine);
@@ -258,7 +264,8 @@ internal sealed unsafe class Depot
     {
         for (int thread = 0; thread < Stripes.Length; thread++)
         {
-            void* block = StripeOf(thread).BlocksSeen > 0 ? TryTakeBlock(thread) : null;
+            DepotStripe stripe = StripeOf(thread);
+            void* block = stripe.BlocksSeen > 0 ? TryTakeBlock(stripe, thread) : null;
             if (block != null)
             {
                 isZero = false;
@@ -308,7 +315,7 @@ internal sealed unsafe class Depot
             long here = 0;
             foreach (DepotStripe stripe in stripes)
             {
-                stripe.Lock.Enter();
+                stripe.Enter();
                 here += stripe.Blocks;
             }
 
@@ -322,7 +329,7 @@ internal sealed unsafe class Depot
             bool isAll = stripes == Stripes;
             foreach (DepotStripe stripe in stripes)
             {
-                stripe.Lock.Exit();
+                stripe.Exit();
             }
 
             if (isAll)
@@ -343,7 +350,7 @@ internal sealed unsafe class Depot
         {
             DepotStripe stripe = StripeOf(thread);
             Magazine* reaped;
-            using (stripe.Lock.Enter())
+            using (stripe.Enter())
             {
                 reaped = stripe.DetachUnneeded();
                 if (!stripe.IsUsed)
@@ -359,9 +366,9 @@ internal sealed unsafe class Depot
             while (reaped != null)
             {
                 Magazine* next = reaped->Next;
-                using (stripe.Lock.Enter())
+                using (stripe.Enter())
                 {
-                    FlushDetached(thread, reaped, ref corruptAddress);
+                    FlushDetached(stripe, thread, reaped, ref corruptAddress);
                 }
 
                 reaped = next;
@@ -379,12 +386,12 @@ internal sealed unsafe class Depot
         for (int thread = 0; thread < Stripes.Length; thread++)
         {
             DepotStripe stripe = StripeOf(thread);
-            using (stripe.Lock.Enter())
+            using (stripe.Enter())
             {
                 for (Magazine* magazine = stripe.DetachAll(); magazine != null;)
                 {
                     Magazine* next = magazine->Next;
-                    FlushDetached(thread, magazine, ref corruptAddress);
+                    FlushDetached(stripe, thread, magazine, ref corruptAddress);
                     magazine = next;
                 }
 
@@ -401,7 +408,7 @@ internal sealed unsafe class Depot
         for (int thread = 0; thread < Stripes.Length; thread++)
         {
             DepotStripe stripe = StripeOf(thread);
-            using (stripe.Lock.Enter())
+            using (stripe.Enter())
             {
                 for (Magazine* magazine = stripe.DetachAll(); magazine != null;)
                 {
@@ -429,9 +436,8 @@ internal sealed unsafe class Depot
     }
 
     // Takes a full magazine, or some of its blocks, from a thread's stripe; null if it has none. Under its lock.
-    private Magazine* TakeFull(int thread, Magazine* empty, int wanted)
+    private Magazine* TakeFull(DepotStripe stripe, int thread, Magazine* empty, int wanted)
     {
-        DepotStripe stripe = StripeOf(thread);
         long before = stripe.Blocks;
         Magazine* magazine = stripe.TryTake(empty, wanted);
         CountFull(stripe.Blocks - before, thread);
@@ -443,14 +449,17 @@ internal sealed unsafe class Depot
     private Magazine* TryTakeElsewhere(int thread, Magazine* empty, int wanted, long leave)
     {
         Magazine* magazine = null;
-        for (int i = 1; i < Stripes.Length && magazine == null; i++)
+
+        // Large blocks are exchanged few at a time, so a look at every stripe would be dear.
+        int end = _isCounted && Volatile.Read(ref _counted) <= leave ? 0 : Stripes.Length;
+        for (int i = 1; i < end && magazine == null; i++)
         {
             DepotStripe other = StripeOf(thread + i);
             if (other.BlocksSeen > leave)
             {
-                using (other.Lock.Enter())
+                using (other.Enter())
                 {
-                    magazine = TakeFull(thread + i, empty, wanted);
+                    magazine = TakeFull(other, thread + i, empty, wanted);
                 }
             }
         }
@@ -458,10 +467,9 @@ internal sealed unsafe class Depot
         return magazine;
     }
 
-    private void* TryTakeBlock(int thread)
+    private void* TryTakeBlock(DepotStripe stripe, int thread)
     {
-        DepotStripe stripe = StripeOf(thread);
-        using (stripe.Lock.Enter())
+        using (stripe.Enter())
         {
             void* block = stripe.TryTakeBlock();
             CountFull(block == null ? 0 : -1, thread);
@@ -475,7 +483,7 @@ internal sealed unsafe class Depot
         Magazine* magazine = empty;
         if (empty == null || empty->Capacity < wanted)
         {
-            using (own.Lock.Enter())
+            using (own.Enter())
             {
                 magazine = own.TakeEmpty(empty, wanted);
             }
@@ -496,7 +504,7 @@ internal sealed unsafe class Depot
         bool isOut = magazine->Count == 0;
         if (magazine != empty && (isOut || empty != null))
         {
-            using (own.Lock.Enter())
+            using (own.Enter())
             {
                 own.Put(isOut ? magazine : empty);
             }
@@ -518,9 +526,8 @@ internal sealed unsafe class Depot
     }
 
     // Frees the blocks of a magazine that was detached from a thread's stripe, whose lock is held, and destroys it.
-    private void FlushDetached(int thread, Magazine* magazine, ref nuint corruptAddress)
+    private void FlushDetached(DepotStripe stripe, int thread, Magazine* magazine, ref nuint corruptAddress)
     {
-        DepotStripe stripe = StripeOf(thread);
         using (_lock.Enter())
         {
             CountFull(-magazine->Count, thread);

@@ -7,19 +7,22 @@ namespace Hakmem.Small;
 //
 // Each stripe of threads counts in a cell of its own, so that no word is written by all threads. The cells are added up
 // once a cell has grown by its share of an eighth of the limit since it was last looked at: so all of them together may
-// exceed the limit by that eighth. With one cell the limit is exact.
+// exceed the limit by that eighth. With one cell the limit is exact. For each stripe beyond sixteen the limit is 2 MiB
+// more, so that one class does not use it up.
 //
 // Thread-safe by atomic additions: a stale reading of a cell flushes one depot too few or too many.
 internal sealed class DepotBudget(int cellCount = 1)
 {
     private const long MaxBytes = 32L << 20;
+    private const long MaxBytesPerCell = 2L << 20;
 
     // Two cache lines, since lines are fetched in pairs: the sum, and what it was when all cells were last added up.
     private const int CellWords = 16;
     private const int CheckedAt = 1;
 
     private readonly long[] _cells = new long[(cellCount + 2) * CellWords];
-    private readonly long _worthwhile = cellCount == 1 ? 0 : MaxBytes / (8 * cellCount);
+    private readonly long _worthwhile = cellCount == 1 ? 0 : LimitOf(cellCount) / (8 * cellCount);
+    private readonly long _limit = LimitOf(cellCount);
     private int _nextDepot;
 
     // Whether the sum exceeds the limit, as far as the cell of a stripe gives reason to look.
@@ -29,14 +32,15 @@ internal sealed class DepotBudget(int cellCount = 1)
         ref long last = ref _cells[PlaceOf(stripe) + CheckedAt];
         long bytes = Volatile.Read(ref cell);
         long before = Volatile.Read(ref last);
-        if (bytes - before < _worthwhile && bytes >= before)
+        bool isWorthwhile = bytes - before >= _worthwhile;
+        if (!isWorthwhile && bytes >= before)
         {
             return false;
         }
 
         // Two threads of a stripe may write this at the same time: either value was right a moment ago.
         Volatile.Write(ref last, bytes);
-        return IsExceeded;
+        return (isWorthwhile || _worthwhile == 0) && IsExceeded;
     }
 
     public bool IsExceeded
@@ -49,7 +53,7 @@ internal sealed class DepotBudget(int cellCount = 1)
                 sum += Volatile.Read(ref CellOf(stripe));
             }
 
-            return sum > MaxBytes;
+            return sum > _limit;
         }
     }
 
@@ -72,6 +76,8 @@ internal sealed class DepotBudget(int cellCount = 1)
     }
 
     // There is a cell's room before the first one and behind the last, for what lies beside the array.
+    private static long LimitOf(int cells) => System.Math.Max(MaxBytes, cells * MaxBytesPerCell);
+
     private int PlaceOf(int stripe) => ((stripe & (cellCount - 1)) + 1) * CellWords;
 
     private ref long CellOf(int stripe) => ref _cells[PlaceOf(stripe)];

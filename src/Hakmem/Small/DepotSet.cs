@@ -6,8 +6,8 @@ using Hakmem.Records;
 
 namespace Hakmem.Small;
 
-// The depots of one heap, by size class. Each is created when the first block of its class is allocated: all 112 take
-// 25 KiB, and a short process or a heap for one request uses a few.
+// The depots of one heap, by the index of a bin. Each is created when its first block is allocated: they take half a
+// KiB each, and a short process or a heap for one request uses a few.
 //
 // Only allocation creates a depot, so Free can rely on it and needs no managed memory.
 //

@@ -1,5 +1,6 @@
 using System;
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Threading;
 using Hakmem.Os;
@@ -10,7 +11,8 @@ namespace Hakmem.Small;
 
 // The magazines that one stripe of threads has put into a depot: full ones, the newest first, and empty ones.
 //
-// Thread-safe by Lock, which every method but BlocksSeen requires. It is held for the exchange of two pointers.
+// Thread-safe by its lock (Enter), which every member but BlocksSeen requires. It is held for the exchange of two
+// pointers. The lock's word lies beside the lists, since threads of one stripe write both, and those of others neither.
 //
 // Invariants: (1) each magazine in Full has blocks, each in Empty has none, and neither has holes; (2) FullCount is the
 // length of Full; (3) 0 <= FewestFull <= FullCount; (4) Blocks is the sum of the counts in Full, and of those that are
@@ -19,17 +21,31 @@ internal sealed unsafe class DepotStripe(MetadataAllocator metadata)
 {
     private const int PairBytes = 128;
 
-    // Guarded by Lock, but for BlocksSeen.
+    // Guarded by the lock, but for BlocksSeen.
     private Lists _lists;
 
-    public UninterruptibleLock Lock { get; } = new();
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Scope Enter()
+    {
+        WordLock.Enter(ref _lists.Word);
+        SetOwner(Environment.CurrentManagedThreadId);
+        return new Scope(this);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Exit()
+    {
+        AssertHeld();
+        SetOwner(0);
+        WordLock.Exit(ref _lists.Word);
+    }
 
     // The number of blocks in full magazines.
     public long Blocks
     {
         get
         {
-            Lock.AssertHeld();
+            AssertHeld();
             return _lists.Blocks;
         }
     }
@@ -37,27 +53,18 @@ internal sealed unsafe class DepotStripe(MetadataAllocator metadata)
     // The same without the lock: a moment old, so one stripe too few or too many is looked into.
     public long BlocksSeen => Volatile.Read(ref _lists.Blocks);
 
-    public bool HasFull
-    {
-        get
-        {
-            Lock.AssertHeld();
-            return _lists.Full != null;
-        }
-    }
-
     // Whether a magazine was exchanged since this was last set to false.
     public bool IsUsed
     {
         get
         {
-            Lock.AssertHeld();
+            AssertHeld();
             return _lists.IsUsed;
         }
 
         set
         {
-            Lock.AssertHeld();
+            AssertHeld();
             _lists.IsUsed = value;
         }
     }
@@ -65,7 +72,7 @@ internal sealed unsafe class DepotStripe(MetadataAllocator metadata)
     // Adds a magazine with any number of blocks.
     public void Put(Magazine* magazine)
     {
-        Lock.AssertHeld();
+        AssertHeld();
         if (magazine->Count == 0)
         {
             Push(ref _lists.Empty, magazine);
@@ -82,7 +89,7 @@ internal sealed unsafe class DepotStripe(MetadataAllocator metadata)
     // nothing changes, if there are no blocks, or no memory for a magazine.
     public Magazine* TryTake(Magazine* empty, int wanted)
     {
-        Lock.AssertHeld();
+        AssertHeld();
         Magazine* taken = _lists.Full;
         if (taken == null)
         {
@@ -112,7 +119,7 @@ internal sealed unsafe class DepotStripe(MetadataAllocator metadata)
     // Takes one block; null if there is none.
     public void* TryTakeBlock()
     {
-        Lock.AssertHeld();
+        AssertHeld();
         Magazine* full = _lists.Full;
         if (full == null)
         {
@@ -155,7 +162,7 @@ internal sealed unsafe class DepotStripe(MetadataAllocator metadata)
 
     public Magazine* PopOrCreateEmpty(int wanted)
     {
-        Lock.AssertHeld();
+        AssertHeld();
         while (_lists.Empty != null)
         {
             Magazine* magazine = Pop(ref _lists.Empty);
@@ -169,13 +176,19 @@ internal sealed unsafe class DepotStripe(MetadataAllocator metadata)
             Magazines.Destroy(metadata, magazine);
         }
 
-        return Magazines.TryCreate(metadata, wanted);
+        Magazine* created = Magazines.TryCreate(metadata, wanted, out Magazine* other);
+        if (other != null)
+        {
+            Push(ref _lists.Empty, other);
+        }
+
+        return created;
     }
 
     // Takes all full magazines off the list; Count is to be told of each.
     public Magazine* DetachAll()
     {
-        Lock.AssertHeld();
+        AssertHeld();
         Magazine* all = _lists.Full;
         _lists.Full = null;
         _lists.FullCount = 0;
@@ -187,7 +200,7 @@ internal sealed unsafe class DepotStripe(MetadataAllocator metadata)
     // of each.
     public Magazine* DetachUnneeded()
     {
-        Lock.AssertHeld();
+        AssertHeld();
         int unneeded = _lists.FewestFull;
         Debug.Assert(unneeded >= 0 && unneeded <= _lists.FullCount, "The low-water mark exceeds the number.");
         int kept = _lists.FullCount - unneeded;
@@ -216,14 +229,14 @@ internal sealed unsafe class DepotStripe(MetadataAllocator metadata)
     // Counts blocks that enter full magazines, or leave them if negative.
     public void Count(long blocks)
     {
-        Lock.AssertHeld();
+        AssertHeld();
         Volatile.Write(ref _lists.Blocks, _lists.Blocks + blocks);
         Debug.Assert(_lists.Blocks >= 0, "More blocks left the full magazines than entered them.");
     }
 
     public void DestroyEmpty()
     {
-        Lock.AssertHeld();
+        AssertHeld();
         while (_lists.Empty != null)
         {
             Magazines.Destroy(metadata, Pop(ref _lists.Empty));
@@ -232,7 +245,7 @@ internal sealed unsafe class DepotStripe(MetadataAllocator metadata)
 
     public void Verify(HeapCheck check)
     {
-        Lock.AssertHeld();
+        AssertHeld();
         Magazine* first = _lists.Full;
         int most = _lists.FullCount;
         int magazines = 0;
@@ -246,6 +259,13 @@ internal sealed unsafe class DepotStripe(MetadataAllocator metadata)
         check.Require(magazines == most, "a depot counts its full magazines", (nuint)first, magazines);
         check.Require(blocks <= _lists.Blocks, "a depot counts the blocks of its magazines", (nuint)first, blocks);
     }
+
+    [Conditional("DEBUG")]
+    private void SetOwner(int thread) => _lists.OwnerThread = thread;
+
+    [Conditional("DEBUG")]
+    private void AssertHeld() =>
+        Debug.Assert(_lists.OwnerThread == Environment.CurrentManagedThreadId, "The stripe's lock is not held.");
 
     private static void Push(ref Magazine* list, Magazine* magazine)
     {
@@ -282,6 +302,13 @@ internal sealed unsafe class DepotStripe(MetadataAllocator metadata)
         return count;
     }
 
+    // Exits the lock when `using` disposes it.
+    internal readonly ref struct Scope(DepotStripe entered)
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Dispose() => entered.Exit();
+    }
+
     // Cache lines are fetched in pairs, so what threads of other stripes write must not lie in the next line either.
     [StructLayout(LayoutKind.Explicit, Size = 2 * PairBytes)]
     private struct Lists
@@ -292,7 +319,7 @@ internal sealed unsafe class DepotStripe(MetadataAllocator metadata)
         [FieldOffset(PairBytes + 8)]
         public Magazine* Empty;
 
-        // Written under Lock; threads of other stripes read it without, to pass by a stripe that has nothing to take.
+        // Written under the lock; threads of other stripes read it without, to pass by stripes with nothing to take.
         [FieldOffset(PairBytes + 16)]
         public long Blocks;
 
@@ -305,5 +332,13 @@ internal sealed unsafe class DepotStripe(MetadataAllocator metadata)
 
         [FieldOffset(PairBytes + 32)]
         public bool IsUsed;
+
+        // See WordLock.
+        [FieldOffset(PairBytes + 36)]
+        public int Word;
+
+        // In a Debug build the managed id of the thread that holds the lock, or 0; as in UninterruptibleLock.
+        [FieldOffset(PairBytes + 40)]
+        public int OwnerThread;
     }
 }

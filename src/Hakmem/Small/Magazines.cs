@@ -7,6 +7,9 @@ namespace Hakmem.Small;
 // Creates, destroys and inspects magazines; Records/Magazine.cs has their layout.
 internal static unsafe class Magazines
 {
+    // The smallest page of a processor.
+    private const int PageBytes = 4096;
+
     // Whether one of the newest blocks, from a slot downwards, is found again two or three slots below: the trace of a
     // program that frees a block, then one or two others, then the first again. Compares at most that many slots, down
     // to a null: the sentinel or a hole.
@@ -51,14 +54,35 @@ internal static unsafe class Magazines
         return slot + 2 <= last && slot[0] == slot[2];
     }
 
-    // Creates an empty magazine of at least the given capacity; null if memory is out.
+    // Creates an empty magazine of at least the given capacity; null if memory is out. Where two fill a page, creates
+    // both, as far as there is memory; other is the second one, or null. A thread writes slot after slot, and what a
+    // processor fetches in advance ends at a page: with magazines of two threads in a page, each fetched lines that the
+    // other was about to write (private-16: 12 ns a free at times instead of 4).
+    public static Magazine* TryCreate(MetadataAllocator metadata, int capacity, out Magazine* other)
+    {
+        other = null;
+        int bytes = MetadataAllocator.RoundUp(BytesFor(capacity));
+        byte* page = bytes == PageBytes / 2 ? (byte*)metadata.TryAllocate(PageBytes) : null;
+        if (page == null)
+        {
+            return TryCreate(metadata, capacity);
+        }
+
+        // Each half can be freed alone, as a record of its size.
+        other = (Magazine*)(page + bytes);
+        SetCapacity(other, bytes);
+        SetCapacity((Magazine*)page, bytes);
+        return (Magazine*)page;
+    }
+
+    // Creates one.
     public static Magazine* TryCreate(MetadataAllocator metadata, int capacity)
     {
         int bytes = BytesFor(capacity);
         Magazine* magazine = (Magazine*)metadata.TryAllocate(bytes);
         if (magazine != null)
         {
-            magazine->Capacity = (ushort)((MetadataAllocator.RoundUp(bytes) - Magazine.HeaderBytes) / sizeof(void*));
+            SetCapacity(magazine, MetadataAllocator.RoundUp(bytes));
         }
 
         return magazine;
@@ -72,6 +96,9 @@ internal static unsafe class Magazines
             metadata.Free(magazine, BytesFor(magazine->Capacity));
         }
     }
+
+    private static void SetCapacity(Magazine* magazine, int bytes) =>
+        magazine->Capacity = (ushort)((bytes - Magazine.HeaderBytes) / sizeof(void*));
 
     private static int BytesFor(int capacity) => Magazine.HeaderBytes + (capacity * sizeof(void*));
 }

@@ -56,7 +56,7 @@ internal unsafe class SmallKind(HeapParts heap, SamplingHook? hook) : BlockKind
         }
 
         block = block == null ? heap.Depots[index].TryAllocOne(out isZero) : block;
-        block = block == null ? TryAllocFromOtherStripe(sizeClass) : block;
+        block = block == null ? TryAllocFromOtherStripe(cache, sizeClass) : block;
         if (block != null && isZeroed && !isZero)
         {
             new Span<byte>(block, (int)byteCount).Clear();
@@ -214,10 +214,11 @@ internal unsafe class SmallKind(HeapParts heap, SamplingHook? hook) : BlockKind
 
     private bool IsStriped(int sizeClass) => sizeClass < Stripe.ClassCount && heap.Classes.Length > SizeClass.Count;
 
-    // A block that is free in another stripe, where memory for a span of the own is out; null if there is none.
-    private void* TryAllocFromOtherStripe(int sizeClass)
+    // A block that is free in another stripe, where memory for a span of the own is out; null if there is none. The
+    // thread's cache may have some that are on their way home.
+    private void* TryAllocFromOtherStripe(ThreadCache* cache, int sizeClass)
     {
-        void* block = null;
+        void* block = cache != null && IsStriped(sizeClass) ? heap.Exchange.TryAllocForeign(cache, sizeClass) : null;
         for (int stripe = 0; stripe < Stripe.Count && block == null && IsStriped(sizeClass); stripe++)
         {
             Depot? depot = heap.Depots.Find(Stripe.BinOf(stripe, sizeClass));
@@ -230,7 +231,9 @@ internal unsafe class SmallKind(HeapParts heap, SamplingHook? hook) : BlockKind
     // Keeps the depots within their budget after a free. Returns the error for a corrupt block, or null.
     protected HakmemCorruptionException? FinishFree(ThreadCache* cache, int binIndex, nuint corruptAddress)
     {
-        if (heap.DepotBudget.IsExceededSince(cache == null ? 0 : cache->Number))
+        // A block of a striped class was counted where it belongs.
+        int stripe = binIndex >= SizeClass.Count ? Stripe.OfBin(binIndex) : cache == null ? 0 : cache->Number;
+        if (heap.DepotBudget.IsExceededSince(stripe))
         {
             nuint found = heap.DepotBudget.FlushExcess(heap.Depots, binIndex);
             corruptAddress = found != 0 ? found : corruptAddress;

@@ -135,6 +135,20 @@ public sealed unsafe class DepotBudgetTests : IDisposable
         AssertSumIs(HeldBytes());
     }
 
+    // With more stripes than sixteen, 2 MiB for each.
+    [Theory]
+    [InlineData(8, 32)]
+    [InlineData(16, 32)]
+    [InlineData(64, 128)]
+    public void LimitGrowsWithManyStripes(int cells, long mebibytes)
+    {
+        DepotBudget striped = new(cells);
+        striped.Add(mebibytes << 20, stripe: 3);
+        Assert.False(striped.IsExceeded);
+        striped.Add(1, stripe: 5);
+        Assert.True(striped.IsExceeded);
+    }
+
     [Fact]
     public void StripesOfDepotsCountInTheirCells()
     {

@@ -101,6 +101,16 @@ public sealed unsafe class DepotStripesTests : IDisposable
         Assert.Equal(here + Wanted, _depot.Count().BlocksHere);
     }
 
+    // All depots of a striped class together hold what one of another class does.
+    [Fact]
+    public void DepotOfAStripeHoldsItsShare()
+    {
+        Depot depot = NewUnprepared(SizeClassInfo.Standard[Stripe.BinOf(1, 2)]);
+        nint[] magazines = [.. Enumerable.Range(0, 60).Select(_ => (nint)depot.ExchangeForFull(null, Wanted))];
+        Array.ForEach(magazines, magazine => depot.ExchangeForEmpty((Magazine*)magazine, Wanted, out _));
+        Assert.InRange(depot.Count().BlocksHere * 48, (512 << 10) - (Wanted * 48), 512 << 10);
+    }
+
     // 1 MiB: sixteen for all stripes together, as with one.
     [Fact]
     public void StripesOfLargeBlocksHaveOneLimitTogether()
@@ -230,6 +240,36 @@ public sealed unsafe class DepotStripesTests : IDisposable
         }
     }
 
+    // Processors fetch lines in advance up to the end of a page.
+    [Fact]
+    public void MagazinesThatSharePagesBelongToOneStripe()
+    {
+        nint[] first = [.. Enumerable.Range(0, 8).Select(_ => NewEmpty(thread: 1))];
+        nint[] second = [.. Enumerable.Range(0, 8).Select(_ => NewEmpty(thread: 2))];
+        nint[] mixed = [.. Enumerable.Range(0, 16).Select(i => NewEmpty(thread: 1 + (i & 1)))];
+        nint[] ofFirst = [.. first, .. mixed.Where((_, i) => (i & 1) == 0)];
+        nint[] ofSecond = [.. second, .. mixed.Where((_, i) => (i & 1) == 1)];
+        Assert.Empty(ofFirst.Select(PageOf).Intersect(ofSecond.Select(PageOf)));
+        Assert.Equal(ofFirst.Length / 2, ofFirst.Select(PageOf).Distinct().Count());
+        Assert.Equal(32, ofFirst.Concat(ofSecond).Distinct().Count());
+        foreach (nint magazine in ofFirst.Concat(ofSecond))
+        {
+            Assert.Equal(Wanted, ((Magazine*)magazine)->Capacity);
+            _depot.Add((Magazine*)magazine);
+        }
+
+        // Each is freed alone, and nothing is lost.
+        long held = _layer.Arena.Metadata.HeldBytes;
+        for (int round = 0; round < 100; round++)
+        {
+            _depot.FlushAll();
+            nint[] again = [.. Enumerable.Range(0, 31).Select(_ => NewEmpty(thread: 0))];
+            Array.ForEach(again, magazine => _depot.Add((Magazine*)magazine));
+        }
+
+        Assert.Equal(held, _layer.Arena.Metadata.HeldBytes);
+    }
+
     // Count sees each block once while others are moved between magazines and spans.
     [Fact]
     public void CountIsOfOneMomentWhileOthersFlush()
@@ -273,6 +313,10 @@ public sealed unsafe class DepotStripesTests : IDisposable
 
     private Depot NewUnprepared(SizeClassInfo info) =>
         new(_layer.Arena, _layer.Units, SpanLayer.HeapSlot, info, _budget, stripes: Stripes);
+
+    private nint NewEmpty(int thread) => (nint)_depot.ExchangeForEmpty(null, Wanted, out _, thread);
+
+    private static nint PageOf(nint address) => address >> 12;
 
     private nint NewFull()
     {

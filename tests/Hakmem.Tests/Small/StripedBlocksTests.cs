@@ -160,6 +160,34 @@ public sealed unsafe class StripedBlocksTests : IDisposable
         Assert.Equal(freed.Order(), served.Order());
     }
 
+    // What the thread freed just now waits in its cache for its way home. Without a look there, each allocation would
+    // reclaim the whole heap.
+    [Theory]
+    [MemberData(nameof(Sizes))]
+    public void FullHeapRecyclesBlocksOfAnotherStripeWithoutReclaiming(int size)
+    {
+        using HakmemAllocator full = new(new HakmemOptions { MaxBytes = 2 << 20 });
+        List<nint> blocks = [];
+        while (full.TryAlloc((nuint)size, out void* block))
+        {
+            blocks.Add((nint)block);
+        }
+
+        long before = full.ReclaimRounds;
+        RunBeside(
+            () =>
+            {
+                for (int i = 0; i < 100; i++)
+                {
+                    full.Free((void*)blocks[i]);
+                    blocks[i] = (nint)full.Alloc((nuint)size);
+                }
+            },
+            () => { });
+        Assert.InRange(full.ReclaimRounds, before, before + 1);
+        Assert.Equal(blocks.Count, blocks.Distinct().Count());
+    }
+
     [Theory]
     [MemberData(nameof(Sizes))]
     public void StatisticsHaveOneRowForAllStripesOfAClass(int size)
