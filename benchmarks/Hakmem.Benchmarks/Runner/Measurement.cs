@@ -37,4 +37,7 @@ internal sealed record Measurement
 
     /// <summary>Resident bytes after the last round, when the workload has freed everything.</summary>
     public required long EndResidentBytes { get; init; }
+
+    /// <summary>What live blocks kept, in a workload that measures this.</summary>
+    public TailFigures? Tail { get; init; }
 }

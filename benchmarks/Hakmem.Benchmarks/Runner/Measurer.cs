@@ -54,9 +54,10 @@ internal sealed class Measurer
         for (int round = 0; round < nanoseconds.Length; round++)
         {
             long? faultsBefore = ProcessFigures.MinorFaults;
+            TimeSpan pausedBefore = _workload.Paused;
             long start = Stopwatch.GetTimestamp();
             long done = _body(operations);
-            TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
+            TimeSpan elapsed = Stopwatch.GetElapsedTime(start) - (_workload.Paused - pausedBefore);
             long? faults = ProcessFigures.MinorFaults - faultsBefore;
             nanoseconds[round] = elapsed.TotalNanoseconds / done;
             if (nanoseconds[round] < fastest)
@@ -78,6 +79,7 @@ internal sealed class Measurer
             StartResidentBytes = startResidentBytes,
             PeakResidentBytes = ProcessFigures.PeakResidentBytes,
             EndResidentBytes = ProcessFigures.ResidentBytes,
+            Tail = _workload.Tail,
         };
     }
 

@@ -60,6 +60,9 @@ internal sealed record ResultRow
     /// <summary>Resident bytes after everything was freed.</summary>
     public required long EndResidentBytes { get; init; }
 
+    /// <summary>What live blocks kept at worst, in a workload that measures this.</summary>
+    public TailFigures? Tail { get; init; }
+
     /// <summary>Every process's own result.</summary>
     public required IReadOnlyList<Measurement> Processes { get; init; }
 
@@ -90,6 +93,7 @@ internal sealed record ResultRow
             StartResidentBytes = processes.Max(process => process.StartResidentBytes),
             PeakResidentBytes = processes.Max(process => process.PeakResidentBytes),
             EndResidentBytes = processes.Max(process => process.EndResidentBytes),
+            Tail = processes.Select(process => process.Tail).MaxBy(tail => tail?.ResidentOverLive),
             Processes = processes,
             OneWorkerProcesses = oneWorkerProcesses,
         };

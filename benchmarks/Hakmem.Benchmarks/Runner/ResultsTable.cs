@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Linq;
 using Hakmem.Benchmarks.Subjects;
 using Spectre.Console;
 
@@ -57,6 +58,11 @@ internal static class ResultsTable
         }
 
         console.Write(table);
+        foreach (ResultRow row in results.Rows.Where(row => row.Tail is not null))
+        {
+            console.WriteLine(Tail(row, row.Tail!));
+        }
+
         foreach (string note in results.Notes)
         {
             console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"[yellow]{note}[/]");
@@ -85,6 +91,13 @@ internal static class ResultsTable
 
         string text = ratio.ToString(ratio < 10 ? "0.00" : "0.0", CultureInfo.InvariantCulture);
         return row.Role == SubjectRole.Ours ? $"[bold {(ratio <= 1 ? "green" : "red")}]{text}[/]" : text;
+    }
+
+    private static string Tail(ResultRow row, TailFigures tail)
+    {
+        string dirty = tail.DirtyBytes is { } bytes ? $", {MiB(bytes)} dirty ({Figure(tail.DirtyOverLive!.Value)})" : "";
+        string resident = $"{MiB(tail.ResidentBytes)} resident ({Figure(tail.ResidentOverLive)} of the live ones)";
+        return $"{row.Workload}, {row.Subject}: of {MiB(tail.LiveBytes)} MiB live, {resident}{dirty}";
     }
 
     private static string Figure(double nanoseconds) =>

@@ -1,5 +1,6 @@
 using System;
 using System.IO;
+using Hakmem.Benchmarks.Runner;
 using Hakmem.Benchmarks.Subjects;
 
 namespace Hakmem.Benchmarks.Workloads;
@@ -61,6 +62,12 @@ internal abstract class Workload
     /// allocator's code and faulting in its first pages, or the trace that a known amount of work leaves in memory.
     /// </summary>
     public bool RunsOnce { get; init; }
+
+    /// <summary>The time so far in which the workload only waited: no part of what a round takes.</summary>
+    public virtual TimeSpan Paused => TimeSpan.Zero;
+
+    /// <summary>What its live blocks kept resident, of a workload that measures this; else null.</summary>
+    public virtual TailFigures? Tail => null;
 
     /// <summary>
     /// The workload with one worker, which does what each of the others did: what a speed-up is measured against.

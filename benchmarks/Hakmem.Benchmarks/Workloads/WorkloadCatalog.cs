@@ -233,6 +233,14 @@ internal static class WorkloadCatalog
             Operations = 400 * ThreadChurnWorkload.ThreadsPerRound,
             RunsOnce = true,
         },
+        new TailWorkload("tail")
+        {
+            Definition = "ten times 200 MiB of 16 B to 4 KiB, of which 2 % at random live on for a round, then a wait",
+            Exposes = "what few live blocks keep resident",
+            Operation = Pair,
+            Operations = 1,
+            RunsOnce = true,
+        },
     ];
 
     /// <summary>Finds a workload by name.</summary>
