@@ -32,6 +32,9 @@ internal unsafe struct SpanHeader
     // Of a unit run: whether a thread holds it (see LargeBlocks).
     public bool IsHeld;
 
+    // The number of the depot's list that contains the span, if it has free blocks (see SpanSet).
+    public byte Fill;
+
     // Links of the depot's list of spans with free blocks: first units, -1 for none.
     public int Next;
     public int Previous;

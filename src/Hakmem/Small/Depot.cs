@@ -132,7 +132,7 @@ internal sealed unsafe class Depot
                 partial += noted == binIndex && _spans.Verify(check, unit) ? 1 : 0;
             }
 
-            _spans.VerifyList(check, partial);
+            _spans.VerifyLists(check, partial);
         }
 
         foreach (DepotStripe stripe in Stripes)

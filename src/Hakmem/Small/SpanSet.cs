@@ -9,27 +9,38 @@ namespace Hakmem.Small;
 
 // The spans of one size class of a heap: allocates and frees blocks by bits in out-of-band bitmaps.
 //
-// Spans with free blocks are in a list, the one that entered it last first. A span without free blocks is in no list;
-// the next free of one of its blocks puts it back. A span whose blocks are all free is removed and its units are freed.
-// Freed blocks are allocated before blocks that were never used, lowest address first: untouched memory stays so.
+// Spans with free blocks are in lists by the number of blocks that are out: 1, 2, 4, 8 .. of them or more, the one that
+// entered it last first. The fullest are used first, so that the emptiest drain. A span without free blocks is in no
+// list; the next free of one of its blocks puts it back. A span whose blocks are all free is removed and its units are
+// freed. Freed blocks are allocated before blocks that were never used, lowest address first: untouched memory stays
+// so.
 //
 // With full hardening, placement is random instead: a new span is poisoned as a whole and all its blocks are marked
-// free, so that each free block holds poison, and the next block allocated is any of a span's free ones.
+// free, so that each free block holds poison, and the next block allocated is any of a span's free ones. All spans are
+// then in one list, since the fullest have the fewest places to choose from.
 //
-// Invariants: (1) a span is in the list exactly if its FreeCount is above 0; (2) FreeCount is the number of set bits
-// plus the blocks from Carved on; (3) no bit is set from Carved on, nor in a word before FirstFreeWord.
+// Invariants: (1) a span is in a list exactly if its FreeCount is above 0, and then in that of its Fill; (2) FreeCount
+// is the number of set bits plus the blocks from Carved on; (3) no bit is set from Carved on, nor in a word before
+// FirstFreeWord.
 //
 // Not thread-safe: a SpanSet belongs to a depot, whose property Spans checks that its lock is held. placement is the
 // source of random placement, or null.
 internal sealed unsafe class SpanSet(
     Arena arena, UnitAllocator units, int heapSlot, SizeClassInfo info, Random? placement = null)
 {
-    private int _partialHead = -1;
+    // The first units of the first spans of the lists, for each list in use; FirstPartial says which are.
+    private readonly int[] _heads = new int[BitOperations.Log2((uint)info.BlocksPerSpan) + 1];
+
+    // A bit for each list that is not empty.
+    private uint _fillsInUse;
 
     // Blocks that callers hold or that are in magazines.
     public long BlocksOut { get; private set; }
 
     public int Count { get; private set; }
+
+    // The fullest span with a free block, by the list that it is in; -1 if there is none.
+    private int FirstPartial => _fillsInUse == 0 ? -1 : _heads[BitOperations.Log2(_fillsInUse)];
 
     // Allocates up to wanted blocks into slots, such that the last slot has the lowest address (with random placement,
     // in any order), and returns their number. Creates a new span only for the first half of wanted: a few blocks of
@@ -39,12 +50,12 @@ internal sealed unsafe class SpanSet(
         int position = wanted;
         while (position > 0)
         {
-            if (_partialHead < 0 && (wanted - position > wanted / 2 || !TryAddSpan()))
+            if (_fillsInUse == 0 && (wanted - position > wanted / 2 || !TryAddSpan()))
             {
                 break;
             }
 
-            int unit = _partialHead;
+            int unit = FirstPartial;
             SpanHeader* span = arena.Span(unit);
             AssertConsistent(span);
             if (placement != null)
@@ -70,10 +81,7 @@ internal sealed unsafe class SpanSet(
                 fresh.Add(start, end);
             }
 
-            if (span->FreeCount == 0)
-            {
-                Unlink(unit, span);
-            }
+            Relist(unit, span);
         }
 
         int count = wanted - position;
@@ -87,17 +95,17 @@ internal sealed unsafe class SpanSet(
         return count;
     }
 
-    // Allocates one block, preferably a new one; isZero says whether it is known to be zero. Null if memory is out, or,
-    // unless mayGrow, if no span has a block.
+    // Allocates one block, a new one if the fullest span has any; isZero says whether it is known to be zero. Null if
+    // memory is out, or, unless mayGrow, if no span has a block.
     public void* TryAllocOne(out bool isZero, bool mayGrow = true)
     {
         isZero = false;
-        if (_partialHead < 0 && !(mayGrow && TryAddSpan()))
+        if (_fillsInUse == 0 && !(mayGrow && TryAddSpan()))
         {
             return null;
         }
 
-        int unit = _partialHead;
+        int unit = FirstPartial;
         SpanHeader* span = arena.Span(unit);
         AssertConsistent(span);
         void* block;
@@ -117,11 +125,7 @@ internal sealed unsafe class SpanSet(
             AllocFreed(unit, span, &block, ref position);
         }
 
-        if (span->FreeCount == 0)
-        {
-            Unlink(unit, span);
-        }
-
+        Relist(unit, span);
         BlocksOut++;
         return block;
     }
@@ -150,9 +154,17 @@ internal sealed unsafe class SpanSet(
             span->FirstFreeWord = Math.Min(span->FirstFreeWord, index >> 6);
         }
 
-        if (span->FreeCount == info.BlocksPerSpan)
+        int blocksOut = info.BlocksPerSpan - span->FreeCount;
+        if (blocksOut == 0)
         {
             RemoveSpan(unit, span);
+            return true;
+        }
+
+        // One less than a power of two: the span is in the list of fuller ones.
+        if ((blocksOut & (blocksOut + 1)) == 0)
+        {
+            Relist(unit, span);
         }
 
         return true;
@@ -161,7 +173,7 @@ internal sealed unsafe class SpanSet(
     // Forgets all spans, because the heap releases their memory as a whole.
     public void Clear()
     {
-        _partialHead = -1;
+        _fillsInUse = 0;
         BlocksOut = 0;
         Count = 0;
     }
@@ -317,16 +329,37 @@ internal sealed unsafe class SpanSet(
         Debug.Assert(span->FreeCount <= info.BlocksPerSpan, "A span has more free blocks than blocks.");
     }
 
+    private int FillOf(SpanHeader* span) =>
+        placement != null ? 0 : BitOperations.Log2((uint)(info.BlocksPerSpan - span->FreeCount) | 1);
+
+    // After a listed span's count of free blocks has changed.
+    private void Relist(int unit, SpanHeader* span)
+    {
+        if (span->FreeCount == 0)
+        {
+            Unlink(unit, span);
+        }
+        else if (FillOf(span) != span->Fill)
+        {
+            Unlink(unit, span);
+            Link(unit, span);
+        }
+    }
+
     private void Link(int unit, SpanHeader* span)
     {
-        span->Next = _partialHead;
+        int fill = FillOf(span);
+        int head = (_fillsInUse & (1u << fill)) != 0 ? _heads[fill] : -1;
+        span->Fill = (byte)fill;
+        span->Next = head;
         span->Previous = -1;
-        if (_partialHead >= 0)
+        if (head >= 0)
         {
-            arena.Span(_partialHead)->Previous = unit;
+            arena.Span(head)->Previous = unit;
         }
 
-        _partialHead = unit;
+        _heads[fill] = unit;
+        _fillsInUse |= 1u << fill;
     }
 
     private void Unlink(int unit, SpanHeader* span)
@@ -335,9 +368,13 @@ internal sealed unsafe class SpanSet(
         {
             arena.Span(span->Previous)->Next = span->Next;
         }
+        else if (span->Next >= 0)
+        {
+            _heads[span->Fill] = span->Next;
+        }
         else
         {
-            _partialHead = span->Next;
+            _fillsInUse &= ~(1u << span->Fill);
         }
 
         if (span->Next >= 0)
@@ -392,26 +429,33 @@ internal sealed unsafe class SpanSet(
         return free > 0;
     }
 
-    // Checks the list of spans with free blocks, of which there are at least so many: spans may have been opened since
+    // Checks the lists of spans with free blocks, of which there are at least so many: spans may have been opened since
     // they were counted.
-    public void VerifyList(HeapCheck check, int partial)
+    public void VerifyLists(HeapCheck check, int partial)
     {
         int listed = 0;
-        int previous = -1;
-        for (int unit = _partialHead; unit >= 0 && listed <= Count; unit = arena.Span(unit)->Next)
+        for (int fill = 0; fill < _heads.Length; fill++)
         {
-            nuint address = (nuint)arena.AddressOfUnit(unit);
-            check.Require(
-                arena.Span(unit)->Previous == previous, "a span's link back leads to the one before it", address,
-                arena.Span(unit)->Previous);
-            int free = arena.Span(unit)->FreeCount;
-            check.Require(free > 0, "a listed span has free blocks", address, free);
-            previous = unit;
-            listed++;
+            int previous = -1;
+            int unit = (_fillsInUse & (1u << fill)) != 0 ? _heads[fill] : -1;
+            for (; unit >= 0 && listed <= Count; unit = arena.Span(unit)->Next)
+            {
+                SpanHeader* span = arena.Span(unit);
+                nuint address = (nuint)arena.AddressOfUnit(unit);
+                check.Require(
+                    span->Previous == previous, "a span's link back leads to the one before it", address,
+                    span->Previous);
+                check.Require(span->FreeCount > 0, "a listed span has free blocks", address, span->FreeCount);
+                check.Require(
+                    span->Fill == fill && FillOf(span) == fill, "a span is in the list for its blocks that are out",
+                    address, span->Fill);
+                previous = unit;
+                listed++;
+            }
         }
 
         check.Require(
-            listed >= partial && listed <= Count, "every span with free blocks is once in its class's list",
+            listed >= partial && listed <= Count, "every span with free blocks is once in its class's lists",
             (nuint)arena.Base, listed);
     }
 }

@@ -140,6 +140,28 @@ public sealed unsafe class SpanSetTests : IDisposable
     }
 
     [Fact]
+    public void TheFullestSpanIsUsedFirstSoThatTheEmptiestDrains()
+    {
+        SpanSet set = NewSet(64, out SizeClassInfo info);
+        int perSpan = info.BlocksPerSpan;
+        nint[] blocks = [.. Enumerable.Range(0, 3 * perSpan).Select(_ => (nint)set.TryAllocOne(out bool _))];
+        nint[] first = blocks[..perSpan];
+        nint[] second = blocks[perSpan..(2 * perSpan)];
+        nint[] third = blocks[(2 * perSpan)..];
+
+        // One in eight of the first span's blocks is left, half of the second's and one in four of the third's.
+        Return(set, second[(perSpan / 2)..]);
+        Return(set, first[(perSpan / 8)..]);
+        Return(set, third[(perSpan / 4)..]);
+        Assert.Equal(second[(perSpan / 2)..], Fill(set, perSpan - (perSpan / 2)).Order());
+        Assert.Equal(third[(perSpan / 4)..], Fill(set, perSpan - (perSpan / 4)).Order());
+        AssertSound(set, blocks);
+        Return(set, first[..(perSpan / 8)]);
+        Assert.Equal(2, set.Count);
+        AssertSound(set, second.Concat(third));
+    }
+
+    [Fact]
     public void MemoryOutGivesWhatThereIs()
     {
         SpanSet set = NewSet(104, out SizeClassInfo info);
@@ -178,12 +200,26 @@ public sealed unsafe class SpanSetTests : IDisposable
             }
 
             Assert.Equal(isOut.Count, set.BlocksOut);
+            AssertSound(set, isOut);
         }
 
         nint[] sorted = [.. isOut.Order()];
         Assert.All(sorted.Zip(sorted.Skip(1)), pair => Assert.True(pair.Second - pair.First >= info.BlockBytes));
         Return(set, sorted);
         Assert.Equal(0, set.Count);
+    }
+
+    private void AssertSound(SpanSet set, IEnumerable<nint> blocks)
+    {
+        HeapCheck check = new(1);
+        int partial = 0;
+        foreach (ulong span in blocks.Select(block => (ulong)PageMapEntry.Decode(_layer.Arena.EntryOf((void*)block)).Address).Distinct())
+        {
+            partial += set.Verify(check, _layer.Arena.UnitOf((nuint)span)) ? 1 : 0;
+        }
+
+        set.VerifyLists(check, partial);
+        Assert.Empty(check.Describe());
     }
 
     private SpanSet NewSet(int index, out SizeClassInfo info)
