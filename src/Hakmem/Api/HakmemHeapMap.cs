@@ -28,7 +28,8 @@ public sealed record HakmemHeapMap
 /// <param name="Address">The address of its first byte; a multiple of 2 MiB.</param>
 /// <param name="Kind">What the heap uses it for.</param>
 /// <param name="RunLength">The number of SuperSlabs of the large run that begins here; zero if none does.</param>
-/// <param name="DirtyBytes">How many of its bytes may have physical pages: 0 to 2 MiB, a multiple of 64 KiB.</param>
+/// <param name="DirtyBytes">How many of its bytes may have physical pages: 0 to 2 MiB, a multiple of the size of the
+/// system's pages.</param>
 /// <param name="Units">Its 32 units, by ascending address.</param>
 [DebuggerDisplay("{Kind}, {DirtyBytes} bytes dirty")]
 public readonly record struct SuperSlabInfo(

@@ -1,5 +1,4 @@
 using System;
-using System.Numerics;
 using System.Threading;
 using Hakmem.Large;
 using Hakmem.Pages;
@@ -65,7 +64,7 @@ internal static unsafe class HeapMapReader
                 (nuint)arena.AddressOfSlab(slab),
                 KindOf(header),
                 header->State == SuperSlabState.RunHead ? header->RunSlabs : 0,
-                (long)BitOperations.PopCount(header->DirtyUnits) << Geometry.UnitShift,
+                DirtyMemory.BytesOf(arena, slab),
                 slabUnits);
         }
 

@@ -24,7 +24,7 @@ internal sealed unsafe class StatisticsCollector
     private readonly SuperSlabCache _superSlabs;
     private readonly BlockKinds _kinds;
     private readonly KindTotals[] _totals;
-    private long _dirtyUnits;
+    private long _dirtyBytes;
     private long _uncommittedUnits;
     private long _committedBytes;
     private long _peakCommittedBytes;
@@ -101,7 +101,7 @@ internal sealed unsafe class StatisticsCollector
             ReservedBytes = _arena.ReservedBytes,
             RecordBytes = _arena.Metadata.HeldBytes,
             TableBytes = _arena.TableBytesCharged,
-            DirtyBytes = _dirtyUnits << Geometry.UnitShift,
+            DirtyBytes = _dirtyBytes,
             PurgedBytes = _purgedBytes,
             PurgeCalls = _purgeCalls,
             SuperSlabsInUse = _ownedSlabs - _cachedSlabs,
@@ -115,7 +115,7 @@ internal sealed unsafe class StatisticsCollector
     private void ReadUnits(int slab)
     {
         SuperSlabHeader* header = _arena.Slab(slab);
-        _dirtyUnits += BitOperations.PopCount(header->DirtyUnits);
+        _dirtyBytes += DirtyMemory.BytesOf(_arena, slab);
         _uncommittedUnits += BitOperations.PopCount(header->UncommittedUnits);
         uint taken = header->State == SuperSlabState.Spans ? ~header->FreeUnits : 0;
         for (; taken != 0; taken &= taken - 1)

@@ -227,11 +227,11 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
         _empty.Verify(check);
     }
 
-    public void CountPurge(long bytes)
+    public void CountPurge(long bytes, int calls = 1)
     {
         SyncRoot.AssertHeld();
         PurgedBytes += bytes;
-        PurgeCalls++;
+        PurgeCalls += calls;
     }
 
     // When the next cached SuperSlab is due for a purge, by the heap's clock; long.MaxValue for never. Under SyncRoot.

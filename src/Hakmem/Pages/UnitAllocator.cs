@@ -50,6 +50,10 @@ internal sealed unsafe class UnitAllocator
     // Units in growable runs and guarded ranges. Guarded by the lock.
     public int RunUnits { get; private set; }
 
+    // Whether free pages in used units may be discarded. Not where a discard decommits, because the commit when a block
+    // is handed out could be refused; nor in a heap that keeps huge pages.
+    public bool DiscardsPages => !_cache.KeepsHugePages && _arena.Os.Has(OsFeatures.DiscardKeepsCommitted);
+
     // Takes count adjoining units. isFresh: their memory is known to be zero.
     public bool TryAllocate(int count, bool isGrowable, out int unit, out bool isFresh)
     {
@@ -238,6 +242,15 @@ internal sealed unsafe class UnitAllocator
         }
 
         return nextDue;
+    }
+
+    // Counts pages that were discarded in used units. Their units stay dirty: see SpanHeader.DiscardedPages.
+    public void CountPagePurge(long bytes, int calls)
+    {
+        using (_cache.SyncRoot.Enter())
+        {
+            _cache.CountPurge(bytes, calls);
+        }
     }
 
     // Discards all dirty free units. Under the lock.
@@ -583,18 +596,4 @@ internal sealed unsafe class UnitAllocator
             }
         }
     }
-}
-
-// Adjoining units of one SuperSlab.
-internal readonly struct UnitRange(int slab, int first, int count)
-{
-    public int Slab { get; } = slab;
-
-    public int Count { get; } = count;
-
-    public int Unit => (Slab << Geometry.UnitsPerSlabShift) + first;
-
-    public uint Mask => UnitMask.Of(first, Count);
-
-    public nuint Bytes => (nuint)Count << Geometry.UnitShift;
 }

@@ -9,7 +9,7 @@ namespace Hakmem.Reclaim;
 // How one heap's unused memory is returned: with time, or at once when the program asks for it or memory is short.
 //
 //   unused for an interval:   idle threads' caches, depots' full magazines  ->  spans
-//   unused for PurgeDelay:    free units, empty SuperSlabs                  ->  discarded
+//   unused for PurgeDelay:    free pages, free units, empty SuperSlabs      ->  discarded
 //   unused for the TTL:       empty SuperSlabs                              ->  decommitted
 //
 // An interval is a quarter of the delay. Blocks wait at most two of them to reach their spans, and empty memory at most
@@ -180,6 +180,7 @@ internal sealed class HeapDecay(
         nuint corruptAddress = FlushCaches();
 
         superSlabs.Arena.Metadata.Trim();
+        PurgePages(limits.NowMs, delayMs: 0);
 
         // This waits for a purge by another thread.
         using (superSlabs.PurgeLock.Enter())
@@ -235,14 +236,28 @@ internal sealed class HeapDecay(
     {
         SyncRoot.AssertHeld();
         superSlabs.Purge(now);
+        long pagesDue = superSlabs.IsDiscarding ? PurgePages(now, superSlabs.PurgeDelayMs) : long.MaxValue;
         using (superSlabs.PurgeLock.Enter())
         {
-            long due = units.PurgeUnits(now);
+            long due = Math.Min(pagesDue, units.PurgeUnits(now));
             using (superSlabs.SyncRoot.Enter())
             {
                 return Math.Min(due, superSlabs.NextDue());
             }
         }
+    }
+
+    // Discards free pages of spans. Returns when the next are due, or long.MaxValue.
+    private long PurgePages(long now, long delayMs)
+    {
+        SyncRoot.AssertHeld();
+        long due = long.MaxValue;
+        for (int sizeClass = 0; sizeClass < depots.Count; sizeClass++)
+        {
+            due = Math.Min(due, depots.Find(sizeClass)?.PurgePages(now, delayMs) ?? long.MaxValue);
+        }
+
+        return due;
     }
 
     private long NextDelay(bool wasUsed, long dueInMs)

@@ -126,13 +126,17 @@ internal sealed unsafe class Depot
         using (_lock.Enter())
         {
             int partial = 0;
+            int queued = 0;
             for (int i = 0; i < check.SpanCount; i++)
             {
                 (int noted, int unit) = check.SpanAt(i);
-                partial += noted == binIndex && _spans.Verify(check, unit) ? 1 : 0;
+                if (noted == binIndex)
+                {
+                    _spans.Verify(check, unit, ref partial, ref queued);
+                }
             }
 
-            _spans.VerifyLists(check, partial);
+            _spans.VerifyLists(check, partial, queued);
         }
 
         foreach (DepotStripe stripe in Stripes)
@@ -179,8 +183,8 @@ internal sealed unsafe class Depot
 
     // Returns a magazine with up to wanted blocks and keeps the caller's empty one (null if it has none). Blocks beyond
     // wanted stay in the depot; if it has no full magazine, the blocks come from spans. Null if memory is out: the
-    // empty one is then still the caller's. If isSoonUsed, pages of blocks never used before are populated in one call,
-    // unless the blocks are so large that a page may hold the start of none. thread is the number of the cache.
+    // empty one is then still the caller's. If isSoonUsed, pages never used before or discarded are populated in one
+    // call, unless the blocks are so large that a page may hold the start of none. thread is the number of the cache.
     public Magazine* ExchangeForFull(Magazine* empty, int wanted, bool isSoonUsed = false, int thread = 0)
     {
         DepotStripe own = StripeOf(thread);
@@ -377,6 +381,34 @@ internal sealed unsafe class Depot
         }
 
         return count;
+    }
+
+    // Discards pages of the spans that have been free for a delay, of each span under the lock once. Returns when the
+    // next are due, or long.MaxValue.
+    public long PurgePages(long now, long delayMs)
+    {
+        PagePurge purge = new();
+        int left;
+        using (_lock.Enter())
+        {
+            left = Spans.QueuedCount;
+        }
+
+        bool isMore = left > 0;
+        for (; isMore && left > 0; left--)
+        {
+            using (_lock.Enter())
+            {
+                isMore = Spans.PurgeNext(now, delayMs, ref purge);
+            }
+        }
+
+        if (purge.Calls > 0)
+        {
+            _units.CountPagePurge(purge.Bytes, purge.Calls);
+        }
+
+        return purge.NextDue;
     }
 
     // Flushes all full magazines and frees the empty ones. Returns the address of a block found free already, or 0.

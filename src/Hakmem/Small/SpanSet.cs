@@ -13,11 +13,11 @@ namespace Hakmem.Small;
 // entered it last first. The fullest are used first, so that the emptiest drain. A span without free blocks is in no
 // list; the next free of one of its blocks puts it back. A span whose blocks are all free is removed and its units are
 // freed. Freed blocks are allocated before blocks that were never used, lowest address first: untouched memory stays
-// so.
+// so. Free pages of spans are discarded with time (SpanPages).
 //
 // With full hardening, placement is random instead: a new span is poisoned as a whole and all its blocks are marked
 // free, so that each free block holds poison, and the next block allocated is any of a span's free ones. All spans are
-// then in one list, since the fullest have the fewest places to choose from.
+// then in one list, since the fullest have the fewest places to choose from, and no page is discarded.
 //
 // Invariants: (1) a span is in a list exactly if its FreeCount is above 0, and then in that of its Fill; (2) FreeCount
 // is the number of set bits plus the blocks from Carved on; (3) no bit is set from Carved on, nor in a word before
@@ -34,17 +34,30 @@ internal sealed unsafe class SpanSet(
     // A bit for each list that is not empty.
     private uint _fillsInUse;
 
+    // Null if free pages of spans stay.
+    private readonly SpanPages? _pages =
+        placement == null && units.DiscardsPages ? new SpanPages(arena, info) : null;
+
     // Blocks that callers hold or that are in magazines.
     public long BlocksOut { get; private set; }
 
     public int Count { get; private set; }
 
+    // How many spans may have free pages to discard.
+    public int QueuedCount => _pages?.QueuedCount ?? 0;
+
     // The fullest span with a free block, by the list that it is in; -1 if there is none.
     private int FirstPartial => _fillsInUse == 0 ? -1 : _heads[BitOperations.Log2(_fillsInUse)];
 
+    // Lets the free pages of one span grow older and discards those that have been free for the delay. False if no span
+    // has any.
+    public bool PurgeNext(long now, long delayMs, ref PagePurge purge) =>
+        _pages is not null && _pages.PurgeNext(now, delayMs, ref purge);
+
     // Allocates up to wanted blocks into slots, such that the last slot has the lowest address (with random placement,
     // in any order), and returns their number. Creates a new span only for the first half of wanted: a few blocks of
-    // old spans are better than a full magazine of a new one. Adds the ranges of blocks never used before to fresh.
+    // old spans are better than a full magazine of a new one. Adds the ranges of blocks never used before to fresh, and
+    // those of discarded pages.
     public int AllocMany(void** slots, int wanted, ref FreshRanges fresh)
     {
         int position = wanted;
@@ -64,7 +77,7 @@ internal sealed unsafe class SpanSet(
             }
             else
             {
-                AllocFreed(unit, span, slots, ref position);
+                AllocFreed(unit, span, slots, ref position, ref fresh);
             }
 
             byte* address = arena.AddressOfUnit(unit);
@@ -76,9 +89,17 @@ internal sealed unsafe class SpanSet(
             }
 
             byte* end = address + ((long)span->Carved * info.BlockBytes);
-            if (span->IsFresh && end > start)
+            if (end > start)
             {
-                fresh.Add(start, end);
+                if (span->HasPageMarks)
+                {
+                    _pages!.Use(unit, (int)(start - address), (int)(end - address), ref fresh);
+                }
+
+                if (span->IsFresh)
+                {
+                    fresh.Add(start, end);
+                }
             }
 
             Relist(unit, span);
@@ -100,6 +121,7 @@ internal sealed unsafe class SpanSet(
     public void* TryAllocOne(out bool isZero, bool mayGrow = true)
     {
         isZero = false;
+        FreshRanges fresh = default;
         if (_fillsInUse == 0 && !(mayGrow && TryAddSpan()))
         {
             return null;
@@ -116,13 +138,18 @@ internal sealed unsafe class SpanSet(
         else if (span->Carved < info.BlocksPerSpan)
         {
             isZero = span->IsFresh;
-            block = arena.AddressOfUnit(unit) + ((long)span->Carved++ * info.BlockBytes);
+            int start = span->Carved++ * info.BlockBytes;
+            block = arena.AddressOfUnit(unit) + start;
             span->FreeCount--;
+            if (span->HasPageMarks)
+            {
+                _pages!.Use(unit, start, start + info.BlockBytes, ref fresh);
+            }
         }
         else
         {
             int position = 1;
-            AllocFreed(unit, span, &block, ref position);
+            AllocFreed(unit, span, &block, ref position, ref fresh);
         }
 
         Relist(unit, span);
@@ -146,12 +173,12 @@ internal sealed unsafe class SpanSet(
         BlocksOut--;
         if (span->FreeCount++ == 0)
         {
-            span->FirstFreeWord = index >> 6;
+            span->FirstFreeWord = (byte)(index >> 6);
             Link(unit, span);
         }
         else
         {
-            span->FirstFreeWord = Math.Min(span->FirstFreeWord, index >> 6);
+            span->FirstFreeWord = (byte)Math.Min(span->FirstFreeWord, index >> 6);
         }
 
         int blocksOut = info.BlocksPerSpan - span->FreeCount;
@@ -167,6 +194,7 @@ internal sealed unsafe class SpanSet(
             Relist(unit, span);
         }
 
+        _pages?.Freed(unit, span);
         return true;
     }
 
@@ -176,6 +204,7 @@ internal sealed unsafe class SpanSet(
         _fillsInUse = 0;
         BlocksOut = 0;
         Count = 0;
+        _pages?.Clear();
     }
 
     private bool TryFindAllocated(void* block, out int unit, out int index)
@@ -196,13 +225,14 @@ internal sealed unsafe class SpanSet(
             index < arena.Span(unit)->Carved && (arena.Bitmap(unit)[index >> 6] & (1UL << index)) == 0;
     }
 
-    private void AllocFreed(int unit, SpanHeader* span, void** slots, ref int position)
+    private void AllocFreed(int unit, SpanHeader* span, void** slots, ref int position, ref FreshRanges fresh)
     {
         ulong* bitmap = arena.Bitmap(unit);
         byte* address = arena.AddressOfUnit(unit);
         int words = (span->Carved + 63) >> 6;
         int word = span->FirstFreeWord;
         int taken = position;
+        bool hasPageMarks = span->HasPageMarks;
         for (; word < words && position > 0; word++)
         {
             ulong bits = bitmap[word];
@@ -211,6 +241,10 @@ internal sealed unsafe class SpanSet(
                 int index = (word << 6) + BitOperations.TrailingZeroCount(bits);
                 slots[--position] = address + ((long)index * info.BlockBytes);
                 bits &= bits - 1;
+                if (hasPageMarks)
+                {
+                    _pages!.Use(unit, index * info.BlockBytes, (index + 1) * info.BlockBytes, ref fresh);
+                }
             }
 
             bitmap[word] = bits;
@@ -220,7 +254,7 @@ internal sealed unsafe class SpanSet(
             }
         }
 
-        span->FirstFreeWord = word;
+        span->FirstFreeWord = (byte)word;
         span->FreeCount -= taken - position;
     }
 
@@ -235,7 +269,8 @@ internal sealed unsafe class SpanSet(
         // All the free blocks: mostly one or two, since a span that enters the list is used next.
         if (position > 0)
         {
-            AllocFreed(unit, span, slots, ref position);
+            FreshRanges none = default;
+            AllocFreed(unit, span, slots, ref position, ref none);
         }
     }
 
@@ -297,6 +332,7 @@ internal sealed unsafe class SpanSet(
         span->FirstFreeWord = 0;
         span->UnitCount = info.SpanUnits;
         span->IsFresh = isFresh;
+        SpanPages.ClearMarks(arena, unit, info.SpanUnits);
         Unsafe.InitBlock(arena.Bitmap(unit), 0, (uint)((info.BlocksPerSpan + 63) >> 6) * sizeof(ulong));
         if (placement != null)
         {
@@ -307,6 +343,7 @@ internal sealed unsafe class SpanSet(
         arena.SetEntries(
             unit, info.SpanUnits, PageMapEntry.ForSpan(heapSlot, address, info.Index, info.IsStacked));
         Link(unit, span);
+        _pages?.Open(unit, span);
         Count++;
         return true;
     }
@@ -315,6 +352,7 @@ internal sealed unsafe class SpanSet(
     {
         Debug.Assert(Count > 0 && BlocksOut >= 0, "More spans or blocks left the set than entered it.");
         Unlink(unit, span);
+        _pages?.Close(unit, span);
         arena.SetEntries(unit, info.SpanUnits, 0);
         Count--;
         units.Free(unit, info.SpanUnits);
@@ -383,8 +421,9 @@ internal sealed unsafe class SpanSet(
         }
     }
 
-    // Checks the records of a span that was there a moment ago. Returns whether it is there, with free blocks.
-    public bool Verify(HeapCheck check, int unit)
+    // Checks the records of a span that was there a moment ago, and counts it if it is there with free blocks, or in
+    // the queue of those that may have free pages.
+    public void Verify(HeapCheck check, int unit, ref int partial, ref int queued)
     {
         byte* address = arena.AddressOfUnit(unit);
         DecodedEntry entry = PageMapEntry.Decode(*arena.EntryOf(unit));
@@ -392,7 +431,7 @@ internal sealed unsafe class SpanSet(
             entry.Address == (nuint)address;
         if (!isThere)
         {
-            return false;
+            return;
         }
 
         SpanHeader* span = arena.Span(unit);
@@ -426,12 +465,13 @@ internal sealed unsafe class SpanSet(
             free == span->FreeCount, "a span's free count is what its bitmap and its carved count say", (nuint)address,
             span->FreeCount);
         check.Require(free < info.BlocksPerSpan, "a span whose blocks are all free was closed", (nuint)address, free);
-        return free > 0;
+        partial += free > 0 ? 1 : 0;
+        queued += _pages is not null && _pages.Verify(check, unit) ? 1 : 0;
     }
 
-    // Checks the lists of spans with free blocks, of which there are at least so many: spans may have been opened since
-    // they were counted.
-    public void VerifyLists(HeapCheck check, int partial)
+    // Checks the lists of spans with free blocks and the queue, which have at least so many: spans may have been opened
+    // since they were counted.
+    public void VerifyLists(HeapCheck check, int partial, int queued)
     {
         int listed = 0;
         for (int fill = 0; fill < _heads.Length; fill++)
@@ -457,5 +497,6 @@ internal sealed unsafe class SpanSet(
         check.Require(
             listed >= partial && listed <= Count, "every span with free blocks is once in its class's lists",
             (nuint)arena.Base, listed);
+        _pages?.VerifyQueue(check, queued);
     }
 }

@@ -80,7 +80,7 @@ public sealed unsafe class HeapMapTests : IDisposable
         SuperSlabInfo left = Assert.Single(_heap.GetHeapMap().SuperSlabs);
         Assert.Equal(SuperSlabKind.Spans, left.Kind);
         Assert.Equal(31, left.Units.ToArray().Count(unit => unit.Kind == UnitKind.FreeClean));
-        Assert.Equal(HakmemHeapMap.UnitBytes, left.DirtyBytes);
+        Assert.InRange(left.DirtyBytes, 1, HakmemHeapMap.UnitBytes);
         MapAudit.AssertMatchesStatistics(_heap);
         _heap.Free(kept);
     }

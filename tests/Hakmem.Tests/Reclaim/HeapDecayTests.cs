@@ -185,7 +185,7 @@ public sealed unsafe class HeapDecayTests : IDisposable
         Array.ForEach(freed, block => block.VerifyAndFree(_heap));
         _time.Advance(2 * Delay);
         HakmemStatistics statistics = _heap.GetStatistics();
-        Assert.Equal(statistics.SizeClasses.Sum(row => row.SpanBytes), statistics.DirtyBytes);
+        Assert.InRange(statistics.DirtyBytes, (long)BlockSizes.Mid, statistics.SizeClasses.Sum(row => row.SpanBytes));
         Assert.Equal(1, statistics.LiveBlocks);
         kept.VerifyAndFree(_heap);
         _time.Advance(Ages);

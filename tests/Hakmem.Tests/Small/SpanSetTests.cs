@@ -213,12 +213,13 @@ public sealed unsafe class SpanSetTests : IDisposable
     {
         HeapCheck check = new(1);
         int partial = 0;
+        int queued = 0;
         foreach (ulong span in blocks.Select(block => (ulong)PageMapEntry.Decode(_layer.Arena.EntryOf((void*)block)).Address).Distinct())
         {
-            partial += set.Verify(check, _layer.Arena.UnitOf((nuint)span)) ? 1 : 0;
+            set.Verify(check, _layer.Arena.UnitOf((nuint)span), ref partial, ref queued);
         }
 
-        set.VerifyLists(check, partial);
+        set.VerifyLists(check, partial, queued);
         Assert.Empty(check.Describe());
     }
 
