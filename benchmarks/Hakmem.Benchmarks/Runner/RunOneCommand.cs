@@ -7,8 +7,8 @@ using Hakmem.Benchmarks.Workloads;
 namespace Hakmem.Benchmarks.Runner;
 
 /// <summary>
-/// The measuring process: <c>run-one WORKLOAD SUBJECT ROUNDS WORKERS</c> prints one line of JSON. WORKERS is 1 for
-/// a workload with one worker instead of all. Not in the help, and parsed by hand: a command-line parser in the same
+/// The measuring process: <c>run-one WORKLOAD SUBJECT ROUNDS WORKERS</c> prints one line of JSON. WORKERS is the
+/// number of workers, if it is not the workload's own. Not in the help, and parsed by hand: a command-line parser in the same
 /// process would be memory and compiled code that the cold rows then count.
 /// </summary>
 internal static class RunOneCommand
@@ -39,6 +39,6 @@ internal static class RunOneCommand
     {
         Workload workload = WorkloadCatalog.Find(arguments[1]);
         int workerCount = int.Parse(arguments[4], CultureInfo.InvariantCulture);
-        return workerCount == 1 ? workload.WithOneWorker() ?? workload : workload;
+        return workerCount == workload.WorkerCount ? workload : workload.WithWorkers(workerCount);
     }
 }

@@ -7,7 +7,7 @@ namespace Hakmem.Benchmarks.Workloads;
 /// A block whose every word says what it should be: the first holds the length, and each word is derived from its own index and
 /// address. Two live blocks that overlap, or a write after a free, cannot both leave all words right.
 /// </summary>
-internal static unsafe class CheckedBlock
+internal static unsafe partial class CheckedBlock
 {
     /// <summary>The longest block that may be asked for, so that a corrupt length is not followed past mapped memory.</summary>
     public const uint MaximumWords = 128 * 10_000;
@@ -20,6 +20,7 @@ internal static unsafe class CheckedBlock
         where T : struct, IAllocatorSubject
     {
         ulong* words = (ulong*)T.Alloc((nuint)wordCount * sizeof(ulong));
+        OnFilling(words, (nuint)wordCount * sizeof(ulong));
         for (uint i = 0; i < wordCount; i++)
         {
             words[i] = Expected(words, wordCount, i);
@@ -55,6 +56,9 @@ internal static unsafe class CheckedBlock
 
         T.Free(block);
     }
+
+    // As in Block: a body only where writes are counted.
+    static partial void OnFilling(void* block, nuint byteCount);
 
     private static ulong Expected(ulong* words, ulong wordCount, uint index) => (wordCount - index) ^ Cookie ^ (ulong)words;
 }

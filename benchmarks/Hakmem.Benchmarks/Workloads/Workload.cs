@@ -73,18 +73,20 @@ internal abstract class Workload
     /// The workload with one worker, which does what each of the others did: what a speed-up is measured against.
     /// </summary>
     /// <returns>A workload of the same name, or null where there are no more workers than one.</returns>
-    public Workload? WithOneWorker()
-    {
-        if (WorkerCount == 1)
-        {
-            return null;
-        }
+    public Workload? WithOneWorker() => WorkerCount == 1 ? null : WithWorkers(1);
 
-        var alone = (Workload)MemberwiseClone();
-        alone._operations = OperationsOfOneWorker(_operations);
-        alone._minimumOperations = OperationsOfOneWorker(_minimumOperations);
-        alone.WorkerCount = 1;
-        return alone;
+    /// <summary>
+    /// The workload with some number of workers, each of which does what each of the others did. Not for workloads that
+    /// divide a fixed amount of work between their workers.
+    /// </summary>
+    /// <param name="workerCount">The threads that work at once.</param>
+    public Workload WithWorkers(int workerCount)
+    {
+        var other = (Workload)MemberwiseClone();
+        other._operations = OperationsOfOneWorker(_operations) * workerCount;
+        other._minimumOperations = OperationsOfOneWorker(_minimumOperations) * workerCount;
+        other.WorkerCount = workerCount;
+        return other;
     }
 
     /// <summary>The workload over an allocator of blocks, or null when it has no such shape.</summary>

@@ -9,7 +9,7 @@ namespace Hakmem.Os;
 //
 // In a Debug build the lock records which thread holds it. Entering it twice then fails at once instead of waiting for
 // ever, and AssertHeld and AssertNotHeld check what callers must hold. A Release build compiles none of these calls.
-internal sealed class UninterruptibleLock
+internal sealed partial class UninterruptibleLock
 {
     // Changed by interlocked operations alone; see WordLock.
     private int _word;
@@ -24,6 +24,7 @@ internal sealed class UninterruptibleLock
         AssertNotHeld();
         WordLock.Enter(ref _word);
         SetOwner();
+        OnEntered();
         return new Scope(this);
     }
 
@@ -36,12 +37,14 @@ internal sealed class UninterruptibleLock
         }
 
         SetOwner();
+        OnEntered();
         return true;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Exit()
     {
+        OnExiting();
         ClearOwner();
         WordLock.Exit(ref _word);
     }
@@ -75,6 +78,11 @@ internal sealed class UninterruptibleLock
         AssertHeld();
         _ownerThread = 0;
     }
+
+    // A trace has bodies for them (see benchmarks/Hakmem.Scale); the library has none, and no call is compiled.
+    partial void OnEntered();
+
+    partial void OnExiting();
 
     private static void Require(bool condition, string message)
     {

@@ -21,7 +21,7 @@ namespace Hakmem.Os;
 // handlers before any finally block. Not fair: a thread that spins may overtake one that sleeps.
 //
 // Ordering: to enter is an interlocked operation (acquire), and so is to exit (release).
-internal static class WordLock
+internal static partial class WordLock
 {
     private const int Free = 0;
     private const int Held = 1;
@@ -55,9 +55,13 @@ internal static class WordLock
     // Whether a thread sleeps until it gets the lock, or did so a moment ago. For tests.
     public static bool IsWaitedFor(ref int word) => Volatile.Read(ref word) == Contended;
 
+    // A trace has a body for it (see benchmarks/Hakmem.Scale); the library has none, and no call of it is compiled.
+    static partial void OnWaiting();
+
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void EnterContended(ref int word)
     {
+        OnWaiting();
         // With one processor, the thread that holds the lock does not run meanwhile.
         int turns = Environment.ProcessorCount > 1 ? SpinTurns : 0;
         for (int turn = 0; turn < turns; turn++)

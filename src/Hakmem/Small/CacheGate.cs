@@ -16,11 +16,15 @@ namespace Hakmem.Small;
 // The word is a WordLock. Only the owner waits, so only the others have a thread to wake; the owner opens with a plain
 // release. Closing is interlocked (acquire), opening is a release. The fast paths do not read the gate: CacheReaper
 // argues what they may do while the reaper has closed it. Not re-entrant.
-internal static unsafe class CacheGate
+internal static unsafe partial class CacheGate
 {
     // For the owner, or for a thread that holds the registry's lock if the cache's thread has ended.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Close(ThreadCache* cache) => WordLock.Enter(ref cache->Gate);
+    public static void Close(ThreadCache* cache)
+    {
+        WordLock.Enter(ref cache->Gate);
+        OnClosed();
+    }
 
     // For the thread that called Close.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -44,4 +48,7 @@ internal static unsafe class CacheGate
     [Conditional("DEBUG")]
     public static void AssertClosed(ThreadCache* cache) =>
         Debug.Assert(Volatile.Read(ref cache->Gate) != 0, "The cache's gate is open.");
+
+    // A trace has a body for it (see benchmarks/Hakmem.Scale); the library has none, and no call is compiled.
+    static partial void OnClosed();
 }

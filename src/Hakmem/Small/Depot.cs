@@ -29,7 +29,7 @@ namespace Hakmem.Small;
 // order, then the spans. The caller purges what a free has emptied, after these locks.
 //
 // Where blocks move between a magazine and a span, both locks are held, so that Count sees each block once.
-internal sealed unsafe class Depot
+internal sealed unsafe partial class Depot
 {
     // Full magazines beyond this many bytes of blocks are flushed to their spans at once.
     private const int MaxFullBytes = 2 << 20;
@@ -545,6 +545,9 @@ internal sealed unsafe class Depot
         return isOut ? null : magazine;
     }
 
+    // A trace has a body for it (see benchmarks/Hakmem.Scale); the library has none, and no call is compiled.
+    partial void OnCounting();
+
     private void CountFull(long blocks, int thread)
     {
         if (blocks != 0)
@@ -552,6 +555,7 @@ internal sealed unsafe class Depot
             _budget.Add(blocks * _blockBytes, _firstCell + (thread & (_mostStripes - 1)));
             if (_isCounted)
             {
+                OnCounting();
                 Interlocked.Add(ref _counted, blocks);
             }
         }

@@ -11,7 +11,7 @@ namespace Hakmem.Small;
 // more, so that one class does not use it up.
 //
 // Thread-safe by atomic additions: a stale reading of a cell flushes one depot too few or too many.
-internal sealed class DepotBudget(int cellCount = 1)
+internal sealed partial class DepotBudget(int cellCount = 1)
 {
     private const long MaxBytes = 32L << 20;
     private const long MaxBytesPerCell = 2L << 20;
@@ -58,7 +58,14 @@ internal sealed class DepotBudget(int cellCount = 1)
     }
 
     // Counts bytes that enter magazines of a stripe, or leave them if negative.
-    public void Add(long bytes, int stripe = 0) => Interlocked.Add(ref CellOf(stripe), bytes);
+    public void Add(long bytes, int stripe = 0)
+    {
+        OnAdding(PlaceOf(stripe));
+        Interlocked.Add(ref CellOf(stripe), bytes);
+    }
+
+    // A trace has a body for it (see benchmarks/Hakmem.Scale); the library has none, and no call is compiled.
+    partial void OnAdding(int place);
 
     // Flushes depots in turn, except the one in use, until the sum is within the limit. Returns the address of a block
     // found free already, or 0. Called under no lock.

@@ -17,7 +17,7 @@ namespace Hakmem.Small;
 // Invariants: (1) each magazine in Full has blocks, each in Empty has none, and neither has holes; (2) FullCount is the
 // length of Full; (3) 0 <= FewestFull <= FullCount; (4) Blocks is the sum of the counts in Full, and of those that are
 // detached and that Count has not been told of yet.
-internal sealed unsafe class DepotStripe(MetadataAllocator metadata)
+internal sealed unsafe partial class DepotStripe(MetadataAllocator metadata)
 {
     private const int PairBytes = 128;
 
@@ -29,6 +29,7 @@ internal sealed unsafe class DepotStripe(MetadataAllocator metadata)
     {
         WordLock.Enter(ref _lists.Word);
         SetOwner(Environment.CurrentManagedThreadId);
+        OnEntered();
         return new Scope(this);
     }
 
@@ -36,6 +37,7 @@ internal sealed unsafe class DepotStripe(MetadataAllocator metadata)
     public void Exit()
     {
         AssertHeld();
+        OnExiting();
         SetOwner(0);
         WordLock.Exit(ref _lists.Word);
     }
@@ -51,7 +53,21 @@ internal sealed unsafe class DepotStripe(MetadataAllocator metadata)
     }
 
     // The same without the lock: a moment old, so one stripe too few or too many is looked into.
-    public long BlocksSeen => Volatile.Read(ref _lists.Blocks);
+    public long BlocksSeen
+    {
+        get
+        {
+            OnSeeing();
+            return Volatile.Read(ref _lists.Blocks);
+        }
+    }
+
+    // A trace has bodies for them (see benchmarks/Hakmem.Scale); the library has none, and no call is compiled.
+    partial void OnSeeing();
+
+    partial void OnEntered();
+
+    partial void OnExiting();
 
     // Whether a magazine was exchanged since this was last set to false.
     public bool IsUsed
