@@ -26,11 +26,10 @@ internal static class ScaleChart
         IEnumerable<ModelPoint> points = report.Model!.Concat(report.SingleQueue ?? []);
         foreach (IGrouping<string, ModelPoint> scenario in points.GroupBy(point => point.Scenario))
         {
-            // A hand-over is whole on two processors.
-            ModelPoint[] drawn = [.. scenario.SkipWhile(point => point.PercentOfIdeal > Top || point.Processors < WholeOn(scenario.Key))];
+            ModelPoint[] drawn = [.. scenario.Where(point => point.PercentOfIdeal is not null)];
             ScottPlot.Plottables.Scatter line = plot.Add.Scatter(
                 drawn.Select(point => Math.Log2(point.Processors)).ToArray(),
-                drawn.Select(point => point.PercentOfIdeal).ToArray());
+                drawn.Select(point => point.PercentOfIdeal!.Value).ToArray());
             line.LegendText = scenario.Key;
             line.LineWidth = 2;
         }
@@ -52,7 +51,4 @@ internal static class ScaleChart
             LabelSize);
         plot.SavePng(path, PageWidth * PixelsPerPagePixel, PageHeight * PixelsPerPagePixel);
     }
-
-    private static int WholeOn(string scenario) =>
-        Scenario.All.FirstOrDefault(known => known.Name == scenario) is { IsHandOver: true } ? 2 : 1;
 }

@@ -75,7 +75,7 @@ internal static class ScaleCommand
     {
         Command command = new("all", "Counts, simulates and measures with as many threads as there are processors.")
         {
-            s_benchmarks, s_transfer, s_stream, s_scenarios, s_json, s_chart,
+            s_benchmarks, s_transfer, s_stream, s_freeWords, s_scenarios, s_json, s_chart,
         };
         command.SetAction(parsed =>
         {
@@ -130,7 +130,7 @@ internal static class ScaleCommand
             console.WriteLine($"simulating {scenario.Name}");
             CostTable costs = ModelRunner.Learn(scenario, assumptions);
             parts.Add(scenario.Name, costs.Nanoseconds);
-            real.AddRange(ModelRunner.Compare(scenario, costs, assumptions));
+            real.AddRange(ModelRunner.Compare(scenario, assumptions));
             model.AddRange(ModelRunner.Run(scenario, costs, assumptions));
         }
 

@@ -54,7 +54,7 @@ internal static class ScaleTables
         foreach (IGrouping<string, ModelPoint> scenario in report.Model!.Concat(report.SingleQueue!).GroupBy(point => point.Scenario))
         {
             model.AddRow([scenario.Key, "M/s", .. scenario.Select(point => Text(point.MillionsPerSecond))]);
-            model.AddRow(["", "% of ideal", .. scenario.Select(point => Text(point.PercentOfIdeal))]);
+            model.AddRow(["", "% of ideal", .. scenario.Select(point => point.PercentOfIdeal is { } percent ? Text(percent) : "")]);
             model.AddRow(["", "% of one", .. scenario.Select(point => Text(point.PercentOfOne))]);
         }
 
@@ -65,7 +65,7 @@ internal static class ScaleTables
             string bar = Scenario.Find(point.Scenario).LeastPercent is { } least
                 ? $"{(point.PercentOfIdeal >= least ? "at least" : "BELOW")} {Text(least)} %"
                 : "no bar";
-            console.WriteLine($"{point.Scenario} at {point.Processors}: {Text(point.PercentOfIdeal)} %, {bar}; waits: {(waits.Length > 0 ? waits : "none")}");
+            console.WriteLine($"{point.Scenario} at {point.Processors}: {Text(point.PercentOfIdeal ?? 0)} %, {bar}; waits: {(waits.Length > 0 ? waits : "none")}");
         }
     }
 

@@ -10,7 +10,9 @@ namespace Hakmem.Scale.Model;
 internal static class LineCosts
 {
     private const int Rounds = 20_000;
-    private const int Lines = 32;
+
+    // A table's.
+    private const int Lines = 8;
     private const int LineBytes = 64;
     private const int SlotsPerLine = LineBytes / sizeof(long);
     private const int Margin = 2 * SlotsPerLine;

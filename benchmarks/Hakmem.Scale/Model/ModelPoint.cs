@@ -19,9 +19,9 @@ internal sealed record ModelPoint
 
     /// <summary>
     /// Throughput for each processor, in per cent of that at which a scenario is whole: one processor, or, in a
-    /// hand-over, a producer's and a consumer's.
+    /// hand-over, a producer's and a consumer's. Null on fewer.
     /// </summary>
-    public double PercentOfIdeal { get; init; }
+    public double? PercentOfIdeal { get; init; }
 
     /// <summary>The same in per cent of one processor, on which a hand-over moves no cache line.</summary>
     public double PercentOfOne { get; init; }

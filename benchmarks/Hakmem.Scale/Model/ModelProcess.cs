@@ -64,7 +64,7 @@ internal static class ModelProcess
         Scenario scenario = Scenario.Find(order.Scenario);
         double nanoseconds = NanosecondsFor(scenario);
         CostTable costs = Simulation.Learn(
-            scenario, order.Processors, order.Assumptions, new CostTable(order.Nanoseconds), nanoseconds / 4);
+            scenario, order.Processors, order.Assumptions, new CostTable(order.Nanoseconds), nanoseconds);
         ModelPoint point = Simulation.Run(scenario, order.Processors, order.Assumptions, costs, nanoseconds);
         Console.WriteLine(JsonSerializer.Serialize(point, ScaleJsonContext.Default.ModelPoint));
         return 0;

@@ -14,10 +14,10 @@ namespace Hakmem.Scale.Model;
 /// </summary>
 internal sealed unsafe class RealRun
 {
-    private const int Rounds = 30;
+    private const int Rounds = 8;
     private const int TablesInFlight = 8;
     private const long SlowdownBlocks = 200_000;
-    private const int SlowdownRounds = 5;
+    private const int SlowdownRounds = 3;
 
     // A number of the ring has a pair of cache lines of its own.
     private const int Stride = 16;

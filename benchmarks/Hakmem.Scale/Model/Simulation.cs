@@ -13,8 +13,12 @@ namespace Hakmem.Scale.Model;
 /// </summary>
 internal sealed unsafe class Simulation
 {
-    private const string FastTake = "fast take";
-    private const string FastPut = "fast put";
+    /// <summary>The part that is one fast path of an allocation.</summary>
+    public const string FastTake = "fast take";
+
+    /// <summary>The part that is one fast path of a free.</summary>
+    public const string FastPut = "fast put";
+
     private const int SlotsPerLine = 8;
 
     // A shorter run tells too little about one call.
@@ -23,7 +27,7 @@ internal sealed unsafe class Simulation
     // What an interlocked operation keeps its line for.
     private const double WordNanoseconds = 5;
 
-    // While costs are learnt: what a part may take that was interrupted.
+    // What a part may take: longer ones were interrupted.
     private const double MostNanoseconds = 20_000;
 
     private readonly Scenario _scenario;
@@ -40,6 +44,7 @@ internal sealed unsafe class Simulation
     private double _start;
     private double _end;
     private long _frees;
+    private long _learntPaths;
 
     private Simulation(
         Scenario scenario, int processors, Assumptions assumptions, CostTable costs, SlowPathRecorder recorder,
@@ -175,7 +180,7 @@ internal sealed unsafe class Simulation
         int calls = thread.Run();
         double each = (SlowPathRecorder.NanosecondsSince(start) - _recorder.ClockNanoseconds) / Math.Max(calls, 1);
         string part = isFreeing ? FastPut : FastTake;
-        if (_isLearning && calls >= LeastTimedRun)
+        if (IsLearningOf(thread) && calls >= LeastTimedRun)
         {
             _costs.Learn(part, each);
         }
@@ -187,6 +192,9 @@ internal sealed unsafe class Simulation
         Count(thread, isFreeing ? calls : 0);
     }
 
+    // What is touched for the first time, while the caches and depots fill, takes far longer.
+    private bool IsLearningOf(VirtualThread thread) => _isLearning && thread.Processor.Clock >= _start;
+
     private void Count(VirtualThread thread, int frees)
     {
         double now = thread.Processor.Clock;
@@ -197,10 +205,26 @@ internal sealed unsafe class Simulation
     {
         bool isFreeing = thread.IsFreeing;
         void* freed = isFreeing ? thread.NextToFree : null;
-        _recorder.Begin();
+        string path = isFreeing ? CostTable.PutPath : CostTable.TakePath;
+        bool isWhole = IsLearningOf(thread) && _learntPaths++ % 2 == 1;
+        _recorder.Begin(isWhole);
         thread.DoSlow();
         _recorder.End();
-        Replay(thread, isFreeing ? "put" : "take");
+        if (IsLearningOf(thread))
+        {
+            _costs.LearnPath(path, isWhole, _recorder.Steps.Sum(step => Math.Min(step.Nanoseconds, MostNanoseconds)));
+        }
+
+        // Of a path that was timed as a whole the steps are not known.
+        if (isWhole)
+        {
+            thread.Processor.Clock += Math.Clamp(_recorder.Steps[0].Nanoseconds, 0, MostNanoseconds);
+        }
+        else
+        {
+            Replay(thread, path);
+        }
+
         thread.Processor.Clock += _scenario.WorkNanoseconds;
         Count(thread, isFreeing ? 1 : 0);
         double extra = UseMagazine(
@@ -233,9 +257,9 @@ internal sealed unsafe class Simulation
             string name = NameOf(steps[i]);
             string part = $"{path}: {before} > {name}";
             double measured = Math.Clamp(steps[i].Nanoseconds, 0, MostNanoseconds);
-            if (_isLearning)
+            if (IsLearningOf(thread))
             {
-                _costs.Learn(part, steps[i].Nanoseconds);
+                _costs.Learn(part, Math.Min(steps[i].Nanoseconds, MostNanoseconds));
             }
 
             costs[i] = _costs.Of(part, measured) * _assumptions.Slowdown;

@@ -66,10 +66,12 @@ internal sealed class SlowPathRecorder : ThreadObserver
         return Nanoseconds(Stopwatch.GetTimestamp() - start);
     }
 
-    public void Begin()
+    /// <summary>Begins a path.</summary>
+    /// <param name="isWhole">Whether only its end is recorded.</param>
+    public void Begin(bool isWhole = false)
     {
         _steps.Clear();
-        Current = this;
+        Current = isWhole ? null : this;
         _last = Stopwatch.GetTimestamp();
     }
 

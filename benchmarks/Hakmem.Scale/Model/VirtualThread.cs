@@ -4,34 +4,6 @@ using Hakmem.Records;
 
 namespace Hakmem.Scale.Model;
 
-/// <summary>What a thread does next that others can notice.</summary>
-internal enum Interaction
-{
-    /// <summary>Nothing: it goes on.</summary>
-    None,
-
-    /// <summary>The slow path of an allocation.</summary>
-    TakeSlow,
-
-    /// <summary>The slow path of a free.</summary>
-    PutSlow,
-
-    /// <summary>A producer passes its table on.</summary>
-    Pass,
-
-    /// <summary>A consumer takes a table.</summary>
-    Receive,
-}
-
-/// <summary>A processor's clock.</summary>
-internal sealed class VirtualProcessor(int number)
-{
-    public int Number => number;
-
-    /// <summary>Nanoseconds.</summary>
-    public double Clock { get; set; }
-}
-
 /// <summary>One of the threads of a run, with a cache of its own. It runs the library's fast paths for real.</summary>
 internal sealed unsafe class VirtualThread
 {
