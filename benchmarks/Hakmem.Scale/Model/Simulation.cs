@@ -337,7 +337,7 @@ internal sealed unsafe class Simulation
 
     private void AddLocks()
     {
-        foreach ((UninterruptibleLock named, string name) in LockNames.Find(_layer.Roots))
+        foreach ((object named, string name) in LockNames.Find(_layer.Roots))
         {
             _locks.TryAdd(named, new VirtualLock(name, LinesOf(name), WaitKind.Poll));
         }

@@ -31,19 +31,18 @@ namespace Hakmem.Small;
 // Where blocks move between a magazine and a span, both locks are held, so that Count sees each block once.
 internal sealed unsafe partial class Depot
 {
-    // Full magazines beyond this many bytes of blocks are flushed to their spans at once.
+    // Full magazines beyond this many bytes of blocks, of each stripe, are flushed to their spans at once. All depots
+    // together are limited by the budget.
     private const int MaxFullBytes = 2 << 20;
     private const int MinFullMagazines = 4;
 
     // What a stripe keeps from the threads of others: what the second-level cache of a processor may hold.
     private const int OwnBytes = 256 << 10;
 
-    // The least that a stripe of many may hold.
-    private const int MinStripeBytes = 2 * OwnBytes;
-
-    // The largest blocks for which stripes do not count together how many they hold. Larger ones are exchanged so
-    // seldom that a shared count costs nothing, and are too large for a limit for each stripe.
+    // The largest blocks for which each stripe has that limit. Of larger blocks, eight stripes have one together, since
+    // these are exchanged so seldom that a count for all costs little.
     private const int MaxUncountedBytes = 16 << 10;
+    private const int StripesPerLimit = 8;
 
     // The largest blocks whose pages are populated in advance.
     private const int MaxPopulatedBlockBytes = 4096;
@@ -57,9 +56,8 @@ internal sealed unsafe partial class Depot
     private readonly int _mostStripes;
     private readonly bool _isCounted;
 
-    // The most blocks in full magazines: of one stripe, if there are more and blocks are not counted, else of all.
+    // The most blocks in full magazines of a stripe, or of all if blocks are counted.
     private readonly long _maxFullBlocks;
-    private readonly long _maxStripeBlocks;
 
     // The cell of the budget that the first stripe counts in.
     private readonly int _firstCell;
@@ -92,12 +90,8 @@ internal sealed unsafe partial class Depot
         _firstCell = Stripe.OfBin(info.Index);
         _ownBlocks = OwnBytes / info.BlockBytes;
         _mostStripes = stripes;
-        int stripeBytes = Math.Max(MaxFullBytes / Stripe.Count, MinStripeBytes);
-        _maxStripeBlocks = Math.Max(stripeBytes / info.BlockBytes, info.RefillCapacity);
-        bool isOneStripes = info.Index >= SizeClass.Count;
-        _maxFullBlocks = isOneStripes
-            ? _maxStripeBlocks
-            : Math.Max(MaxFullBytes / info.BlockBytes, MinFullMagazines * info.RefillCapacity);
+        int limits = _isCounted ? Math.Max(stripes / StripesPerLimit, 1) : 1;
+        _maxFullBlocks = limits * Math.Max(MaxFullBytes / info.BlockBytes, MinFullMagazines * info.RefillCapacity);
         _stripes = [new DepotStripe(_metadata)];
         _lock = new UninterruptibleLock();
     }
@@ -231,8 +225,7 @@ internal sealed unsafe partial class Depot
             }
 
             long held = _isCounted ? Volatile.Read(ref _counted) : own.Blocks;
-            bool isForAll = _isCounted || Stripes.Length == 1;
-            Magazine* empty = !isRepeated && held + full->Count <= (isForAll ? _maxFullBlocks : _maxStripeBlocks)
+            Magazine* empty = !isRepeated && held + full->Count <= _maxFullBlocks
                 ? own.PopOrCreateEmpty(wanted)
                 : null;
             if (empty != null)

@@ -67,8 +67,8 @@ internal sealed partial class DepotBudget(int cellCount = 1)
     // A trace has a body for it (see benchmarks/Hakmem.Scale); the library has none, and no call is compiled.
     partial void OnAdding(int place);
 
-    // Flushes depots in turn, except the one in use, until the sum is within the limit. Returns the address of a block
-    // found free already, or 0. Called under no lock.
+    // Flushes depots in turn until the sum is within the limit, the one in use only if all others did not suffice.
+    // Returns the address of a block found free already, or 0. Called under no lock.
     public nuint FlushExcess(DepotSet depots, int inUse)
     {
         nuint corruptAddress = 0;
@@ -76,6 +76,12 @@ internal sealed partial class DepotBudget(int cellCount = 1)
         {
             int index = (int)((uint)Interlocked.Increment(ref _nextDepot) % (uint)depots.Count);
             nuint found = index == inUse ? 0 : depots.Find(index)?.FlushAll() ?? 0;
+            corruptAddress = found != 0 ? found : corruptAddress;
+        }
+
+        if (IsExceeded)
+        {
+            nuint found = depots.Find(inUse)?.FlushAll() ?? 0;
             corruptAddress = found != 0 ? found : corruptAddress;
         }
 

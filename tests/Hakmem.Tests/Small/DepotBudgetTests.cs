@@ -171,6 +171,19 @@ public sealed unsafe class DepotBudgetTests : IDisposable
         Assert.True(striped.IsExceeded);
     }
 
+    // Else each further free would go through all depots again.
+    [Fact]
+    public void DepotInUseIsFlushedIfOthersDidNotSuffice()
+    {
+        const int InUse = 60;
+        _depots[InUse].Add(_depots[InUse].ExchangeForFull(null, 10));
+        _budget.Add(MaxBytes);
+        Assert.True(_budget.IsExceeded);
+        _budget.FlushExcess(_depots, InUse);
+        Assert.Equal(0, _depots[InUse].Count().BlocksHere);
+        Assert.False(_budget.IsExceeded);
+    }
+
     private long HeldBytes() => s_classes.Sum(info => _depots[info.Index].Count().BlocksHere * info.BlockBytes);
 
     // The budget says only on which side of its limit the sum is: so it is brought there.
