@@ -69,6 +69,13 @@ internal sealed unsafe partial class DepotStripe(MetadataAllocator metadata)
 
     partial void OnExiting();
 
+    // The number of the stripe that a thread of this one asks first for a magazine. A hint: any value is right.
+    public int Supplier
+    {
+        get => Volatile.Read(ref _lists.Supplier);
+        set => Volatile.Write(ref _lists.Supplier, value);
+    }
+
     // Whether a magazine was exchanged since this was last set to false.
     public bool IsUsed
     {
@@ -352,6 +359,10 @@ internal sealed unsafe partial class DepotStripe(MetadataAllocator metadata)
         // See WordLock.
         [FieldOffset(PairBytes + 36)]
         public int Word;
+
+        // The stripe that a search for a magazine begins with. Threads of this stripe read and write it under no lock.
+        [FieldOffset(PairBytes + 44)]
+        public int Supplier;
 
         // In a Debug build the managed id of the thread that holds the lock, or 0; as in UninterruptibleLock.
         [FieldOffset(PairBytes + 40)]

@@ -58,7 +58,7 @@ public sealed unsafe class DepotStripesTests : IDisposable
     [Fact]
     public void WhatAProcessorMayHaveCachedStaysWithItsStripe()
     {
-        nint[] magazines = Fill(OwnBlocks / Wanted, thread: 1);
+        nint[] magazines = Fill((OwnBlocks / Wanted) - 1, thread: 1);
         nint taken = (nint)_depot.ExchangeForFull(null, Wanted, thread: 2);
         Assert.DoesNotContain(taken, magazines);
         Assert.Equal(magazines.Length * Wanted, _depot.Count().BlocksHere);
