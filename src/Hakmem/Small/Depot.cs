@@ -367,7 +367,7 @@ internal sealed unsafe partial class Depot
         }
 
         bool isMore = left > 0;
-        for (; isMore && left > 0; left--)
+        for (; isMore && left > 0 && purge.Refusals == 0; left--)
         {
             using (_lock.Enter())
             {

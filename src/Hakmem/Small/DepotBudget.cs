@@ -88,9 +88,9 @@ internal sealed partial class DepotBudget(int cellCount = 1)
         return corruptAddress;
     }
 
-    // There is a cell's room before the first one and behind the last, for what lies beside the array.
     private static long LimitOf(int cells) => System.Math.Max(MaxBytes, cells * MaxBytesPerCell);
 
+    // There is a cell's room before the first one and behind the last, for what lies beside the array.
     private int PlaceOf(int stripe) => ((stripe & (cellCount - 1)) + 1) * CellWords;
 
     private ref long CellOf(int stripe) => ref _cells[PlaceOf(stripe)];

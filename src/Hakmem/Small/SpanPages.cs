@@ -161,10 +161,13 @@ internal sealed unsafe class SpanPages
         }
 
         span->AgedAt = (uint)now;
+        int refusals = purge.Refusals;
         int oldest = Purge(unit, span, passed, isForced: delayMs == 0, ref purge);
         if (oldest >= 0)
         {
-            purge.NextDue = Math.Min(purge.NextDue, now + ((AgeCount - oldest) * quarter));
+            // What the system has refused waits for the next pass; it is no reason for one.
+            long due = now + ((AgeCount - oldest) * quarter);
+            purge.NextDue = purge.Refusals > refusals ? purge.NextDue : Math.Min(purge.NextDue, due);
             Enqueue(unit, span);
         }
 
@@ -253,7 +256,7 @@ internal sealed unsafe class SpanPages
             ulong ages = header->PageAges;
             uint free = FreePages(unit, span, inSpan) & ~(uint)header->DiscardedPages;
             uint young = free & ~AllAges(ages);
-            uint due = isForced ? free : DueAfter(ages, passed);
+            uint due = free & (isForced ? free : DueAfter(ages, passed));
             header->PageAges = isForced ? 0 : (passed < AgeCount ? ages << (passed * AgeBits) : 0) | young;
             while (due != 0)
             {
@@ -298,6 +301,7 @@ internal sealed unsafe class SpanPages
         bool isDone = _arena.Os.TryDiscard(address, bytes);
         purge.Bytes += isDone ? (long)bytes : 0;
         purge.Calls += isDone ? 1 : 0;
+        purge.Refusals += isDone ? 0 : 1;
         int page = run.First;
         while (page < run.End)
         {
@@ -410,5 +414,6 @@ internal struct PagePurge()
 {
     public long Bytes;
     public int Calls;
+    public int Refusals;
     public long NextDue = long.MaxValue;
 }

@@ -13,7 +13,7 @@ using Xunit;
 namespace Hakmem.Tests.Small;
 
 // Pages of spans on which no block is out, by a clock that the test moves.
-[Needs(SystemNeed.DiscardKeepsCommitted)]
+[Needs(SystemNeed.DiscardKeepsCommitted, SystemNeed.SmallPages)]
 public sealed unsafe class SpanPagesTests : IDisposable
 {
     private const long Delay = 100;

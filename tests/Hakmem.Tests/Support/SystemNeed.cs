@@ -19,6 +19,9 @@ internal enum SystemNeed
     // Windows itself.
     Windows,
 
+    // Pages smaller than a unit of 64 KiB.
+    SmallPages,
+
     // The features of the memory layer with these names (OsFeatures).
     ReadableIsFree,
     DiscardKeepsCommitted,

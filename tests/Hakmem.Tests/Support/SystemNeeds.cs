@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using Hakmem.Os;
+using Hakmem.Records;
 using Hakmem.Tests.Os;
 
 namespace Hakmem.Tests.Support;
@@ -12,7 +13,8 @@ internal static class SystemNeeds
     public const string NoPages = "The emulator does not say which of the program's pages are there.";
 
     // Those of the memory that the tests' own arenas come from.
-    private static readonly OsFeatures s_features = BigPages.OverIfAsked(OsMemory.CreateForCurrentSystem()).Features;
+    private static readonly OsMemory s_memory = BigPages.OverIfAsked(OsMemory.CreateForCurrentSystem());
+    private static readonly OsFeatures s_features = s_memory.Features;
 
     // Whether the memory that the tests' own arenas come from has a feature.
     public static bool Has(OsFeatures feature) => (s_features & feature) == feature;
@@ -31,6 +33,7 @@ internal static class SystemNeeds
             : OperatingSystem.IsLinux() ? null : "This system has no /proc.",
         SystemNeed.Shell => Emulator.IsInUse ? "A limit of the address space would be the emulator's."
             : OperatingSystem.IsWindows() ? "This system has no shell that limits a process's address space." : null,
+        SystemNeed.SmallPages => s_memory.PageSize < Geometry.UnitBytes ? null : "A page is as large as a unit.",
         _ => Has(Enum.Parse<OsFeatures>(need.ToString())) ? null : $"The memory layer lacks OsFeatures.{need}.",
     };
 }
