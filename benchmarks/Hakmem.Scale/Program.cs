@@ -15,7 +15,8 @@ internal static class Program
 
         RootCommand root = new("Shows how Hakmem scales with processors, on a machine with few or with many.")
         {
-            ScaleCommand.CreateCounts(), ScaleCommand.CreateModel(), ScaleCommand.CreateAll(), ScaleCommand.CreateDraw(),
+            ScaleCommand.CreateCounts(), ScaleCommand.CreateModel(), ScaleCommand.CreateAll(),
+            ScaleCommand.CreateDraw(),
         };
         return root.Parse(arguments.Length == 0 ? ["--help"] : arguments).Invoke();
     }

@@ -8,8 +8,8 @@ using ScottPlot;
 namespace Hakmem.Scale;
 
 /// <summary>
-/// Draws the per cent of the ideal over processors, a line for each scenario. The axis of processors is logarithmic. The
-/// picture is as wide as a README's column on GitHub, at two pixels for each of the page's.
+/// Draws the per cent of the ideal over processors, a line for each scenario. The axis of processors is logarithmic.
+/// The picture is as wide as a README's column on GitHub, at two pixels for each of the page's.
 /// </summary>
 internal static class ScaleChart
 {
@@ -47,7 +47,8 @@ internal static class ScaleChart
         plot.Legend.FontSize = LabelSize;
         plot.ShowLegend(Edge.Right);
         plot.Title(
-            $"Simulated with {report.Assumptions!.TransferNanoseconds} ns for a cache line's move ({report.Cpu}, {report.Date:yyyy-MM-dd})",
+            $"Simulated with {report.Assumptions!.TransferNanoseconds} ns for a cache line's move " +
+            $"({report.Cpu}, {report.Date:yyyy-MM-dd})",
             LabelSize);
         plot.SavePng(path, PageWidth * PixelsPerPagePixel, PageHeight * PixelsPerPagePixel);
     }

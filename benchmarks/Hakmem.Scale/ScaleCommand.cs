@@ -15,9 +15,15 @@ namespace Hakmem.Scale;
 /// <summary>The commands of the program.</summary>
 internal static class ScaleCommand
 {
-    private static readonly Option<FileInfo?> s_json = new("--json") { Description = "Also write the results to this file." };
+    private static readonly Option<FileInfo?> s_json = new("--json")
+    {
+        Description = "Also write the results to this file.",
+    };
 
-    private static readonly Option<FileInfo?> s_chart = new("--chart") { Description = "Also draw the model to this PNG file." };
+    private static readonly Option<FileInfo?> s_chart = new("--chart")
+    {
+        Description = "Also draw the model to this PNG file.",
+    };
 
     private static readonly Option<double> s_transfer = new("--transfer")
     {
@@ -33,7 +39,8 @@ internal static class ScaleCommand
 
     private static readonly Option<bool> s_freeWords = new("--free-words")
     {
-        Description = "Lets the model change words that all threads share at no cost: what would be reached without them.",
+        Description =
+            "Lets the model change words that all threads share at no cost: what would be reached without them.",
     };
 
     private static readonly Option<string[]> s_scenarios = new("--scenarios")
@@ -174,7 +181,8 @@ internal static class ScaleCommand
     {
         const string Path = "/proc/cpuinfo";
         string? line = File.Exists(Path)
-            ? File.ReadLines(Path).FirstOrDefault(candidate => candidate.StartsWith("model name", StringComparison.Ordinal))
+            ? File.ReadLines(Path).FirstOrDefault(
+                candidate => candidate.StartsWith("model name", StringComparison.Ordinal))
             : null;
         return line?[(line.IndexOf(':') + 1)..].Trim();
     }

@@ -48,7 +48,8 @@ internal sealed record ScaleReport
 /// <param name="Threads">The threads, each on a processor.</param>
 /// <param name="MillionsPerSecond">Millions of blocks that were allocated and freed in a second.</param>
 /// <param name="ModelMillionsPerSecond">What the model says with the costs of this machine.</param>
-/// <param name="Measured">These costs, measured at the same time: a virtual machine's processors may share a core, or not.</param>
+/// <param name="Measured">These costs, measured at the same time: a virtual machine's processors may share a core, or
+/// not.</param>
 internal sealed record RealPoint(
     string Scenario, int Threads, double MillionsPerSecond, double ModelMillionsPerSecond, Assumptions Measured);
 

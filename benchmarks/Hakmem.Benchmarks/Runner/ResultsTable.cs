@@ -95,7 +95,9 @@ internal static class ResultsTable
 
     private static string Tail(ResultRow row, TailFigures tail)
     {
-        string dirty = tail.DirtyBytes is { } bytes ? $", {MiB(bytes)} dirty ({Figure(tail.DirtyOverLive!.Value)})" : "";
+        string dirty = tail.DirtyBytes is { } bytes
+            ? $", {MiB(bytes)} dirty ({Figure(tail.DirtyOverLive!.Value)})"
+            : "";
         string resident = $"{MiB(tail.ResidentBytes)} resident ({Figure(tail.ResidentOverLive)} of the live ones)";
         return $"{row.Workload}, {row.Subject}: of {MiB(tail.LiveBytes)} MiB live, {resident}{dirty}";
     }

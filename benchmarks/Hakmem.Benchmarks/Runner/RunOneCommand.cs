@@ -8,8 +8,8 @@ namespace Hakmem.Benchmarks.Runner;
 
 /// <summary>
 /// The measuring process: <c>run-one WORKLOAD SUBJECT ROUNDS WORKERS</c> prints one line of JSON. WORKERS is the
-/// number of workers, if it is not the workload's own. Not in the help, and parsed by hand: a command-line parser in the same
-/// process would be memory and compiled code that the cold rows then count.
+/// number of workers, if it is not the workload's own. Not in the help, and parsed by hand: a command-line parser in
+/// the same process would be memory and compiled code that the cold rows then count.
 /// </summary>
 internal static class RunOneCommand
 {

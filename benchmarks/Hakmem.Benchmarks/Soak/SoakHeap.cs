@@ -108,7 +108,9 @@ internal sealed unsafe class SoakHeap(string name, HakmemAllocator heap)
         }
 
         // Not what is committed: where commit is charged, blocks in the quarantine are decommitted.
-        long usedBytes = statistics.IsFallback ? statistics.CommittedBytes : statistics.SuperSlabsInUse * (long)HakmemHeapMap.SuperSlabBytes;
+        long usedBytes = statistics.IsFallback
+            ? statistics.CommittedBytes
+            : statistics.SuperSlabsInUse * (long)HakmemHeapMap.SuperSlabBytes;
         if (statistics.LiveBytes + statistics.CachedBytes > usedBytes)
         {
             throw new SoakFailedException($"{name}: more bytes are live and cached than are in use.\n{statistics}");

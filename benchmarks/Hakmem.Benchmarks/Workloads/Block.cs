@@ -20,7 +20,8 @@ internal static unsafe partial class Block
         ((byte*)block)[byteCount - 1] = 1;
     }
 
-    // A program that counts who writes where has a body for it (see benchmarks/Hakmem.Scale). Elsewhere there is none, and no call is compiled.
+    // A program that counts who writes where has a body for it (see benchmarks/Hakmem.Scale). Elsewhere there is none,
+    // and no call is compiled.
     static partial void OnTouching(void* block, nuint byteCount);
 
     /// <summary>Writes one byte in every page, and the last byte.</summary>

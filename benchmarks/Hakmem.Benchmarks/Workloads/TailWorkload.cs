@@ -8,9 +8,10 @@ using Hakmem.Benchmarks.Subjects;
 namespace Hakmem.Benchmarks.Workloads;
 
 /// <summary>
-/// Ten rounds that each allocate 200 MiB and free all but 2 % of the blocks, at random: the tail. A round's tail is freed at the end of the next
-/// round but one, so two tails are live whenever memory is measured. That is after each round's frees and a wait that is longer than the
-/// allocators take to return memory with time. The wait is not in the row's time.
+/// Ten rounds that each allocate 200 MiB and free all but 2 % of the blocks, at random: the tail. A round's tail is
+/// freed at the end of the next round but one, so two tails are live whenever memory is measured. That is after each
+/// round's frees and a wait that is longer than the allocators take to return memory with time. The wait is not in the
+/// row's time.
 /// </summary>
 internal sealed unsafe class TailWorkload : Workload
 {
@@ -45,7 +46,8 @@ internal sealed unsafe class TailWorkload : Workload
     public override TimeSpan Paused => _paused;
 
     /// <summary>The round in the middle: the machine may be too busy in one for memory to be back.</summary>
-    public override TailFigures? Tail => _rounds.OrderBy(round => round.ResidentOverLive).ElementAtOrDefault(_rounds.Length / 2);
+    public override TailFigures? Tail =>
+        _rounds.OrderBy(round => round.ResidentOverLive).ElementAtOrDefault(_rounds.Length / 2);
 
     public override WorkloadBody ForAllocator<T>() => _ => Run<T>();
 

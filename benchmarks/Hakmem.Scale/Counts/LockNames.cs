@@ -6,7 +6,8 @@ using Hakmem.Small;
 
 namespace Hakmem.Scale.Counts;
 
-/// <summary>Finds which lock is which, by the fields that lead to it from a root object and from static fields.</summary>
+/// <summary>Finds which lock is which, by the fields that lead to it from a root object and from static
+/// fields.</summary>
 internal static class LockNames
 {
     private const BindingFlags OwnFields =
@@ -89,5 +90,6 @@ internal static class LockNames
     private static bool IsOfLibrary(Type type) =>
         type.Assembly == typeof(HakmemAllocator).Assembly &&
         type.Namespace is { } space && !space.StartsWith("Hakmem.Scale", StringComparison.Ordinal) &&
-        !space.StartsWith("Hakmem.Benchmarks", StringComparison.Ordinal) && space.StartsWith("Hakmem", StringComparison.Ordinal);
+        !space.StartsWith("Hakmem.Benchmarks", StringComparison.Ordinal) &&
+        space.StartsWith("Hakmem", StringComparison.Ordinal);
 }

@@ -5,8 +5,8 @@ using Hakmem.Records;
 namespace Hakmem.Scale.Counts;
 
 /// <summary>
-/// For each cache line of the arena the lane that wrote it last, for each block the lane that allocated it last, and for
-/// each 16 bytes the lane that has a block there. By the number of the lane; 0 for none.
+/// For each cache line of the arena the lane that wrote it last, for each block the lane that allocated it last, and
+/// for each 16 bytes the lane that has a block there. By the number of the lane; 0 for none.
 /// </summary>
 /// <remarks>
 /// Threads read and write it without a lock. Two threads that write one line at the same moment may both find the same

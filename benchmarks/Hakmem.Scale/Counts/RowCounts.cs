@@ -2,7 +2,8 @@ using System.Collections.Generic;
 
 namespace Hakmem.Scale.Counts;
 
-/// <summary>What the workers of one workload did in the steady state. All figures are for a thousand operations.</summary>
+/// <summary>What the workers of one workload did in the steady state. All figures are for a thousand
+/// operations.</summary>
 internal sealed record RowCounts
 {
     /// <summary>The workload's name.</summary>

@@ -21,7 +21,8 @@ internal sealed record Assumptions
     /// </summary>
     public bool HasFreeWords { get; init; }
 
-    /// <summary>The first wait between two looks at a held lock; each is twice the one before, up to 64 times.</summary>
+    /// <summary>The first wait between two looks at a held lock; each is twice the one before, up to 64
+    /// times.</summary>
     public double SpinNanoseconds { get; init; } = 37;
 
     /// <summary>Until a thread that sleeps in the kernel runs after its lock was released.</summary>

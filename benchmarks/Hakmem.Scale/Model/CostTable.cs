@@ -48,7 +48,8 @@ internal sealed class CostTable(Dictionary<string, double> nanoseconds, double? 
     }
 
     /// <summary>Adds the time of a path, either timed as a whole or as the sum of its parts.</summary>
-    public void LearnPath(string path, bool isWhole, double measured) => Learn(isWhole ? Whole(path) : Sum(path), measured);
+    public void LearnPath(string path, bool isWhole, double measured) =>
+        Learn(isWhole ? Whole(path) : Sum(path), measured);
 
     /// <summary>
     /// The mean without the longest twentieth, which were interrupted. A median would be as coarse as the clock, whose
@@ -70,9 +71,8 @@ internal sealed class CostTable(Dictionary<string, double> nanoseconds, double? 
         // whole paths are of which no part was recorded.
         foreach (string path in (string[])[TakePath, PutPath])
         {
-            double factor = all.TryGetValue(Whole(path), out double whole) && all.TryGetValue(Sum(path), out double sum) && sum > 0
-                ? whole / sum
-                : 1;
+            all.TryGetValue(Whole(path), out double whole);
+            double factor = all.TryGetValue(Sum(path), out double sum) && sum > 0 && whole > 0 ? whole / sum : 1;
             foreach (string part in _samples.Keys.Where(part => part.StartsWith(path + ":", StringComparison.Ordinal)))
             {
                 all[part] *= factor;

@@ -36,7 +36,10 @@ internal sealed unsafe class ExchangeLayer : IDisposable
         _depots = new DepotSet(_arena, units, HeapSlot, classes, _budget);
         long most = options.ThreadCacheBytes;
         long share = threads <= TotalBudgetFactor ? most : most * TotalBudgetFactor / threads;
-        _exchange = new CacheExchange(_depots, classes) { BudgetBytes = Math.Min(most, Math.Max(share, MinBudgetBytes)) };
+        _exchange = new CacheExchange(_depots, classes)
+        {
+            BudgetBytes = Math.Min(most, Math.Max(share, MinBudgetBytes)),
+        };
         _sizeClass = (int)SizeClass.IndexOf((nuint)blockBytes - 1);
     }
 
@@ -107,7 +110,8 @@ internal sealed unsafe class ExchangeLayer : IDisposable
             : ThreadCache.BinOf(cache, index)->Secondary);
     }
 
-    /// <summary>Gives the arena's address range back, with all in it. The records of caches and magazines stay.</summary>
+    /// <summary>Gives the arena's address range back, with all in it. The records of caches and magazines
+    /// stay.</summary>
     public void Dispose()
     {
         _arena.Os.TryRelease(_arena.Base, (nuint)_arena.ReservedBytes);

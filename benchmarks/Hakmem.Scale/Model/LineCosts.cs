@@ -17,7 +17,8 @@ internal static class LineCosts
     private const int SlotsPerLine = LineBytes / sizeof(long);
     private const int Margin = 2 * SlotsPerLine;
 
-    /// <summary>The assumptions with what was measured in their place; as they are where there is one processor.</summary>
+    /// <summary>The assumptions with what was measured in their place; as they are where there is one
+    /// processor.</summary>
     public static Assumptions Measure(Assumptions assumptions)
     {
         if (Environment.ProcessorCount == 1)

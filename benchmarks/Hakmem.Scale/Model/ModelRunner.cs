@@ -18,7 +18,8 @@ internal static class ModelRunner
     public static IReadOnlyList<int> Processors { get; } = [1, 2, 4, 8, 16, 32, 64, 128];
 
     /// <summary>Measures the parts of a scenario's paths, as they are with so many threads.</summary>
-    public static CostTable Learn(Scenario scenario, Assumptions assumptions, int processors = 2, int rounds = LearningRounds)
+    public static CostTable Learn(
+        Scenario scenario, Assumptions assumptions, int processors = 2, int rounds = LearningRounds)
     {
         CostTable[] learnt = [.. Enumerable.Range(0, rounds).Select(_ => Simulation.Learn(
             scenario, processors, assumptions, new CostTable([]), ModelProcess.NanosecondsFor(scenario)))];
@@ -81,7 +82,8 @@ internal static class ModelRunner
         Assumptions used = threads == 1
             ? assumptions
             : LineCosts.Measure(assumptions) with { Slowdown = RealRun.MeasureSlowdown(threads) };
-        double real = RealRun.Measure(scenario, threads, scenario.WorkNanoseconds > 0 ? RealBlocksWithWork : RealBlocks);
+        long blocks = scenario.WorkNanoseconds > 0 ? RealBlocksWithWork : RealBlocks;
+        double real = RealRun.Measure(scenario, threads, blocks);
         ModelPoint model = Simulation.Run(scenario, threads, used, costs, ModelProcess.NanosecondsFor(scenario));
         return new RealPoint(scenario.Name, threads, real, model.MillionsPerSecond, used);
     }

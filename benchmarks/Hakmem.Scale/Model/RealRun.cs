@@ -9,8 +9,8 @@ using Hakmem.Records;
 namespace Hakmem.Scale.Model;
 
 /// <summary>
-/// The same scenarios on threads of the system, over the same exchange: what the model is compared with. One thread takes
-/// both sides of a hand-over by turns.
+/// The same scenarios on threads of the system, over the same exchange: what the model is compared with. One thread
+/// takes both sides of a hand-over by turns.
 /// </summary>
 internal sealed unsafe class RealRun
 {
@@ -64,7 +64,8 @@ internal sealed unsafe class RealRun
     private double Run()
     {
         int sides = _scenario.ThreadsOn(_threads);
-        nint[] caches = [.. Enumerable.Range(0, sides).Select(i => (nint)_layer.NewCache(_scenario.NumberOf(i, sides)))];
+        nint[] caches =
+            [.. Enumerable.Range(0, sides).Select(i => (nint)_layer.NewCache(_scenario.NumberOf(i, sides)))];
         long blocks = _tables * _scenario.TableBlocks * (_scenario.IsHandOver ? sides / 2 : sides);
         double best = 0;
         for (int round = 0; round <= Rounds; round++)

@@ -34,7 +34,8 @@ internal sealed record Scenario
     /// <summary>Nanoseconds of work after each call that share nothing.</summary>
     public int WorkNanoseconds { get; init; }
 
-    /// <summary>The least per cent of the ideal that the exchange should reach on 64 processors, if there is a bar.</summary>
+    /// <summary>The least per cent of the ideal that the exchange should reach on 64 processors, if there is a
+    /// bar.</summary>
     public double? LeastPercent { get; init; }
 
     /// <summary>All scenarios.</summary>

@@ -8,8 +8,8 @@ using Hakmem.Small;
 namespace Hakmem.Scale.Model;
 
 /// <summary>
-/// Runs a scenario on any number of virtual processors, by the library's own code on one thread of the system: fast paths
-/// advance the clock of their processor, and of a slow path each lock is taken when it is free in virtual time.
+/// Runs a scenario on any number of virtual processors, by the library's own code on one thread of the system: fast
+/// paths advance the clock of their processor, and of a slow path each lock is taken when it is free in virtual time.
 /// </summary>
 internal sealed unsafe class Simulation
 {
@@ -79,7 +79,8 @@ internal sealed unsafe class Simulation
         RunOnce(scenario, processors, assumptions, costs, nanoseconds, isLearning: false);
 
     private static ModelPoint RunOnce(
-        Scenario scenario, int processors, Assumptions assumptions, CostTable costs, double nanoseconds, bool isLearning)
+        Scenario scenario, int processors, Assumptions assumptions, CostTable costs, double nanoseconds,
+        bool isLearning)
     {
         using ExchangeLayer layer = new(scenario.BlockBytes, scenario.ThreadsOn(processors));
         Simulation simulation = new(
@@ -91,7 +92,8 @@ internal sealed unsafe class Simulation
     {
         _end = nanoseconds;
         _start = nanoseconds / 2;
-        VirtualProcessor[] processors = [.. Enumerable.Range(0, _processors).Select(number => new VirtualProcessor(number))];
+        VirtualProcessor[] processors =
+            [.. Enumerable.Range(0, _processors).Select(number => new VirtualProcessor(number))];
         int threads = _scenario.ThreadsOn(_processors);
         VirtualThread? producer = null;
         for (int i = 0; i < threads; i++)
@@ -186,7 +188,8 @@ internal sealed unsafe class Simulation
         }
 
         double table = _scenario.IsHandOver && !_sharesProcessor ? _assumptions.StreamNanoseconds / SlotsPerLine : 0;
-        double cost = (_costs.Of(part, Math.Clamp(each, 0, MostNanoseconds)) * _assumptions.Slowdown) + table + _scenario.WorkNanoseconds +
+        double fast = _costs.Of(part, Math.Clamp(each, 0, MostNanoseconds)) * _assumptions.Slowdown;
+        double cost = fast + table + _scenario.WorkNanoseconds +
             (isFreeing ? thread.PutExtra : thread.TakeExtra);
         thread.Processor.Clock += calls * cost;
         Count(thread, isFreeing ? calls : 0);
@@ -280,7 +283,8 @@ internal sealed unsafe class Simulation
                     LockOf(steps[i].Target!).Mark(processor);
                     break;
                 case PathStep.Enter:
-                    clock = LockOf(steps[i].Target!).Use(clock, HoldOf(steps, costs, i), processor, _assumptions, horizon);
+                    VirtualLock used = LockOf(steps[i].Target!);
+                    clock = used.Use(clock, HoldOf(steps, costs, i), processor, _assumptions, horizon);
                     break;
                 case PathStep.Word:
                     clock = LockOf(steps[i].Target!).Use(clock, WordNanoseconds, processor, _assumptions, horizon);

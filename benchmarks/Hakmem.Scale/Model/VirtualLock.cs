@@ -9,7 +9,8 @@ namespace Hakmem.Scale.Model;
 /// that began after it, so uses are entered wherever there is time between others.
 /// </remarks>
 /// <param name="kind">The kind of lock.</param>
-/// <param name="lines">Cache lines that move to another processor with the lock: its own and those that it guards.</param>
+/// <param name="lines">Cache lines that move to another processor with the lock: its own and those that it
+/// guards.</param>
 /// <param name="wait">What those who wait do.</param>
 internal sealed class VirtualLock(string kind, int lines, WaitKind wait)
 {
@@ -48,7 +49,8 @@ internal sealed class VirtualLock(string kind, int lines, WaitKind wait)
             waiters += useStart > now ? 1 : 0;
         }
 
-        // The line of a lock that is tried again and again goes by half of those who wait before it gets where it is needed.
+        // The line of a lock that is tried again and again goes by half of those who wait before it gets where it is
+        // needed.
         double moving = _lastProcessor == processor || _lastProcessor < 0
             ? 0
             : assumptions.TransferNanoseconds * (lines + (wait == WaitKind.TryAgain ? waiters / 2.0 : 0));

@@ -4,8 +4,8 @@ using Hakmem.Os;
 namespace Hakmem.Scale.Tracing;
 
 /// <summary>
-/// What one thread does to the locks and the shared words of the library. The library's methods tell the observer of the
-/// thread that calls them, if it has one; a thread without an observer pays a thread-static read for each lock.
+/// What one thread does to the locks and the shared words of the library. The library's methods tell the observer of
+/// the thread that calls them, if it has one; a thread without an observer pays a thread-static read for each lock.
 /// </summary>
 internal abstract class ThreadObserver
 {

@@ -7,8 +7,8 @@ using Xunit;
 
 namespace Hakmem.Benchmarks.Tests.Scale;
 
-// What workloads with threads do to locks and cache lines, by counts for a thousand operations. They depend on the order
-// in which threads run, not on how fast they do.
+// What workloads with threads do to locks and cache lines, by counts for a thousand operations. They depend on the
+// order in which threads run, not on how fast they do.
 public sealed class RowCounterTests
 {
     [Theory]
@@ -27,8 +27,8 @@ public sealed class RowCounterTests
         Assert.Equal(0, Math.Round(EntriesOf(counts, "Depot.lock")));
     }
 
-    // A new thread takes over the cache of one that ended, perhaps of the other worker's: so lines go from one worker to
-    // the other, but both write to one line almost never.
+    // A new thread takes over the cache of one that ended, perhaps of the other worker's: so lines go from one worker
+    // to the other, but both write to one line almost never.
     [Fact]
     public void LarsonTinySharesNoLineAndMovesFew()
     {

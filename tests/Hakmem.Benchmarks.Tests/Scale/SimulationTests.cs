@@ -5,8 +5,8 @@ using Xunit;
 
 namespace Hakmem.Benchmarks.Tests.Scale;
 
-// The library's exchange on virtual processors, with every part of a slow path at the same cost: so nothing here depends
-// on how fast this machine is.
+// The library's exchange on virtual processors, with every part of a slow path at the same cost: so nothing here
+// depends on how fast this machine is.
 public sealed class SimulationTests
 {
     private const double Nanoseconds = 400_000;

@@ -38,13 +38,15 @@ public sealed partial class ReadmeTests
         Assert.Equal($"targets-{string.Join(" | ", targets)}-blue", Message("targets"));
     }
 
-    // The systems whose job runs a script that runs here too. macOS has no such script: nobody has seen the tests pass there.
+    // The systems whose job runs a script that runs here too. macOS has no such script: nobody has seen the tests pass
+    // there.
     [Fact]
     public void PlatformBadgeNamesWhereTheTestsRun()
     {
         string[] tested = [.. WorkflowJob.All
             .Where(job => job.Commands.Any(
-                command => command.Script is ".ci/run" || command.Script?.StartsWith("eng/test-", StringComparison.Ordinal) == true))
+                command => command.Script is ".ci/run" ||
+                    command.Script?.StartsWith("eng/test-", StringComparison.Ordinal) == true))
             .Select(job => job.Name.Replace("-", "--", StringComparison.Ordinal))];
         Assert.Equal($"platforms-{string.Join(" | ", tested)}-blue", Message("platforms"));
     }

@@ -28,7 +28,8 @@ public sealed partial class LargerPagesTests
     [InlineData(64 << 10, true)]
     [Needs(SystemNeed.ReleasesParts)]
     public void EverythingHoldsWithLargerPages(int pageBytes, bool withConformance) => AssertAllHold(
-        BigPages.Variable, pageBytes.ToString(CultureInfo.InvariantCulture), s_namespaces, withConformance ? s_conformance : []);
+        BigPages.Variable, pageBytes.ToString(CultureInfo.InvariantCulture), s_namespaces,
+        withConformance ? s_conformance : []);
 
     // As on Windows, where the run of these tests itself shows it; see Os/ChargingMemory.cs.
     [Fact]
@@ -38,7 +39,8 @@ public sealed partial class LargerPagesTests
 
     private static void AssertAllHold(string variable, string value, string[] namespaces, Type[] conformance)
     {
-        Type[] classes = [.. typeof(LargerPagesTests).Assembly.GetTypes().Where(type => IsIn(type, namespaces)), .. conformance];
+        Type[] all = typeof(LargerPagesTests).Assembly.GetTypes();
+        Type[] classes = [.. all.Where(type => IsIn(type, namespaces)), .. conformance];
         ChildResult child = ChildProcess.RunProgram(
             [.. classes.SelectMany(type => new[] { "-class", type.FullName! })],
             new Dictionary<string, string> { [variable] = value },

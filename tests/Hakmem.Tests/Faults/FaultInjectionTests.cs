@@ -172,7 +172,8 @@ public sealed unsafe class FaultInjectionTests
     public void OneKindOfCallMayAlwaysBeRefusedWithFullHardening(OsCall kind)
     {
         Assert.SkipWhen(
-            kind == OsCall.Unprotect && !SystemNeeds.Has(OsFeatures.DiscardKeepsCommitted), "Sealed ranges are committed again instead.");
+            kind == OsCall.Unprotect && !SystemNeeds.Has(OsFeatures.DiscardKeepsCommitted),
+            "Sealed ranges are committed again instead.");
         using FaultyHeap heap = new(Hardened());
         heap.Os.RefuseAll(kind);
         if (kind == OsCall.Reserve)

@@ -100,7 +100,11 @@ public sealed unsafe class PagePurgeTests : IDisposable
     }
 
     private void NewHeap(HakmemOptions options) => _heap = new HakmemAllocator(
-        options with { PurgeDelay = TimeSpan.FromMilliseconds(Delay), SuperSlabCacheTtl = TimeSpan.FromMilliseconds(10 * Delay) },
+        options with
+        {
+            PurgeDelay = TimeSpan.FromMilliseconds(Delay),
+            SuperSlabCacheTtl = TimeSpan.FromMilliseconds(10 * Delay),
+        },
         _test.Arena,
         _timer);
 
@@ -111,7 +115,8 @@ public sealed unsafe class PagePurgeTests : IDisposable
         Workers.Run(1, _ =>
         {
             Random random = new(size);
-            Block[] all = [.. Enumerable.Range(0, (int)(Bytes / size)).Select(i => Block.Allocate(Heap, (nuint)size, (uint)i))];
+            IEnumerable<int> numbers = Enumerable.Range(0, (int)(Bytes / size));
+            Block[] all = [.. numbers.Select(i => Block.Allocate(Heap, (nuint)size, (uint)i))];
             random.Shuffle(all);
             kept.AddRange(all[..(all.Length / KeptOneIn)]);
             Array.ForEach(all[kept.Count..], block => block.VerifyAndFree(Heap));

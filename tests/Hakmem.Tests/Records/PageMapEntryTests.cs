@@ -63,7 +63,11 @@ public sealed class PageMapEntryTests
 
     [Fact]
     public void EveryClassHasABinOffsetThatAnEntryCanHold() =>
-        Assert.All(Enumerable.Range(0, SizeClass.Count), sizeClass => Assert.Equal(sizeClass, PageMapEntry.BinIndexOf(PageMapEntry.ForSpan(0, 0, sizeClass, sizeClass >= SizeClass.FirstStacked))));
+        Assert.All(Enumerable.Range(0, SizeClass.Count), sizeClass =>
+        {
+            ulong entry = PageMapEntry.ForSpan(0, 0, sizeClass, sizeClass >= SizeClass.FirstStacked);
+            Assert.Equal(sizeClass, PageMapEntry.BinIndexOf(entry));
+        });
 
     // A bin of 64 bytes a class, behind a head of 64; 8 bytes further on for paired classes, which are those up to 256 bytes.
     private static nuint Place(int sizeClass) => ((nuint)(sizeClass + 1) * 64) + (SizeClass.BytesOf(sizeClass) <= 256 ? 8u : 0u);

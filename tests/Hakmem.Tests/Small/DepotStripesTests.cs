@@ -228,7 +228,8 @@ public sealed unsafe class DepotStripesTests : IDisposable
             Array.ForEach(threads, thread => thread.Start());
             Array.ForEach(threads, thread => thread.Join());
             Assert.Equal((20L, 20L), (depot.Count().BlocksOut, depot.Count().BlocksHere));
-            Assert.All(magazines, (magazine, index) => Assert.Equal(magazine, (nint)depot.ExchangeForFull(null, 10, thread: index + 1)));
+            Assert.All(magazines, (magazine, index) =>
+                Assert.Equal(magazine, (nint)depot.ExchangeForFull(null, 10, thread: index + 1)));
         }
     }
 

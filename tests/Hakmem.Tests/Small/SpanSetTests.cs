@@ -214,7 +214,9 @@ public sealed unsafe class SpanSetTests : IDisposable
         HeapCheck check = new(1);
         int partial = 0;
         int queued = 0;
-        foreach (ulong span in blocks.Select(block => (ulong)PageMapEntry.Decode(_layer.Arena.EntryOf((void*)block)).Address).Distinct())
+        IEnumerable<ulong> spans = blocks.Select(
+            block => (ulong)PageMapEntry.Decode(_layer.Arena.EntryOf((void*)block)).Address);
+        foreach (ulong span in spans.Distinct())
         {
             set.Verify(check, _layer.Arena.UnitOf((nuint)span), ref partial, ref queued);
         }

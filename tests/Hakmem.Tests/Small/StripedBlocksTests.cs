@@ -70,7 +70,7 @@ public sealed unsafe class StripedBlocksTests : IDisposable
                 _heap.Trim();
 
                 // One may stay with a thread that waits in native code.
-                Assert.InRange(_heap.GetStatistics().SizeClasses.Sum(row => row.BlockBytes == size ? row.CachedBlocks : 0), 0, 1);
+                Assert.InRange(CachedBlocksOf(size), 0, 1);
             },
             () => { });
         Assert.Equal(0, _heap.GetStatistics().LiveBlocks);
@@ -87,7 +87,7 @@ public sealed unsafe class StripedBlocksTests : IDisposable
             () =>
             {
                 _heap.Trim();
-                Assert.InRange(_heap.GetStatistics().SizeClasses.Sum(row => row.BlockBytes == size ? row.CachedBlocks : 0), 0, 1);
+                Assert.InRange(CachedBlocksOf(size), 0, 1);
             });
         Assert.Equal(0, _heap.GetStatistics().LiveBlocks);
     }
@@ -287,6 +287,9 @@ public sealed unsafe class StripedBlocksTests : IDisposable
 
         return blocks;
     }
+
+    private long CachedBlocksOf(int size) =>
+        _heap.GetStatistics().SizeClasses.Sum(row => row.BlockBytes == size ? row.CachedBlocks : 0);
 
     private void FreeAll(nint[] blocks) => Array.ForEach(blocks, block => _heap.Free((void*)block));
 

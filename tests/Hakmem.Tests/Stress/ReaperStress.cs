@@ -49,8 +49,9 @@ public sealed unsafe class ReaperStress
             {
                 for (int look = 1; Volatile.Read(ref working) > 0; look++)
                 {
-                    // Now and then nothing, so that bins fill and the timer comes to rest. The call of the system is for the garbage
-                    // collector, which finds this thread stopped there: Wine does not let it stop one that only computes.
+                    // Now and then nothing, so that bins fill and the timer comes to rest. The call of the system is
+                    // for the garbage collector, which finds this thread stopped there: Wine does not let it stop one
+                    // that only computes.
                     bool isPausing = look % 64 == 0;
                     time.Advance(isPausing ? 60_000 : 25);
                     if (isPausing)
