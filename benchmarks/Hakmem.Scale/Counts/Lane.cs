@@ -26,7 +26,7 @@ internal sealed class Lane : ThreadObserver
     [ThreadStatic]
     private static Lane? t_lane;
 
-    private readonly Dictionary<object, LockUse> _locks = [];
+    private readonly Dictionary<UninterruptibleLock, LockUse> _locks = [];
     private readonly ushort _number;
     private long _warmUpCalls;
     private bool _isWaiting;
@@ -65,7 +65,7 @@ internal sealed class Lane : ThreadObserver
     public long SharedWords { get; private set; }
 
     /// <summary>The locks that the lane entered.</summary>
-    public IReadOnlyDictionary<object, LockUse> Locks => _locks;
+    public IReadOnlyDictionary<UninterruptibleLock, LockUse> Locks => _locks;
 
     private bool IsSteady => _warmUpCalls == 0;
 
@@ -134,7 +134,7 @@ internal sealed class Lane : ThreadObserver
     public override void OnWaiting() => _isWaiting = true;
 
     /// <inheritdoc/>
-    public override void OnEntered(object entered)
+    public override void OnEntered(UninterruptibleLock entered)
     {
         if (IsSteady)
         {
@@ -150,7 +150,7 @@ internal sealed class Lane : ThreadObserver
     }
 
     /// <inheritdoc/>
-    public override void OnExiting(object exited)
+    public override void OnExiting(UninterruptibleLock exited)
     {
     }
 
@@ -169,7 +169,7 @@ internal sealed class Lane : ThreadObserver
     public override void OnSharedWord(object owner) => SharedWords += IsSteady ? 1 : 0;
 
     /// <inheritdoc/>
-    public override void OnSeeing(object guardedBy)
+    public override void OnSeeing(UninterruptibleLock guardedBy)
     {
     }
 

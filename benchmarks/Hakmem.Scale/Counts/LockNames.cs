@@ -2,7 +2,6 @@ using System;
 using System.Collections.Generic;
 using System.Reflection;
 using Hakmem.Os;
-using Hakmem.Small;
 
 namespace Hakmem.Scale.Counts;
 
@@ -17,9 +16,9 @@ internal static class LockNames
         BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly;
 
     /// <summary>The name of each lock that can be found: the type and the field that has it.</summary>
-    public static Dictionary<object, string> Find(params ReadOnlySpan<object> roots)
+    public static Dictionary<UninterruptibleLock, string> Find(params ReadOnlySpan<object> roots)
     {
-        Dictionary<object, string> names = [];
+        Dictionary<UninterruptibleLock, string> names = [];
         HashSet<object> seen = new(ReferenceEqualityComparer.Instance);
         Stack<object> open = new(roots.ToArray());
         foreach (Type type in typeof(HakmemAllocator).Assembly.GetTypes())
@@ -55,7 +54,7 @@ internal static class LockNames
     }
 
     private static void AddFields(
-        Type type, object? owner, BindingFlags fields, Dictionary<object, string> names, Stack<object> open)
+        Type type, object? owner, BindingFlags fields, Dictionary<UninterruptibleLock, string> names, Stack<object> open)
     {
         foreach (FieldInfo field in type.GetFields(fields))
         {
@@ -67,15 +66,11 @@ internal static class LockNames
     }
 
     private static void Add(
-        object? value, Dictionary<object, string> names, Stack<object> open, string name)
+        object? value, Dictionary<UninterruptibleLock, string> names, Stack<object> open, string name)
     {
-        if (value is UninterruptibleLock)
+        if (value is UninterruptibleLock found)
         {
-            names.TryAdd(value, name);
-        }
-        else if (value is DepotStripe)
-        {
-            names.TryAdd(value, "DepotStripe.Lock");
+            names.TryAdd(found, name);
         }
         else if (value is not null && (value is Array || IsOfLibrary(value.GetType())))
         {

@@ -43,7 +43,7 @@ internal static class RowCounter
 
         Lane.Begin(row.WarmUpCalls);
         body(row.Operations);
-        Dictionary<object, string> names = LockNames.Find(HakmemAllocator.Shared);
+        Dictionary<UninterruptibleLock, string> names = LockNames.Find(HakmemAllocator.Shared);
         long operations = Lane.All.Sum(lane => lane.Allocations);
         double PerThousand(long count) => 1000.0 * count / operations;
         return new RowCounts
@@ -62,13 +62,13 @@ internal static class RowCounter
         };
     }
 
-    private static Dictionary<string, LockUse> UsesByKind(Dictionary<object, string> names)
+    private static Dictionary<string, LockUse> UsesByKind(Dictionary<UninterruptibleLock, string> names)
     {
         Dictionary<string, LockUse> kinds = [];
         foreach (Lane lane in Lane.All)
         {
             Add(kinds, GateKind, lane.Gate);
-            foreach ((object entered, LockUse use) in lane.Locks)
+            foreach ((UninterruptibleLock entered, LockUse use) in lane.Locks)
             {
                 Add(kinds, names.GetValueOrDefault(entered, "another"), use);
             }

@@ -3,7 +3,6 @@ using System.Collections.Generic;
 using System.Linq;
 using Hakmem.Os;
 using Hakmem.Scale.Counts;
-using Hakmem.Small;
 
 namespace Hakmem.Scale.Model;
 
@@ -324,7 +323,7 @@ internal sealed unsafe class Simulation
     {
         if (!_locks.TryGetValue(target, out VirtualLock? found))
         {
-            if (target is UninterruptibleLock or DepotStripe)
+            if (target is UninterruptibleLock)
             {
                 AddLocks();
                 found = _locks[target];
@@ -341,7 +340,7 @@ internal sealed unsafe class Simulation
 
     private void AddLocks()
     {
-        foreach ((object named, string name) in LockNames.Find(_layer.Roots))
+        foreach ((UninterruptibleLock named, string name) in LockNames.Find(_layer.Roots))
         {
             _locks.TryAdd(named, new VirtualLock(name, LinesOf(name), WaitKind.Poll));
         }

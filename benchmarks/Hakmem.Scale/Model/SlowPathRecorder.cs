@@ -85,10 +85,10 @@ internal sealed class SlowPathRecorder : ThreadObserver
     public override void OnWaiting() => throw new InvalidOperationException("A lock is held although one thread runs.");
 
     /// <inheritdoc/>
-    public override void OnEntered(object entered) => Add(PathStep.Enter, entered);
+    public override void OnEntered(UninterruptibleLock entered) => Add(PathStep.Enter, entered);
 
     /// <inheritdoc/>
-    public override void OnExiting(object exited) => Add(PathStep.Exit, exited);
+    public override void OnExiting(UninterruptibleLock exited) => Add(PathStep.Exit, exited);
 
     /// <inheritdoc/>
     public override void OnGateClosed()
@@ -99,7 +99,7 @@ internal sealed class SlowPathRecorder : ThreadObserver
     public override void OnSharedWord(object owner) => Add(PathStep.Word, owner);
 
     /// <inheritdoc/>
-    public override void OnSeeing(object guardedBy) => Add(PathStep.See, guardedBy);
+    public override void OnSeeing(UninterruptibleLock guardedBy) => Add(PathStep.See, guardedBy);
 
     private void Add(PathStep step, object? target)
     {

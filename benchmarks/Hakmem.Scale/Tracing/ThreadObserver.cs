@@ -24,10 +24,10 @@ internal abstract class ThreadObserver
     public abstract void OnWaiting();
 
     /// <summary>The thread has entered a lock.</summary>
-    public abstract void OnEntered(object entered);
+    public abstract void OnEntered(UninterruptibleLock entered);
 
     /// <summary>The thread is about to exit a lock.</summary>
-    public abstract void OnExiting(object exited);
+    public abstract void OnExiting(UninterruptibleLock exited);
 
     /// <summary>The thread has closed a cache's gate.</summary>
     public abstract void OnGateClosed();
@@ -38,5 +38,5 @@ internal abstract class ThreadObserver
 
     /// <summary>The thread is about to read, under no lock, what other threads write under a lock.</summary>
     /// <param name="guardedBy">That lock.</param>
-    public abstract void OnSeeing(object guardedBy);
+    public abstract void OnSeeing(UninterruptibleLock guardedBy);
 }

@@ -88,7 +88,7 @@ internal sealed unsafe partial class Depot
         _ownBlocks = _isCounted ? 0 : OwnBytes / info.BlockBytes;
         int limits = _isCounted ? Math.Max(stripes / StripesPerLimit, 1) : 1;
         _maxFullBlocks = limits * Math.Max(MaxFullBytes / info.BlockBytes, MinFullMagazines * info.RefillCapacity);
-        _stripes = new DepotStripes(_metadata, stripes);
+        _stripes = new DepotStripes(DepotStripe.Create(_metadata), _metadata, stripes);
         _lock = new UninterruptibleLock();
     }
 
@@ -116,7 +116,7 @@ internal sealed unsafe partial class Depot
 
         foreach (DepotStripe stripe in _stripes.All)
         {
-            using (stripe.Enter())
+            using (stripe.Lock.Enter())
             {
                 stripe.Verify(check);
             }
@@ -162,7 +162,7 @@ internal sealed unsafe partial class Depot
     {
         DepotStripe own = _stripes[thread];
         Magazine* magazine;
-        using (own.Enter())
+        using (own.Lock.Enter())
         {
             own.IsUsed = true;
             magazine = TakeFull(own, thread, empty, wanted);
@@ -195,7 +195,7 @@ internal sealed unsafe partial class Depot
         corruptAddress = 0;
         bool isRepeated = full != null && Magazines.HasRepeated(full);
         DepotStripe own = _stripes[thread];
-        using (own.Enter())
+        using (own.Lock.Enter())
         {
             own.IsUsed = true;
             if (full == null)
@@ -227,7 +227,7 @@ internal sealed unsafe partial class Depot
     public void Add(Magazine* magazine, int thread = 0)
     {
         DepotStripe own = _stripes[thread];
-        using (own.Enter())
+        using (own.Lock.Enter())
         {
             CountFull(magazine->Count, thread);
             own.Put(magazine);
@@ -291,7 +291,7 @@ internal sealed unsafe partial class Depot
             long here = 0;
             foreach (DepotStripe stripe in stripes)
             {
-                stripe.Enter();
+                stripe.Lock.Enter();
                 here += stripe.Blocks;
             }
 
@@ -305,7 +305,7 @@ internal sealed unsafe partial class Depot
             bool isAll = stripes == _stripes.All;
             foreach (DepotStripe stripe in stripes)
             {
-                stripe.Exit();
+                stripe.Lock.Exit();
             }
 
             if (isAll)
@@ -326,7 +326,7 @@ internal sealed unsafe partial class Depot
         {
             DepotStripe stripe = _stripes[thread];
             Magazine* reaped;
-            using (stripe.Enter())
+            using (stripe.Lock.Enter())
             {
                 reaped = stripe.DetachUnneeded();
                 if (!stripe.IsUsed)
@@ -342,7 +342,7 @@ internal sealed unsafe partial class Depot
             while (reaped != null)
             {
                 Magazine* next = reaped->Next;
-                using (stripe.Enter())
+                using (stripe.Lock.Enter())
                 {
                     FlushDetached(stripe, thread, reaped, ref corruptAddress);
                 }
@@ -390,7 +390,7 @@ internal sealed unsafe partial class Depot
         for (int thread = 0; thread < _stripes.Count; thread++)
         {
             DepotStripe stripe = _stripes[thread];
-            using (stripe.Enter())
+            using (stripe.Lock.Enter())
             {
                 for (Magazine* magazine = stripe.DetachAll(); magazine != null;)
                 {
@@ -412,7 +412,7 @@ internal sealed unsafe partial class Depot
         for (int thread = 0; thread < _stripes.Count; thread++)
         {
             DepotStripe stripe = _stripes[thread];
-            using (stripe.Enter())
+            using (stripe.Lock.Enter())
             {
                 for (Magazine* magazine = stripe.DetachAll(); magazine != null;)
                 {
@@ -457,7 +457,7 @@ internal sealed unsafe partial class Depot
             DepotStripe other = _stripes[first + look];
             if (other != own && other.BlocksSeen > leave)
             {
-                using (other.Enter())
+                using (other.Lock.Enter())
                 {
                     magazine = TakeFull(other, first + look, empty, wanted);
                 }
@@ -471,7 +471,7 @@ internal sealed unsafe partial class Depot
 
     private void* TryTakeBlock(DepotStripe stripe, int thread)
     {
-        using (stripe.Enter())
+        using (stripe.Lock.Enter())
         {
             void* block = stripe.TryTakeBlock();
             CountFull(block == null ? 0 : -1, thread);
@@ -486,7 +486,7 @@ internal sealed unsafe partial class Depot
         Magazine* magazine = empty;
         if (empty == null || empty->Capacity < wanted)
         {
-            using (own.Enter())
+            using (own.Lock.Enter())
             {
                 magazine = own.TakeEmpty(empty, wanted);
             }
@@ -507,7 +507,7 @@ internal sealed unsafe partial class Depot
         bool isOut = magazine->Count == 0;
         if (magazine != empty && (isOut || empty != null))
         {
-            using (own.Enter())
+            using (own.Lock.Enter())
             {
                 own.Put(isOut ? magazine : empty);
             }

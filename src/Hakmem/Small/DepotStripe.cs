@@ -11,43 +11,39 @@ namespace Hakmem.Small;
 
 // The magazines that one stripe of threads has put into a depot: full ones, the newest first, and empty ones.
 //
-// Thread-safe by its lock (Enter), which every member but BlocksSeen requires. It is held for the exchange of two
-// pointers. The lock's word lies beside the lists, since threads of one stripe write both, and those of others neither.
+// Thread-safe by Lock, which every member requires but BlocksSeen and Supplier. It is held for the exchange of two
+// pointers. Create has the order in which objects keep the threads of two stripes off each other's cache lines.
 //
 // Invariants: (1) each magazine in Full has blocks, each in Empty has none, and neither has holes; (2) FullCount is the
 // length of Full; (3) 0 <= FewestFull <= FullCount; (4) Blocks is the sum of the counts in Full, and of those that are
 // detached and that Count has not been told of yet.
-internal sealed unsafe partial class DepotStripe(MetadataAllocator metadata)
+internal sealed unsafe partial class DepotStripe
 {
     private const int PairBytes = 128;
 
-    // Guarded by the lock, but for BlocksSeen.
+    private readonly MetadataAllocator _metadata;
+
+    // Guarded by Lock, but for BlocksSeen and Supplier.
     private Lists _lists;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Scope Enter()
+    private DepotStripe(UninterruptibleLock guard, MetadataAllocator metadata)
     {
-        WordLock.Enter(ref _lists.Word);
-        SetOwner(Environment.CurrentManagedThreadId);
-        OnEntered();
-        return new Scope(this);
+        Lock = guard;
+        _metadata = metadata;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Exit()
-    {
-        AssertHeld();
-        OnExiting();
-        SetOwner(0);
-        WordLock.Exit(ref _lists.Word);
-    }
+    // The lock is made first, so that its word lies between the end of an earlier object, which is unused if that is a
+    // stripe, and what the threads of this stripe read.
+    public static DepotStripe Create(MetadataAllocator metadata) => new(new UninterruptibleLock(), metadata);
+
+    public UninterruptibleLock Lock { get; }
 
     // The number of blocks in full magazines.
     public long Blocks
     {
         get
         {
-            AssertHeld();
+            Lock.AssertHeld();
             return _lists.Blocks;
         }
     }
@@ -62,12 +58,8 @@ internal sealed unsafe partial class DepotStripe(MetadataAllocator metadata)
         }
     }
 
-    // A trace has bodies for them (see benchmarks/Hakmem.Scale); the library has none, and no call is compiled.
+    // A trace has a body for it (see benchmarks/Hakmem.Scale); the library has none, and no call is compiled.
     partial void OnSeeing();
-
-    partial void OnEntered();
-
-    partial void OnExiting();
 
     // The number of the stripe that a thread of this one asks first for a magazine. A hint: any value is right.
     public int Supplier
@@ -81,13 +73,13 @@ internal sealed unsafe partial class DepotStripe(MetadataAllocator metadata)
     {
         get
         {
-            AssertHeld();
+            Lock.AssertHeld();
             return _lists.IsUsed;
         }
 
         set
         {
-            AssertHeld();
+            Lock.AssertHeld();
             _lists.IsUsed = value;
         }
     }
@@ -95,7 +87,7 @@ internal sealed unsafe partial class DepotStripe(MetadataAllocator metadata)
     // Adds a magazine with any number of blocks.
     public void Put(Magazine* magazine)
     {
-        AssertHeld();
+        Lock.AssertHeld();
         if (magazine->Count == 0)
         {
             Push(ref _lists.Empty, magazine);
@@ -112,7 +104,7 @@ internal sealed unsafe partial class DepotStripe(MetadataAllocator metadata)
     // nothing changes, if there are no blocks, or no memory for a magazine.
     public Magazine* TryTake(Magazine* empty, int wanted)
     {
-        AssertHeld();
+        Lock.AssertHeld();
         Magazine* taken = _lists.Full;
         if (taken == null)
         {
@@ -142,7 +134,7 @@ internal sealed unsafe partial class DepotStripe(MetadataAllocator metadata)
     // Takes one block; null if there is none.
     public void* TryTakeBlock()
     {
-        AssertHeld();
+        Lock.AssertHeld();
         Magazine* full = _lists.Full;
         if (full == null)
         {
@@ -185,7 +177,7 @@ internal sealed unsafe partial class DepotStripe(MetadataAllocator metadata)
 
     public Magazine* PopOrCreateEmpty(int wanted)
     {
-        AssertHeld();
+        Lock.AssertHeld();
         while (_lists.Empty != null)
         {
             Magazine* magazine = Pop(ref _lists.Empty);
@@ -196,10 +188,10 @@ internal sealed unsafe partial class DepotStripe(MetadataAllocator metadata)
             }
 
             // It was created when its thread's capacity was small. The capacities in use only grow, so it goes.
-            Magazines.Destroy(metadata, magazine);
+            Magazines.Destroy(_metadata, magazine);
         }
 
-        Magazine* created = Magazines.TryCreate(metadata, wanted, out Magazine* other);
+        Magazine* created = Magazines.TryCreate(_metadata, wanted, out Magazine* other);
         if (other != null)
         {
             Push(ref _lists.Empty, other);
@@ -211,7 +203,7 @@ internal sealed unsafe partial class DepotStripe(MetadataAllocator metadata)
     // Takes all full magazines off the list; Count is to be told of each.
     public Magazine* DetachAll()
     {
-        AssertHeld();
+        Lock.AssertHeld();
         Magazine* all = _lists.Full;
         _lists.Full = null;
         _lists.FullCount = 0;
@@ -223,7 +215,7 @@ internal sealed unsafe partial class DepotStripe(MetadataAllocator metadata)
     // of each.
     public Magazine* DetachUnneeded()
     {
-        AssertHeld();
+        Lock.AssertHeld();
         int unneeded = _lists.FewestFull;
         Debug.Assert(unneeded >= 0 && unneeded <= _lists.FullCount, "The low-water mark exceeds the number.");
         int kept = _lists.FullCount - unneeded;
@@ -252,23 +244,23 @@ internal sealed unsafe partial class DepotStripe(MetadataAllocator metadata)
     // Counts blocks that enter full magazines, or leave them if negative.
     public void Count(long blocks)
     {
-        AssertHeld();
+        Lock.AssertHeld();
         Volatile.Write(ref _lists.Blocks, _lists.Blocks + blocks);
         Debug.Assert(_lists.Blocks >= 0, "More blocks left the full magazines than entered them.");
     }
 
     public void DestroyEmpty()
     {
-        AssertHeld();
+        Lock.AssertHeld();
         while (_lists.Empty != null)
         {
-            Magazines.Destroy(metadata, Pop(ref _lists.Empty));
+            Magazines.Destroy(_metadata, Pop(ref _lists.Empty));
         }
     }
 
     public void Verify(HeapCheck check)
     {
-        AssertHeld();
+        Lock.AssertHeld();
         Magazine* first = _lists.Full;
         int most = _lists.FullCount;
         int magazines = 0;
@@ -282,13 +274,6 @@ internal sealed unsafe partial class DepotStripe(MetadataAllocator metadata)
         check.Require(magazines == most, "a depot counts its full magazines", (nuint)first, magazines);
         check.Require(blocks <= _lists.Blocks, "a depot counts the blocks of its magazines", (nuint)first, blocks);
     }
-
-    [Conditional("DEBUG")]
-    private void SetOwner(int thread) => _lists.OwnerThread = thread;
-
-    [Conditional("DEBUG")]
-    private void AssertHeld() =>
-        Debug.Assert(_lists.OwnerThread == Environment.CurrentManagedThreadId, "The stripe's lock is not held.");
 
     private static void Push(ref Magazine* list, Magazine* magazine)
     {
@@ -325,13 +310,6 @@ internal sealed unsafe partial class DepotStripe(MetadataAllocator metadata)
         return count;
     }
 
-    // Exits the lock when `using` disposes it.
-    internal readonly ref struct Scope(DepotStripe entered)
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void Dispose() => entered.Exit();
-    }
-
     // Cache lines are fetched in pairs, so what threads of other stripes write must not lie in the next line either.
     [StructLayout(LayoutKind.Explicit, Size = 2 * PairBytes)]
     private struct Lists
@@ -356,12 +334,8 @@ internal sealed unsafe partial class DepotStripe(MetadataAllocator metadata)
         [FieldOffset(PairBytes + 32)]
         public bool IsUsed;
 
-        // See WordLock.
-        [FieldOffset(PairBytes + 36)]
-        public int Word;
-
         // The stripe that a search for a magazine begins with. Threads of this stripe read and write it under no lock.
-        [FieldOffset(PairBytes + 44)]
+        [FieldOffset(PairBytes + 36)]
         public int Supplier;
 
         // In a Debug build the managed id of the thread that holds the lock, or 0; as in UninterruptibleLock.

@@ -8,9 +8,9 @@ namespace Hakmem.Small;
 //
 // Thread-safe: an array is written whole before it is published (compare and exchange) and never changes; it is read
 // with acquire.
-internal sealed class DepotStripes(MetadataAllocator metadata, int most)
+internal sealed class DepotStripes(DepotStripe first, MetadataAllocator metadata, int most)
 {
-    private DepotStripe[] _all = [new DepotStripe(metadata)];
+    private DepotStripe[] _all = [first];
 
     public DepotStripe[] All => Volatile.Read(ref _all);
 
@@ -43,7 +43,7 @@ internal sealed class DepotStripes(MetadataAllocator metadata, int most)
         all[0] = before[0];
         for (int i = 1; i < all.Length; i++)
         {
-            all[i] = new DepotStripe(metadata);
+            all[i] = DepotStripe.Create(metadata);
         }
 
         // If another thread was first, its stripes are the depot's.
