@@ -27,6 +27,15 @@ internal static class WorkloadCatalog
         Operations = 10_000_000,
     };
 
+    private static readonly SlotChurnWorkload s_randomMixed = new(
+        "random-mixed", slotCount: 256, minimumBytes: 16, maximumBytes: 1040)
+    {
+        Definition = "256 slots at random: free a full one, fill an empty one with 16..1040 B",
+        Exposes = "many size classes in use at once",
+        Operation = Step,
+        Operations = 10_000_000,
+    };
+
     /// <summary>All workloads.</summary>
     public static IReadOnlyList<Workload> All { get; } =
     [
@@ -36,6 +45,13 @@ internal static class WorkloadCatalog
         {
             Definition = "tiny-hot in a loop that tests at its start, with a size from a variable",
             Exposes = "what each call looks up again, and the size class",
+            Operation = Pair,
+            Operations = 10_000_000,
+        },
+        new BatchForWorkload("batch-for")
+        {
+            Definition = "batch with a size and a number of blocks from variables",
+            Exposes = "the size class, and loops that the compiler does not unroll",
             Operation = Pair,
             Operations = 10_000_000,
         },
@@ -53,13 +69,14 @@ internal static class WorkloadCatalog
             Operation = Pair,
             Operations = 10_000_000,
         },
-        new SlotChurnWorkload("random-mixed", slotCount: 256, minimumBytes: 16, maximumBytes: 1040)
+        new OpaqueWorkload("opaque-mixed", s_randomMixed)
         {
-            Definition = "256 slots at random: free a full one, fill an empty one with 16..1040 B",
-            Exposes = "many size classes in use at once",
+            Definition = "random-mixed through calls that are never inlined",
+            Exposes = "the same, with many size classes",
             Operation = Step,
             Operations = 10_000_000,
         },
+        s_randomMixed,
         new SlotChurnWorkload("random-mixed-cold", slotCount: 256, minimumBytes: 16, maximumBytes: 1040)
         {
             Definition = "random-mixed, a million steps in a process that has done nothing yet",

@@ -104,53 +104,67 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     // The two fast paths. Their shape suits the JIT compiler: they read the thread-static first, whatever the heap, and
     // then run one chain of tests with one exit. That lets the compiler hoist the look-up of the thread-static (a call
     // of about 1.2 ns) out of a loop around them. It hoists only out of a loop that tests at its end, and .NET 10
-    // converts a for or while loop to one only if the whole loop has at most about a hundred nodes in the compiler's
-    // tree. A Free that compared the address twice was too large for that, even in a loop of nothing else. The work on
-    // the cache is in TryTakeFrom and TryPutInto, which pools call with their thread's cache; writing it out here made
-    // a pair at most 2 % faster and hoisted the look-up out of no further loop. Where the heap is Shared and the call
-    // is inlined, the compiler evaluates the tests for it and loads nothing of "this".
+    // converts a for or while loop to one only if the whole loop has at most a hundred nodes in the compiler's tree,
+    // counted after inlining and before most is folded (benchmarks/LOG.md says how to count them). So every node is
+    // spared: no helpers, since each inlined call leaves some; addresses as numbers, since pointers need casts; few
+    // arguments. A loop of nothing but Alloc, or of Free over an array or a span, then has a hundred. One with both
+    // has more. Where the heap is Shared and the call is inlined, the compiler evaluates the tests for it in the end,
+    // and loads nothing of "this": a single slow path for both kinds of heap would need it, at each call.
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void* Alloc(nuint byteCount)
     {
         ThreadCache* cache = CurrentThread.Shared;
-        if (!ReferenceEquals(this, s_shared))
+        nuint lastByte = byteCount - 1;
+        if (cache != null && ReferenceEquals(this, s_shared) && lastByte < SizeClass.MaxBytes)
         {
-            cache = FindCacheBeside(cache);
+            // The top of an empty magazine, and of a bin without a magazine, points at the null in front of the slots.
+            Bin* bin = (Bin*)cache + (nint)SizeClass.PlaceOf(lastByte);
+            void** top = bin->AllocTop;
+            void* block = *top;
+            if (block != null)
+            {
+                bin->AllocTop = top - 1;
+                return block;
+            }
         }
 
-        void* block = cache != null ? TryTakeFrom(cache, byteCount) : null;
-        if (block != null)
-        {
-            return block;
-        }
-
-        return ReferenceEquals(this, s_shared) ? AllocSharedSlow(cache, byteCount) : AllocSlow(cache, byteCount);
+        return ReferenceEquals(this, s_shared)
+            ? AllocSharedSlow(byteCount)
+            : AllocBeside(cache, byteCount);
     }
 
+    // As TryPutInto, which explains it.
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Free(void* ptr)
     {
         ThreadCache* cache = CurrentThread.Shared;
-        if (!ReferenceEquals(this, s_shared))
+        if (cache != null && ReferenceEquals(this, s_shared))
         {
-            cache = FindCacheBeside(cache);
-        }
-
-        if (cache != null && TryPutInto(cache, ptr))
-        {
-            return;
+            nuint entry = *(nuint*)((nuint)cache->PageMap + (((nuint)ptr >> Arena.MapShift) & cache->PageMapMask));
+            FreeSide* side = (FreeSide*)((nuint)cache + (ushort)entry);
+            nuint offset = (nuint)ptr - entry - (nuint)side->Origin;
+            if (offset < side->SpanBytes && offset * (nuint)side->Reciprocal < side->Reciprocal)
+            {
+                void** top = side->FreeTop;
+                if (*top != ptr && (nint)top < (nint)side->FreeEnd)
+                {
+                    top[1] = ptr;
+                    side->FreeTop = top + 1;
+                    return;
+                }
+            }
         }
 
         if (ReferenceEquals(this, s_shared))
         {
-            FreeSharedSlow(cache, ptr);
+            FreeSharedSlow(ptr);
         }
         else
         {
-            FreeSlow(ptr);
+            FreeBeside(cache, ptr);
         }
     }
 
@@ -166,7 +180,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     internal static void* AllocShared(ThreadCache* cache, nuint byteCount)
     {
         void* block = TryTakeFrom(cache, byteCount);
-        return block != null ? block : s_shared.AllocSlow(cache, byteCount);
+        return block != null ? block : AllocSharedSlow(byteCount);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -174,7 +188,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     {
         if (!TryPutInto(cache, ptr))
         {
-            FreeSharedSlow(cache, ptr);
+            FreeSharedSlow(ptr);
         }
     }
 
@@ -316,7 +330,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static bool TryPutInto(ThreadCache* cache, void* ptr)
     {
-        // Rejects every address that is not a block of this heap by one comparison.
+        // Rejects every address that is not a block of this heap.
         ulong entry = Arena.EntryOf(cache, ptr);
         FreeSide* put = ThreadCache.FreeSideAt(cache, PageMapEntry.BinOffsetOf(entry));
         if (FreeSide.Admits(put, entry, ptr))
@@ -324,7 +338,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
             // The first test finds the commonest double free, that of the block freed last. It comes before the test of
             // the limit, because the reaper closes a bin before it takes the block.
             void** top = put->FreeTop;
-            if (*top != ptr && top < put->FreeEnd)
+            if (*top != ptr && FreeSide.HasRoom(put, top))
             {
                 top[1] = ptr;
                 put->FreeTop = top + 1;
@@ -335,11 +349,31 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
         return false;
     }
 
-    // The slow paths. Every call of a heap with full or checked hardening ends here, since the bins of its caches stay
-    // empty (see ThreadCache.Inner); its steady state is tried first.
+    // Alloc and Free of an isolated heap. shared is the calling thread's cache of the shared heap, or null.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void* AllocSharedSlow(ThreadCache* cache, nuint byteCount)
+    private void* AllocBeside(ThreadCache* shared, nuint byteCount)
     {
+        ThreadCache* cache = CurrentThread.PeerOf(shared, _slot);
+        void* block = cache != null ? TryTakeFrom(cache, byteCount) : null;
+        return block != null ? block : AllocSlow(cache, byteCount);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void FreeBeside(ThreadCache* shared, void* ptr)
+    {
+        ThreadCache* cache = CurrentThread.PeerOf(shared, _slot);
+        if (cache == null || !TryPutInto(cache, ptr))
+        {
+            FreeSlow(cache, ptr);
+        }
+    }
+
+    // Every call of a heap with full or checked hardening ends here, since the bins of its caches stay empty (see
+    // ThreadCache.Inner); its steady state is tried first.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void* AllocSharedSlow(nuint byteCount)
+    {
+        ThreadCache* cache = CurrentThread.Shared;
         nuint lastByte = byteCount - 1;
         if (cache != null && cache->Checked != null && lastByte < SizeClass.MaxBytes)
         {
@@ -354,8 +388,9 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void FreeSharedSlow(ThreadCache* cache, void* ptr)
+    private static void FreeSharedSlow(void* ptr)
     {
+        ThreadCache* cache = CurrentThread.Shared;
         if (cache != null && cache->Checked != null && CheckedPaths.TryFree(cache->Checked, ptr))
         {
             return;
@@ -387,10 +422,8 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
         return block != null ? block : ThrowOutOfMemory(byteCount);
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void FreeSlow(void* ptr) => FreeSlow(GetCache(), ptr);
-
     // The cache is the calling thread's; null if it has none yet or there was no memory for it.
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private void FreeSlow(ThreadCache* cache, void* ptr)
     {
         cache = cache == null ? GetCache() : cache;
@@ -406,11 +439,6 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
 
     private void* TryAllocSlow(nuint byteCount, nuint alignment, bool isZeroed) =>
         _core.TryAllocate(GetMagazines(), byteCount, alignment, isZeroed);
-
-    // Returns the calling thread's cache of this isolated heap, given its cache of the shared heap; null if it has none
-    // yet.
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private ThreadCache* FindCacheBeside(ThreadCache* shared) => CurrentThread.PeerOf(shared, _slot);
 
     [DoesNotReturn]
     private void* ThrowOutOfMemory(nuint byteCount) => throw _core.OutOfMemory(byteCount);

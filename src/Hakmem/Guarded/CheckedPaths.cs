@@ -33,7 +33,7 @@ internal static unsafe class CheckedPaths
         ulong entry = Arena.EntryOf(cache, ptr);
         FreeSide* side = ThreadCache.FreeSideAt(cache, PageMapEntry.BinOffsetOf(entry));
         void** top = side->FreeTop;
-        if (!FreeSide.Admits(side, entry, ptr) || top >= side->FreeEnd)
+        if (!FreeSide.Admits(side, entry, ptr) || !FreeSide.HasRoom(side, top))
         {
             return false;
         }

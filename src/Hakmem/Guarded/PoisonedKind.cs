@@ -66,7 +66,7 @@ internal sealed unsafe class PoisonedKind(HeapParts heap, PoisonedBlocks poisone
         finding = null;
         ulong entry = Arena.EntryOf(cache, ptr);
         FreeSide* side = ThreadCache.FreeSideAt(cache, PageMapEntry.BinOffsetOf(entry));
-        if (!FreeSide.Admits(side, entry, ptr))
+        if (!FreeSide.Admits(side, entry, ptr) || !FreeSide.IsOfKind(side))
         {
             return false;
         }
@@ -87,7 +87,7 @@ internal sealed unsafe class PoisonedKind(HeapParts heap, PoisonedBlocks poisone
 
         // The order matters: the reaper closes a bin before it takes the block that was freed last.
         void** top = side->FreeTop;
-        if (top < side->FreeEnd)
+        if (FreeSide.HasRoom(side, top))
         {
             top[1] = ptr;
             side->FreeTop = top + 1;

@@ -31,6 +31,9 @@ internal sealed unsafe class Arena
 
     private const int EntryShift = 3;
 
+    // From an address to the byte of the page map: address to unit number, unit number to bytes.
+    public const int MapShift = Geometry.UnitShift - EntryShift;
+
     public const int BitmapWordsPerUnit = Geometry.MaxBlocksPerSpan / 64;
 
     // Tables become writable for this many SuperSlabs at a time: 128 MiB of arena, about 1.2 MiB of tables.
@@ -189,10 +192,10 @@ internal sealed unsafe class Arena
     // What remains of an address, shifted to bytes of the page map, to give its entry's place.
     public nuint PageMapMask => (nuint)(PageMapBytes - sizeof(ulong));
 
-    // The entry of any address. One shift does two steps: address to unit number, unit number to bytes.
+    // The entry of any address.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong EntryOf(ThreadCache* cache, void* address) => *(ulong*)((byte*)cache->PageMap +
-        (((nuint)address >> (Geometry.UnitShift - EntryShift)) & cache->PageMapMask));
+        (((nuint)address >> MapShift) & cache->PageMapMask));
 
     // The same without a thread's cache.
     public ulong EntryOf(void* address) => PageMap[((nuint)address >> Geometry.UnitShift) & (nuint)(_mapUnits - 1)];

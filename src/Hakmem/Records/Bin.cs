@@ -23,9 +23,9 @@ namespace Hakmem.Records;
 // To Free a bin is a FreeSide. It begins at offset 8 in a paired bin and at 0 in a stacked one, where the top that Free
 // writes is the top that Alloc reads. Page map entries contain the FreeSide's offset in the thread cache.
 //
-//     offset   0          8         16        24        32        40                   48       56
-//     paired   AllocTop   FreeTop   Inverse   Bias      FreeEnd   Shift, BlockCount    Primary  Secondary
-//     stacked  top        Inverse   Bias      end       Shift, BlockCount    0         Primary  Secondary
+//     offset   0          8           16          24        32          40          48        56
+//     paired   AllocTop   FreeTop     Reciprocal  Origin    FreeEnd     SpanBytes   Primary   Secondary
+//     stacked  top        Reciprocal  Origin      end       SpanBytes   0           Primary   Secondary
 [StructLayout(LayoutKind.Sequential, Size = Bytes)]
 internal unsafe struct Bin
 {

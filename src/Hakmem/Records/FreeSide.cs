@@ -1,4 +1,3 @@
-using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
@@ -6,20 +5,20 @@ namespace Hakmem.Records;
 
 // A bin as Free sees it: the magazine that Free pushes to, and the numbers that identify a block of the class.
 //
-// With entry for the page map's entry of it, an address is a block of this heap and class exactly when
+// With entry for the page map's entry of an address, and n for address - entry - Origin, the address is a block of this
+// heap and class exactly when
 //
-//     RotateRight((address - entry) * Inverse + Bias, Shift) < BlockCount
+//     n < SpanBytes  and  n * Reciprocal < Reciprocal     (all modulo 2^64)
 //
-// An entry is the sum of the heap's tag, the span's address and this side's offset in the cache (see PageMapEntry). The
-// difference is therefore the block's offset in its span, less tag and side offset. A block size is 2^Shift times an
-// odd number. Multiplied by that number's inverse modulo 2^64 and rotated, n blocks' worth of bytes become n. Both
-// steps are one to one, so every other number becomes 2^64 / block size or more (Granlund and Montgomery, "Division by
-// Invariant Integers using Multiplication", 1994). Bias is tag and side offset times Inverse. One compare thus refuses
-// an address in no span, in another heap, inside a block, out of alignment, or behind the last block.
+// An entry is the sum of the heap's tag, the span's address and this side's offset in the cache (see PageMapEntry), and
+// Origin takes the first and the last away: n is the address's offset in the span. The first compare refuses an address
+// in no span, in another heap, or behind the last block. The second one refuses an address inside a block: Reciprocal
+// is 2^64 / block size, rounded up, so that the low half of n * Reciprocal is the remainder of n, in units of
+// 2^64 / block size (Lemire, Kaser, Kurz: "Faster Remainder by Direct Computation", 2019).
 //
 // An entry of another heap may lead to 8 bytes before or after a side, if only one of the two heaps has a paired bin
-// for the class. BlockCount then is the two highest bytes of FreeEnd, an address of 48 bits at most or null, or in a
-// field that is always zero (see Bin). So the compare admits nothing there.
+// for the class (see Bin). From a stacked bin, SpanBytes then is a field that is always zero. From a paired one,
+// FreeEnd is Origin, which is negative as a signed number, so that no top is below it.
 [StructLayout(LayoutKind.Explicit, Size = Bytes)]
 internal unsafe struct FreeSide
 {
@@ -29,30 +28,35 @@ internal unsafe struct FreeSide
     [FieldOffset(0)]
     public void** FreeTop;
 
-    // The inverse of the block size's odd factor, modulo 2^64.
+    // 2^64 / block size, rounded up.
     [FieldOffset(8)]
-    public ulong Inverse;
+    public ulong Reciprocal;
 
-    // The heap's tag plus this side's offset in the cache, times Inverse.
+    // Zero less the heap's tag and this side's offset in the cache: negative as a signed number.
     [FieldOffset(16)]
-    public ulong Bias;
+    public ulong Origin;
 
     // The slot that Free must not push past. Never before FreeTop; or null, if the reaper closed the bin to notice its
     // next free, or if the last free found no memory for a magazine, so that its block is not on top.
     [FieldOffset(24)]
     public void** FreeEnd;
 
-    // The power of two in the block size.
+    // The bytes of a span that blocks cover.
     [FieldOffset(32)]
-    public int Shift;
+    public ulong SpanBytes;
 
-    // The blocks of a span.
-    [FieldOffset(38)]
-    public ushort BlockCount;
-
-    // The compare above.
+    // The two compares above. Whoever does not go on to HasRoom asks IsOfKind as well.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool Admits(FreeSide* side, ulong entry, void* address) =>
-        BitOperations.RotateRight((((nuint)address - entry) * side->Inverse) + side->Bias, side->Shift) <
-        side->BlockCount;
+    public static bool Admits(FreeSide* side, ulong entry, void* address)
+    {
+        ulong offset = (nuint)address - entry - side->Origin;
+        return offset < side->SpanBytes && offset * side->Reciprocal < side->Reciprocal;
+    }
+
+    // Whether Free may push above a top of this side; false if the side is one of the other kind.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool HasRoom(FreeSide* side, void** top) => (nint)top < (nint)side->FreeEnd;
+
+    // Whether this is a side, and not what an entry of another heap leads to in a bin of the other kind.
+    public static bool IsOfKind(FreeSide* side) => (nint)side->FreeEnd >= 0;
 }

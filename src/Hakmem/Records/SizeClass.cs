@@ -37,6 +37,17 @@ internal static class SizeClass
         return (((uint)highestBit - LinearBits) << StepBits) + (last >> (highestBit - StepBits));
     }
 
+    // One more than IndexOf: the place of the class's bin in a thread cache. The same formula in fewer nodes of the JIT
+    // compiler's tree (see HakmemAllocator.Alloc): shifted until its highest bit, or the eighth bit of a number below
+    // 128, is the highest of 32, a number has its step in its four highest bits.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint PlaceOf(nuint lastByte)
+    {
+        int zeros = BitOperations.LeadingZeroCount((uint)lastByte | (1u << LinearBits));
+        return ((uint)(zeros ^ 31) << StepBits) + ((uint)lastByte << zeros >> (31 - StepBits)) -
+            (LinearBits << StepBits) + 1;
+    }
+
     // The block size of a class in bytes.
     public static int BytesOf(int index)
     {

@@ -55,8 +55,8 @@ internal unsafe struct ThreadCache
     // What remains of an address, shifted to bytes of the page map, to give its entry's place; see Arena.EntryOf.
     public nuint PageMapMask;
 
-    // The sentinel of an unused bin's tops, always null. It lies where a FreeSide has BlockCount: a page map entry of
-    // zero leads Free to this head as if it were a bin, and the compare with a count of zero refuses every address.
+    // The sentinel of an unused bin's tops, always null. It lies where a FreeSide has SpanBytes: a page map entry of
+    // zero leads Free to this head as if it were a bin, and no offset is below zero bytes.
     public void* EmptySlot;
 
     // In the cache of another heap: its thread's cache of the shared heap, whose Peers contains this one; null once one

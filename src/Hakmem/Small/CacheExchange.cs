@@ -76,7 +76,7 @@ internal sealed unsafe class CacheExchange(
         ulong entry = Arena.EntryOf(cache, block);
         FreeSide* side = ThreadCache.FreeSideAt(cache, PageMapEntry.BinOffsetOf(entry));
         sizeClass = PageMapEntry.BinIndexOf(entry);
-        if (!FreeSide.Admits(side, entry, block))
+        if (!FreeSide.Admits(side, entry, block) || !FreeSide.IsOfKind(side))
         {
             // FreeTop need not be a top here: the entry's heap may pair a class that this heap stacks.
             return false;

@@ -1,6 +1,5 @@
 using System;
 using System.Diagnostics;
-using System.Numerics;
 using Hakmem.Records;
 
 namespace Hakmem.Small;
@@ -48,8 +47,6 @@ internal readonly struct SizeClassInfo
         SpanUnits = units;
         BlocksPerSpan = units * Geometry.UnitBytes / BlockBytes;
         Reciprocal = (ulong.MaxValue / (uint)BlockBytes) + 1;
-        Shift = BitOperations.TrailingZeroCount(BlockBytes);
-        Inverse = InverseOf((ulong)BlockBytes >> Shift);
         IsStacked = Class >= SizeClass.FirstStacked && maxVisibleBlocks == int.MaxValue;
         int initial = IsStacked
             ? Math.Max(InitialStackedBytes / BlockBytes, MinRefill)
@@ -84,11 +81,6 @@ internal readonly struct SizeClassInfo
     // and the low half is below Reciprocal exactly when n is a multiple of BlockBytes (Lemire, Kaser, Kurz: "Faster
     // Remainder by Direct Computation", 2019). Exact for all n below a SuperSlab, as a test checks.
     public ulong Reciprocal { get; }
-
-    // BlockBytes is 2^Shift times an odd number, whose inverse modulo 2^64 is Inverse. FreeSide explains their use.
-    public int Shift { get; }
-
-    public ulong Inverse { get; }
 
     // The most blocks that a magazine of this class holds.
     public int MagazineCapacity { get; }
@@ -125,18 +117,6 @@ internal readonly struct SizeClassInfo
         }
 
         return table;
-    }
-
-    // Newton's iteration: an odd number is its own inverse modulo 8, and each step doubles the number of correct bits.
-    private static ulong InverseOf(ulong odd)
-    {
-        ulong inverse = odd;
-        while (odd * inverse != 1)
-        {
-            inverse *= 2 - (odd * inverse);
-        }
-
-        return inverse;
     }
 
     private static bool IsAcceptable(int units, int blockBytes, int minBlocks)

@@ -43,11 +43,9 @@ internal static unsafe class ThreadCaches
         foreach (SizeClassInfo info in classes)
         {
             FreeSide* side = ThreadCache.FreeSideOf(cache, info.Index);
-            side->Inverse = info.Inverse;
-            ulong origin = PageMapEntry.TagOf(heapSlot) + PageMapEntry.BinOffsetOf(info.Index, info.IsStacked);
-            side->Bias = origin * info.Inverse;
-            side->BlockCount = (ushort)info.BlocksPerSpan;
-            side->Shift = info.Shift;
+            side->Reciprocal = info.Reciprocal;
+            side->Origin = 0 - PageMapEntry.TagOf(heapSlot) - PageMapEntry.BinOffsetOf(info.Index, info.IsStacked);
+            side->SpanBytes = (ulong)info.SpanBlockBytes;
             ResetBin(cache, info.Index);
         }
 

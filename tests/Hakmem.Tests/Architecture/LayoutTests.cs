@@ -29,10 +29,10 @@ public sealed unsafe class LayoutTests
 
         FreeSide put;
         byte* side = (byte*)&put;
-        Assert.Equal([0L, 8, 16, 24, 32, 38, 40], new long[]
+        Assert.Equal([0L, 8, 16, 24, 32, 40], new long[]
         {
-            (byte*)&put.FreeTop - side, (byte*)&put.Inverse - side, (byte*)&put.Bias - side, (byte*)&put.FreeEnd - side,
-            (byte*)&put.Shift - side, (byte*)&put.BlockCount - side, sizeof(FreeSide),
+            (byte*)&put.FreeTop - side, (byte*)&put.Reciprocal - side, (byte*)&put.Origin - side,
+            (byte*)&put.FreeEnd - side, (byte*)&put.SpanBytes - side, sizeof(FreeSide),
         });
     }
 
@@ -41,7 +41,7 @@ public sealed unsafe class LayoutTests
     {
         ThreadCache cache;
         FreeSide* asSide = ThreadCache.FreeSideAt(&cache, PageMapEntry.BinOffsetOf(0UL));
-        Assert.InRange((byte*)&asSide->BlockCount - (byte*)&cache.EmptySlot, 0, sizeof(void*) - sizeof(ushort));
+        Assert.Equal((nuint)(&cache.EmptySlot), (nuint)(&asSide->SpanBytes));
         Assert.Equal((nuint)0, PageMapEntry.BinOffsetOf(PageMapEntry.ForRange(EntryKind.UnitRun, Geometry.UnitBytes)));
 
         // Looks like the shared heap's tag with nothing but a small offset left.

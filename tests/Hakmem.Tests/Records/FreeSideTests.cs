@@ -1,4 +1,6 @@
+using System;
 using System.Linq;
+using CsCheck;
 using Hakmem.Heaps;
 using Hakmem.Pages;
 using Hakmem.Records;
@@ -7,7 +9,7 @@ using Xunit;
 
 namespace Hakmem.Tests.Records;
 
-// The one compare by which Free tells a block of its heap and class from any other pointer.
+// The compares by which Free tells a block of its heap and class from any other pointer.
 public sealed unsafe class FreeSideTests
 {
     // As high as an arena may lie where addresses have 48 bits, and as low as one may lie at all.
@@ -74,6 +76,22 @@ public sealed unsafe class FreeSideTests
         }
     }
 
+    // Every offset of a SuperSlab, and numbers far from any span: what another heap's tag, a foreign pointer or a wrapped
+    // difference leaves.
+    [Fact]
+    public void AdmitsTellsBlocksFromEveryOtherOffset() =>
+        Gen.Select(Gen.Int[0, SizeClass.Count - 1], Gen.ULong, Gen.Bool).Sample((index, number, isAligned) =>
+        {
+            SizeClassInfo info = s_classes[index];
+            FreeSide side = SideOf(5, info);
+            ulong entry = PageMapEntry.ForSpan(5, (nuint)s_spans[0], index, info.IsStacked);
+            ulong far = Math.Max(isAligned ? number & ~(Geometry.UnitBytes - 1UL) : number, Geometry.SlabBytes);
+            Assert.False(FreeSide.Admits(&side, entry, (void*)(s_spans[0] + far)));
+            ulong near = number % Geometry.SlabBytes;
+            bool isBlock = near % (ulong)info.BlockBytes == 0 && near < (ulong)info.SpanBlockBytes;
+            Assert.Equal(isBlock, FreeSide.Admits(&side, entry, (void*)(s_spans[0] + near)));
+        });
+
     // The place in an entry is that of its own heap's kind of bin, 8 bytes beside that of a heap with the other kind:
     // what is read there is a part of one field and a part of the next.
     [Theory]
@@ -96,6 +114,68 @@ public sealed unsafe class FreeSideTests
                 }
             }
         }
+    }
+
+    // A program can make up a pointer that passes both compares in a bin of the other kind. It must not be taken for
+    // the heap's own: neither by Free, which goes on to ask for room, nor by slow paths, which ask for the kind.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void BinOfOtherKindHasNoRoomForAnyPointer(bool isClosed)
+    {
+        int admitted = 0;
+        foreach (SizeClassInfo info in s_classes.Where(info => info.IsStacked))
+        {
+            foreach ((int own, int other) in new[] { (0, 1), (4_000, 5), (0, PageMapEntry.MaxHeapSlots - 1) })
+            {
+                Bin bin = BinOf(own, s_pairs[info.Index], isClosed);
+                var side = (FreeSide*)&bin;
+                ulong entry = PageMapEntry.ForSpan(other, (nuint)s_spans[0], info.Index, isStacked: true);
+                admitted += FreeSide.Admits(side, entry, (void*)(entry + side->Origin)) ? 1 : 0;
+                Assert.False(FreeSide.HasRoom(side, side->FreeTop));
+                Assert.False(FreeSide.IsOfKind(side));
+
+                bin = BinOf(own, info, isClosed);
+                side = (FreeSide*)((byte*)&bin + 8);
+                entry = PageMapEntry.ForSpan(other, (nuint)s_spans[0], info.Index, isStacked: false);
+                Assert.False(FreeSide.Admits(side, entry, (void*)(entry + side->Origin)));
+            }
+        }
+
+        Assert.True(isClosed ? admitted == 0 : admitted > 0);
+    }
+
+    [Fact]
+    public void BinOfOwnKindHasRoomBelowItsEnd()
+    {
+        foreach (SizeClassInfo info in s_classes)
+        {
+            Bin bin = BinOf(1, info, isClosed: false);
+            var side = (FreeSide*)((byte*)&bin + (info.IsStacked ? 0 : 8));
+            Assert.True(FreeSide.IsOfKind(side));
+            Assert.True(FreeSide.HasRoom(side, side->FreeTop));
+            Assert.True(FreeSide.HasRoom(side, side->FreeEnd - 1));
+            Assert.False(FreeSide.HasRoom(side, side->FreeEnd));
+            side->FreeEnd = null;
+            Assert.True(FreeSide.IsOfKind(side));
+            Assert.False(FreeSide.HasRoom(side, side->FreeTop));
+        }
+    }
+
+    // 1365 blocks of 48 bytes leave 16 bytes of a unit, at an offset that is a multiple of 48.
+    [Fact]
+    public void FreeOfPointerBehindLastBlockOfSpanIsRefused()
+    {
+        SizeClassInfo info = s_classes.Single(entry => entry.BlockBytes == 48);
+        Assert.Equal((1, Geometry.UnitBytes - 16), (info.SpanUnits, info.SpanBlockBytes));
+        using HakmemAllocator heap = new();
+        void* block = heap.Alloc(48);
+        heap.Free(heap.Alloc(48));
+        nuint span = (nuint)block & ~((nuint)Geometry.UnitBytes - 1);
+
+        Assert.Throws<HakmemCorruptionException>(() => heap.Free((void*)(span + (nuint)info.SpanBlockBytes)));
+
+        heap.Free(block);
     }
 
     private static void AssertAdmitsNothing(FreeSide* side, ulong entry, nuint span, SizeClassInfo info)
@@ -144,9 +224,8 @@ public sealed unsafe class FreeSideTests
 
     private static FreeSide SideOf(int slot, SizeClassInfo info) => new()
     {
-        Inverse = info.Inverse,
-        Bias = (PageMapEntry.TagOf(slot) + PageMapEntry.BinOffsetOf(info.Index, info.IsStacked)) * info.Inverse,
-        BlockCount = (ushort)info.BlocksPerSpan,
-        Shift = info.Shift,
+        Reciprocal = info.Reciprocal,
+        Origin = 0 - PageMapEntry.TagOf(slot) - PageMapEntry.BinOffsetOf(info.Index, info.IsStacked),
+        SpanBytes = (ulong)info.SpanBlockBytes,
     };
 }

@@ -69,4 +69,16 @@ public sealed class SizeClassTests
             Assert.Equal(bytes, SizeClass.BytesOf((int)SizeClass.IndexOf((nuint)bytes - 1)));
         }
     }
+
+    [Fact]
+    public void PlaceOfEverySizeIsBehindHead()
+    {
+        for (nuint lastByte = 0; lastByte < SizeClass.MaxBytes; lastByte++)
+        {
+            if (SizeClass.PlaceOf(lastByte) != (uint)PageMapEntry.PlaceOf((int)SizeClass.IndexOf(lastByte)))
+            {
+                Assert.Fail($"The bin of {lastByte + 1} bytes is looked for at place {SizeClass.PlaceOf(lastByte)}.");
+            }
+        }
+    }
 }

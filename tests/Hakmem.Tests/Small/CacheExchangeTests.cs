@@ -25,9 +25,9 @@ public sealed unsafe class CacheExchangeTests
             FreeSide* put = ThreadCache.FreeSideOf(cache, info.Index);
             Assert.True(bin->AllocTop == &cache->EmptySlot && put->FreeTop == bin->AllocTop && put->FreeEnd == bin->AllocTop);
             Assert.True(*bin->AllocTop == null && bin->Primary == null && bin->Secondary == null);
-            Assert.Equal(info.Inverse, put->Inverse);
-            Assert.Equal(info.Shift, put->Shift);
-            Assert.Equal(info.BlocksPerSpan, put->BlockCount);
+            Assert.Equal(info.Reciprocal, put->Reciprocal);
+            Assert.Equal((ulong)info.SpanBlockBytes, put->SpanBytes);
+            Assert.True(FreeSide.IsOfKind(put));
             Assert.Equal(0, BinCounts.CountOf(cache, info.Index));
         }
     }

@@ -42,39 +42,6 @@ public sealed class SizeClassInfoTests
 
     [Theory]
     [MemberData(nameof(Indexes))]
-    public void TheInverseTellsBlocksFromEveryOtherOffsetOfASuperSlab(int index)
-    {
-        SizeClassInfo info = s_classes[index];
-        int remainder = 0;
-        ulong number = 0;
-        for (uint offset = 0; offset < Geometry.SlabBytes; offset++)
-        {
-            bool isBlock = BitOperations.RotateRight(offset * info.Inverse, info.Shift) < (ulong)info.BlocksPerSpan;
-            if (isBlock != (remainder == 0 && number < (ulong)info.BlocksPerSpan))
-            {
-                Assert.Fail($"Offset {offset} by {info.BlockBytes}: taken for a block {isBlock}.");
-            }
-
-            if (++remainder == info.BlockBytes)
-            {
-                remainder = 0;
-                number++;
-            }
-        }
-    }
-
-    // What another heap's tag, a foreign pointer or a wrapped difference leaves.
-    [Fact]
-    public void TheInverseRefusesNumbersFarFromAnySpan() =>
-        Gen.Select(Gen.Int[0, SizeClass.Count - 1], Gen.ULong[Geometry.SlabBytes, ulong.MaxValue], Gen.Bool).Sample((index, number, isAligned) =>
-        {
-            SizeClassInfo info = s_classes[index];
-            ulong far = isAligned ? Math.Max(number & ~0xFFFFUL, Geometry.SlabBytes) : number;
-            Assert.True(BitOperations.RotateRight(far * info.Inverse, info.Shift) >= (ulong)info.BlocksPerSpan);
-        });
-
-    [Theory]
-    [MemberData(nameof(Indexes))]
     public void ASpanFitsItsSuperSlabAndWastesAtMostASixteenth(int index)
     {
         SizeClassInfo info = s_classes[index];
