@@ -34,6 +34,10 @@ internal static class SubjectCatalog
             "nativememory", SubjectRole.Peer, "NativeMemory: the C library's malloc"),
         new AllocatorSubject<MimallocSubject>(
             "mimalloc", SubjectRole.Peer, "native mimalloc through function pointers", () => MimallocLibrary.HowToGet),
+        new AllocatorSubject<PortSubject<TerraFxPort>>(
+            "mimalloc-terrafx", SubjectRole.Peer, "TerraFX.Interop.Mimalloc, a port to C#", () => ManagedPort.TerraFx.HowToGet),
+        new AllocatorSubject<PortSubject<FlowtidePort>>(
+            "mimalloc-flowtide", SubjectRole.Peer, "FlowtideDotNet.MiMalloc, a port to C#", () => ManagedPort.Flowtide.HowToGet),
         new PreloadedSubject("jemalloc", "jemalloc preloaded under NativeMemory", "libjemalloc.so.2", "libjemalloc2"),
         new PreloadedSubject(
             "tcmalloc", "tcmalloc preloaded under NativeMemory", "libtcmalloc_minimal.so.4", "libtcmalloc-minimal4"),
