@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Hakmem.Benchmarks.Subjects;
 using Hakmem.Benchmarks.Workloads;
 
@@ -9,6 +10,7 @@ namespace Hakmem.Benchmarks.ProfilingStudy;
 internal sealed unsafe class FirstTouchWorkload : Workload
 {
     private const nuint BlockBytes = 64 << 10;
+    private const nuint BackedBytes = 768 << 20;
 
     public FirstTouchWorkload(string name)
         : base(name)
@@ -16,6 +18,18 @@ internal sealed unsafe class FirstTouchWorkload : Workload
     }
 
     public override WorkloadBody ForAllocator<T>() => Run<T>;
+
+    /// <summary>
+    /// Writes to more pages than the workload needs and gives them back to the kernel, which hands out again what it got
+    /// back last: the host of a virtual machine has found them by then.
+    /// </summary>
+    public static void BackWithMemory()
+    {
+        // The C library maps a block of this size for itself alone, and unmaps it.
+        void* memory = NativeMemory.Alloc(BackedBytes);
+        Block.TouchPages(memory, BackedBytes);
+        NativeMemory.Free(memory);
+    }
 
     private static long Run<T>(long operations)
         where T : struct, IAllocatorSubject

@@ -9,8 +9,8 @@ namespace Hakmem.Benchmarks.ProfilingStudy;
 /// </summary>
 internal static class StudyAnswers
 {
-    // What is changed, in which configuration, from which.
-    private static readonly (string Question, string With, string Without)[] s_questions =
+    /// <summary>What is changed, in which configuration, from which.</summary>
+    public static IReadOnlyList<(string Question, string With, string Without)> Questions { get; } =
     [
         ("prefault (MADV_WILLNEED), huge pages off", "thp-off+prefault", "thp-off"),
         ("prefault (MADV_WILLNEED), huge pages auto", "prefault", "defaults"),
@@ -32,7 +32,7 @@ internal static class StudyAnswers
             "",
             ["switch", .. scenarios.Select(scenario => scenario.Name)],
             [
-                .. s_questions.Select(question => (IReadOnlyList<string>)
+                .. Questions.Select(question => (IReadOnlyList<string>)
                 [
                     question.Question,
                     .. scenarios.Select(scenario => Answer(

@@ -14,12 +14,16 @@ internal static class StudyMeasurer
     private static readonly TimeSpan s_eventDelay = TimeSpan.FromMilliseconds(300);
 
     /// <summary>Times a scenario with nothing else going on.</summary>
-    public static StudyMeasurement Time(StudyScenario scenario, Subject subject, int rounds) =>
-        Run(scenario.Workload, subject, rounds, counters: null, sampler: null);
+    public static StudyMeasurement Time(StudyScenario scenario, Subject subject, int rounds)
+    {
+        scenario.Prepare?.Invoke();
+        return Run(scenario.Workload, subject, rounds, counters: null, sampler: null);
+    }
 
     /// <summary>Runs a scenario with every instrument there is; its time is then not the allocator's alone.</summary>
     public static StudyMeasurement Profile(StudyScenario scenario, Subject subject, int rounds)
     {
+        scenario.Prepare?.Invoke();
         CountingMemory.Install();
         using CodeMap map = new();
         using HardwareCounters counters = new();

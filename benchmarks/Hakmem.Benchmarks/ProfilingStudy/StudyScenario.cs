@@ -51,6 +51,21 @@ internal sealed record StudyScenario(Workload Workload, string Shows)
         },
         "what decides the cost of a page fault");
 
+    /// <summary>Memory that the process has not had, but the machine has: its host need not find it any more.</summary>
+    public static StudyScenario FirstTouchBacked { get; } = new(
+        new FirstTouchWorkload("first-touch-backed")
+        {
+            Definition = "first-touch after the process has written as much and given it back to the system",
+            Exposes = "what a page costs a process that did not have it, on a machine that did",
+            Operation = "64 KiB block",
+            Operations = TouchedBlocks,
+            RunsOnce = true,
+        },
+        "first touches without those of the host of a virtual machine")
+    {
+        Prepare = FirstTouchWorkload.BackWithMemory,
+    };
+
     /// <summary>Memory that is needed again and again, with pauses in which it is empty.</summary>
     public static StudyScenario WavesOfLargeBlocks { get; } = new(
         new WavesWorkload("waves", WaveBlocks)
@@ -65,7 +80,10 @@ internal sealed record StudyScenario(Workload Workload, string Shows)
 
     /// <summary>All, in the order of the report.</summary>
     public static IReadOnlyList<StudyScenario> All { get; } =
-        [RandomMixedCold, RandomMixed, TinyHotCold, TinyHot, FirstTouch, WavesOfLargeBlocks];
+        [RandomMixedCold, RandomMixed, TinyHotCold, TinyHot, FirstTouch, FirstTouchBacked, WavesOfLargeBlocks];
+
+    /// <summary>What a process does before it measures; null for nothing.</summary>
+    public Action? Prepare { get; init; }
 
     /// <summary>The name in tables and on command lines.</summary>
     public string Name => Workload.Name;
