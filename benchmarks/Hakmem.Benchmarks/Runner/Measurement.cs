@@ -40,4 +40,7 @@ internal sealed record Measurement
 
     /// <summary>What live blocks kept, in a workload that measures this.</summary>
     public TailFigures? Tail { get; init; }
+
+    /// <summary>What live blocks kept where a traced program paused, in a workload that replays one.</summary>
+    public QuietFigures? Quiet { get; init; }
 }

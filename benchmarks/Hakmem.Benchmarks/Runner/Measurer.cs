@@ -46,6 +46,7 @@ internal sealed class Measurer
     public Measurement Measure(int rounds)
     {
         _subject.Prepare();
+        _workload.Prepare();
         long startResidentBytes = ProcessFigures.ResidentBytes;
         long operations = _workload.RunsOnce ? _workload.Operations : WarmUp();
         double[] nanoseconds = new double[_workload.RunsOnce ? 1 : rounds];
@@ -77,9 +78,10 @@ internal sealed class Measurer
             Nanoseconds = fastest,
             MinorFaults = minorFaults,
             StartResidentBytes = startResidentBytes,
-            PeakResidentBytes = ProcessFigures.PeakResidentBytes,
+            PeakResidentBytes = _workload.OwnPeakResidentBytes ?? ProcessFigures.PeakResidentBytes,
             EndResidentBytes = ProcessFigures.ResidentBytes,
             Tail = _workload.Tail,
+            Quiet = _workload.Quiet,
         };
     }
 

@@ -14,6 +14,9 @@ internal static class ProcessFigures
 
     private const long BytesPerKiB = 1024;
 
+    // Of clear_refs: sets VmHWM to VmRSS (proc(5)).
+    private const string ResetPeakCode = "5";
+
     // Field 10 of /proc/self/stat, counted from one; what follows the command's closing parenthesis starts at field 3.
     private const int MinorFaultsField = 10 - 3;
 
@@ -24,6 +27,26 @@ internal static class ProcessFigures
     /// <summary>The most bytes that have been resident at once.</summary>
     public static long PeakResidentBytes =>
         OperatingSystem.IsLinux() ? StatusBytes("VmHWM:") : OfProcess(process => process.PeakWorkingSet64);
+
+    /// <summary>Has <see cref="PeakResidentBytes"/> begin again at what is resident now.</summary>
+    /// <returns>False where the system cannot, or does not let this process: then the peak is still that of its whole life.</returns>
+    public static bool TryResetPeak()
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return false;
+        }
+
+        try
+        {
+            File.WriteAllText("/proc/self/clear_refs", ResetPeakCode);
+            return true;
+        }
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
 
     /// <summary>How many threads the process has.</summary>
     public static long ThreadCount => OperatingSystem.IsLinux()

@@ -63,6 +63,9 @@ internal sealed record ResultRow
     /// <summary>What live blocks kept at worst, in a workload that measures this.</summary>
     public TailFigures? Tail { get; init; }
 
+    /// <summary>What live blocks kept at worst where a traced program paused, in a workload that replays one.</summary>
+    public QuietFigures? Quiet { get; init; }
+
     /// <summary>Every process's own result.</summary>
     public required IReadOnlyList<Measurement> Processes { get; init; }
 
@@ -94,6 +97,7 @@ internal sealed record ResultRow
             PeakResidentBytes = processes.Max(process => process.PeakResidentBytes),
             EndResidentBytes = processes.Max(process => process.EndResidentBytes),
             Tail = processes.Select(process => process.Tail).MaxBy(tail => tail?.ResidentOverLive),
+            Quiet = processes.Select(process => process.Quiet).MaxBy(quiet => quiet?.MeanResidentOverLive),
             Processes = processes,
             OneWorkerProcesses = oneWorkerProcesses,
         };

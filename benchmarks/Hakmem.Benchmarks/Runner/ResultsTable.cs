@@ -63,6 +63,11 @@ internal static class ResultsTable
             console.WriteLine(Tail(row, row.Tail!));
         }
 
+        foreach (ResultRow row in results.Rows.Where(row => row.Quiet is not null))
+        {
+            console.WriteLine(Quiet(row, row.Quiet!));
+        }
+
         foreach (string note in results.Notes)
         {
             console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"[yellow]{note}[/]");
@@ -100,6 +105,12 @@ internal static class ResultsTable
             : "";
         string resident = $"{MiB(tail.ResidentBytes)} resident ({Figure(tail.ResidentOverLive)} of the live ones)";
         return $"{row.Workload}, {row.Subject}: of {MiB(tail.LiveBytes)} MiB live, {resident}{dirty}";
+    }
+
+    private static string Quiet(ResultRow row, QuietFigures quiet)
+    {
+        string resident = $"{Figure(quiet.MeanResidentOverLive)} resident for a live byte, {Figure(quiet.Worst.ResidentOverLive)} at worst";
+        return $"{row.Workload}, {row.Subject}: {quiet.Points.Count} pauses with up to {MiB(quiet.MaximumLiveBytes)} MiB live, {resident}";
     }
 
     private static string Figure(double nanoseconds) =>

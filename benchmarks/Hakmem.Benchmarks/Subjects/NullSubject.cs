@@ -9,8 +9,11 @@ namespace Hakmem.Benchmarks.Subjects;
 /// </summary>
 internal readonly unsafe struct NullSubject : IAllocatorSubject
 {
-    // The largest block any workload asks for (25 MiB), behind one page for each possible thread.
-    private const nuint BufferBytes = (32 << 20) + (ThreadSlots * ThreadStrideBytes);
+    /// <summary>The largest block that may be written to: more than any workload asks for but traces.</summary>
+    public const int MaximumBlockBytes = 32 << 20;
+
+    // Behind one page for each possible thread.
+    private const nuint BufferBytes = MaximumBlockBytes + (ThreadSlots * ThreadStrideBytes);
     private const int ThreadSlots = 64;
     private const int ThreadStrideBytes = 8192;
     private const int StackShift = 20;

@@ -69,6 +69,23 @@ internal abstract class Workload
     /// <summary>What its live blocks kept resident, of a workload that measures this; else null.</summary>
     public virtual TailFigures? Tail => null;
 
+    /// <summary>What its live blocks kept where a traced program paused, of a workload that replays one; else null.</summary>
+    public virtual QuietFigures? Quiet => null;
+
+    /// <summary>
+    /// The most bytes that were resident, of a workload that knows better than the process's whole life when to look;
+    /// else null.
+    /// </summary>
+    public virtual long? OwnPeakResidentBytes => null;
+
+    /// <summary>
+    /// Reads what the workload needs, in the measuring process and before anything is measured: a catalog's workloads
+    /// are created in every process.
+    /// </summary>
+    public virtual void Prepare()
+    {
+    }
+
     /// <summary>
     /// The workload with one worker, which does what each of the others did: what a speed-up is measured against.
     /// </summary>

@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
+using Hakmem.Benchmarks.Traces.Replay;
 
 namespace Hakmem.Benchmarks.Workloads;
 
@@ -258,12 +259,37 @@ internal static class WorkloadCatalog
             Operations = 1,
             RunsOnce = true,
         },
+        ReplayWorkload.Shipped(
+            "redis",
+            "trace of redis-server under redis-benchmark: strings, lists, hashes, sorted sets, expiry",
+            "many small strings that live long, tables that double"),
+        ReplayWorkload.Shipped(
+            "sqlite",
+            "trace of sqlite3 that loads a table, builds two indexes and queries them",
+            "a cache of pages, short statements"),
+        ReplayWorkload.Shipped(
+            "postgres",
+            "trace of a PostgreSQL backend that serves pgbench and a few analytic queries",
+            "arenas of 1 KiB to 8 MiB for each statement"),
+        ReplayWorkload.Shipped(
+            "python",
+            "trace of python3 that parses JSON, groups and sorts it, each object a block",
+            "millions of tiny blocks that die in another order"),
+        ReplayWorkload.Shipped(
+            "kestrel",
+            "trace of a Kestrel service's pools: JSON, downloads, uploads, a cache",
+            "buffers of services on threads that change at every await"),
+        ReplayWorkload.Shipped(
+            "arrow",
+            "trace of an Arrow job: batches written, read, filtered, kept and dropped",
+            "large aligned buffers that live for a batch"),
     ];
 
-    /// <summary>Finds a workload by name.</summary>
+    /// <summary>Finds a workload by name; that of a trace file is its path.</summary>
     /// <exception cref="ArgumentException">There is none of that name.</exception>
     public static Workload Find(string name) =>
-        All.FirstOrDefault(workload => workload.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
+        ReplayWorkload.IsFile(name) ? ReplayWorkload.OfFile(name)
+        : All.FirstOrDefault(workload => workload.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
         ?? throw new ArgumentException($"There is no workload '{name}'.", nameof(name));
 
     // Both take the number of operations that they are defined by, however slow the subject is.

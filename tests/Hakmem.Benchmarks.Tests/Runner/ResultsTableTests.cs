@@ -2,6 +2,8 @@ using System;
 using System.IO;
 using System.Linq;
 using Hakmem.Benchmarks.Runner;
+using Hakmem.Benchmarks.Subjects;
+using Hakmem.Benchmarks.Tests.Comparison;
 using Spectre.Console;
 using Xunit;
 
@@ -22,6 +24,27 @@ public sealed class ResultsTableTests
     [Fact]
     public void RowOfOneThreadShowsNoSpeedUp() =>
         Assert.Equal(["5.00", "7.00", ""], CellsOf(Written(Rows.Of([5, 7])), "tiny-hot")[2..5]);
+
+    [Fact]
+    public void PausesOfATraceAreALineBelowTheTable()
+    {
+        QuietFigures quiet = new() { Points = [Pause(live: 10, resident: 15), Pause(live: 20, resident: 50)] };
+        string written = Written(Rows.Of([5]) with { Quiet = quiet });
+        Assert.Contains(
+            "tiny-hot, hakmem: 2 pauses with up to 20.0 MiB live, 2.00 resident for a live byte, 2.50 at worst", written, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void OfARowsProcessesTheOneThatKeptMostHasItsPausesShown()
+    {
+        Measurement[] processes = [.. Enumerable.Range(1, 3).Select(i =>
+            Figures.Process(5) with { Quiet = new QuietFigures { Points = [Pause(live: 10, resident: 10 * (i % 3 + 1))] } })];
+        Assert.Equal(3, ResultRow.From(SubjectCatalog.Find("hakmem"), processes).Quiet!.MeanResidentOverLive);
+        Assert.Null(Rows.Of([5]).Quiet);
+    }
+
+    private static TailFigures Pause(long live, long resident) =>
+        new() { LiveBytes = live << 20, ResidentBytes = resident << 20, DirtyBytes = null };
 
     private static string Written(ResultRow row)
     {
