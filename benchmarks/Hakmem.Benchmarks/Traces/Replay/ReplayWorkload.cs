@@ -2,6 +2,7 @@ using System;
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.IO;
+using System.Runtime.CompilerServices;
 using System.Threading;
 using Hakmem.Benchmarks.Runner;
 using Hakmem.Benchmarks.Subjects;
@@ -80,14 +81,25 @@ internal sealed class ReplayWorkload : Workload
     /// <exception cref="InvalidDataException">It is none, or is damaged.</exception>
     public override void Prepare()
     {
-        _plan = new ReplayPlan(TraceFile.Read(TracePath));
-        _pass = new ReplayPass(_plan);
+        Read();
+
+        // What the runtime needs for threads and for reading the figures is there before the subject is used.
+        _pass!.Reset();
+        _pass.RunInOrder<NullSubject, TouchPages>(_ => GC.KeepAlive(ProcessFigures.ResidentBytes));
 
         // The trace itself is garbage now, and must not be taken away in the middle of the measurement.
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
     }
 
     public override WorkloadBody ForAllocator<T>() => Run<T>;
+
+    // Not inlined, so that nothing of it is on the stack when the garbage is collected.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Read()
+    {
+        _plan = new ReplayPlan(TraceFile.Read(TracePath));
+        _pass = new ReplayPass(_plan);
+    }
 
     private long Run<T>(long operations)
         where T : struct, IAllocatorSubject
