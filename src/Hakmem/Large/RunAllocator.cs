@@ -1,5 +1,6 @@
 using System;
 using System.Diagnostics;
+using System.Numerics;
 using Hakmem.Os;
 using Hakmem.Pages;
 using Hakmem.Records;
@@ -178,6 +179,20 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
                 new Span<byte>(_arena.AddressOfSlab(head) + offset, length).Clear();
             }
         }
+    }
+
+    // Whether at least half of the units of a new run's first SuperSlabs have had pages since they were last purged. It
+    // is better to copy to them then: moved pages replace them, and both they and those of the source are faulted in
+    // again later. The caller holds the run, and has not written to it.
+    public bool IsWarm(int head, int count)
+    {
+        int warm = 0;
+        for (int slab = head; slab < head + count; slab++)
+        {
+            warm += BitOperations.PopCount(_arena.Slab(slab)->StaleUnits);
+        }
+
+        return warm >= count * Geometry.UnitsPerSlab / 2;
     }
 
     // Moves the pages of a run's first SuperSlabs to the start of another run, if the system can; the old pages are

@@ -67,9 +67,20 @@ internal sealed unsafe class SlabRunKind(LargeBlocks large, Arena arena, RunAllo
         // Pages are moved whole, so the block keeps its offset in the run.
         int offset = arena.Slab(block.First)->RunOffsetBytes;
         int wanted = LargeBlocks.SlabsFor(byteCount + (nuint)offset);
-        if (!runs.TryAllocate(wanted, alignmentSlabs: 1, out int to) || !runs.TryMovePages(block.First, to, count))
+        if (!runs.TryAllocate(wanted, alignmentSlabs: 1, out int to))
         {
-            // Memory is out, or the system cannot move the pages: the caller copies.
+            return null;
+        }
+
+        if (runs.IsWarm(to, count))
+        {
+            // SAFETY: this thread holds both runs, and the target is longer than the block with its offset.
+            byte* source = arena.AddressOfSlab(block.First) + offset;
+            Buffer.MemoryCopy(source, arena.AddressOfSlab(to) + offset, block.Bytes, block.Bytes);
+        }
+        else if (!runs.TryMovePages(block.First, to, count))
+        {
+            // The system cannot move the pages: the caller copies.
             return null;
         }
 

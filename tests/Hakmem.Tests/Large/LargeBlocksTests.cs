@@ -198,6 +198,40 @@ public sealed unsafe class LargeBlocksTests : IDisposable
         Assert.Equal((long)(8 * SuperSlab), _heap.GetStatistics().LiveBytes);
     }
 
+    // Moved pages would replace those of the target, and leave the source without any: two places to fault in again.
+    [Fact]
+    public void RunIsCopiedToWhereItFindsPages()
+    {
+        Block block = Block.Allocate(_heap, 4 * SuperSlab, 1);
+        Block wall = Block.Allocate(_heap, 2 * SuperSlab, 2);
+        Block warm = Block.Allocate(_heap, 6 * SuperSlab, 3);
+        _heap.Free(warm.Pointer);
+        Block grown = block.Resize(_heap, 6 * SuperSlab, 4);
+
+        Assert.True(grown.Pointer == warm.Pointer);
+        Assert.DoesNotContain(_test.Os.Calls, call => call.Kind == OsCall.Move);
+        Assert.Equal(UnitMask.All, Header(block.Pointer)->DirtyUnits);
+        Assert.Equal((long)(8 * SuperSlab), _heap.GetStatistics().LiveBytes);
+        wall.Verify();
+        grown.Verify();
+    }
+
+    [Fact]
+    [Needs(SystemNeed.MovesPages)]
+    public void RunIsMovedWhereItFindsFewPages()
+    {
+        Block block = Block.Allocate(_heap, 4 * SuperSlab, 1);
+        Block wall = Block.Allocate(_heap, 2 * SuperSlab, 2);
+        Block warm = Block.Allocate(_heap, SuperSlab, 3);
+        _heap.Free(warm.Pointer);
+        Block grown = block.Resize(_heap, 6 * SuperSlab, 4);
+
+        Assert.True(grown.Pointer == warm.Pointer);
+        Assert.Equal(4, _test.Os.CountOf(OsCall.Move));
+        wall.Verify();
+        grown.Verify();
+    }
+
     [Fact]
     public void ASmallRunIsCopiedRatherThanMoved()
     {

@@ -122,6 +122,20 @@ public sealed unsafe class RunAllocatorTests : IDisposable
     }
 
     [Fact]
+    public void RunIsWarmFromHalfOfItsUnitsOn()
+    {
+        int used = Allocate(2);
+        Assert.False(_layer.Runs.IsWarm(used, 1));
+        _layer.Runs.Free(used);
+        int head = Allocate(5);
+        Assert.Equal(used, head);
+        Assert.True(_layer.Runs.IsWarm(head, 2));
+        Assert.True(_layer.Runs.IsWarm(head, 4));
+        Assert.False(_layer.Runs.IsWarm(head, 5));
+        Assert.False(_layer.Runs.IsWarm(head + 2, 1));
+    }
+
+    [Fact]
     [Needs(SystemNeed.MovesPages)]
     public void MovedPagesTakeTheirContentsAndLeaveACleanRun()
     {
