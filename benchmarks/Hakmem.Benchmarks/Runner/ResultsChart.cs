@@ -33,6 +33,8 @@ internal static class ResultsChart
         ["hakmem-latency"] = Color.FromHex("#6A8AFF"),
         ["nativememory"] = Color.FromHex("#8C8C8C"),
         ["mimalloc"] = Color.FromHex("#E8684A"),
+        ["mimalloc-terrafx"] = Color.FromHex("#F4A58A"),
+        ["mimalloc-flowtide"] = Color.FromHex("#A8431F"),
         ["jemalloc"] = Color.FromHex("#F6BD16"),
         ["tcmalloc"] = Color.FromHex("#3BA272"),
         ["arraypool"] = Color.FromHex("#9270CA"),
@@ -121,7 +123,7 @@ internal static class ResultsChart
         ScottPlot.Plottables.VerticalLine line = plot.Add.VerticalLine(0);
         line.Color = Colors.Black;
         line.LineWidth = 1.5f;
-        plot.Axes.Margins(horizontal: 0.14, vertical: 0.01);
+        plot.Axes.Margins(horizontal: 0.18, vertical: 0.01);
         plot.HideGrid();
     }
 
