@@ -30,7 +30,10 @@ internal sealed class HardeningParts
     // The quarantine of small blocks. Set by AddQuarantine.
     public PoisonedBlocks? Poisoned { get; private set; }
 
-    private bool HasGuards => IsPlacedAtRandom || _limits.GuardedSampleInterval > 0;
+    private bool IsSampled => !IsPlacedAtRandom && _limits.GuardedSampleInterval > 0;
+
+    // A heap with checked hardening alone has guards for the chunks of regions only.
+    private bool HasGuards => HasLiveTable || IsSampled;
 
     // Returns null for a heap without hardening and sampling, so that none of their classes are loaded.
     public static HardeningParts? TryCreate(Arena arena, HeapLimits limits) =>
@@ -49,9 +52,8 @@ internal sealed class HardeningParts
         HeapParts parts, UnitAllocator units, RunAllocator runs)
     {
         GuardedBlocks? blocks = HasGuards ? CreateGuards(units, runs) : null;
-        bool isSampled = HasGuards && !IsPlacedAtRandom;
-        GuardedKind guarded = new(_arena, parts.Slot, runs, blocks, keepsStacks: isSampled || _limits.CaptureStacks);
-        SamplingHook? hook = isSampled ? new AllocationSampler(blocks!, guarded, _limits.GuardedSampleInterval) : null;
+        GuardedKind guarded = new(_arena, parts.Slot, runs, blocks, keepsStacks: IsSampled || _limits.CaptureStacks);
+        SamplingHook? hook = IsSampled ? new AllocationSampler(blocks!, guarded, _limits.GuardedSampleInterval) : null;
         BlockClaims? live = Table is null ? null : new BlockClaims(_arena, Table, parts.Registry);
         SmallKind small = Poisoned is null
             ? new SmallKind(parts, hook)
@@ -61,14 +63,14 @@ internal sealed class HardeningParts
 
     private GuardedBlocks CreateGuards(UnitAllocator units, RunAllocator runs)
     {
-        if (!IsPlacedAtRandom || _limits.CaptureStacks)
+        if (IsSampled || _limits.CaptureStacks)
         {
             // An exception here leaves nothing half done; one within an allocation would.
             StackCapture.Prepare();
         }
 
         GuardedBlocks blocks = new(_arena, new GuardedRanges(_arena, units, runs), _limits.QuarantineBytes);
-        if (_limits.FaultReports)
+        if (_limits.FaultReports && (IsSampled || IsPlacedAtRandom))
         {
             // If the system refuses, faults are not explained, as without hardening.
             _arena.TryReportFaults();

@@ -33,6 +33,7 @@ internal sealed unsafe class BlockKinds
         Small = small ?? new SmallKind(parts, hook: null);
         guarded ??= new GuardedKind(parts.Arena, parts.Slot, runs, blocks: null, keepsStacks: false);
         UnitRuns = large.UnitRuns;
+        Guarded = guarded;
 
         // The order is that of EntryKind.
         _all = [large.SlabRuns, Small, large.UnitRuns, guarded];
@@ -53,6 +54,9 @@ internal sealed unsafe class BlockKinds
     public BlockKind Large { get; }
 
     public UnitRunKind UnitRuns { get; }
+
+    // Serves nothing in a heap that has neither hardening nor sampling.
+    public BlockKind Guarded { get; }
 
     public ReadOnlySpan<BlockKind> All => _all;
 

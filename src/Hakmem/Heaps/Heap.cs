@@ -120,6 +120,15 @@ internal sealed unsafe partial class Heap : HeapCore
         return MarkLive(block);
     }
 
+    // Allocates a block between guard pages, whatever its size, in a heap with full or checked hardening. Returns null
+    // if memory is out; then nothing was released for it.
+    public void* TryAllocateGuarded(ThreadCache* cache, nuint byteCount, nuint alignment)
+    {
+        void* block = _kinds.Guarded.TryAllocate(cache, byteCount, alignment, isZeroed: false);
+        _decay.NotifyUsed();
+        return MarkLive(block);
+    }
+
     public override void Free(ThreadCache* cache, void* address)
     {
         HakmemCorruptionException? finding = FreeAny(cache, address, "Free");
