@@ -20,6 +20,7 @@ internal static class SubjectCatalog
             "hakmem-pool", SubjectRole.Ours, "NativeMemoryPool.Shared, an owner object a rental"),
         new BufferSubject<PooledOwnerBuffer<RecyclingMemoryPoolSource>>(
             "hakmem-pool-recycled", SubjectRole.Ours, "NativeMemoryPool with RecycleOwners, no garbage"),
+        new RegionSubject("hakmem-region", "MemoryRegion: bump allocation, freed at once"),
         new VariantSubject("hakmem-checked", "HakmemAllocator.Shared at HardeningLevel.Checked", ("Hakmem.Hardening", "Checked")),
         new VariantSubject("hakmem-full", "HakmemAllocator.Shared with full hardening", ("Hakmem.Hardening", "Full")),
         new VariantSubject(

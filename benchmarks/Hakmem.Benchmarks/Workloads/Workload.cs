@@ -117,6 +117,9 @@ internal abstract class Workload
     /// <summary>The workload over <see cref="NativeBuffer{T}"/> in nested scopes, or null when it has no such shape.</summary>
     public virtual WorkloadBody? ForScopedBuffer() => null;
 
+    /// <summary>The workload over a <see cref="MemoryRegion"/>, or null when it has no such shape.</summary>
+    public virtual WorkloadBody? ForRegion() => null;
+
     /// <summary>The workload over streams in memory, or null when it has no such shape.</summary>
     /// <param name="create">Makes an empty stream.</param>
     public virtual WorkloadBody? ForStream(Func<Stream> create) => null;

@@ -49,6 +49,13 @@ internal static class WorkloadCatalog
             Operation = Pair,
             Operations = 10_000_000,
         },
+        new RegionWorkload("region")
+        {
+            Definition = "1000 blocks of 64 B in a loop that tests at its start, then all of them freed, or the region reset",
+            Exposes = "what freeing at once saves",
+            Operation = Pair,
+            Operations = 10_000_000,
+        },
         new BatchForWorkload("batch-for")
         {
             Definition = "batch with a size and a number of blocks from variables",
