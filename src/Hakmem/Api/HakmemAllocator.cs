@@ -1,7 +1,6 @@
 using System;
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
-using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
@@ -27,8 +26,8 @@ namespace Hakmem;
 /// A request of up to 1 MiB is served by the smallest of 112 size classes that fits it: 16-byte steps up to 256 bytes,
 /// then eight classes to each doubling, so that a block has less than 12.5 % more bytes than the request from 128 bytes
 /// on. Larger requests are served by whole SuperSlabs of 2 MiB. In the steady state <see cref="Alloc"/> and
-/// <see cref="Free"/> run a few instructions without a lock or an atomic operation, and are inlined if the heap is
-/// <see cref="Shared"/>.
+/// <see cref="Free(void*)"/> run a few instructions without a lock or an atomic operation, and are inlined if the heap
+/// is <see cref="Shared"/>.
 /// </para>
 /// </remarks>
 [DebuggerDisplay("{DebuggerDisplay,nq}")]
@@ -216,11 +215,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     /// <inheritdoc/>
     public void* AlignedAlloc(nuint byteCount, nuint alignment)
     {
-        if (!BitOperations.IsPow2(alignment))
-        {
-            throw new ArgumentException($"The alignment must be a power of two, not {alignment}.", nameof(alignment));
-        }
-
+        RequireAlignment(alignment);
         void* block = TryAllocSlow(byteCount, alignment, isZeroed: false);
         return block != null ? block : ThrowOutOfMemory(byteCount);
     }
@@ -228,13 +223,6 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     /// <inheritdoc/>
     public void* Realloc(void* ptr, nuint byteCount) =>
         ptr == null ? Alloc(byteCount) : Realloc(ptr, byteCount, alignment: 1);
-
-    // Reallocates a block of AlignedAlloc and keeps its alignment.
-    internal void* Realloc(void* ptr, nuint byteCount, nuint alignment)
-    {
-        void* block = TryRealloc(ptr, byteCount, alignment);
-        return block != null ? block : ThrowOutOfMemory(byteCount);
-    }
 
     // Realloc and AlignedAlloc for an owner of a block that cannot handle an exception at the call. If there is no room
     // they return null, and the owner throws OutOfMemory(byteCount) later.

@@ -76,8 +76,8 @@ public enum UnitKind
     /// <summary>Blocks of one size class: part of a span.</summary>
     Span = 2,
 
-    /// <summary>Part of one block between 64 KiB and 2 MiB that <see cref="IHakmemAllocator.Realloc"/> has grown, and
-    /// can grow further in place.</summary>
+    /// <summary>Part of one block between 64 KiB and 2 MiB that <see cref="IHakmemAllocator.Realloc(void*, nuint)"/>
+    /// has grown, and can grow further in place.</summary>
     GrowableRun = 3,
 
     /// <summary>Part of one block of whole SuperSlabs.</summary>

@@ -59,12 +59,12 @@ public enum HugePageMode
 public enum HardeningLevel
 {
     /// <summary>
-    /// Only checks that cost the fast path next to nothing (the default). A call of <see cref="IHakmemAllocator.Free"/>
-    /// detects foreign, interior and misaligned pointers and blocks of other heaps. It also detects a double free if
-    /// its thread has freed no other block of the size class in between and no thread has taken the block since. If a
-    /// block of up to 256 bytes is freed again after one or two others, the allocation that finds it reports that
-    /// before it returns either copy. Any other double free is reported when the block returns to its span a second
-    /// time; until then two allocations may return the same block.
+    /// Only checks that cost the fast path next to nothing (the default). A call of
+    /// <see cref="IHakmemAllocator.Free(void*)"/> detects foreign, interior and misaligned pointers and blocks of other
+    /// heaps. It also detects a double free if its thread has freed no other block of the size class in between and no
+    /// thread has taken the block since. If a block of up to 256 bytes is freed again after one or two others, the
+    /// allocation that finds it reports that before it returns either copy. Any other double free is reported when the
+    /// block returns to its span a second time; until then two allocations may return the same block.
     /// </summary>
     Standard = 0,
 

@@ -98,6 +98,15 @@ internal sealed unsafe class FallbackHeap : HeapCore
         return resized == null ? null : FallbackHeader.BlockOf(resized);
     }
 
+    // NativeMemory cannot say whether a block can grow where it is.
+    public override bool TryExpand(ThreadCache* cache, void* address, nuint byteCount) =>
+        byteCount <= Resolve(address, "TryExpand")->Bytes;
+
+    public override void RequireSize(ThreadCache* cache, void* address, nuint byteCount) =>
+        Misuse.RequireSize(address, "Free", byteCount, Resolve(address, "Free")->Bytes);
+
+    public override nuint GoodSize(nuint byteCount) => byteCount;
+
     public override void Free(ThreadCache* cache, void* address)
     {
         FallbackHeader* header = Resolve(address, "Free");

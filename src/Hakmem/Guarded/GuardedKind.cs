@@ -19,6 +19,9 @@ internal sealed unsafe class GuardedKind(
     public override void* TryAllocate(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed) =>
         blocks == null ? null : blocks.TryAllocate(byteCount, alignment, isZeroed, Stack);
 
+    // Exactly what is asked for, so that the first byte behind it is found.
+    public override nuint GoodSize(nuint byteCount) => byteCount;
+
     public override BlockInfo Resolve(void* address, DecodedEntry entry, string operation)
     {
         int unit = arena.UnitOf(entry.Address);

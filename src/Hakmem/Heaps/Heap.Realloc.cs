@@ -10,8 +10,8 @@ namespace Hakmem.Heaps;
 // holds it. For small blocks that is only certain in heaps that record live blocks.
 internal sealed unsafe partial class Heap
 {
-    // Resizes a block. It keeps its alignment only if that is passed again. Returns null if memory is out; the old
-    // block then keeps its address and contents, but may have become larger.
+    // Resizes a block, which has the given alignment then, whatever it had before. Returns null if memory is out; the
+    // old block then keeps its address and contents, but may have become larger.
     public override void* TryReallocate(ThreadCache* cache, void* address, nuint byteCount, nuint alignment)
     {
         BlockInfo block = Claim(cache, address, "Realloc");
@@ -29,11 +29,43 @@ internal sealed unsafe partial class Heap
         }
     }
 
+    // Makes a block at least so large in place; it never shrinks. If there is no room, a run may have become a larger
+    // one nevertheless.
+    public override bool TryExpand(ThreadCache* cache, void* address, nuint byteCount)
+    {
+        BlockInfo block = Claim(cache, address, "TryExpand");
+        try
+        {
+            if (byteCount <= block.Bytes)
+            {
+                return true;
+            }
+
+            ResizeResult result = block.Kind.TryResizeInPlace(block, address, byteCount);
+            if (result == ResizeResult.NotThere)
+            {
+                throw Misuse.FreedMeanwhile(address, "TryExpand");
+            }
+
+            PurgeAndNotify();
+            return result == ResizeResult.Done;
+        }
+        finally
+        {
+            MarkLive(address);
+        }
+    }
+
     // Resizes a block that Claim resolved. isGone is set once the block no longer belongs to the caller.
     private void* TryReallocate(
         ThreadCache* cache, void* address, BlockInfo block, nuint byteCount, nuint alignment, ref bool isGone)
     {
-        ResizeResult result = block.Kind.TryResizeInPlace(block, address, byteCount);
+        // A block that is less aligned than the caller wants it now has to move, and not by pages, which keep the
+        // place.
+        bool isAligned = ((nuint)address & (alignment - 1)) == 0;
+        ResizeResult result = isAligned
+            ? block.Kind.TryResizeInPlace(block, address, byteCount)
+            : ResizeResult.NoRoom;
         if (result == ResizeResult.NotThere)
         {
             throw Misuse.FreedMeanwhile(address, "Realloc");
@@ -107,7 +139,8 @@ internal sealed unsafe partial class Heap
     {
         try
         {
-            void* target = alignment <= Geometry.SlabBytes ? block.Kind.TryMoveHeld(block, byteCount) : null;
+            bool keepsAlignment = alignment <= Geometry.SlabBytes && ((nuint)address & (alignment - 1)) == 0;
+            void* target = keepsAlignment ? block.Kind.TryMoveHeld(block, byteCount) : null;
             isGone = target != null;
             target = isGone ? MarkLive(target) : TryAllocateToMove(cache, block, byteCount, alignment);
             if (target != null && !isGone)

@@ -161,6 +161,13 @@ internal sealed unsafe partial class Heap : HeapCore
 
     public override nuint UsableSize(ThreadCache* cache, void* address) => Resolve(cache, address, "UsableSize").Bytes;
 
+    public override void RequireSize(ThreadCache* cache, void* address, nuint byteCount) =>
+        Misuse.RequireSize(address, "Free", byteCount, Resolve(cache, address, "Free").Bytes);
+
+    public override nuint GoodSize(nuint byteCount) => byteCount > (nuint)_arena.ReservedBytes
+        ? byteCount
+        : _kinds.For(byteCount, Geometry.MinAlignment).GoodSize(byteCount);
+
     public override bool Owns(void* address) => _kinds.Owns(address);
 
     // This and the next three are for a debugger's view.

@@ -17,11 +17,20 @@ internal abstract unsafe class HeapCore
     // Allocates a block of any size and alignment (a power of two). Returns null if memory or the limit is out.
     public abstract void* TryAllocate(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed);
 
-    // Resizes a block. It keeps its alignment only if that is passed again. Returns null if memory is out; the old
-    // block then keeps its address and contents.
+    // Resizes a block, which has the given alignment then, whatever it had before. Returns null if memory is out; the
+    // old block then keeps its address and contents.
     public abstract void* TryReallocate(ThreadCache* cache, void* address, nuint byteCount, nuint alignment);
 
+    // Makes a block at least so large without moving it. Returns false, and keeps address and contents, if it cannot.
+    public abstract bool TryExpand(ThreadCache* cache, void* address, nuint byteCount);
+
     public abstract void Free(ThreadCache* cache, void* address);
+
+    // Throws unless a live block of at least so many bytes begins at an address that is to be freed.
+    public abstract void RequireSize(ThreadCache* cache, void* address, nuint byteCount);
+
+    // Returns the bytes of a block for a request; the request itself if no block can be so large.
+    public abstract nuint GoodSize(nuint byteCount);
 
     public abstract nuint UsableSize(ThreadCache* cache, void* address);
 

@@ -38,6 +38,9 @@ internal sealed unsafe class SlabRunKind(LargeBlocks large, Arena arena, RunAllo
         return arena.AddressOfSlab(head) + offset;
     }
 
+    // A block that fills its run begins where the run does, so its color does not count.
+    public override nuint GoodSize(nuint byteCount) => (nuint)LargeBlocks.SlabsFor(byteCount) << Geometry.SlabShift;
+
     public override ResizeResult TryResizeInPlace(BlockInfo block, void* address, nuint byteCount)
     {
         if (byteCount <= SizeClass.MaxBytes || byteCount > (nuint)arena.ReservedBytes)

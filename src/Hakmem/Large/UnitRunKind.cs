@@ -27,6 +27,8 @@ internal sealed unsafe class UnitRunKind(LargeBlocks large, Arena arena, UnitAll
         return block;
     }
 
+    public override nuint GoodSize(nuint byteCount) => (nuint)LargeBlocks.UnitsFor(byteCount) << Geometry.UnitShift;
+
     // If there is no room, the run may have become a SuperSlab run.
     public override ResizeResult TryResizeInPlace(BlockInfo block, void* address, nuint byteCount)
     {

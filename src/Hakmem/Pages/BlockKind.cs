@@ -21,6 +21,10 @@ internal abstract unsafe class BlockKind
     // HakmemCorruptionException for a damaged free block, which is back in its span then.
     public abstract void* TryAllocate(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed);
 
+    // Returns the bytes that a block for a request has, at least as many as requested; a second request for so many
+    // gets a block of the same size. The request is not larger than the arena.
+    public abstract nuint GoodSize(nuint byteCount);
+
     // Describes the block that begins at an address, live or free. entry is the page map's entry for the address.
     // Throws HakmemCorruptionException unless a block of this heap and kind begins there. The result cannot change for
     // a block that the caller owns; for any other it is of one moment, and members that use it check again.

@@ -29,6 +29,17 @@ internal static unsafe class Misuse
         ? null
         : Of((void*)address, "Free", "an earlier double free: the block came back to its span a second time");
 
+    // Throws if a caller says that a block has more bytes than it has.
+    public static void RequireSize(void* address, string operation, nuint byteCount, nuint blockBytes)
+    {
+        if (byteCount > blockBytes)
+        {
+            throw Of(address, operation, string.Create(
+                CultureInfo.InvariantCulture,
+                $"the caller says that it has {byteCount} bytes, but the block has {blockBytes}"));
+        }
+    }
+
     // Throws unless an address, which lies inBlock bytes into a block, is its first byte.
     public static void RequireStart(void* address, string operation, nuint inBlock, nuint blockBytes)
     {

@@ -53,6 +53,17 @@ internal unsafe struct FreeSide
         return offset < side->SpanBytes && offset * side->Reciprocal < side->Reciprocal;
     }
 
+    // Whether a request of byteCount bytes, at least one, fits a block of this side. Less exact than Reciprocal, and
+    // exact enough for sizes up to MaxBytes: the factor, 2^64 / block size without its low bits and plus one, makes the
+    // product of a block's size reach 2^(64 - MaxBits), and that of one byte less stay below it.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool Covers(FreeSide* side, nuint byteCount)
+    {
+        nuint lastByte = byteCount - 1;
+        return lastByte < SizeClass.MaxBytes &&
+            lastByte * ((side->Reciprocal >> SizeClass.MaxBits) + 1) < 1UL << (64 - SizeClass.MaxBits);
+    }
+
     // Whether Free may push above a top of this side; false if the side is one of the other kind.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool HasRoom(FreeSide* side, void** top) => (nint)top < (nint)side->FreeEnd;

@@ -15,7 +15,9 @@ internal static class SizeClass
 {
     private const int LinearBits = 7;
     private const int StepBits = 3;
-    private const int MaxBits = 20;
+
+    // The base-two logarithm of MaxBytes.
+    public const int MaxBits = 20;
 
     // The largest request in bytes that a size class serves: 1 MiB. Larger ones are runs of SuperSlabs.
     public const int MaxBytes = 1 << MaxBits;

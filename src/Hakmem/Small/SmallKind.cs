@@ -65,6 +65,8 @@ internal unsafe class SmallKind(HeapParts heap, SamplingHook? hook) : BlockKind
         return block;
     }
 
+    public override nuint GoodSize(nuint byteCount) => (nuint)SizeClass.BytesOf(ClassFor(byteCount, 1));
+
     public override BlockInfo Resolve(void* address, DecodedEntry entry, string operation)
     {
         if (entry.HeapSlot != heap.Slot)

@@ -84,6 +84,45 @@ public sealed unsafe class RecordingTests
         Assert.Equal([(TraceEventKind.Allocate, 0, 0, 100L), (TraceEventKind.Free, 0, 0, 0)], Recorded(recorder));
     }
 
+    [Fact]
+    public void SizedAndTryCallsAreRecorded()
+    {
+        TraceRecorder recorder = new();
+        using HakmemAllocator heap = new(new HakmemOptions { MaxBytes = 16 << 20 });
+        RecordingAllocator allocator = new(heap, recorder);
+        void* block = allocator.AllocAtLeast(100, out nuint usable);
+        nint address = (nint)block;
+        Assert.Equal(allocator.GoodSize(100), usable);
+        Assert.True(allocator.TryExpand(block, usable));
+        Assert.False(allocator.TryExpand(block, 1 << 30));
+        Assert.False(allocator.TryRealloc(ref block, 1 << 30));
+        Assert.Throws<HakmemCorruptionException>(() => allocator.Free((void*)address, usable + 1));
+        Assert.True(allocator.TryRealloc(ref block, 5_000));
+        block = allocator.Realloc(block, 6_000, 4096);
+        Assert.Equal(0u, (nuint)block % 4096);
+        nint aligned = (nint)block;
+        Assert.Throws<ArgumentException>(() => { allocator.Realloc((void*)aligned, 6_000, 3); });
+        void* second = null;
+        Assert.True(allocator.TryRealloc(ref second, 7));
+        Assert.True(allocator.TryAllocZeroed(8, out void* third));
+        Assert.True(allocator.TryAlignedAlloc(9, 64, out void* fourth));
+        allocator.Free(null, 3);
+        allocator.Free(block, 6_000);
+        allocator.Free(second, 7);
+        allocator.Free(third);
+        allocator.Free(fourth);
+
+        Assert.Equal(0, heap.GetStatistics().LiveBlocks);
+        Assert.Equal(
+            [
+                (TraceEventKind.Allocate, 0, 0, 100L), (TraceEventKind.Resize, 0, 0, (long)usable),
+                (TraceEventKind.Resize, 0, 0, 5_000), (TraceEventKind.Resize, 0, 0, 6_000), (TraceEventKind.Allocate, 0, 1, 7),
+                (TraceEventKind.AllocateZeroed, 0, 2, 8), (TraceEventKind.Allocate, 0, 3, 9), (TraceEventKind.Free, 0, 0, 0),
+                (TraceEventKind.Free, 0, 1, 0), (TraceEventKind.Free, 0, 2, 0), (TraceEventKind.Free, 0, 3, 0),
+            ],
+            Recorded(recorder));
+    }
+
     // The order of the events has to be one that a program can have: the constructor of Trace says.
     [Fact]
     public void ThreadsThatExchangeBlocksGiveATrace()

@@ -171,7 +171,7 @@ public abstract unsafe partial class BadPointerConformance : IDisposable
         block.VerifyAndFree(_heap);
     }
 
-    // Free, Realloc of either kind, and UsableSize.
+    // Free, Realloc of either kind, TryExpand and UsableSize.
     private void AssertEveryMemberReports(void* pointer)
     {
         Corruption.AssertReported(pointer, () => _heap.Free(pointer));
@@ -179,6 +179,15 @@ public abstract unsafe partial class BadPointerConformance : IDisposable
         Corruption.AssertReported(pointer, () => _heap.Realloc(pointer, 0));
         Corruption.AssertReported(pointer, () => _heap.Realloc(pointer, 10));
         Corruption.AssertReported(pointer, () => _heap.Realloc(pointer, BlockSizes.Large));
+        Corruption.AssertReported(pointer, () => _heap.Realloc(pointer, 10, 4_096));
+        Corruption.AssertReported(pointer, () => _heap.TryExpand(pointer, 0));
+        Corruption.AssertReported(pointer, () => _heap.TryExpand(pointer, BlockSizes.Large));
+        Corruption.AssertReported(pointer, () => _heap.Free(pointer, 0));
+        Corruption.AssertReported(pointer, () => _heap.Free(pointer, 10));
+        Corruption.AssertReported(pointer, () => _heap.Free(pointer, nuint.MaxValue));
+        void* resized = pointer;
+        Corruption.AssertReported(pointer, () => _heap.TryRealloc(ref resized, BlockSizes.Large));
+        Assert.True(resized == pointer);
     }
 
     private void AssertHeapWorks()

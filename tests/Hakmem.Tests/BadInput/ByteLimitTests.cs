@@ -52,6 +52,16 @@ public sealed unsafe class ByteLimitTests
         Assert.Throws<OutOfMemoryException>(() => heap.Realloc(small.Pointer, tooMuch));
         Assert.False(heap.TryAlloc(tooMuch, out void* none));
         Assert.True(none is null);
+        Assert.False(heap.TryAllocZeroed(tooMuch, out none));
+        Assert.False(heap.TryAlignedAlloc(tooMuch, 64, out none));
+        Assert.False(heap.TryRealloc(ref none, tooMuch));
+        Assert.True(none is null);
+        Assert.Throws<OutOfMemoryException>(() => heap.AllocAtLeast(tooMuch, out _));
+        Assert.Throws<OutOfMemoryException>(() => heap.Realloc(small.Pointer, tooMuch, 64));
+        void* resized = small.Pointer;
+        Assert.False(heap.TryRealloc(ref resized, tooMuch));
+        Assert.False(heap.TryExpand(small.Pointer, tooMuch));
+        Assert.True(resized == small.Pointer);
         Assert.True(heap.GetStatistics().PeakCommittedBytes <= Limit);
         small.VerifyAndFree(heap);
         HeapHealth.AssertWorks(heap, expectedLiveBlocks: 0);

@@ -121,12 +121,27 @@ public sealed unsafe class DisposedHeapTests
             Assert.Throws<ObjectDisposedException>(() => heap.AlignedAlloc(size, 4096));
             Assert.Throws<ObjectDisposedException>(() => heap.Realloc(null, size));
             Assert.Throws<ObjectDisposedException>(() => heap.TryAlloc(size, out _));
+            Assert.Throws<ObjectDisposedException>(() => heap.TryAllocZeroed(size, out _));
+            Assert.Throws<ObjectDisposedException>(() => heap.TryAlignedAlloc(size, 64, out _));
+            Assert.Throws<ObjectDisposedException>(() => heap.AllocAtLeast(size, out _));
+            Assert.Throws<ObjectDisposedException>(() => heap.GoodSize(size));
+            Assert.Throws<ObjectDisposedException>(() => heap.Realloc(null, size, 64));
+            void* none = null;
+            Assert.Throws<ObjectDisposedException>(() => heap.TryRealloc(ref none, size));
+            Assert.Throws<ObjectDisposedException>(() => heap.TryExpand(null, size));
         }
 
         foreach (void* block in blocks)
         {
             Assert.Throws<ObjectDisposedException>(() => heap.Free(block));
+            Assert.Throws<ObjectDisposedException>(() => heap.Free(block, 1));
+            Assert.Throws<ObjectDisposedException>(() => heap.Free(block, nuint.MaxValue));
             Assert.Throws<ObjectDisposedException>(() => heap.Realloc(block, 1));
+            Assert.Throws<ObjectDisposedException>(() => heap.Realloc(block, 1, 64));
+            Assert.Throws<ObjectDisposedException>(() => heap.TryExpand(block, 1));
+            void* resized = block;
+            Assert.Throws<ObjectDisposedException>(() => heap.TryRealloc(ref resized, 1));
+            Assert.True(resized == block);
             Assert.Throws<ObjectDisposedException>(() => heap.UsableSize(block));
             Assert.False(heap.Owns(block));
         }

@@ -25,9 +25,41 @@ public sealed unsafe class SharedHeapPointerTests
         {
             byte* inside = block + offset;
             Assert.Throws<HakmemCorruptionException>(() => s_heap.Free(inside));
+            Assert.Throws<HakmemCorruptionException>(() => s_heap.Free(inside, 1));
         }
 
         s_heap.Free(block);
+    }
+
+    [Theory]
+    [InlineData(16)]
+    [InlineData(48)]
+    [InlineData(200)]
+    [InlineData(1000)]
+    [InlineData(5000)]
+    [InlineData(100_000)]
+    public void SizedFreeOfOneByteMoreThanUsableIsRefused(int bytes)
+    {
+        byte* block = WarmBlock(bytes);
+        nuint usable = s_heap.UsableSize(block);
+        ThreadCache* cache = CurrentThread.Shared;
+        void* before = *SideOf(block)->FreeTop;
+        Assert.Throws<HakmemCorruptionException>(() => s_heap.Free(block, usable + 1));
+        Assert.True(before == *SideOf(block)->FreeTop);
+        s_heap.Free(block, usable);
+        Assert.True(block == *SideOf(block)->FreeTop);
+
+        FreeSide* SideOf(void* of) => ThreadCache.FreeSideAt(cache, PageMapEntry.BinOffsetOf(Arena.EntryOf(cache, of)));
+    }
+
+    [Theory]
+    [InlineData(48)]
+    [InlineData(1000)]
+    public void SecondSizedFreeAtOnceIsRefused(int bytes)
+    {
+        void* block = WarmBlock(bytes);
+        s_heap.Free(block, (nuint)bytes);
+        Assert.Throws<HakmemCorruptionException>(() => s_heap.Free(block, (nuint)bytes));
     }
 
     [Fact]

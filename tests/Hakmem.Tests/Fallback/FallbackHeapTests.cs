@@ -61,7 +61,15 @@ public sealed unsafe class FallbackHeapTests
         Assert.Throws<OutOfMemoryException>(() => heap.Realloc(null, tooMuch));
         Assert.Throws<OutOfMemoryException>(() => heap.Realloc(small.Pointer, tooMuch + 100));
         Assert.False(heap.TryAlloc(tooMuch, out void* none));
+        Assert.False(heap.TryAllocZeroed(tooMuch, out none));
+        Assert.False(heap.TryAlignedAlloc(tooMuch, 64, out none));
         Assert.True(none is null);
+        Assert.Throws<OutOfMemoryException>(() => heap.AllocAtLeast(tooMuch, out _));
+        Assert.Throws<OutOfMemoryException>(() => heap.Realloc(small.Pointer, tooMuch + 100, 64));
+        void* resized = small.Pointer;
+        Assert.False(heap.TryRealloc(ref resized, tooMuch + 100));
+        Assert.False(heap.TryExpand(small.Pointer, 101));
+        Assert.True(resized == small.Pointer);
         small.VerifyAndFree(heap);
         Block.Allocate(heap, tooMuch, 2).VerifyAndFree(heap);
         Assert.InRange(heap.GetStatistics().PeakCommittedBytes, (long)tooMuch, Limit);
@@ -164,6 +172,10 @@ public sealed unsafe class FallbackHeapTests
             Corruption.AssertReported((void*)wrong, () => heap.Free((void*)wrong));
             Corruption.AssertReported((void*)wrong, () => heap.Realloc((void*)wrong, 10));
             Corruption.AssertReported((void*)wrong, () => heap.UsableSize((void*)wrong));
+            Corruption.AssertReported((void*)wrong, () => heap.Free((void*)wrong, 1));
+            Corruption.AssertReported((void*)wrong, () => heap.TryExpand((void*)wrong, 1));
+            void* resized = (void*)wrong;
+            Corruption.AssertReported((void*)wrong, () => heap.TryRealloc(ref resized, 1));
         }
 
         HakmemCorruptionException exception = Assert.Throws<HakmemCorruptionException>(() => heap.Free(foreign));
@@ -213,6 +225,9 @@ public sealed unsafe class FallbackHeapTests
         Assert.Throws<ObjectDisposedException>(() => heap.AlignedAlloc(100, 64));
         Assert.Throws<ObjectDisposedException>(() => heap.Realloc(block, 1));
         Assert.Throws<ObjectDisposedException>(() => heap.Free(block));
+        Assert.Throws<ObjectDisposedException>(() => heap.Free(block, 100));
+        Assert.Throws<ObjectDisposedException>(() => heap.TryExpand(block, 100));
+        Assert.Throws<ObjectDisposedException>(() => heap.GoodSize(100));
         Assert.Throws<ObjectDisposedException>(() => heap.UsableSize(block));
         Assert.Throws<ObjectDisposedException>(heap.Trim);
         Assert.Throws<ObjectDisposedException>(heap.GetStatistics);

@@ -79,20 +79,58 @@ internal sealed unsafe class RefusedHeap : IHakmemAllocator, IDisposable
 
     public bool TryAlloc(nuint byteCount, out void* ptr)
     {
-        long refusals;
-        int tries = 0;
-        do
-        {
-            refusals = _test.Os.Refusals;
-            if (_heap.TryAlloc(byteCount, out ptr))
-            {
-                return true;
-            }
-        }
-        while (_test.Os.Refusals != refusals && ++tries < MaxTries);
-
-        return false;
+        void* block = null;
+        bool isDone = Retry(() => _heap.TryAlloc(byteCount, out block));
+        ptr = block;
+        return isDone;
     }
+
+    public void* Realloc(void* ptr, nuint byteCount, nuint alignment)
+    {
+        void* block = null;
+        Insist(() => block = _heap.Realloc(ptr, byteCount, alignment));
+        return block;
+    }
+
+    public void* AllocAtLeast(nuint byteCount, out nuint usable)
+    {
+        void* block = null;
+        nuint bytes = 0;
+        Insist(() => block = _heap.AllocAtLeast(byteCount, out bytes));
+        usable = bytes;
+        return block;
+    }
+
+    public bool TryAllocZeroed(nuint byteCount, out void* ptr)
+    {
+        void* block = null;
+        bool isDone = Retry(() => _heap.TryAllocZeroed(byteCount, out block));
+        ptr = block;
+        return isDone;
+    }
+
+    public bool TryAlignedAlloc(nuint byteCount, nuint alignment, out void* ptr)
+    {
+        void* block = null;
+        bool isDone = Retry(() => _heap.TryAlignedAlloc(byteCount, alignment, out block));
+        ptr = block;
+        return isDone;
+    }
+
+    public bool TryRealloc(ref void* ptr, nuint byteCount)
+    {
+        void* block = ptr;
+        bool isDone = Retry(() => _heap.TryRealloc(ref block, byteCount));
+        ptr = block;
+        return isDone;
+    }
+
+    // Not made again: it may be refused in place for good, and a refusal meanwhile may be another thread's.
+    public bool TryExpand(void* ptr, nuint byteCount) => _heap.TryExpand(ptr, byteCount);
+
+    public nuint GoodSize(nuint byteCount) => _heap.GoodSize(byteCount);
+
+    public void Free(void* ptr, nuint byteCount) => _heap.Free(ptr, byteCount);
 
     public void Free(void* ptr) => _heap.Free(ptr);
 
@@ -146,6 +184,24 @@ internal sealed unsafe class RefusedHeap : IHakmemAllocator, IDisposable
     }
 
     private void Refuse() => _test.Os.RefuseAtRandom(_seed, s_oneIn, CallsEach);
+
+    // The same for a step that says by its result that there is no room.
+    private bool Retry(Func<bool> step)
+    {
+        long refusals;
+        int tries = 0;
+        do
+        {
+            refusals = _test.Os.Refusals;
+            if (step())
+            {
+                return true;
+            }
+        }
+        while (_test.Os.Refusals != refusals && ++tries < MaxTries);
+
+        return false;
+    }
 
     private void Insist(Action step)
     {

@@ -76,6 +76,32 @@ public sealed unsafe class FreeSideTests
         }
     }
 
+    [Fact]
+    public void CoversEverySizeOfTheClassAndNoOther()
+    {
+        foreach (SizeClassInfo info in s_classes)
+        {
+            FreeSide side = SideOf(5, info);
+            nuint bytes = (nuint)info.BlockBytes;
+            for (nuint size = 1; size <= SizeClass.MaxBytes; size++)
+            {
+                if (FreeSide.Covers(&side, size) != (size <= bytes))
+                {
+                    Assert.Fail($"A block of {bytes} bytes covers {size}, or does not.");
+                }
+            }
+
+            Assert.False(FreeSide.Covers(&side, 0));
+            for (int bit = SizeClass.MaxBits + 1; bit < 64; bit++)
+            {
+                Assert.False(FreeSide.Covers(&side, (nuint)(1UL << bit)));
+                Assert.False(FreeSide.Covers(&side, (nuint)(1UL << bit) + 1));
+            }
+
+            Assert.False(FreeSide.Covers(&side, nuint.MaxValue));
+        }
+    }
+
     // Every offset of a SuperSlab, and numbers far from any span: what another heap's tag, a foreign pointer or a wrapped
     // difference leaves.
     [Fact]
