@@ -24,6 +24,14 @@ public sealed unsafe partial class HakmemAllocator
         _slot = HeapSlots.Shared;
     }
 
+    // The front of an allocator of another class: threads have no caches of it, as of a fallback.
+    internal HakmemAllocator(ForeignHeap heap)
+    {
+        _core = heap;
+        _heap = null!;
+        _slot = FallbackSlot;
+    }
+
     // A heap over the process's arena, or a fallback if there is none.
     private HakmemAllocator(HeapLimits limits, Arena? arena)
         : this(limits, arena, TakeSlot(arena), arena is null ? null : DecayTimer.Process)

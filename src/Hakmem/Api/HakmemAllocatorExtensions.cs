@@ -1,5 +1,8 @@
 using System;
+using System.Buffers;
+using System.Numerics;
 using System.Runtime.CompilerServices;
+using Hakmem.Api;
 
 namespace Hakmem;
 
@@ -41,6 +44,62 @@ public static unsafe class HakmemAllocatorExtensions
         nuint bytes = ByteCount((nuint)sizeof(T), (nuint)length);
         void* pointer = zeroed ? allocator.AllocZeroed(bytes) : allocator.Alloc(bytes);
         return new NativeBuffer<T>(allocator, (T*)pointer, length);
+    }
+
+    /// <summary>Rents a buffer as <see cref="Rent{T}(HakmemAllocator, int, bool)"/> does, from any allocator. If that
+    /// is not a <see cref="HakmemAllocator"/>, the first rental creates a small object, which later ones
+    /// share.</summary>
+    /// <typeparam name="T">The element type.</typeparam>
+    /// <param name="allocator">The allocator.</param>
+    /// <param name="length">The number of elements, zero or more. The buffer has exactly this length.</param>
+    /// <param name="zeroed">True to set all elements to zero; otherwise they are undefined.</param>
+    /// <returns>The buffer.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="allocator"/> is null.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative.</exception>
+    /// <exception cref="OutOfMemoryException">The size overflows, or there is no room.</exception>
+    /// <exception cref="ObjectDisposedException">The heap has been disposed.</exception>
+    public static NativeBuffer<T> Rent<T>(this IHakmemAllocator allocator, int length, bool zeroed = false)
+        where T : unmanaged
+    {
+        ArgumentNullException.ThrowIfNull(allocator);
+        return ForeignHeap.FrontOf(allocator).Rent<T>(length, zeroed);
+    }
+
+    /// <summary>Rents memory for code that takes a <see cref="Memory{T}"/>, in an owner object of its own. Dispose it,
+    /// on any thread; a second disposal does nothing. There is no finalizer that frees.</summary>
+    /// <remarks>For many rentals use a <see cref="NativeMemoryPool{T}"/>: it counts them, can limit them and find those
+    /// that were not disposed, and can reuse owners. Here each rental is one block and one small object.</remarks>
+    /// <typeparam name="T">The element type.</typeparam>
+    /// <param name="allocator">The allocator.</param>
+    /// <param name="length">The number of elements, zero or more. The memory has exactly this length.</param>
+    /// <param name="alignment">The alignment in bytes: a power of two, or 0 for that of every block, 16. Below 16 it
+    /// counts as 16.</param>
+    /// <param name="zeroed">True to set all elements to zero; otherwise they are undefined.</param>
+    /// <returns>The owner. Its <c>Memory</c> throws <see cref="ObjectDisposedException"/> after its disposal, and once
+    /// it is known that the heap is disposed, which is always if that is a <see cref="HakmemAllocator"/>.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="allocator"/> is null.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative.</exception>
+    /// <exception cref="ArgumentException"><paramref name="alignment"/> is neither 0 nor a power of two.</exception>
+    /// <exception cref="OutOfMemoryException">The size overflows, or there is no room.</exception>
+    /// <exception cref="ObjectDisposedException">The heap has been disposed.</exception>
+    public static IMemoryOwner<T> RentMemory<T>(
+        this IHakmemAllocator allocator, int length, int alignment = 0, bool zeroed = false)
+        where T : unmanaged
+    {
+        ArgumentNullException.ThrowIfNull(allocator);
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        if (alignment != 0 && !BitOperations.IsPow2(alignment))
+        {
+            throw new ArgumentException(
+                $"The alignment must be 0 or a power of two, not {alignment}.", nameof(alignment));
+        }
+
+        // The owner comes first and the block second: if there is no memory for a block, the owner is only garbage.
+        nuint bytes = ByteCount((nuint)sizeof(T), (nuint)length);
+        AllocatorMemoryOwner<T> owner = new(allocator, length);
+        HakmemAllocator front = ForeignHeap.FrontOf(allocator);
+        owner.Attach(NativeBlock.Allocate(front, bytes, (nuint)Math.Max(alignment, 1), zeroed));
+        return owner;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -5,7 +5,7 @@ using System.Runtime.CompilerServices;
 namespace Hakmem;
 
 /// <summary>A rented buffer of unmanaged memory with exactly the requested length, owned by one scope. Rent it with
-/// <see cref="HakmemAllocatorExtensions.Rent{T}"/> in a <c>using</c> declaration.</summary>
+/// <see cref="HakmemAllocatorExtensions.Rent{T}(HakmemAllocator, int, bool)"/> in a <c>using</c> declaration.</summary>
 /// <typeparam name="T">The element type.</typeparam>
 /// <remarks>
 /// <para>

@@ -3,7 +3,8 @@ using System.Numerics;
 
 namespace Hakmem;
 
-/// <summary>Rental of aligned buffers, beside <see cref="HakmemAllocatorExtensions.Rent{T}"/>. Thread-safe.</summary>
+/// <summary>Rental of aligned buffers, beside
+/// <see cref="HakmemAllocatorExtensions.Rent{T}(HakmemAllocator, int, bool)"/>. Thread-safe.</summary>
 public static unsafe class NativeBufferExtensions
 {
     /// <summary>Rents a buffer with an alignment, which <see cref="NativeBuffer{T}.Resize"/> keeps.</summary>

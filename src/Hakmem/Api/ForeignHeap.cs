@@ -1,0 +1,99 @@
+using System;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Hakmem.Heaps;
+using Hakmem.Pages;
+using Hakmem.Records;
+
+namespace Hakmem.Api;
+
+// An allocator of a program's own class, as a heap: what a NativeBuffer rented from one holds. A buffer has room for
+// one reference, and its calls are inlined because that is of a sealed class; so other allocators get an object of that
+// class in front, and the buffers of HakmemAllocators cost what they did. Rejected: a test of the class in every
+// Dispose.
+//
+// Everything else that a HakmemAllocator can do passes through or is empty: no code outside the library gets at this
+// object. As thread-safe as the allocator.
+internal sealed unsafe class ForeignHeap(IHakmemAllocator allocator) : HeapCore
+{
+    // The object in front of each allocator that rented a buffer, for as long as the allocator lives.
+    private static readonly ConditionalWeakTable<IHakmemAllocator, HakmemAllocator> s_fronts = new();
+
+    public override long CommittedBytes => allocator.GetStatistics().CommittedBytes;
+
+    // Returns the allocator itself if it is a HakmemAllocator.
+    public static HakmemAllocator FrontOf(IHakmemAllocator allocator) => allocator as HakmemAllocator ??
+        s_fronts.GetValue(allocator, static foreign => new HakmemAllocator(new ForeignHeap(foreign)));
+
+    public override ThreadCache* TryCreateThreadCache() => null;
+
+    public override void* TryAllocate(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
+    {
+        void* block;
+        if (alignment > Geometry.MinAlignment)
+        {
+            if (allocator.TryAlignedAlloc(byteCount, alignment, out block) && isZeroed)
+            {
+                NativeMemory.Clear(block, byteCount);
+            }
+
+            return block;
+        }
+
+        _ = isZeroed ? allocator.TryAllocZeroed(byteCount, out block) : allocator.TryAlloc(byteCount, out block);
+        return block;
+    }
+
+    public override void* TryReallocate(ThreadCache* cache, void* address, nuint byteCount, nuint alignment)
+    {
+        if (alignment <= Geometry.MinAlignment)
+        {
+            return allocator.TryRealloc(ref address, byteCount) ? address : null;
+        }
+
+        try
+        {
+            return allocator.Realloc(address, byteCount, alignment);
+        }
+        catch (OutOfMemoryException)
+        {
+            // The interface has no member that returns null instead.
+            return null;
+        }
+    }
+
+    public override bool TryExpand(ThreadCache* cache, void* address, nuint byteCount) =>
+        allocator.TryExpand(address, byteCount);
+
+    public override void Free(ThreadCache* cache, void* address) => allocator.Free(address);
+
+    public override void RequireSize(ThreadCache* cache, void* address, nuint byteCount) =>
+        Misuse.RequireSize(address, "Free", byteCount, allocator.UsableSize(address));
+
+    public override nuint GoodSize(nuint byteCount) => allocator.GoodSize(byteCount);
+
+    public override nuint UsableSize(ThreadCache* cache, void* address) => allocator.UsableSize(address);
+
+    public override bool Owns(void* address) => allocator.Owns(address);
+
+    // The program's class may enter a lock.
+    public override bool CanRead(void* start, nuint byteCount) => false;
+
+    public override void Trim(ThreadCache* cache) => allocator.Trim();
+
+    public override HakmemStatistics GetStatistics() => allocator.GetStatistics();
+
+    public override bool IsUnused() => false;
+
+    public override HakmemVerification Verify() => new();
+
+    public override HakmemHeapMap GetHeapMap() => new();
+
+    public override OutOfMemoryException OutOfMemory(nuint byteCount) =>
+        new($"The {allocator.GetType().Name} could not allocate {byteCount} bytes.");
+
+    // The allocator belongs to the program.
+    public override void Dispose()
+    {
+    }
+}

@@ -1,0 +1,97 @@
+using System;
+using System.Buffers;
+using Hakmem.Tests.Support;
+using Xunit;
+
+namespace Hakmem.Tests.Buffers;
+
+// Rentals over the interface: of a heap that is disposed or full, and of an allocator of another class.
+public sealed class AllocatorMemoryOwnerTests
+{
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void OwnerOfADisposedHeapThrowsAndDisposesQuietly(bool isForeign)
+    {
+        HakmemAllocator heap = new();
+        IHakmemAllocator allocator = isForeign ? new ForwardingAllocator(heap) : heap;
+        IMemoryOwner<byte> owner = allocator.RentMemory<byte>(100);
+        heap.Dispose();
+        if (!isForeign)
+        {
+            Assert.Throws<ObjectDisposedException>(() => owner.Memory);
+        }
+
+        owner.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => owner.Memory);
+        Assert.Throws<ObjectDisposedException>(() => allocator.RentMemory<byte>(100));
+        Assert.Throws<ObjectDisposedException>(() => allocator.Rent<byte>(100).Dispose());
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void RefusedRentalsLeaveNothing(bool isForeign)
+    {
+        const int Limit = 16 << 20;
+        using HakmemAllocator heap = new(new HakmemOptions { MaxBytes = Limit });
+        IHakmemAllocator allocator = isForeign ? new ForwardingAllocator(heap) : heap;
+        Assert.Throws<OutOfMemoryException>(() => allocator.RentMemory<byte>(Limit + 1));
+        Assert.Throws<OutOfMemoryException>(() => allocator.RentMemory<long>(Limit, 64, zeroed: true));
+        Assert.Throws<OutOfMemoryException>(() => allocator.Rent<byte>(Limit + 1).Dispose());
+        using (NativeBuffer<byte> buffer = allocator.Rent<byte>(100))
+        {
+            buffer.Span.Fill(1);
+            bool isRefused = false;
+            try
+            {
+                buffer.Resize(Limit + 1);
+            }
+            catch (OutOfMemoryException)
+            {
+                isRefused = true;
+            }
+
+            Assert.True(isRefused);
+            Assert.True(buffer.Span.IndexOfAnyExcept((byte)1) < 0);
+        }
+
+        HeapHealth.AssertWorks(heap, expectedLiveBlocks: 0);
+    }
+
+    [Theory]
+    [InlineData(0, false)]
+    [InlineData(4_096, true)]
+    public void ForeignAllocatorServesEveryRental(int alignment, bool zeroed)
+    {
+        using HakmemAllocator heap = new();
+        ForwardingAllocator allocator = new(heap);
+        for (int length = 0; length < 300_000; length = (2 * length) + 1)
+        {
+            using IMemoryOwner<int> owner = allocator.RentMemory<int>(length, alignment, zeroed);
+            using NativeBuffer<int> buffer = allocator.Rent<int>(length, zeroed);
+            Assert.Equal(2, heap.GetStatistics().LiveBlocks);
+            Assert.True(!zeroed || (owner.Memory.Span.IndexOfAnyExcept(0) < 0 && buffer.Span.IndexOfAnyExcept(0) < 0));
+            owner.Memory.Span.Fill(1);
+            buffer.Span.Fill(2);
+            buffer.Resize(length + 10_000);
+            Assert.True(buffer.Span[..length].IndexOfAnyExcept(2) < 0);
+            Assert.True(owner.Memory.Span.IndexOfAnyExcept(1) < 0);
+        }
+
+        HeapHealth.AssertWorks(heap, expectedLiveBlocks: 0);
+    }
+
+    [Fact]
+    public void RacingDisposalsFreeOnce()
+    {
+        using HakmemAllocator heap = new(new HakmemOptions { Hardening = HardeningLevel.Checked });
+        for (int round = 0; round < 200; round++)
+        {
+            IMemoryOwner<int> owner = heap.RentMemory<int>(100);
+            Workers.Run(2, _ => owner.Dispose());
+        }
+
+        HeapHealth.AssertWorks(heap, expectedLiveBlocks: 0);
+    }
+}
