@@ -11,7 +11,6 @@ internal sealed class BurstPattern : LatencyPattern
     private const int BurstCount = 4096;
     private const uint LeastBytes = 16;
     private const uint SizeCount = 2033;
-    private const ulong Seed = 0x5EED;
 
     public BurstPattern(string name)
         : base(name)
@@ -21,7 +20,7 @@ internal sealed class BurstPattern : LatencyPattern
     protected override long Run<T>(long operations)
     {
         T[] burst = new T[BurstCount];
-        Xorshift random = new(Seed);
+        Xorshift random = NextSequence();
         long done = 0;
         while (done < operations)
         {

@@ -11,7 +11,11 @@ namespace Hakmem.Benchmarks.Latency;
 /// </summary>
 internal abstract class LatencyPattern : Workload
 {
+    private const ulong FirstSeed = 0x5EED;
+
     private static readonly double s_nanosecondsPerTick = 1e9 / Stopwatch.Frequency;
+
+    private ulong _sequenceCount;
 
     protected LatencyPattern(string name)
         : base(name)
@@ -31,6 +35,12 @@ internal abstract class LatencyPattern : Workload
     /// <summary>Does a number of calls, half of them rents, and leaves nothing rented.</summary>
     protected abstract long Run<T>(long operations)
         where T : struct, IBufferSubject<T>;
+
+    /// <summary>
+    /// The random numbers of another run: the first ones of a process warm it up, and what is measured must not repeat
+    /// them, or each block would find what the same block had left. All processes have the same.
+    /// </summary>
+    protected Xorshift NextSequence() => new(FirstSeed + _sequenceCount++);
 
     /// <summary>Rents, touches and records.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

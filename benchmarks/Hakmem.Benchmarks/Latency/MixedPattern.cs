@@ -8,7 +8,6 @@ namespace Hakmem.Benchmarks.Latency;
 internal sealed class MixedPattern : LatencyPattern
 {
     private const int SlotCount = 256;
-    private const ulong Seed = 0x5EED;
 
     private readonly int _leastShift;
     private readonly uint _doublings;
@@ -28,7 +27,7 @@ internal sealed class MixedPattern : LatencyPattern
     {
         T[] slots = new T[SlotCount];
         bool[] isFull = new bool[SlotCount];
-        Xorshift random = new(Seed);
+        Xorshift random = NextSequence();
         for (long i = 0; i < operations; i++)
         {
             uint slot = random.Below(SlotCount);
