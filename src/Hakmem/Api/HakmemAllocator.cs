@@ -49,7 +49,8 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     private ExceptionDispatchInfo? _failure;
 
     // The heap's slot, or DisposedSlot. Written by Dispose, which must not run beside another call, and by TryDispose,
-    // followed by a process-wide barrier. Each slow path reads it again; a stale value is the slot of the same heap.
+    // followed by a process-wide barrier. A stale value is the slot of the same heap; whoever has no cache yet reads it
+    // again before it creates one.
     private int _slot;
 
     // Whether the heap's memory is released. Written once, before the release. Not derived from _slot, which TryDispose

@@ -181,9 +181,9 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
         }
     }
 
-    // Whether at least half of the units of a new run's first SuperSlabs have had pages since they were last purged. It
-    // is better to copy to them then: moved pages replace them, and both they and those of the source are faulted in
-    // again later. The caller holds the run, and has not written to it.
+    // Whether at least half of the units of a new run's first SuperSlabs were handed out since they were last purged,
+    // and so are likely to have pages. It is better to copy to them then: moved pages replace them, and both they and
+    // those of the source are faulted in again later. The caller holds the run, and has not written to it.
     public bool IsWarm(int head, int count)
     {
         int warm = 0;

@@ -13,6 +13,10 @@ internal sealed unsafe class SlabRunKind(LargeBlocks large, Arena arena, RunAllo
     // A run is moved by pages if it keeps at least this many SuperSlabs; a smaller one is copied.
     private const int MinMoveSlabs = 2;
 
+    // A longer run is always moved by pages: a unit that counts as warm was handed out since it was last purged, and
+    // need not have been written, so the copy could make the whole target resident.
+    private const int MaxCopySlabs = 8;
+
     public override UnitKind MapKind => UnitKind.LargeRun;
 
     public static bool IsRun(SuperSlabState state) => state is SuperSlabState.RunHead or SuperSlabState.RunBody;
@@ -75,7 +79,7 @@ internal sealed unsafe class SlabRunKind(LargeBlocks large, Arena arena, RunAllo
             return null;
         }
 
-        if (runs.IsWarm(to, count))
+        if (count <= MaxCopySlabs && runs.IsWarm(to, count))
         {
             // SAFETY: this thread holds both runs, and the target is longer than the block with its offset.
             byte* source = arena.AddressOfSlab(block.First) + offset;

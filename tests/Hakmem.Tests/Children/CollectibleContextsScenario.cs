@@ -63,8 +63,8 @@ internal static class CollectibleContextsScenario
         AssemblyLoadContext context = new("plug-in", isCollectible: true);
         Type type = context.LoadFromAssemblyPath(Path.Combine(AppContext.BaseDirectory, "Hakmem.dll")).GetType("Hakmem.HakmemAllocator")!;
         object heap = type.GetProperty("Shared")!.GetValue(null)!;
-        MethodInfo alloc = type.GetMethod("Alloc")!;
-        MethodInfo free = type.GetMethod("Free")!;
+        MethodInfo alloc = type.GetMethod("Alloc", [typeof(nuint)])!;
+        MethodInfo free = type.GetMethod("Free", [typeof(void*)])!;
         object small = alloc.Invoke(heap, [(nuint)100])!;
         block = (nint)Pointer.Unbox(small);
         *(byte*)block = 77;

@@ -218,6 +218,22 @@ public sealed unsafe class LargeBlocksTests : IDisposable
 
     [Fact]
     [Needs(SystemNeed.MovesPages)]
+    public void LongRunIsMovedWhateverItFinds()
+    {
+        Block block = Block.Allocate(_heap, 9 * SuperSlab, 1);
+        Block wall = Block.Allocate(_heap, 2 * SuperSlab, 2);
+        Block warm = Block.Allocate(_heap, 12 * SuperSlab, 3);
+        _heap.Free(warm.Pointer);
+        Block grown = block.Resize(_heap, 12 * SuperSlab, 4);
+
+        Assert.True(grown.Pointer == warm.Pointer);
+        Assert.Equal(9, _test.Os.CountOf(OsCall.Move));
+        wall.Verify();
+        grown.Verify();
+    }
+
+    [Fact]
+    [Needs(SystemNeed.MovesPages)]
     public void RunIsMovedWhereItFindsFewPages()
     {
         Block block = Block.Allocate(_heap, 4 * SuperSlab, 1);
