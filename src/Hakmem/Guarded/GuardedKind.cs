@@ -59,7 +59,8 @@ internal sealed unsafe class GuardedKind(
     public override HakmemCorruptionException? Free(ThreadCache* cache, BlockInfo block, void* address) =>
         blocks!.Free(block.First, (nuint)address, Stack, isHeld: false);
 
-    public override ResizeResult TryResizeInPlace(BlockInfo block, void* address, nuint byteCount) =>
+    public override ResizeResult TryResizeInPlace(
+        BlockInfo block, void* address, nuint byteCount, bool mayShrink) =>
         byteCount == block.Bytes ? ResizeResult.Done : ResizeResult.NoRoom;
 
     public override bool TryHold(void* address, string operation, out BlockInfo block)

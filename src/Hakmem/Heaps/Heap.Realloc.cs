@@ -31,29 +31,31 @@ internal sealed unsafe partial class Heap
 
     // Makes a block at least so large in place; it never shrinks. If there is no room, a run may have become a larger
     // one nevertheless.
+    //
+    // Several threads may do this to one block at once, and ask for its size meanwhile, since the pointer stays valid.
+    // So the block is not claimed, and the kind looks at its size again under the lock.
     public override bool TryExpand(ThreadCache* cache, void* address, nuint byteCount)
     {
-        BlockInfo block = Claim(cache, address, "TryExpand");
-        try
+        // A growable run becomes one of SuperSlabs once in its life: not found twice, it is gone.
+        ResizeResult result = ResizeResult.NotThere;
+        for (int attempt = 0; attempt < 2 && result == ResizeResult.NotThere; attempt++)
         {
+            BlockInfo block = Resolve(cache, address, "TryExpand");
             if (byteCount <= block.Bytes)
             {
                 return true;
             }
 
-            ResizeResult result = block.Kind.TryResizeInPlace(block, address, byteCount);
-            if (result == ResizeResult.NotThere)
-            {
-                throw Misuse.FreedMeanwhile(address, "TryExpand");
-            }
+            result = block.Kind.TryResizeInPlace(block, address, byteCount, mayShrink: false);
+        }
 
-            PurgeAndNotify();
-            return result == ResizeResult.Done;
-        }
-        finally
+        if (result == ResizeResult.NotThere)
         {
-            MarkLive(address);
+            throw Misuse.FreedMeanwhile(address, "TryExpand");
         }
+
+        PurgeAndNotify();
+        return result == ResizeResult.Done;
     }
 
     // Resizes a block that Claim resolved. isGone is set once the block no longer belongs to the caller.

@@ -124,13 +124,15 @@ internal sealed unsafe class RunAllocator(SuperSlabCache cache)
     }
 
     // Resizes the run whose block begins at an address, to at least one SuperSlab. It grows if the SuperSlabs behind it
-    // are cached or untaken.
-    public ResizeResult TryResize(int head, byte* address, int newCount)
+    // are cached or untaken. Without mayShrink, a run that is larger already stays as it is.
+    public ResizeResult TryResize(int head, byte* address, int newCount, bool mayShrink = true)
     {
         long now = cache.NowMs;
         using (cache.SyncRoot.Enter())
         {
-            return IsFreeRun(head, address) ? Resize(head, newCount, now) : ResizeResult.NotThere;
+            return !IsFreeRun(head, address) ? ResizeResult.NotThere
+                : !mayShrink && newCount <= _arena.Slab(head)->RunSlabs ? ResizeResult.Done
+                : Resize(head, newCount, now);
         }
     }
 

@@ -45,7 +45,8 @@ internal sealed unsafe class SlabRunKind(LargeBlocks large, Arena arena, RunAllo
     // A block that fills its run begins where the run does, so its color does not count.
     public override nuint GoodSize(nuint byteCount) => (nuint)LargeBlocks.SlabsFor(byteCount) << Geometry.SlabShift;
 
-    public override ResizeResult TryResizeInPlace(BlockInfo block, void* address, nuint byteCount)
+    public override ResizeResult TryResizeInPlace(
+        BlockInfo block, void* address, nuint byteCount, bool mayShrink)
     {
         if (byteCount <= SizeClass.MaxBytes || byteCount > (nuint)arena.ReservedBytes)
         {
@@ -53,7 +54,7 @@ internal sealed unsafe class SlabRunKind(LargeBlocks large, Arena arena, RunAllo
         }
 
         nuint offset = (nuint)address - (nuint)arena.AddressOfSlab(block.First);
-        return runs.TryResize(block.First, (byte*)address, LargeBlocks.SlabsFor(byteCount + offset));
+        return runs.TryResize(block.First, (byte*)address, LargeBlocks.SlabsFor(byteCount + offset), mayShrink);
     }
 
     public override HakmemCorruptionException? FreeHeld(BlockInfo block, void* address)

@@ -30,7 +30,8 @@ internal sealed unsafe class UnitRunKind(LargeBlocks large, Arena arena, UnitAll
     public override nuint GoodSize(nuint byteCount) => (nuint)LargeBlocks.UnitsFor(byteCount) << Geometry.UnitShift;
 
     // If there is no room, the run may have become a SuperSlab run.
-    public override ResizeResult TryResizeInPlace(BlockInfo block, void* address, nuint byteCount)
+    public override ResizeResult TryResizeInPlace(
+        BlockInfo block, void* address, nuint byteCount, bool mayShrink)
     {
         if (byteCount <= LargeBlocks.GrowableBytes || byteCount > (nuint)arena.ReservedBytes)
         {
@@ -39,7 +40,7 @@ internal sealed unsafe class UnitRunKind(LargeBlocks large, Arena arena, UnitAll
 
         if (byteCount <= Geometry.SlabBytes)
         {
-            return units.TryResizeRun(block.First, LargeBlocks.UnitsFor(byteCount));
+            return units.TryResizeRun(block.First, LargeBlocks.UnitsFor(byteCount), mayShrink);
         }
 
         int slab = block.First >> Geometry.UnitsPerSlabShift;

@@ -41,7 +41,8 @@ internal abstract unsafe class BlockKind
     public abstract HakmemCorruptionException? Free(ThreadCache* cache, BlockInfo block, void* address);
 
     // Resizes a resolved block in place.
-    public abstract ResizeResult TryResizeInPlace(BlockInfo block, void* address, nuint byteCount);
+    public abstract ResizeResult TryResizeInPlace(
+        BlockInfo block, void* address, nuint byteCount, bool mayShrink = true);
 
     // Holds the block at an address, so that no other thread can free or resize it while its bytes are copied or its
     // pages moved under no lock. Returns the block as it is now. Kinds that need no hold return false. Throws

@@ -148,11 +148,12 @@ internal sealed unsafe class UnitAllocator
     }
 
     // Resizes a growable run in place to 1 .. 32 units, if the units behind it are free.
-    public ResizeResult TryResizeRun(int unit, int newCount)
+    public ResizeResult TryResizeRun(int unit, int newCount, bool mayShrink = true)
     {
         long now = _cache.NowMs;
         using (_cache.SyncRoot.Enter())
         {
+            newCount = mayShrink ? newCount : Math.Max(newCount, _arena.Span(unit)->UnitCount);
             return IsFreeRun(unit) ? ResizeRun(unit, newCount, now) : ResizeResult.NotThere;
         }
     }

@@ -62,12 +62,12 @@ public sealed unsafe partial class MemoryRegion
     // Written under _lock by a thread that no other may be in a call beside. Read plainly: a use that is ordered after
     // Reset or Dispose sees it, and one that is not has no protection anyway. _epoch counts both.
     private bool _isDisposed;
-    private int _epoch;
+    private long _epoch;
 
     // Whether a thread is in a slow call of a region that is not shared. Changed by interlocked operations.
     private int _inCall;
 
-    internal int Epoch => _epoch;
+    internal long Epoch => _epoch;
 
     private bool IsDirect => !_isShared && !_isHardened;
 
@@ -76,7 +76,7 @@ public sealed unsafe partial class MemoryRegion
     private bool IsGone => _isDisposed || _allocator.IsDisposed;
 
     // Throws unless the region is as it was at an allocation of that epoch.
-    internal void RequireEpoch(int epoch)
+    internal void RequireEpoch(long epoch)
     {
         if (IsGone)
         {
@@ -156,9 +156,16 @@ public sealed unsafe partial class MemoryRegion
             return null;
         }
 
-        return IsSmall(bytes, alignment)
-            ? TryAllocInNewChunk(bytes, alignment, out failure)
-            : TryAllocLarge(bytes, alignment, out failure);
+        if (IsSmall(bytes, alignment))
+        {
+            return TryAllocInNewChunk(bytes, alignment, out failure);
+        }
+
+        // Where there is no room for a block of its own, a chunk that Reset kept may have some.
+        block = TryAllocLarge(bytes, alignment, out failure);
+        block = block != null ? block : TryAllocKept(bytes, alignment, mayOpen: true);
+        failure = block != null ? null : failure;
+        return block;
     }
 
     private bool IsSmall(nuint bytes, nuint alignment) =>

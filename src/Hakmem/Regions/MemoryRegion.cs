@@ -33,6 +33,10 @@ namespace Hakmem;
 /// quarantine (<see cref="HakmemOptions.QuarantineBytes"/>), unless memory for guard pages is short.
 /// </para>
 /// <para>
+/// A region's pointers are not the heap's blocks: do not pass them to the heap's <c>Free</c> and its siblings. The heap
+/// refuses most of them, but takes the first one of a chunk, and a large one, for a block of its own.
+/// </para>
+/// <para>
 /// There is no finalizer, because the collector cannot see spans and pointers. A region that is dropped undisposed
 /// leaks its chunks, which stay in the heap's <see cref="HakmemStatistics.LiveBytes"/> until the heap is disposed.
 /// Dispose regions before their heap, which frees their memory too.

@@ -8,7 +8,7 @@ namespace Hakmem.Regions;
 internal sealed unsafe class RegionMemory<T>(MemoryRegion region, T* start, int length) : MemoryManager<T>
     where T : unmanaged
 {
-    private readonly int _epoch = region.Epoch;
+    private readonly long _epoch = region.Epoch;
 
     // Set by the owner's Dispose, which must not run beside a use on another thread.
     private bool _isReturned;

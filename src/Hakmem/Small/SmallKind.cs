@@ -123,7 +123,8 @@ internal unsafe class SmallKind(HeapParts heap, SamplingHook? hook) : BlockKind
     }
 
     // A block keeps its place as long as it uses more than half of it.
-    public override ResizeResult TryResizeInPlace(BlockInfo block, void* address, nuint byteCount) =>
+    public override ResizeResult TryResizeInPlace(
+        BlockInfo block, void* address, nuint byteCount, bool mayShrink) =>
         byteCount <= block.Bytes && byteCount > block.Bytes / 2 ? ResizeResult.Done : ResizeResult.NoRoom;
 
     // Freeing a small block is one step, which decides races; resizing by a copy needs no hold.

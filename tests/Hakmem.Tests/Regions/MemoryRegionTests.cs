@@ -90,6 +90,26 @@ public sealed unsafe class MemoryRegionTests
     }
 
     [Fact]
+    public void KeptChunkServesLargeRequestAtLimit()
+    {
+        using HakmemAllocator heap = new();
+        using MemoryRegion region = heap.CreateRegion(new MemoryRegionOptions { MaxBytes = 256 << 10 });
+        for (int i = 0; i < 11; i++)
+        {
+            region.Alloc(16 << 10);
+        }
+
+        long committed = region.CommittedBytes;
+        Assert.InRange(committed, 192 << 10, 256 << 10);
+        region.Reset();
+        byte* block = (byte*)region.Alloc(100 << 10);
+        block[0] = 1;
+        block[(100 << 10) - 1] = 2;
+        Assert.Equal(committed, region.CommittedBytes);
+        Assert.Throws<OutOfMemoryException>(() => { region.Alloc(200 << 10); });
+    }
+
+    [Fact]
     public void ANegativeLengthIsRefused()
     {
         using HakmemAllocator heap = new();
