@@ -1,7 +1,10 @@
 using System;
 using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
+using System.Threading;
 using Hakmem.Heaps;
+using Hakmem.Os;
 using Hakmem.Pages;
 using Hakmem.Records;
 
@@ -19,11 +22,30 @@ internal sealed unsafe class ForeignHeap(IHakmemAllocator allocator) : HeapCore
     // The object in front of each allocator that rented a buffer, for as long as the allocator lives.
     private static readonly ConditionalWeakTable<IHakmemAllocator, HakmemAllocator> s_fronts = new();
 
+    private static readonly FrameworkCall.Step<(IHakmemAllocator Foreign, HakmemAllocator? Front)> s_find =
+        static (ref (IHakmemAllocator Foreign, HakmemAllocator? Front) found) => found.Front = s_fronts.GetValue(
+            found.Foreign, static foreign => new HakmemAllocator(new ForeignHeap(foreign)));
+
     public override long CommittedBytes => allocator.GetStatistics().CommittedBytes;
 
-    // Returns the allocator itself if it is a HakmemAllocator.
-    public static HakmemAllocator FrontOf(IHakmemAllocator allocator) => allocator as HakmemAllocator ??
-        s_fronts.GetValue(allocator, static foreign => new HakmemAllocator(new ForeignHeap(foreign)));
+    // Returns the allocator itself if it is a HakmemAllocator. The table has a lock of the framework's.
+    public static HakmemAllocator FrontOf(IHakmemAllocator allocator)
+    {
+        if (allocator is HakmemAllocator own)
+        {
+            return own;
+        }
+
+        (IHakmemAllocator Foreign, HakmemAllocator? Front) found = (allocator, null);
+        Exception? failure = FrameworkCall.Try(ref found, s_find);
+        if (failure is not (null or ThreadInterruptedException))
+        {
+            ExceptionDispatchInfo.Capture(failure).Throw();
+        }
+
+        // Where interrupts ended every try, a front of its own serves as well.
+        return found.Front ?? new HakmemAllocator(new ForeignHeap(allocator));
+    }
 
     public override ThreadCache* TryCreateThreadCache() => null;
 

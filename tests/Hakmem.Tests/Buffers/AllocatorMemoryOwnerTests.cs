@@ -1,5 +1,7 @@
 using System;
 using System.Buffers;
+using System.Linq;
+using System.Threading;
 using Hakmem.Tests.Support;
 using Xunit;
 
@@ -8,6 +10,52 @@ namespace Hakmem.Tests.Buffers;
 // Rentals over the interface: of a heap that is disposed or full, and of an allocator of another class.
 public sealed class AllocatorMemoryOwnerTests
 {
+    // The fronts of allocators of other classes are in a table of the framework's, whose lock an interrupt ends.
+    [Fact]
+    public void InterruptedRentalsKeepTheirInterrupt()
+    {
+        using HakmemAllocator heap = new();
+        bool isDone = false;
+        Thread[] others = [.. Enumerable.Range(0, 2).Select(_ => new Thread(() =>
+        {
+            while (!Volatile.Read(ref isDone))
+            {
+                new ForwardingAllocator(heap).RentMemory<byte>(10).Dispose();
+            }
+        }))];
+        Array.ForEach(others, thread => thread.Start());
+        Exception? failure = null;
+        int kept = 0;
+        Thread interrupted = new(() =>
+        {
+            try
+            {
+                for (int i = 0; i < 500; i++)
+                {
+                    Thread.CurrentThread.Interrupt();
+                    new ForwardingAllocator(heap).RentMemory<byte>(10).Dispose();
+                    using (NativeBuffer<int> buffer = ((IHakmemAllocator)new ForwardingAllocator(heap)).Rent<int>(5))
+                    {
+                        buffer[4] = i;
+                    }
+
+                    kept += Assert.Throws<ThreadInterruptedException>(() => Thread.Sleep(1)) is not null ? 1 : 0;
+                }
+            }
+            catch (Exception wrong)
+            {
+                failure = wrong;
+            }
+        });
+        interrupted.Start();
+        interrupted.Join();
+        Volatile.Write(ref isDone, true);
+        Array.ForEach(others, thread => thread.Join());
+        Assert.Null(failure);
+        Assert.Equal(500, kept);
+        Assert.Equal(0, heap.GetStatistics().LiveBlocks);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
