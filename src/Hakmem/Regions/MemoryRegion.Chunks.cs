@@ -17,8 +17,9 @@ namespace Hakmem;
 // _direct without it. No other lock is taken under it: blocks come from the heap and go back to it outside. So two
 // threads of a shared region may both bring a chunk, and the second one is kept for later.
 //
-// A call of a region that is not shared is marked (_inCall), to detect another thread's. An exception is made within
-// the mark but thrown after it, since a throw runs handlers of the program, which may use the region.
+// A slow call of a region that is not shared is marked with its thread (_caller), to detect another thread's. The same
+// thread may call again meanwhile: the heap may throw within a call, which runs handlers of the program first. That is
+// no more than another thread of a shared region may do between two uses of the lock.
 public sealed unsafe partial class MemoryRegion
 {
     // The most that size and padding may be, so that sums of theirs do not overflow: no heap has as much.
@@ -64,8 +65,9 @@ public sealed unsafe partial class MemoryRegion
     private bool _isDisposed;
     private long _epoch;
 
-    // Whether a thread is in a slow call of a region that is not shared. Changed by interlocked operations.
-    private int _inCall;
+    // The managed number of the thread in a slow call of a region that is not shared, or 0. Changed by an interlocked
+    // operation, and cleared by a release.
+    private int _caller;
 
     internal long Epoch => _epoch;
 
@@ -90,12 +92,29 @@ public sealed unsafe partial class MemoryRegion
         }
     }
 
-    // For tests: marks a call as EnterCall does, but returns false if another is marked.
-    internal bool TryEnterCall() => _isShared || Interlocked.Exchange(ref _inCall, 1) == 0;
+    // Marks a call; false if another thread's is marked. isOuter says that this call is not within one of its thread,
+    // and ExitCall is told.
+    internal bool TryEnterCall(out bool isOuter)
+    {
+        int self = Environment.CurrentManagedThreadId;
+        int caller = _isShared ? 0 : Interlocked.CompareExchange(ref _caller, self, 0);
+        isOuter = caller == 0;
+        return isOuter || caller == self;
+    }
 
-    internal void ExitCall() => Volatile.Write(ref _inCall, 0);
+    internal void ExitCall(bool isOuter)
+    {
+        if (isOuter)
+        {
+            Volatile.Write(ref _caller, 0);
+        }
+    }
 
-    private void EnterCall() => ThrowIfInUse(!TryEnterCall());
+    private bool EnterCall()
+    {
+        ThrowIfInUse(!TryEnterCall(out bool isOuter));
+        return isOuter;
+    }
 
     private static void ThrowIfInUse(bool isInUse)
     {
@@ -127,7 +146,7 @@ public sealed unsafe partial class MemoryRegion
             return block;
         }
 
-        EnterCall();
+        bool isOuter = EnterCall();
         Exception? failure = null;
         try
         {
@@ -135,7 +154,7 @@ public sealed unsafe partial class MemoryRegion
         }
         finally
         {
-            ExitCall();
+            ExitCall(isOuter);
         }
 
         return block != null ? block : throw failure ?? GoneError();
@@ -209,23 +228,42 @@ public sealed unsafe partial class MemoryRegion
 
         using (_lock.Enter())
         {
-            if (chunk.Bytes >= _nextChunkBytes)
+            if (!_isDisposed)
             {
-                _nextChunkBytes = nuint.Min(2 * _nextChunkBytes, _maxChunkBytes);
+                return TakeFromNew(chunk, bytes, alignment);
             }
-
-            // Another thread may have opened a chunk meanwhile.
-            void* block = Range.TryTake(bytes, alignment);
-            if (block != null)
-            {
-                chunk.Next = _kept;
-                _kept = chunk;
-                return block;
-            }
-
-            Open(chunk, new BumpRange(chunk.Start, chunk.Bytes));
-            return Range.TryTake(bytes, alignment);
         }
+
+        ReleaseLate(chunk);
+        return null;
+    }
+
+    private void* TakeFromNew(RegionChunk chunk, nuint bytes, nuint alignment)
+    {
+        _lock.AssertHeld();
+        if (chunk.Bytes >= _nextChunkBytes)
+        {
+            _nextChunkBytes = nuint.Min(2 * _nextChunkBytes, _maxChunkBytes);
+        }
+
+        // Another thread may have opened a chunk meanwhile.
+        void* block = Range.TryTake(bytes, alignment);
+        if (block != null)
+        {
+            chunk.Next = _kept;
+            _kept = chunk;
+            return block;
+        }
+
+        Open(chunk, new BumpRange(chunk.Start, chunk.Bytes));
+        return Range.TryTake(bytes, alignment);
+    }
+
+    // Returns a block that was brought while the region was disposed.
+    private void ReleaseLate(RegionChunk chunk)
+    {
+        chunk.Next = null;
+        NativeBlock.ThrowIfFound(Release(chunk));
     }
 
     private void* TryAllocLarge(nuint bytes, nuint alignment, out Exception? failure)
@@ -239,12 +277,17 @@ public sealed unsafe partial class MemoryRegion
 
         using (_lock.Enter())
         {
-            chunk.Next = _large;
-            _large = chunk;
-            _closedUsedBytes += rounded;
+            if (!_isDisposed)
+            {
+                chunk.Next = _large;
+                _large = chunk;
+                _closedUsedBytes += rounded;
+                return chunk.Start;
+            }
         }
 
-        return chunk.Start;
+        ReleaseLate(chunk);
+        return null;
     }
 
     // Brings a block of the heap: of the wanted size, or of the least one if there is no room for that. Returns null if
@@ -253,10 +296,10 @@ public sealed unsafe partial class MemoryRegion
     {
         RegionChunk record = TakeRecord();
         failure = null;
-        nuint bytes = TryCharge(least, nuint.Max(least, wanted));
+        nuint bytes = TryCharge(least, nuint.Max(least, wanted), out MemoryRegion? full, out long committed);
         if (bytes == 0)
         {
-            failure = LimitError(least);
+            failure = LimitError(least, full!, committed);
         }
         else
         {
@@ -315,20 +358,28 @@ public sealed unsafe partial class MemoryRegion
     }
 
     // Charges this region and those around it as much of the wanted size as their limits allow, but at least the least
-    // one. Returns the size, or zero if a limit does not allow that.
-    private nuint TryCharge(nuint least, nuint wanted)
+    // one. Returns the size; or zero if a limit does not allow that, with the region of the least room and what it had
+    // committed.
+    private nuint TryCharge(nuint least, nuint wanted, out MemoryRegion? full, out long committed)
     {
+        full = null;
+        committed = 0;
         using (_lock.Enter())
         {
             long room = long.MaxValue;
             for (MemoryRegion? region = this; region is not null; region = region._parent)
             {
-                room = Math.Min(room, region._maxBytes > 0 ? region._maxBytes - region._committedBytes : room);
+                if (region._maxBytes > 0 && region._maxBytes - region._committedBytes < room)
+                {
+                    room = region._maxBytes - region._committedBytes;
+                    full = region;
+                }
             }
 
             long bytes = Math.Min((long)wanted, room & -(long)Unit);
             if (bytes < (long)least)
             {
+                committed = full!._committedBytes;
                 return 0;
             }
 
@@ -346,19 +397,11 @@ public sealed unsafe partial class MemoryRegion
         }
     }
 
-    // Names the first region, from this one outwards, whose limit has no room.
-    private OutOfMemoryException LimitError(nuint bytes)
+    private OutOfMemoryException LimitError(nuint bytes, MemoryRegion full, long committed)
     {
-        MemoryRegion full = this;
-        while (full._parent is not null &&
-            (full._maxBytes == 0 || full._maxBytes - full._committedBytes >= (long)bytes))
-        {
-            full = full._parent;
-        }
-
         string region = ReferenceEquals(full, this) ? "region" : "region around this one";
         return new OutOfMemoryException(
-            $"The MemoryRegion could not allocate {bytes} bytes: {full._committedBytes} of the {full._maxBytes} " +
+            $"The MemoryRegion could not allocate {bytes} bytes: {committed} of the {full._maxBytes} " +
             $"bytes that the {region} may have ({nameof(MemoryRegionOptions)}." +
             $"{nameof(MemoryRegionOptions.MaxBytes)}) are committed.");
     }
@@ -430,12 +473,19 @@ public sealed unsafe partial class MemoryRegion
         return Release(freed);
     }
 
-    // Releases everything, once. Returns what the heap found.
-    private HakmemCorruptionException? DisposeChunks()
+    // Releases everything, once; finding is what the heap found. Does nothing and returns false if there is a region
+    // within this one.
+    private bool TryDisposeChunks(out HakmemCorruptionException? finding)
     {
         RegionChunk? freed;
+        finding = null;
         using (_lock.Enter())
         {
+            if (_firstChild is not null)
+            {
+                return false;
+            }
+
             CloseCurrent();
             freed = TakeAll(ref _large, TakeAll(ref _closed, TakeAll(ref _kept, null)));
             EndEpoch();
@@ -443,7 +493,8 @@ public sealed unsafe partial class MemoryRegion
             _isDisposed = true;
         }
 
-        return Release(freed);
+        finding = Release(freed);
+        return true;
     }
 
     private void EndEpoch()
@@ -474,7 +525,15 @@ public sealed unsafe partial class MemoryRegion
         while (chunk is not null)
         {
             RegionChunk? next = chunk.Next;
-            finding = NativeBlock.TryRelease(_allocator, chunk.Start) ?? finding;
+            try
+            {
+                finding = NativeBlock.TryRelease(_allocator, chunk.Start) ?? finding;
+            }
+            catch (OutOfMemoryException)
+            {
+                // Managed memory for the text of a finding is out. The block is free in any case.
+            }
+
             using (_lock.Enter())
             {
                 Charge(-(long)chunk.Bytes);

@@ -66,13 +66,21 @@ public sealed unsafe partial class MemoryRegion
         finding = null;
         while (FindLeaf() is { } leaf)
         {
-            if (!leaf.TryEnterCall())
+            if (!leaf.TryEnterCall(out bool isOuter))
             {
                 return false;
             }
 
-            finding = leaf.DisposeChunks() ?? finding;
-            leaf.ExitCall();
+            try
+            {
+                // Does nothing if the leaf has got a region within it meanwhile, which the next turn finds.
+                _ = leaf.TryDisposeChunks(out HakmemCorruptionException? found);
+                finding = found ?? finding;
+            }
+            finally
+            {
+                leaf.ExitCall(isOuter);
+            }
         }
 
         return true;

@@ -13,7 +13,8 @@ public sealed unsafe partial class MemoryRegion
     /// <summary>Returns room for at least some bytes in one piece, without allocating it: <see cref="Advance"/> does.
     /// So a caller can write first and then keep as many bytes as it wrote. The bytes of one call are contiguous, those
     /// of two need not be.</summary>
-    /// <param name="sizeHint">The least length of the room in bytes. Zero, the default, counts as one.</param>
+    /// <param name="sizeHint">The least length of the room in bytes. Zero, the default, counts as one. Where no chunk
+    /// has as much, the region takes a new one of this length, which <see cref="Reset"/> keeps.</param>
     /// <returns>The free room of the chunk, aligned to 16 bytes. Use it until the next call of the region, and what
     /// <see cref="Advance"/> allocated of it until the region is reset or disposed.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="sizeHint"/> is negative.</exception>
@@ -52,28 +53,30 @@ public sealed unsafe partial class MemoryRegion
             throw new ArgumentException($"The count must be at least zero, not {count}.", nameof(count));
         }
 
-        EnterCall();
+        bool isOuter = EnterCall();
         bool isGone = IsGone;
-        bool isDone = false;
-        if (!isGone)
-        {
-            using (_lock.Enter())
-            {
-                isDone = count == 0 || (_offered != null && _offered == Range.Next && (nuint)count <= Range.FreeBytes);
-                if (isDone)
-                {
-                    Range.Next += BumpRange.RoundUp((nuint)count);
-                    _offered = null;
-                }
-            }
-        }
-
-        ExitCall();
+        bool isDone = !isGone && TryAdvance((nuint)count);
+        ExitCall(isOuter);
         if (!isDone)
         {
             throw isGone ? GoneError() : new InvalidOperationException(
                 $"Advance({count}) is not within the room that {nameof(GetSpan)} or {nameof(GetMemory)} returned " +
                 "last, or an allocation came in between.");
+        }
+    }
+
+    private bool TryAdvance(nuint count)
+    {
+        using (_lock.Enter())
+        {
+            bool isOffered = _offered != null && _offered == Range.Next && count <= Range.FreeBytes;
+            if (isOffered)
+            {
+                Range.Next += BumpRange.RoundUp(count);
+                _offered = null;
+            }
+
+            return isOffered || count == 0;
         }
     }
 
@@ -88,7 +91,7 @@ public sealed unsafe partial class MemoryRegion
                 $"Create a region within it that is not shared: {nameof(CreateRegion)}().");
         }
 
-        EnterCall();
+        bool isOuter = EnterCall();
         length = 0;
         byte* start = null;
         Exception? failure = null;
@@ -98,7 +101,7 @@ public sealed unsafe partial class MemoryRegion
         }
         finally
         {
-            ExitCall();
+            ExitCall(isOuter);
         }
 
         return start != null ? start : throw failure ?? GoneError();

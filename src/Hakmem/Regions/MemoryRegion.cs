@@ -215,9 +215,9 @@ public sealed unsafe partial class MemoryRegion : IBufferWriter<byte>, IDisposab
     {
         options?.Validate(nameof(options));
         MemoryRegion child = new(_allocator, this, options);
-        EnterCall();
+        bool isOuter = EnterCall();
         bool isGone = IsGone || !TryLink(child);
-        ExitCall();
+        ExitCall(isOuter);
         return isGone ? throw GoneError() : child;
     }
 
@@ -227,23 +227,30 @@ public sealed unsafe partial class MemoryRegion : IBufferWriter<byte>, IDisposab
     /// hardening the chunks return too.) Pointers and spans from before must not be used any more, and a
     /// <see cref="Memory{T}"/> from before throws.
     /// </summary>
-    /// <exception cref="InvalidOperationException">Another thread is in a call of the region or of one within it.
-    /// </exception>
+    /// <exception cref="InvalidOperationException">Another thread is in a call of the region or of one within it, as
+    /// far as that is detected; regions within it may have been disposed.</exception>
     /// <exception cref="HakmemCorruptionException">The heap found damage; the region was reset nevertheless.
     /// </exception>
     /// <exception cref="ObjectDisposedException">The region or its heap has been disposed.</exception>
     public void Reset()
     {
-        EnterCall();
+        bool isOuter = EnterCall();
         HakmemCorruptionException? finding = null;
         bool isGone = IsGone;
-        bool isFree = isGone || TryDisposeChildren(out finding);
-        if (!isGone && isFree)
+        bool isFree = true;
+        try
         {
-            finding = ResetChunks() ?? finding;
+            isFree = isGone || TryDisposeChildren(out finding);
+            if (!isGone && isFree)
+            {
+                finding = ResetChunks() ?? finding;
+            }
+        }
+        finally
+        {
+            ExitCall(isOuter);
         }
 
-        ExitCall();
         if (isGone)
         {
             throw GoneError();
@@ -261,14 +268,25 @@ public sealed unsafe partial class MemoryRegion : IBufferWriter<byte>, IDisposab
     /// </exception>
     public void Dispose()
     {
-        EnterCall();
-        bool isFree = TryDisposeChildren(out HakmemCorruptionException? finding);
-        if (isFree)
+        bool isOuter = EnterCall();
+        HakmemCorruptionException? finding = null;
+        bool isFree = false;
+        try
         {
-            finding = DisposeChunks() ?? finding;
+            // Again, if a region was created within this one meanwhile.
+            for (bool isDone = false; !isDone;)
+            {
+                isFree = TryDisposeChildren(out HakmemCorruptionException? ofChildren);
+                finding = ofChildren ?? finding;
+                isDone = !isFree || TryDisposeChunks(out ofChildren);
+                finding = ofChildren ?? finding;
+            }
+        }
+        finally
+        {
+            ExitCall(isOuter);
         }
 
-        ExitCall();
         ThrowIfInUse(!isFree);
         NativeBlock.ThrowIfFound(finding);
     }

@@ -24,7 +24,8 @@ public sealed record MemoryRegionOptions
     /// <summary>
     /// The limit on <see cref="MemoryRegion.CommittedBytes"/>, regions within the region included; zero (the default)
     /// for no limit. A request that needs more throws <see cref="OutOfMemoryException"/>. The last chunk below the
-    /// limit is as small as needed.
+    /// limit is as small as needed. What counts is what the region requests: an alignment above 64 KiB takes whole
+    /// SuperSlabs of 2 MiB of the heap.
     /// </summary>
     public long MaxBytes { get; init; }
 

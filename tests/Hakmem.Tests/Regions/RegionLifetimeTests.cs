@@ -1,6 +1,8 @@
 using System;
 using System.Buffers;
 using System.Collections.Generic;
+using System.Runtime.ExceptionServices;
+using System.Threading;
 using Hakmem.Tests.Os;
 using Hakmem.Tests.Support;
 using Xunit;
@@ -180,7 +182,7 @@ public sealed unsafe class RegionLifetimeTests
         region.Alloc(64);
         inner.Alloc(64);
         bool isHardened = kind is nameof(HardeningLevel.Checked) or nameof(HardeningLevel.Full);
-        Assert.True(region.TryEnterCall());
+        Assert.True(region.TryEnterCall(out bool isOuter));
         Workers.RunOne(() =>
         {
             Exception? failure = Record.Exception(() => (nint)region.Alloc(64));
@@ -189,14 +191,91 @@ public sealed unsafe class RegionLifetimeTests
             Assert.Throws<InvalidOperationException>(region.Reset);
             Assert.Throws<InvalidOperationException>(region.Dispose);
         });
-        region.ExitCall();
+        region.ExitCall(isOuter);
 
         // An outer region does not end one that is in use.
-        Assert.True(inner.TryEnterCall());
+        Assert.True(inner.TryEnterCall(out isOuter));
         Workers.RunOne(() => Assert.Throws<InvalidOperationException>(region.Dispose));
-        inner.ExitCall();
+        inner.ExitCall(isOuter);
         inner.Alloc(64);
         region.Alloc(64);
+    }
+
+    // The heap may throw within a region's call, and handlers run before the call has ended.
+    [Theory]
+    [MemberData(nameof(Heaps))]
+    public void HandlersOfARefusalMayUseTheRegion(string kind)
+    {
+        using HakmemAllocator heap = RegionHeaps.Create(kind);
+        using MemoryRegion region = heap.CreateRegion();
+        int self = Environment.CurrentManagedThreadId;
+        int handled = 0;
+        List<Exception> failures = [];
+        EventHandler<FirstChanceExceptionEventArgs> handler = (_, raised) =>
+        {
+            if (Environment.CurrentManagedThreadId == self && raised.Exception is OutOfMemoryException)
+            {
+                try
+                {
+                    region.AllocSpan<byte>(100_000).Fill(1);
+                    handled++;
+                }
+                catch (InvalidOperationException failure)
+                {
+                    failures.Add(failure);
+                }
+            }
+        };
+        AppDomain.CurrentDomain.FirstChanceException += handler;
+        try
+        {
+            Assert.Throws<OutOfMemoryException>(() => (nint)region.Alloc((nuint)1 << 46));
+        }
+        finally
+        {
+            AppDomain.CurrentDomain.FirstChanceException -= handler;
+        }
+
+        Assert.Empty(failures);
+        Assert.True(handled > 0);
+        region.Alloc(1 << 20);
+        region.Reset();
+        region.Alloc(64);
+    }
+
+    // A thread may be on its way back from the heap with a chunk when its region ends with the one around it.
+    [Fact]
+    public void ChunksOfARegionThatEndsMeanwhileAreNotLost()
+    {
+        using HakmemAllocator heap = new();
+        using MemoryRegion outer = heap.CreateRegion();
+        for (int round = 0; round < 1_000; round++)
+        {
+            MemoryRegion inner = outer.CreateRegion(new MemoryRegionOptions { IsShared = true });
+            using Barrier barrier = new(2);
+            Thread user = new(() =>
+            {
+                barrier.SignalAndWait();
+                try
+                {
+                    while (true)
+                    {
+                        inner.Alloc(100_000);
+                    }
+                }
+                catch (ObjectDisposedException)
+                {
+                    // Its end.
+                }
+            });
+            user.Start();
+            barrier.SignalAndWait(TestContext.Current.CancellationToken);
+            Thread.SpinWait(round);
+            outer.Reset();
+            user.Join();
+            Assert.Equal(0, heap.GetStatistics().LiveBlocks);
+            Assert.Equal(0, outer.CommittedBytes);
+        }
     }
 
     // Freed memory stays closed while it is in the quarantine.
