@@ -42,7 +42,8 @@ internal static class Program
 
         RootCommand root = new("Benchmarks of the Hakmem allocator.")
         {
-            WorkloadsCommand.Create(), ReplayCommand.Create(), TraceCommand.Create(), DrawCommand.Create(), CompareCommand.Create(), StudyCommand.Create(),
+            WorkloadsCommand.Create(), ReplayCommand.Create(), TraceCommand.Create(), DrawCommand.Create(),
+            CompareCommand.Create(), StudyCommand.Create(),
             LatencyCommand.Create(), SoakCommand.Create(), StartupCommand.Create(), FailuresCommand.Create(),
             ListCommand.Create(), MicroCommand.Create(),
         };

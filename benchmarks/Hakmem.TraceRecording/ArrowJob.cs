@@ -19,7 +19,8 @@ namespace Hakmem.TraceRecording;
 internal static class ArrowJob
 {
     public const string Description =
-        "an Arrow job: IPC streams read on one thread, batches filtered on two, joined to row groups of which the latest are kept; Arrow's buffers";
+        "an Arrow job: IPC streams read on one thread, batches filtered on two, joined to row groups of which the " +
+        "latest are kept; Arrow's buffers";
 
     private const int Streams = 24;
     private const int BatchesPerStream = 24;
@@ -61,7 +62,8 @@ internal static class ArrowJob
         }
     }
 
-    private static void RunPhase(byte[][] streams, int phase, List<Queue<RecordBatch>> groups, MemoryAllocator allocator)
+    private static void RunPhase(
+        byte[][] streams, int phase, List<Queue<RecordBatch>> groups, MemoryAllocator allocator)
     {
         using BlockingCollection<RecordBatch> batches = new(QueuedBatches);
         Thread[] workers = [.. groups.Select(kept => new Thread(() => Filter(batches, kept, allocator)))];
@@ -80,7 +82,8 @@ internal static class ArrowJob
         System.Array.ForEach(workers, worker => worker.Join());
     }
 
-    private static void Filter(BlockingCollection<RecordBatch> batches, Queue<RecordBatch> kept, MemoryAllocator allocator)
+    private static void Filter(
+        BlockingCollection<RecordBatch> batches, Queue<RecordBatch> kept, MemoryAllocator allocator)
     {
         List<RecordBatch> parts = [];
         foreach (RecordBatch batch in batches.GetConsumingEnumerable())
@@ -129,13 +132,16 @@ internal static class ArrowJob
         }
 
         return new RecordBatch(
-            s_schema, [product.Build(allocator), quantity.Build(allocator), price.Build(allocator), note.Build(allocator)], rows);
+            s_schema,
+            [product.Build(allocator), quantity.Build(allocator), price.Build(allocator), note.Build(allocator)],
+            rows);
     }
 
     private static RecordBatch Join(List<RecordBatch> parts, MemoryAllocator allocator)
     {
         IArrowArray[] columns = [.. Enumerable.Range(0, s_schema.FieldsList.Count)
-            .Select(column => ArrowArrayConcatenator.Concatenate([.. parts.Select(part => part.Column(column))], allocator))];
+            .Select(column =>
+                ArrowArrayConcatenator.Concatenate([.. parts.Select(part => part.Column(column))], allocator))];
         int rows = parts.Sum(part => part.Length);
         parts.ForEach(part => part.Dispose());
         return new RecordBatch(s_schema, columns, rows);

@@ -17,13 +17,14 @@ using Microsoft.Extensions.Logging;
 namespace Hakmem.TraceRecording;
 
 /// <summary>
-/// A service with JSON, downloads and uploads that it keeps for a while, and its clients, in bursts with pauses. Kestrel's
-/// own buffers and the handlers' are recorded; the clients' are not.
+/// A service with JSON, downloads and uploads that it keeps for a while, and its clients, in bursts with pauses.
+/// Kestrel's own buffers and the handlers' are recorded; the clients' are not.
 /// </summary>
 internal static class KestrelJob
 {
     public const string Description =
-        "Kestrel with a service: JSON documents, downloads, uploads kept in a cache; 16 clients in four bursts; the pools of Kestrel and of the handlers";
+        "Kestrel with a service: JSON documents, downloads, uploads kept in a cache; 16 clients in four bursts; " +
+        "the pools of Kestrel and of the handlers";
 
     private const int Clients = 16;
     private const int RequestsPerBurst = 500;
@@ -43,14 +44,16 @@ internal static class KestrelJob
         using UploadCache cache = new(CacheBytes);
         await using WebApplication app = builder.Build();
         app.MapGet("/json/{rows}", (int rows, HttpResponse response) => WriteJsonAsync(response, rows, pool));
-        app.MapGet("/download/{chunks}", (int chunks, HttpResponse response) => WriteDownloadAsync(response, chunks, pool));
+        app.MapGet(
+            "/download/{chunks}", (int chunks, HttpResponse response) => WriteDownloadAsync(response, chunks, pool));
         app.MapPost("/upload", (HttpRequest request) => ReceiveAsync(request, cache, pool));
         await app.StartAsync();
         Uri address = new(app.Urls.Single());
         for (int burst = 0; burst < Bursts; burst++)
         {
             int seed = burst * Clients;
-            await Task.WhenAll(Enumerable.Range(0, Clients).Select(client => SendAsync(address, new Random(seed + client))));
+            await Task.WhenAll(
+                Enumerable.Range(0, Clients).Select(client => SendAsync(address, new Random(seed + client))));
             cache.Shrink(burst % 2 == 0 ? CacheBytes : CacheBytes / 3);
             await Task.Delay(s_pause);
         }
@@ -135,6 +138,7 @@ internal static class KestrelJob
 
     private sealed class RecordingPoolFactory(TraceRecorder recorder) : IMemoryPoolFactory<byte>
     {
-        public MemoryPool<byte> Create(MemoryPoolOptions? options = null) => new RecordingMemoryPool(MemoryPool<byte>.Shared, recorder);
+        public MemoryPool<byte> Create(MemoryPoolOptions? options = null) =>
+            new RecordingMemoryPool(MemoryPool<byte>.Shared, recorder);
     }
 }

@@ -20,8 +20,8 @@ internal sealed unsafe class FirstTouchWorkload : Workload
     public override WorkloadBody ForAllocator<T>() => Run<T>;
 
     /// <summary>
-    /// Writes to more pages than the workload needs and gives them back to the kernel, which hands out again what it got
-    /// back last: the host of a virtual machine has found them by then.
+    /// Writes to more pages than the workload needs and gives them back to the kernel, which hands out again what it
+    /// got back last: the host of a virtual machine has found them by then.
     /// </summary>
     public static void BackWithMemory()
     {

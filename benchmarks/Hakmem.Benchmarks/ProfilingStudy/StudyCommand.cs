@@ -40,7 +40,8 @@ internal static class StudyCommand
 
     private static readonly Option<DirectoryInfo?> s_keep = new("--keep")
     {
-        Description = "Keeps this run's results in a folder, and reports on all runs that are kept there: together.md, together.html.",
+        Description = "Keeps this run's results in a folder, and reports on all runs that are kept there: " +
+            "together.md, together.html.",
     };
 
     private static readonly Option<bool> s_together = new("--together")

@@ -23,23 +23,25 @@ internal static class StudyTogether
                 new ReportSection(
                     "Runs",
                     [
-                        $"{Count(runs.Count, "run")} on {machines}. A machine is a processor's name with the number of processors and the policy for huge pages.",
+                        $"{Count(runs.Count, "run")} on {machines}. A machine is a processor's name with the number " +
+                        "of processors and the policy for huge pages.",
                     ],
                     [RunsTable(runs)],
                     []),
                 new ReportSection(
                     "What the switches change",
                     [
-                        "The time with the switch over that without it: the median of the runs' ratios of medians, with the least and the most. A run says " +
-                        "faster or slower only if its processes' ranges do not overlap. What rests on one run is marked.",
+                        "The time with the switch over that without it: the median of the runs' ratios of medians, " +
+                        "with the least and the most. A run says faster or slower only if its processes' ranges do " +
+                        "not overlap. What rests on one run is marked.",
                     ],
                     [.. StudyScenario.All.Select(scenario => Switches(runs, scenario)).OfType<ReportTable>()],
                     []),
                 new ReportSection(
                     "Times",
                     [
-                        "Nanoseconds an operation: the median of the runs' medians, with the least and the most. The last columns are Hakmem's time over that of " +
-                        "NativeMemory and of the empty loop, run by run.",
+                        "Nanoseconds an operation: the median of the runs' medians, with the least and the most. The " +
+                        "last columns are Hakmem's time over that of NativeMemory and of the empty loop, run by run.",
                     ],
                     [Times(runs)],
                     []),
@@ -55,7 +57,8 @@ internal static class StudyTogether
         int slower = differences.Count(difference => difference < 0);
         int none = differences.Count - faster - slower;
         string where = $"{Count(differences.Count, "run")}, {Count(machineCount, "machine")}";
-        return differences.Count == 1 ? $"{(faster == 1 ? "faster" : slower == 1 ? "slower" : "no difference")} (one run)"
+        return differences.Count == 1
+            ? $"{(faster == 1 ? "faster" : slower == 1 ? "slower" : "no difference")} (one run)"
             : faster == differences.Count ? $"faster in all ({where})"
             : slower == differences.Count ? $"slower in all ({where})"
             : none == differences.Count ? $"no difference in any ({where})"
@@ -63,7 +66,8 @@ internal static class StudyTogether
     }
 
     private static string MachineOf(StudyResults run) =>
-        $"{run.Environment.Cpu}, {run.Environment.ProcessorCount} processors, huge pages {run.Environment.TransparentHugePages}";
+        $"{run.Environment.Cpu}, {run.Environment.ProcessorCount} processors, " +
+        $"huge pages {run.Environment.TransparentHugePages}";
 
     private static ReportTable RunsTable(IReadOnlyList<StudyResults> runs) => new(
         "",
@@ -96,7 +100,8 @@ internal static class StudyTogether
             ];
             if (answers.Length > 0)
             {
-                Spread ratio = Spread.Of(answers.Select(answer => answer.With.Nanoseconds.Median / answer.Without.Nanoseconds.Median));
+                Spread ratio = Spread.Of(
+                    answers.Select(answer => answer.With.Nanoseconds.Median / answer.Without.Nanoseconds.Median));
                 rows.Add(
                 [
                     question,
@@ -123,14 +128,17 @@ internal static class StudyTogether
                 [
                     scenario.Name,
                     Count(measured.Length, "run"),
-                    Format.Spread(Spread.Of(measured.Select(run => run.Ours(scenario)!.Nanoseconds.Median)), Format.Time),
+                    Format.Spread(
+                        Spread.Of(measured.Select(run => run.Ours(scenario)!.Nanoseconds.Median)), Format.Time),
                     .. s_others.Select(other => Over(measured, scenario, other)),
                 ]);
             }
         }
 
         return new ReportTable(
-            "", ["scenario", "runs", $"{SubjectCatalog.Hakmem}, defaults", .. s_others.Select(other => $"over {other}")], rows);
+            "",
+            ["scenario", "runs", $"{SubjectCatalog.Hakmem}, defaults", .. s_others.Select(other => $"over {other}")],
+            rows);
     }
 
     private static string Over(StudyResults[] runs, StudyScenario scenario, string other)

@@ -16,9 +16,11 @@ internal static class MeasuringOptions
     private const int RoundsPerProcess = 5;
     private const int QuickRoundsPerProcess = 2;
 
-    private static readonly Subject[] s_allPeers = [.. SubjectCatalog.All.Where(subject => subject.Role == SubjectRole.Peer)];
+    private static readonly Subject[] s_allPeers =
+        [.. SubjectCatalog.All.Where(subject => subject.Role == SubjectRole.Peer)];
 
-    private static readonly Subject[] s_choices = [.. SubjectCatalog.All.Where(subject => subject.Role is SubjectRole.Peer or SubjectRole.Variant)];
+    private static readonly Subject[] s_choices =
+        [.. SubjectCatalog.All.Where(subject => subject.Role is SubjectRole.Peer or SubjectRole.Variant)];
 
     private static readonly Option<Subject[]> s_peers = new("--peers")
     {
@@ -40,9 +42,15 @@ internal static class MeasuringOptions
         Description = "One process a row with few rounds: shows that everything runs, not how fast.",
     };
 
-    private static readonly Option<FileInfo?> s_json = new("--json") { Description = "Also write all results to this file." };
+    private static readonly Option<FileInfo?> s_json = new("--json")
+    {
+        Description = "Also write all results to this file.",
+    };
 
-    private static readonly Option<FileInfo?> s_chart = new("--chart") { Description = "Also draw the results to this PNG file." };
+    private static readonly Option<FileInfo?> s_chart = new("--chart")
+    {
+        Description = "Also draw the results to this PNG file.",
+    };
 
     /// <summary>Gives a command the options.</summary>
     public static void AddTo(Command command)

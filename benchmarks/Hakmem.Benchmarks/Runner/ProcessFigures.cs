@@ -29,7 +29,8 @@ internal static class ProcessFigures
         OperatingSystem.IsLinux() ? StatusBytes("VmHWM:") : OfProcess(process => process.PeakWorkingSet64);
 
     /// <summary>Has <see cref="PeakResidentBytes"/> begin again at what is resident now.</summary>
-    /// <returns>False where the system cannot, or does not let this process: then the peak is still that of its whole life.</returns>
+    /// <returns>False where the system cannot, or does not let this process: then the peak is still that of its whole
+    /// life.</returns>
     public static bool TryResetPeak()
     {
         if (!OperatingSystem.IsLinux())

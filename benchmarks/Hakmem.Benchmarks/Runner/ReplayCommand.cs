@@ -13,7 +13,8 @@ internal static class ReplayCommand
 {
     private static readonly Argument<Workload[]> s_files = new("files")
     {
-        Description = $"The traces (*{TraceFile.Extension}). Those that are shipped are rows of `workloads` too: replay-redis and so on.",
+        Description = $"The traces (*{TraceFile.Extension}). Those that are shipped are rows of `workloads` too: " +
+            "replay-redis and so on.",
         Arity = ArgumentArity.OneOrMore,
         CustomParser = ParseFiles,
     };
@@ -21,7 +22,11 @@ internal static class ReplayCommand
     /// <summary>Builds the command.</summary>
     public static Command Create()
     {
-        Command command = new("replay", "Replays traces of programs with every allocator, in processes of its own each.") { s_files };
+        Command command = new(
+            "replay", "Replays traces of programs with every allocator, in processes of its own each.")
+        {
+            s_files,
+        };
         MeasuringOptions.AddTo(command);
         command.SetAction(parsed => MeasuringOptions.Run(parsed, parsed.GetValue(s_files)!));
         return command;
@@ -44,7 +49,8 @@ internal static class ReplayCommand
                 TraceFile.Read(token.Value);
                 workloads.Add(ReplayWorkload.OfFile(token.Value));
             }
-            catch (System.Exception wrong) when (wrong is InvalidDataException or IOException or System.UnauthorizedAccessException)
+            catch (System.Exception wrong)
+                when (wrong is InvalidDataException or IOException or System.UnauthorizedAccessException)
             {
                 result.AddError(wrong.Message);
             }

@@ -109,8 +109,10 @@ internal static class ResultsTable
 
     private static string Quiet(ResultRow row, QuietFigures quiet)
     {
-        string resident = $"{Figure(quiet.MeanResidentOverLive)} resident for a live byte, {Figure(quiet.Worst.ResidentOverLive)} at worst";
-        return $"{row.Workload}, {row.Subject}: {quiet.Points.Count} pauses with up to {MiB(quiet.MaximumLiveBytes)} MiB live, {resident}";
+        string resident = $"{Figure(quiet.MeanResidentOverLive)} resident for a live byte, " +
+            $"{Figure(quiet.Worst.ResidentOverLive)} at worst";
+        return $"{row.Workload}, {row.Subject}: {quiet.Points.Count} pauses with up to " +
+            $"{MiB(quiet.MaximumLiveBytes)} MiB live, {resident}";
     }
 
     private static string Figure(double nanoseconds) =>

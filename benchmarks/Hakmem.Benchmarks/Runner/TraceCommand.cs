@@ -14,11 +14,20 @@ internal static class TraceCommand
 {
     private const double BytesPerMiB = 1 << 20;
 
-    private static readonly Argument<FileInfo> s_raw = new("recording") { Description = "What the recorder of native programs wrote." };
+    private static readonly Argument<FileInfo> s_raw = new("recording")
+    {
+        Description = "What the recorder of native programs wrote.",
+    };
 
-    private static readonly Argument<FileInfo> s_output = new("trace") { Description = $"The trace to write (*{TraceFile.Extension})." };
+    private static readonly Argument<FileInfo> s_output = new("trace")
+    {
+        Description = $"The trace to write (*{TraceFile.Extension}).",
+    };
 
-    private static readonly Argument<FileInfo> s_trace = new("trace") { Description = $"The trace (*{TraceFile.Extension})." };
+    private static readonly Argument<FileInfo> s_trace = new("trace")
+    {
+        Description = $"The trace (*{TraceFile.Extension}).",
+    };
 
     private static readonly Option<string> s_description = new("--description")
     {
@@ -36,7 +45,10 @@ internal static class TraceCommand
     /// <summary>Builds the command.</summary>
     public static Command Create()
     {
-        Command convert = new("convert", "Makes a trace of a native program's recording.") { s_raw, s_output, s_description, s_events };
+        Command convert = new("convert", "Makes a trace of a native program's recording.")
+        {
+            s_raw, s_output, s_description, s_events,
+        };
         convert.SetAction(parsed => Try(() => Convert(parsed)));
         Command show = new("show", "Says what is in a trace.") { s_trace };
         show.SetAction(parsed => Try(() => Show(TraceFile.Read(parsed.GetRequiredValue(s_trace).FullName))));
@@ -56,9 +68,18 @@ internal static class TraceCommand
         }
 
         WriteLine($"{trace.Description}");
-        WriteLine($"{trace.Events.Length:N0} events in {trace.Duration.TotalSeconds:0.0} s: {trace.BlockCount:N0} blocks, {resizes:N0} resizes, {frees:N0} frees, {trace.EndLiveBlockCount:N0} left at the end");
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{trace.Events.Length:N0} events in {trace.Duration.TotalSeconds:0.0} s: {trace.BlockCount:N0} blocks, " +
+            $"{resizes:N0} resizes, {frees:N0} frees, {trace.EndLiveBlockCount:N0} left at the end"));
         WriteLine($"{trace.ThreadCount} threads; {plan.SharedSlotCount:N0} blocks are used by several");
-        WriteLine($"at most {trace.MaximumLiveBytes / BytesPerMiB:0.0} MiB live; {plan.QuietLiveBytes.Count} pauses, with live MiB: {string.Join(", ", plan.QuietLiveBytes.Select(bytes => (bytes / BytesPerMiB).ToString("0.0", CultureInfo.InvariantCulture)))}");
+        string liveMiB = string.Join(
+            ", ",
+            plan.QuietLiveBytes.Select(bytes => (bytes / BytesPerMiB).ToString("0.0", CultureInfo.InvariantCulture)));
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"at most {trace.MaximumLiveBytes / BytesPerMiB:0.0} MiB live; " +
+            $"{plan.QuietLiveBytes.Count} pauses, with live MiB: {liveMiB}"));
     }
 
     private static void Convert(ParseResult parsed)
@@ -70,12 +91,19 @@ internal static class TraceCommand
         }
 
         RawTrace raw = RawTrace.Read(
-            parsed.GetRequiredValue(s_raw).FullName, parsed.GetValue(s_events), parsed.GetValue(s_description)!, out Trace trace);
+            parsed.GetRequiredValue(s_raw).FullName,
+            parsed.GetValue(s_events),
+            parsed.GetValue(s_description)!,
+            out Trace trace);
         TraceFile.Write(output.FullName, trace);
         Show(trace);
-        WriteLine($"left out: {raw.UnknownCount:N0} resizes and frees of blocks from before the recording; frees made up: {raw.UnfreedCount:N0}; dropped by a full recording: {raw.DroppedCount:N0}");
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"left out: {raw.UnknownCount:N0} resizes and frees of blocks from before the recording; " +
+            $"frees made up: {raw.UnfreedCount:N0}; dropped by a full recording: {raw.DroppedCount:N0}"));
         output.Refresh();
-        WriteLine($"{output.Length:N0} bytes, {(double)output.Length / Math.Max(1, trace.Events.Length):0.00} an event");
+        WriteLine(
+            $"{output.Length:N0} bytes, {(double)output.Length / Math.Max(1, trace.Events.Length):0.00} an event");
     }
 
     private static int Try(Action action)

@@ -37,7 +37,9 @@ internal sealed class ManagedPort
     /// <summary>FlowtideDotNet.MiMalloc.</summary>
     public static ManagedPort Flowtide { get; } = new("FlowtideDotNet.MiMalloc", "FlowtideDotNet.MiMalloc.MiMalloc");
 
-    /// <summary>What to do about an assembly that is not there or is not the port, or null if it can be measured.</summary>
+    /// <summary>
+    /// What to do about an assembly that is not there or is not the port, or null if it can be measured.
+    /// </summary>
     public string? HowToGet
     {
         get
@@ -45,7 +47,8 @@ internal sealed class ManagedPort
             string? folder = _folder();
             if (string.IsNullOrEmpty(folder))
             {
-                return $"build {_assemblyName} from its sources, and name the folder of {_assemblyName}.dll with {FolderVariable}=/folder";
+                return $"build {_assemblyName} from its sources, and name the folder of {_assemblyName}.dll " +
+                    $"with {FolderVariable}=/folder";
             }
 
             string path = PathIn(folder);

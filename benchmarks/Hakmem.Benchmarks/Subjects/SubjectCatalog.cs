@@ -36,9 +36,15 @@ internal static class SubjectCatalog
         new AllocatorSubject<MimallocSubject>(
             "mimalloc", SubjectRole.Peer, "native mimalloc through function pointers", () => MimallocLibrary.HowToGet),
         new AllocatorSubject<PortSubject<TerraFxPort>>(
-            "mimalloc-terrafx", SubjectRole.Peer, "TerraFX.Interop.Mimalloc, a port to C#", () => ManagedPort.TerraFx.HowToGet),
+            "mimalloc-terrafx",
+            SubjectRole.Peer,
+            "TerraFX.Interop.Mimalloc, a port to C#",
+            () => ManagedPort.TerraFx.HowToGet),
         new AllocatorSubject<PortSubject<FlowtidePort>>(
-            "mimalloc-flowtide", SubjectRole.Peer, "FlowtideDotNet.MiMalloc, a port to C#", () => ManagedPort.Flowtide.HowToGet),
+            "mimalloc-flowtide",
+            SubjectRole.Peer,
+            "FlowtideDotNet.MiMalloc, a port to C#",
+            () => ManagedPort.Flowtide.HowToGet),
         new PreloadedSubject("jemalloc", "jemalloc preloaded under NativeMemory", "libjemalloc.so.2", "libjemalloc2"),
         new PreloadedSubject(
             "tcmalloc", "tcmalloc preloaded under NativeMemory", "libtcmalloc_minimal.so.4", "libtcmalloc-minimal4"),

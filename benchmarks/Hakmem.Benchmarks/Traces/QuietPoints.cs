@@ -3,8 +3,9 @@ using System.Collections.Generic;
 
 namespace Hakmem.Benchmarks.Traces;
 
-/// <summary>Where a program paused: the seconds in which next to nothing was allocated or freed, one for each stretch of
-/// them.</summary>
+/// <summary>
+/// Where a program paused: the seconds in which next to nothing was allocated or freed, one for each stretch of them.
+/// </summary>
 internal static class QuietPoints
 {
     /// <summary>The most events of a quiet second: what timers do.</summary>

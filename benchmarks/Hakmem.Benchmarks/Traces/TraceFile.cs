@@ -7,7 +7,9 @@ using System.Text;
 
 namespace Hakmem.Benchmarks.Traces;
 
-/// <summary>Traces as files. The fields of all events are columns, since a column compresses better than a mixture.</summary>
+/// <summary>
+/// Traces as files. The fields of all events are columns, since a column compresses better than a mixture.
+/// </summary>
 /// <remarks>
 /// <code>
 /// 8 bytes   "HKMTRACE"
@@ -90,14 +92,16 @@ internal static class TraceFile
 
         if (file[Magic.Length] != Version)
         {
-            throw new InvalidDataException($"The trace has version {file[Magic.Length]}; this program reads {Version}.");
+            throw new InvalidDataException(
+                $"The trace has version {file[Magic.Length]}; this program reads {Version}.");
         }
 
         ReadOnlySpan<byte> hash = file[(Magic.Length + 1)..HeaderBytes];
         ReadOnlySpan<byte> body = file[HeaderBytes..];
         if (!hash.SequenceEqual(SHA256.HashData(body)))
         {
-            throw new InvalidDataException("The trace is damaged: its checksum does not match, so it was cut off or changed.");
+            throw new InvalidDataException(
+                "The trace is damaged: its checksum does not match, so it was cut off or changed.");
         }
 
         return Parse(Decompress(body));
@@ -158,7 +162,8 @@ internal static class TraceFile
             {
                 if (payload.Length + read > MaximumPayloadBytes)
                 {
-                    throw new InvalidDataException($"The trace is larger than {MaximumPayloadBytes} bytes without compression.");
+                    throw new InvalidDataException(
+                        $"The trace is larger than {MaximumPayloadBytes} bytes without compression.");
                 }
 
                 payload.Write(buffer, 0, read);
@@ -182,13 +187,16 @@ internal static class TraceFile
         }
 
         // An event has a byte in two columns at least.
-        int eventCount = (int)payload.ReadAtMost(Math.Min(Trace.MaximumEvents, payload.RemainingCount / 2), "the number of events");
+        int eventCount = (int)payload.ReadAtMost(
+            Math.Min(Trace.MaximumEvents, payload.RemainingCount / 2), "the number of events");
         ulong[] counts = [payload.Read(), payload.Read(), payload.Read()];
         ByteColumnReader kinds = new(payload.ReadBytes());
         ByteColumnReader distances = new(payload.ReadBytes());
         ByteColumnReader sizes = new(payload.ReadBytes());
         ByteColumnReader times = new(payload.ReadBytes());
-        Trace trace = new(Encoding.UTF8.GetString(description), ParseEvents(eventCount, ref kinds, ref distances, ref sizes, ref times));
+        Trace trace = new(
+            Encoding.UTF8.GetString(description),
+            ParseEvents(eventCount, ref kinds, ref distances, ref sizes, ref times));
         if (!kinds.IsAtEnd || !distances.IsAtEnd || !sizes.IsAtEnd || !times.IsAtEnd || !payload.IsAtEnd)
         {
             throw new InvalidDataException("The trace has more data than events.");
@@ -198,7 +206,8 @@ internal static class TraceFile
         return counts.SequenceEqual(found)
             ? trace
             : throw new InvalidDataException(
-                $"The trace's events have other threads, blocks and live bytes ({string.Join(", ", found)}) than its header says ({string.Join(", ", counts)}).");
+                $"The trace's events have other threads, blocks and live bytes ({string.Join(", ", found)}) " +
+                $"than its header says ({string.Join(", ", counts)}).");
     }
 
     private static TraceEvent[] ParseEvents(
@@ -216,7 +225,9 @@ internal static class TraceFile
             long head = kinds.ReadAtMost(int.MaxValue, "a kind and thread");
             TraceEventKind kind = (TraceEventKind)(head & ((1 << KindBits) - 1));
             bool isAllocation = kind is TraceEventKind.Allocate or TraceEventKind.AllocateZeroed;
-            int block = isAllocation ? allocated++ : allocated - 1 - (int)distances.ReadAtMost(int.MaxValue, "a block's distance");
+            int block = isAllocation
+                ? allocated++
+                : allocated - 1 - (int)distances.ReadAtMost(int.MaxValue, "a block's distance");
             long byteCount = kind == TraceEventKind.Free ? 0 : sizes.ReadAtMost(Trace.MaximumBlockBytes, "a size");
             time += times.ReadAtMost(Trace.MaximumMicroseconds, "a time");
             events[i] = new TraceEvent(kind, (int)(head >> KindBits), block, byteCount, time);

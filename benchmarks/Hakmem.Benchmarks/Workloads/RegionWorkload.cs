@@ -4,8 +4,8 @@ using Hakmem.Benchmarks.Subjects;
 namespace Hakmem.Benchmarks.Workloads;
 
 /// <summary>
-/// A thousand blocks of one lifetime, which end together: a region is reset, what has no regions frees or returns each block. The loops test
-/// at their start, with a size from a variable, as in tiny-for.
+/// A thousand blocks of one lifetime, which end together: a region is reset, what has no regions frees or returns each
+/// block. The loops test at their start, with a size from a variable, as in tiny-for.
 /// </summary>
 internal sealed unsafe class RegionWorkload(string name) : Workload(name)
 {

@@ -69,7 +69,9 @@ internal abstract class Workload
     /// <summary>What its live blocks kept resident, of a workload that measures this; else null.</summary>
     public virtual TailFigures? Tail => null;
 
-    /// <summary>What its live blocks kept where a traced program paused, of a workload that replays one; else null.</summary>
+    /// <summary>
+    /// What its live blocks kept where a traced program paused, of a workload that replays one; else null.
+    /// </summary>
     public virtual QuietFigures? Quiet => null;
 
     /// <summary>

@@ -51,7 +51,8 @@ internal static class WorkloadCatalog
         },
         new RegionWorkload("region")
         {
-            Definition = "1000 blocks of 64 B in a loop that tests at its start, then all of them freed, or the region reset",
+            Definition = "1000 blocks of 64 B in a loop that tests at its start, then all of them freed, " +
+                "or the region reset",
             Exposes = "what freeing at once saves",
             Operation = Pair,
             Operations = 10_000_000,

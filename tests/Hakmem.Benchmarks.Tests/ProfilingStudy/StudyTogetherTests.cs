@@ -33,7 +33,10 @@ public sealed class StudyTogetherTests : IDisposable
     public void SwitchThatDiffersByRunIsNotCalledFaster()
     {
         string report = MarkdownWriter.Write(StudyTogether.Of(
-            [Run("Cpu A", hours: 0, on: [10, 11, 12], off: [20, 21, 22]), Run("Cpu B", hours: 5, on: [30, 31, 32], off: [20, 21, 22])]));
+            [
+                Run("Cpu A", hours: 0, on: [10, 11, 12], off: [20, 21, 22]),
+                Run("Cpu B", hours: 5, on: [30, 31, 32], off: [20, 21, 22]),
+            ]));
 
         Assert.Contains("2 runs on 2 machines", report);
         Assert.Contains("differs: 1 faster, 1 slower, 0 without difference (2 runs, 2 machines)", report);
@@ -43,7 +46,8 @@ public sealed class StudyTogetherTests : IDisposable
     [Fact]
     public void VerdictOfOneRunIsMarked()
     {
-        string report = MarkdownWriter.Write(StudyTogether.Of([Run("Cpu A", hours: 0, on: [10, 11, 12], off: [20, 21, 22])]));
+        string report = MarkdownWriter.Write(StudyTogether.Of(
+            [Run("Cpu A", hours: 0, on: [10, 11, 12], off: [20, 21, 22])]));
         Assert.Contains("faster (one run)", report);
         Assert.DoesNotContain("in all", report);
     }

@@ -31,14 +31,19 @@ public sealed class ResultsTableTests
         QuietFigures quiet = new() { Points = [Pause(live: 10, resident: 15), Pause(live: 20, resident: 50)] };
         string written = Written(Rows.Of([5]) with { Quiet = quiet });
         Assert.Contains(
-            "tiny-hot, hakmem: 2 pauses with up to 20.0 MiB live, 2.00 resident for a live byte, 2.50 at worst", written, StringComparison.Ordinal);
+            "tiny-hot, hakmem: 2 pauses with up to 20.0 MiB live, 2.00 resident for a live byte, 2.50 at worst",
+            written,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void OfARowsProcessesTheOneThatKeptMostHasItsPausesShown()
     {
         Measurement[] processes = [.. Enumerable.Range(1, 3).Select(i =>
-            Figures.Process(5) with { Quiet = new QuietFigures { Points = [Pause(live: 10, resident: 10 * (i % 3 + 1))] } })];
+            Figures.Process(5) with
+            {
+                Quiet = new QuietFigures { Points = [Pause(live: 10, resident: 10 * (i % 3 + 1))] },
+            })];
         Assert.Equal(3, ResultRow.From(SubjectCatalog.Find("hakmem"), processes).Quiet!.MeanResidentOverLive);
         Assert.Null(Rows.Of([5]).Quiet);
     }

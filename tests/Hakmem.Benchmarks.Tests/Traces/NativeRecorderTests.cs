@@ -12,7 +12,8 @@ using Trace = Hakmem.Benchmarks.Traces.Trace;
 
 namespace Hakmem.Benchmarks.Tests.Traces;
 
-// The recorder of native programs (benchmarks/recorder), built here, under programs that are compiled here or installed.
+// The recorder of native programs (benchmarks/recorder), built here, under programs that are compiled here or
+// installed.
 public sealed class NativeRecorderTests : IDisposable
 {
     private const string Compiler = "/usr/bin/gcc";
@@ -111,7 +112,8 @@ public sealed class NativeRecorderTests : IDisposable
         await BuildAsync();
         string program = await CompileAsync("calls", Calls);
         await RunAsync(program, [], ("HAKMEM_TRACE_FILE", Path.Combine(_scratch, "one.raw")));
-        Assert.DoesNotContain("10067", Convert(Assert.Single(Directory.GetFiles(_scratch, "*.raw"))).Events, StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            "10067", Convert(Assert.Single(Directory.GetFiles(_scratch, "*.raw"))).Events, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -145,12 +147,20 @@ public sealed class NativeRecorderTests : IDisposable
     {
         await BuildAsync();
         string program = await CompileAsync("exchange", Exchange);
-        await RunAsync(program, [], ("HAKMEM_TRACE_FILE", Path.Combine(_scratch, "%p.raw")), ("HAKMEM_TRACE_PROGRAM", "another"));
+        await RunAsync(
+            program,
+            [],
+            ("HAKMEM_TRACE_FILE", Path.Combine(_scratch, "%p.raw")),
+            ("HAKMEM_TRACE_PROGRAM", "another"));
         Assert.Empty(Directory.GetFiles(_scratch, "*.raw"));
     }
 
     [Theory]
-    [InlineData("/usr/bin/sqlite3", ":memory:", "create table t(a, b); insert into t select value, value * 2 from generate_series(1, 2000); select sum(b) from t;")]
+    [InlineData(
+        "/usr/bin/sqlite3",
+        ":memory:",
+        "create table t(a, b); insert into t select value, value * 2 from generate_series(1, 2000); " +
+        "select sum(b) from t;")]
     [InlineData("/usr/bin/python3", "-c", "print(len({i: str(i) for i in range(20000)}))")]
     public async Task AnInstalledProgramIsRecorded(string program, params string[] arguments)
     {
@@ -168,7 +178,8 @@ public sealed class NativeRecorderTests : IDisposable
     public void AnotherFileIsNoRecording()
     {
         string file = Path.Combine(_scratch, "other.raw");
-        foreach (byte[] bytes in (byte[][])[[], "HKRAWTR1"u8.ToArray(), new byte[5000], [.. "HKRAWTR1"u8, .. Enumerable.Repeat((byte)1, 5000)]])
+        foreach (byte[] bytes in (byte[][])[
+            [], "HKRAWTR1"u8.ToArray(), new byte[5000], [.. "HKRAWTR1"u8, .. Enumerable.Repeat((byte)1, 5000)]])
         {
             File.WriteAllBytes(file, bytes);
             Assert.Throws<InvalidDataException>(() => RawTrace.Read(file, 10, "", out _));
@@ -177,7 +188,8 @@ public sealed class NativeRecorderTests : IDisposable
 
     private string Library => Path.Combine(_scratch, "libtrace_recorder.so");
 
-    // The events of marked sizes, with the thread where it is not the first: a10007 is an allocation, z, r and f a zeroed one, a resize, a free.
+    // The events of marked sizes, with the thread where it is not the first: a10007 is an allocation, z, r and f a
+    // zeroed one, a resize, a free.
     private static (string Events, RawTrace Raw) Convert(string file)
     {
         RawTrace raw = RawTrace.Read(file, int.MaxValue, "", out Trace trace);
@@ -200,7 +212,8 @@ public sealed class NativeRecorderTests : IDisposable
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "The recorder is a library for Linux.");
         Assert.SkipUnless(
-            File.Exists(Compiler) && File.Exists("/usr/include/malloc.h"), "There is no C compiler (Debian's packages gcc and libc6-dev).");
+            File.Exists(Compiler) && File.Exists("/usr/include/malloc.h"),
+            "There is no C compiler (Debian's packages gcc and libc6-dev).");
         return RunAsync("bash", [Path.Combine(SourceTree.Root, "benchmarks", "recorder", "build"), Library]);
     }
 
@@ -216,7 +229,11 @@ public sealed class NativeRecorderTests : IDisposable
     // A program with variables is recorded; the compiler is not.
     private async Task RunAsync(string program, string[] arguments, params (string Name, string Value)[] variables)
     {
-        ProcessStartInfo start = new(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        ProcessStartInfo start = new(program, arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         foreach ((string name, string value) in variables)
         {
             start.Environment[name] = value;

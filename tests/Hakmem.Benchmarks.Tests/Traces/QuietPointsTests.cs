@@ -48,7 +48,8 @@ public sealed class QuietPointsTests
         Assert.Equal([.. odd.Select(burst => 300 + (burst * 300L * 8192))], plan.QuietLiveBytes);
     }
 
-    private static IEnumerable<long> Busy(long start) => Enumerable.Range(0, 300).Select(i => start + (i * 1000L) + 1000);
+    private static IEnumerable<long> Busy(long start) =>
+        Enumerable.Range(0, 300).Select(i => start + (i * 1000L) + 1000);
 
     private static TraceEvent[] Events(IEnumerable<long> times, long byteCount = 1, int firstBlock = 0) =>
         [.. times.Select((time, i) => new TraceEvent(TraceEventKind.Allocate, 0, firstBlock + i, byteCount, time))];

@@ -63,8 +63,9 @@ public sealed unsafe class RecordingTests
         Assert.Equal(0, heap.GetStatistics().LiveBlocks);
         Assert.Equal(
             [
-                (TraceEventKind.Allocate, 0, 0, 100L), (TraceEventKind.AllocateZeroed, 0, 1, 200), (TraceEventKind.Allocate, 0, 2, 300),
-                (TraceEventKind.Resize, 0, 0, 5000), (TraceEventKind.Allocate, 0, 3, 7), (TraceEventKind.Allocate, 0, 4, 9),
+                (TraceEventKind.Allocate, 0, 0, 100L), (TraceEventKind.AllocateZeroed, 0, 1, 200),
+                (TraceEventKind.Allocate, 0, 2, 300), (TraceEventKind.Resize, 0, 0, 5000),
+                (TraceEventKind.Allocate, 0, 3, 7), (TraceEventKind.Allocate, 0, 4, 9),
                 (TraceEventKind.Free, 0, 1, 0), (TraceEventKind.Free, 0, 0, 0), (TraceEventKind.Free, 0, 2, 0),
                 (TraceEventKind.Free, 0, 3, 0), (TraceEventKind.Free, 0, 4, 0),
             ],
@@ -116,8 +117,9 @@ public sealed unsafe class RecordingTests
         Assert.Equal(
             [
                 (TraceEventKind.Allocate, 0, 0, 100L), (TraceEventKind.Resize, 0, 0, (long)usable),
-                (TraceEventKind.Resize, 0, 0, 5_000), (TraceEventKind.Resize, 0, 0, 6_000), (TraceEventKind.Allocate, 0, 1, 7),
-                (TraceEventKind.AllocateZeroed, 0, 2, 8), (TraceEventKind.Allocate, 0, 3, 9), (TraceEventKind.Free, 0, 0, 0),
+                (TraceEventKind.Resize, 0, 0, 5_000), (TraceEventKind.Resize, 0, 0, 6_000),
+                (TraceEventKind.Allocate, 0, 1, 7), (TraceEventKind.AllocateZeroed, 0, 2, 8),
+                (TraceEventKind.Allocate, 0, 3, 9), (TraceEventKind.Free, 0, 0, 0),
                 (TraceEventKind.Free, 0, 1, 0), (TraceEventKind.Free, 0, 2, 0), (TraceEventKind.Free, 0, 3, 0),
             ],
             Recorded(recorder));
@@ -151,5 +153,6 @@ public sealed unsafe class RecordingTests
     }
 
     private static (TraceEventKind, int, int, long)[] Recorded(TraceRecorder recorder) =>
-        [.. recorder.ToTrace("").Events.ToArray().Select(entry => (entry.Kind, entry.Thread, entry.Block, entry.ByteCount))];
+        [.. recorder.ToTrace("").Events.ToArray()
+            .Select(entry => (entry.Kind, entry.Thread, entry.Block, entry.ByteCount))];
 }

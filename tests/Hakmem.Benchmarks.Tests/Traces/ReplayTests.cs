@@ -117,7 +117,8 @@ public sealed class ReplayTests
     {
         using ReplayPass pass = new(new ReplayPlan(TestTraces.Random(seed: 7, count: 8_000)));
         foreach (Action replay in (Action[])[
-            () => pass.RunFast<CountingSubject, TouchEnds>(), () => pass.RunInOrder<CountingSubject, TouchEnds>(_ => { })])
+            () => pass.RunFast<CountingSubject, TouchEnds>(),
+            () => pass.RunInOrder<CountingSubject, TouchEnds>(_ => { })])
         {
             CountingSubject.Reset(failAt);
             pass.Reset();

@@ -24,7 +24,9 @@ public sealed class ShippedTraceTests
     {
         FileInfo[] files = new DirectoryInfo(s_folder).GetFiles();
         Assert.Equal(
-            WorkloadCatalog.All.OfType<ReplayWorkload>().Select(row => Path.GetFileName(row.TracePath)).Order(StringComparer.Ordinal),
+            WorkloadCatalog.All.OfType<ReplayWorkload>()
+                .Select(row => Path.GetFileName(row.TracePath))
+                .Order(StringComparer.Ordinal),
             files.Select(file => file.Name).Order(StringComparer.Ordinal));
         Assert.InRange(files.Sum(file => file.Length), 1, MaximumBytes);
     }

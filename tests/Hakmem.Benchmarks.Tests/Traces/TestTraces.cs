@@ -30,7 +30,8 @@ internal static class TestTraces
             if (kind < 4 || live.Count == 0)
             {
                 live.Add(blocks);
-                events.Add(new(kind % 2 == 0 ? TraceEventKind.Allocate : TraceEventKind.AllocateZeroed, number, blocks++, bytes, time));
+                TraceEventKind allocation = kind % 2 == 0 ? TraceEventKind.Allocate : TraceEventKind.AllocateZeroed;
+                events.Add(new(allocation, number, blocks++, bytes, time));
             }
             else if (kind < 6)
             {

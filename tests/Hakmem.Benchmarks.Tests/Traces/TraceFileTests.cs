@@ -22,7 +22,8 @@ public sealed class TraceFileTests
                 Trace read = TraceFile.FromBytes(TraceFile.ToBytes(written));
                 return read.Description == text
                     && read.Events.SequenceEqual(written.Events)
-                    && (read.ThreadCount, read.BlockCount, read.MaximumLiveBytes) == (written.ThreadCount, written.BlockCount, written.MaximumLiveBytes);
+                    && (read.ThreadCount, read.BlockCount, read.MaximumLiveBytes)
+                        == (written.ThreadCount, written.BlockCount, written.MaximumLiveBytes);
             },
             iter: 150,
             threads: 1);
@@ -36,7 +37,9 @@ public sealed class TraceFileTests
             new(TraceEventKind.Resize, 0, 0, 20, 6),
             new(TraceEventKind.Free, 1, 0, 0, 1_000_005),
         ]);
-        Assert.Equal((2, 2, 150L, 1), (trace.ThreadCount, trace.BlockCount, trace.MaximumLiveBytes, trace.EndLiveBlockCount));
+        Assert.Equal(
+            (2, 2, 150L, 1),
+            (trace.ThreadCount, trace.BlockCount, trace.MaximumLiveBytes, trace.EndLiveBlockCount));
         Assert.Equal(TimeSpan.FromSeconds(1), trace.Duration);
     }
 
@@ -132,7 +135,10 @@ public sealed class TraceFileTests
         try
         {
             File.WriteAllBytes(path, s_small[..50]);
-            Assert.StartsWith(path, Assert.Throws<InvalidDataException>(() => TraceFile.Read(path)).Message, StringComparison.Ordinal);
+            Assert.StartsWith(
+                path,
+                Assert.Throws<InvalidDataException>(() => TraceFile.Read(path)).Message,
+                StringComparison.Ordinal);
         }
         finally
         {
@@ -161,11 +167,13 @@ public sealed class TraceFileTests
 
     [Theory]
     [MemberData(nameof(ImpossibleEvents))]
-    public void WhatNoProgramDoesIsAnError(string why, int kind, int thread, int block, long byteCount, long microseconds)
+    public void WhatNoProgramDoesIsAnError(
+        string why, int kind, int thread, int block, long byteCount, long microseconds)
     {
         TraceEvent[] events =
         [
-            new(TraceEventKind.Allocate, 0, 0, 8, 10), new(TraceEventKind.Free, 0, 0, 0, 10), new(TraceEventKind.Allocate, 0, 1, 8, 10),
+            new(TraceEventKind.Allocate, 0, 0, 8, 10), new(TraceEventKind.Free, 0, 0, 0, 10),
+            new(TraceEventKind.Allocate, 0, 1, 8, 10),
             new((TraceEventKind)kind, thread, block, byteCount, microseconds),
         ];
         InvalidDataException wrong = Assert.Throws<InvalidDataException>(() => new Trace("", events));
@@ -176,10 +184,12 @@ public sealed class TraceFileTests
     [Fact]
     public void MoreLiveBytesThanAddressesAreAnError()
     {
-        TraceEvent[] events = [.. Enumerable.Range(0, 129).Select(i => new TraceEvent(TraceEventKind.Allocate, 0, i, 1L << 40, 0))];
+        TraceEvent[] events =
+            [.. Enumerable.Range(0, 129).Select(i => new TraceEvent(TraceEventKind.Allocate, 0, i, 1L << 40, 0))];
         Assert.Equal(1L << 47, new Trace("", events[..128]).MaximumLiveBytes);
         Assert.Throws<InvalidDataException>(() => new Trace("", events));
     }
 
-    private static string AssertWrong(byte[] file) => Assert.Throws<InvalidDataException>(() => TraceFile.FromBytes(file)).Message;
+    private static string AssertWrong(byte[] file) =>
+        Assert.Throws<InvalidDataException>(() => TraceFile.FromBytes(file)).Message;
 }

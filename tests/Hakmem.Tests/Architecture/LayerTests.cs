@@ -13,7 +13,10 @@ public sealed partial class LayerTests
 {
     // Bottom to top. Hakmem itself is the public surface, which lies on top of all of them.
     private static readonly string[] s_layers =
-        ["Compat", "Os", "Records", "Pages", "Small", "Large", "Profiling", "Guarded", "Reclaim", "Heaps", "Fallback", "Api", "Pooling", "Buffers", "Regions", "Metrics"];
+    [
+        "Compat", "Os", "Records", "Pages", "Small", "Large", "Profiling", "Guarded", "Reclaim", "Heaps",
+        "Fallback", "Api", "Pooling", "Buffers", "Regions", "Metrics",
+    ];
 
     private static readonly string s_forTheCompiler = Path.Combine(SourceTree.Library, "Compat", "Compiler");
 

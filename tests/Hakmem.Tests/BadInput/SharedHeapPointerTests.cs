@@ -5,8 +5,8 @@ using Xunit;
 
 namespace Hakmem.Tests.BadInput;
 
-// Alloc and Free of the shared heap are written out, apart from what isolated heaps run. So the shared heap's answers to
-// wrong pointers are tested apart as well, each for a class whose frees take the fast path.
+// Alloc and Free of the shared heap are written out, apart from what isolated heaps run. So the shared heap's answers
+// to wrong pointers are tested apart as well, each for a class whose frees take the fast path.
 public sealed unsafe class SharedHeapPointerTests
 {
     private static readonly HakmemAllocator s_heap = HakmemAllocator.Shared;

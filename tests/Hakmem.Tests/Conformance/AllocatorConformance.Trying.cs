@@ -144,7 +144,11 @@ public abstract unsafe partial class AllocatorConformance
     [Fact]
     public void AlignedReallocAlignsWhateverTheBlockWas()
     {
-        nuint[] sizes = [100, 100, 1_000, 70_000, 70_000, BlockSizes.Large, BlockSizes.Large + 100, 3 * BlockSizes.Large, BlockSizes.Mid, 0];
+        nuint[] sizes =
+        [
+            100, 100, 1_000, 70_000, 70_000, BlockSizes.Large, BlockSizes.Large + 100, 3 * BlockSizes.Large,
+            BlockSizes.Mid, 0,
+        ];
         foreach (nuint alignment in new nuint[] { 1, 64, 4_096, 65_536, BlockSizes.SuperSlab, 4 * BlockSizes.MiB })
         {
             // Neighbours make it unlikely that a block is aligned by chance.
@@ -168,7 +172,9 @@ public abstract unsafe partial class AllocatorConformance
     {
         block.Verify();
         void* moved = _heap.Realloc(block.Pointer, bytes, alignment);
-        Assert.True((nuint)moved % alignment == 0, $"Realloc to {bytes} bytes at a multiple of {alignment} gave 0x{(ulong)moved:x}.");
+        Assert.True(
+            (nuint)moved % alignment == 0,
+            $"Realloc to {bytes} bytes at a multiple of {alignment} gave 0x{(ulong)moved:x}.");
         Pattern.Verify(moved, nuint.Min(block.Bytes, bytes), block.Seed);
         return Block.Filled(moved, bytes, seed);
     }

@@ -40,7 +40,8 @@ public sealed unsafe class ExpandTests
                         Interlocked.Increment(ref expanded);
                         if (heap.UsableSize((void*)block) < wanted)
                         {
-                            failures.Enqueue($"{wanted} bytes were promised, and {heap.UsableSize((void*)block)} are there.");
+                            failures.Enqueue(
+                                $"{wanted} bytes were promised, and {heap.UsableSize((void*)block)} are there.");
                         }
                     }
                 }

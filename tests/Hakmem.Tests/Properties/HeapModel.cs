@@ -105,7 +105,8 @@ internal sealed unsafe class HeapModel(HakmemAllocator heap)
         Ledger.Add(moved, bytes);
     }
 
-    // The block is filled anew in any case, because a run may have become larger than before although it was not enough.
+    // The block is filled anew in any case, because a run may have become larger than before although it was not
+    // enough.
     private void Expand(int index, nuint bytes)
     {
         Block old = Ledger.Remove(index);

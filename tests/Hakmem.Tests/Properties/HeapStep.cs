@@ -15,7 +15,8 @@ public sealed record HeapStep(HeapAction Action, int Heap, int Slot, int Bytes, 
         HeapAction.AlignedAlloc => Format($"heap {Heap}: {Action}({Bytes}, {Alignment})"),
         HeapAction.AllocAtLeast => Format($"heap {Heap}: {Action}({Bytes})"),
         HeapAction.AlignedRealloc => Format($"heap {Heap}: {Action}(#{Slot}, {Bytes}, {Alignment})"),
-        HeapAction.Realloc or HeapAction.TryRealloc or HeapAction.TryExpand or HeapAction.SizedFree or HeapAction.FreeWithALie => Format($"heap {Heap}: {Action}(#{Slot}, {Bytes})"),
+        HeapAction.Realloc or HeapAction.TryRealloc or HeapAction.TryExpand or HeapAction.SizedFree
+            or HeapAction.FreeWithALie => Format($"heap {Heap}: {Action}(#{Slot}, {Bytes})"),
         HeapAction.Trim => Format($"heap {Heap}: {Action}()"),
         _ => Format($"heap {Heap}: {Action}(#{Slot})"),
     };

@@ -102,8 +102,8 @@ public sealed unsafe class FreeSideTests
         }
     }
 
-    // Every offset of a SuperSlab, and numbers far from any span: what another heap's tag, a foreign pointer or a wrapped
-    // difference leaves.
+    // Every offset of a SuperSlab, and numbers far from any span: what another heap's tag, a foreign pointer or a
+    // wrapped difference leaves.
     [Fact]
     public void AdmitsTellsBlocksFromEveryOtherOffset() =>
         Gen.Select(Gen.Int[0, SizeClass.Count - 1], Gen.ULong, Gen.Bool).Sample((index, number, isAligned) =>

@@ -17,7 +17,8 @@ internal sealed unsafe class ForwardingAllocator(HakmemAllocator heap) : IHakmem
 
     public bool TryAllocZeroed(nuint byteCount, out void* ptr) => heap.TryAllocZeroed(byteCount, out ptr);
 
-    public bool TryAlignedAlloc(nuint byteCount, nuint alignment, out void* ptr) => heap.TryAlignedAlloc(byteCount, alignment, out ptr);
+    public bool TryAlignedAlloc(nuint byteCount, nuint alignment, out void* ptr) =>
+        heap.TryAlignedAlloc(byteCount, alignment, out ptr);
 
     public void* Realloc(void* ptr, nuint byteCount) => heap.Realloc(ptr, byteCount);
 

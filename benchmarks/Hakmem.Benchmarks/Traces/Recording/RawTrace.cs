@@ -5,7 +5,9 @@ using System.Runtime.InteropServices;
 
 namespace Hakmem.Benchmarks.Traces.Recording;
 
-/// <summary>Makes a trace of what the recorder of native programs wrote (benchmarks/recorder/trace_recorder.c).</summary>
+/// <summary>
+/// Makes a trace of what the recorder of native programs wrote (benchmarks/recorder/trace_recorder.c).
+/// </summary>
 internal sealed class RawTrace
 {
     private const int HeaderBytes = 64;
@@ -55,7 +57,8 @@ internal sealed class RawTrace
     {
         using FileStream file = File.OpenRead(path);
         byte[] header = new byte[HeaderBytes];
-        if (file.ReadAtLeast(header, HeaderBytes, throwOnEndOfStream: false) < HeaderBytes || !header.AsSpan().StartsWith(Magic))
+        if (file.ReadAtLeast(header, HeaderBytes, throwOnEndOfStream: false) < HeaderBytes
+            || !header.AsSpan().StartsWith(Magic))
         {
             throw new InvalidDataException($"{path} is no recording: it does not begin with HKRAWTR1.");
         }
@@ -63,9 +66,13 @@ internal sealed class RawTrace
         long capacity = BitConverter.ToInt64(header, CapacityOffset);
         long taken = BitConverter.ToInt64(header, NextOffset);
         int recordBytes = BitConverter.ToInt32(header, RecordBytesOffset);
-        if (recordBytes != Marshal.SizeOf<Record>() || capacity < 0 || taken < 0 || (file.Length - HeaderBytes) / recordBytes < Math.Min(taken, capacity))
+        if (recordBytes != Marshal.SizeOf<Record>()
+            || capacity < 0
+            || taken < 0
+            || (file.Length - HeaderBytes) / recordBytes < Math.Min(taken, capacity))
         {
-            throw new InvalidDataException($"{path} is damaged: {taken} records of {recordBytes} bytes are not in its {file.Length} bytes.");
+            throw new InvalidDataException(
+                $"{path} is damaged: {taken} records of {recordBytes} bytes are not in its {file.Length} bytes.");
         }
 
         RawTrace raw = new(limit) { DroppedCount = Math.Max(0, taken - capacity) };
@@ -102,7 +109,9 @@ internal sealed class RawTrace
                 break;
             case KindAllocate:
             case KindAllocateZeroed:
-                TraceEventKind kind = record.Kind == KindAllocate ? TraceEventKind.Allocate : TraceEventKind.AllocateZeroed;
+                TraceEventKind kind = record.Kind == KindAllocate
+                    ? TraceEventKind.Allocate
+                    : TraceEventKind.AllocateZeroed;
                 Allocate(record, kind);
                 break;
             case KindFree when _blocks.Remove(record.Address, out int freed):

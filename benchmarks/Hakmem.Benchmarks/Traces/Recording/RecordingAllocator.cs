@@ -19,10 +19,12 @@ internal sealed unsafe class RecordingAllocator(IHakmemAllocator inner, TraceRec
     public void* AllocZeroed(nuint byteCount) => Recorded(inner.AllocZeroed(byteCount), byteCount, isZeroed: true);
 
     /// <inheritdoc/>
-    public void* AlignedAlloc(nuint byteCount, nuint alignment) => Recorded(inner.AlignedAlloc(byteCount, alignment), byteCount);
+    public void* AlignedAlloc(nuint byteCount, nuint alignment) =>
+        Recorded(inner.AlignedAlloc(byteCount, alignment), byteCount);
 
     /// <inheritdoc/>
-    public void* AllocAtLeast(nuint byteCount, out nuint usable) => Recorded(inner.AllocAtLeast(byteCount, out usable), byteCount);
+    public void* AllocAtLeast(nuint byteCount, out nuint usable) =>
+        Recorded(inner.AllocAtLeast(byteCount, out usable), byteCount);
 
     /// <inheritdoc/>
     public nuint GoodSize(nuint byteCount) => inner.GoodSize(byteCount);

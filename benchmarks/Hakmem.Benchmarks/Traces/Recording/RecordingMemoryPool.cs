@@ -29,7 +29,8 @@ internal sealed class RecordingMemoryPool(MemoryPool<byte> inner, TraceRecorder 
         }
     }
 
-    private sealed class RecordingOwner(IMemoryOwner<byte> inner, TraceRecorder recorder, int block) : IMemoryOwner<byte>
+    private sealed class RecordingOwner(IMemoryOwner<byte> inner, TraceRecorder recorder, int block)
+        : IMemoryOwner<byte>
     {
         private int _isReturned;
 

@@ -56,7 +56,8 @@ internal readonly unsafe struct TouchPages : IBlockUse
     {
     }
 
-    public static void Resized(void* block, nuint oldByteCount, nuint byteCount) => Allocated(block, byteCount, isZeroed: false);
+    public static void Resized(void* block, nuint oldByteCount, nuint byteCount) =>
+        Allocated(block, byteCount, isZeroed: false);
 }
 
 /// <summary>Fills every block, and verifies it whole before it is resized or freed: for tests.</summary>

@@ -24,7 +24,10 @@ internal readonly struct ReplayOperation
         ByteCount = (nuint)entry.ByteCount;
         OldByteCount = (nuint)oldByteCount;
         Slot = slot;
-        _code = (uint)entry.Kind | (order.Waits ? WaitsFlag : 0) | (order.Publishes ? PublishesFlag : 0) | ((uint)order.Step << StepShift);
+        _code = (uint)entry.Kind
+            | (order.Waits ? WaitsFlag : 0)
+            | (order.Publishes ? PublishesFlag : 0)
+            | ((uint)order.Step << StepShift);
     }
 
     /// <summary>The block's bytes after it.</summary>

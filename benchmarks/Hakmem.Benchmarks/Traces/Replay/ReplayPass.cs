@@ -10,8 +10,8 @@ namespace Hakmem.Benchmarks.Traces.Replay;
 /// <summary>
 /// Replays a plan, with a real thread for each of the trace's. All threads start together, and each ends after its last
 /// event. Where two threads use one block, the later event waits for the earlier one. Two forms:
-/// <see cref="RunFast{T, TUse}"/> keeps no other order, and <see cref="RunInOrder{T, TUse}"/> has all threads wait for each other after
-/// each segment of the trace, so that no more is live than was in the program, give or take a segment.
+/// <see cref="RunFast{T, TUse}"/> keeps no other order, and <see cref="RunInOrder{T, TUse}"/> has all threads wait for
+/// each other after each segment of the trace, so that no more is live than was in the program, give or take a segment.
 /// </summary>
 /// <remarks>
 /// Shared: the table of addresses, in which the thread of a block's event writes the block's place; who reads a place
@@ -63,7 +63,8 @@ internal sealed unsafe class ReplayPass : IDisposable
     }
 
     /// <summary>Replays in the order of the segments.</summary>
-    /// <param name="onQuiet">Called where the program paused, with the number of that point, while no thread works.</param>
+    /// <param name="onQuiet">Called where the program paused, with the number of that point, while no thread
+    /// works.</param>
     /// <returns>How many operations that were.</returns>
     public long RunInOrder<T, TUse>(Action<int> onQuiet)
         where T : struct, IAllocatorSubject

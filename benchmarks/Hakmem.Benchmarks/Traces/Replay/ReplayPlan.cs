@@ -6,7 +6,9 @@ using System.Runtime.InteropServices;
 
 namespace Hakmem.Benchmarks.Traces.Replay;
 
-/// <summary>A trace made ready to be replayed: each thread's operations, and where the addresses of the blocks are kept.</summary>
+/// <summary>
+/// A trace made ready to be replayed: each thread's operations, and where the addresses of the blocks are kept.
+/// </summary>
 /// <remarks>
 /// The table of addresses has a part for the blocks that several threads use, in which no place is used again, and one
 /// part for each thread's own blocks, in which a place is used again as soon as its block is freed: so the table is as
@@ -20,7 +22,9 @@ internal sealed class ReplayPlan
     /// <summary>The most pauses that are looked at: each takes time.</summary>
     public const int MaximumQuietPoints = 4;
 
-    /// <summary>The fewest live bytes of a pause that is looked at: with less, the runtime's own memory is what is seen.</summary>
+    /// <summary>
+    /// The fewest live bytes of a pause that is looked at: with less, the runtime's own memory is what is seen.
+    /// </summary>
     public const long LeastQuietLiveBytes = 1 << 20;
 
     // Places of 8 bytes in two cache lines, which the processor may fetch as a pair.
@@ -195,17 +199,21 @@ internal sealed class ReplayPlan
 /// <param name="operationCount">How many operations it has.</param>
 internal sealed unsafe class ReplayThread(int operationCount)
 {
-    private readonly ReplayOperation[] _operations = GC.AllocateUninitializedArray<ReplayOperation>(operationCount, pinned: true);
+    private readonly ReplayOperation[] _operations =
+        GC.AllocateUninitializedArray<ReplayOperation>(operationCount, pinned: true);
     private readonly List<int> _segmentEnds = [];
     private int _count;
 
     /// <summary>The operations. They do not move.</summary>
-    public ReplayOperation* Operations => (ReplayOperation*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_operations));
+    public ReplayOperation* Operations =>
+        (ReplayOperation*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_operations));
 
     /// <summary>How many there are.</summary>
     public int OperationCount => _operations.Length;
 
-    /// <summary>How many operations are over at the end of each segment, up to the one with the last operation.</summary>
+    /// <summary>
+    /// How many operations are over at the end of each segment, up to the one with the last operation.
+    /// </summary>
     public IReadOnlyList<int> SegmentEnds => _segmentEnds;
 
     /// <summary>Appends an operation.</summary>

@@ -144,14 +144,15 @@ internal sealed class ReplayWorkload : Workload
         return done;
     }
 
-    // Has the code of the subject compiled, its types loaded and its tables made: a few MiB in a runtime, which the command
-    // `startup` measures, and which are not what blocks keep.
+    // Has the code of the subject compiled, its types loaded and its tables made: a few MiB in a runtime, which the
+    // command `startup` measures, and which are not what blocks keep.
     private static void UseFirst<T>()
         where T : struct, IAllocatorSubject
     {
         Trace trace = new("one block of each kind", [
             new(TraceEventKind.Allocate, 0, 0, 100, 0), new(TraceEventKind.AllocateZeroed, 0, 1, 1000, 0),
-            new(TraceEventKind.Resize, 0, 0, 4000, 0), new(TraceEventKind.Free, 0, 0, 0, 0), new(TraceEventKind.Free, 0, 1, 0, 0),
+            new(TraceEventKind.Resize, 0, 0, 4000, 0), new(TraceEventKind.Free, 0, 0, 0, 0),
+            new(TraceEventKind.Free, 0, 1, 0, 0),
         ]);
         using ReplayPass pass = new(new ReplayPlan(trace));
         pass.Reset();
