@@ -202,50 +202,20 @@ public sealed unsafe class LargeBlocksTests : IDisposable
     [Fact]
     public void RunIsCopiedToWhereItFindsPages()
     {
-        Block block = Block.Allocate(_heap, 4 * SuperSlab, 1);
-        Block wall = Block.Allocate(_heap, 2 * SuperSlab, 2);
-        Block warm = Block.Allocate(_heap, 6 * SuperSlab, 3);
-        _heap.Free(warm.Pointer);
-        Block grown = block.Resize(_heap, 6 * SuperSlab, 4);
-
-        Assert.True(grown.Pointer == warm.Pointer);
+        byte* source = GrowOnto(slabs: 4, warmSlabs: 6, grownSlabs: 6);
         Assert.DoesNotContain(_test.Os.Calls, call => call.Kind == OsCall.Move);
-        Assert.Equal(UnitMask.All, Header(block.Pointer)->DirtyUnits);
+        Assert.Equal(UnitMask.All, Header(source)->DirtyUnits);
         Assert.Equal((long)(8 * SuperSlab), _heap.GetStatistics().LiveBytes);
-        wall.Verify();
-        grown.Verify();
     }
 
-    [Fact]
+    [Theory]
+    [InlineData(9, 12, 12)]
+    [InlineData(4, 1, 6)]
     [Needs(SystemNeed.MovesPages)]
-    public void LongRunIsMovedWhateverItFinds()
+    public void RunThatIsLongOrFindsFewPagesIsMoved(int slabs, int warmSlabs, int grownSlabs)
     {
-        Block block = Block.Allocate(_heap, 9 * SuperSlab, 1);
-        Block wall = Block.Allocate(_heap, 2 * SuperSlab, 2);
-        Block warm = Block.Allocate(_heap, 12 * SuperSlab, 3);
-        _heap.Free(warm.Pointer);
-        Block grown = block.Resize(_heap, 12 * SuperSlab, 4);
-
-        Assert.True(grown.Pointer == warm.Pointer);
-        Assert.Equal(9, _test.Os.CountOf(OsCall.Move));
-        wall.Verify();
-        grown.Verify();
-    }
-
-    [Fact]
-    [Needs(SystemNeed.MovesPages)]
-    public void RunIsMovedWhereItFindsFewPages()
-    {
-        Block block = Block.Allocate(_heap, 4 * SuperSlab, 1);
-        Block wall = Block.Allocate(_heap, 2 * SuperSlab, 2);
-        Block warm = Block.Allocate(_heap, SuperSlab, 3);
-        _heap.Free(warm.Pointer);
-        Block grown = block.Resize(_heap, 6 * SuperSlab, 4);
-
-        Assert.True(grown.Pointer == warm.Pointer);
-        Assert.Equal(4, _test.Os.CountOf(OsCall.Move));
-        wall.Verify();
-        grown.Verify();
+        GrowOnto((uint)slabs, (uint)warmSlabs, (uint)grownSlabs);
+        Assert.Equal(slabs, _test.Os.CountOf(OsCall.Move));
     }
 
     [Fact]
@@ -400,4 +370,19 @@ public sealed unsafe class LargeBlocksTests : IDisposable
     private EntryKind KindAt(void* address) => PageMapEntry.Decode(*_test.Arena.EntryOf(_test.Arena.UnitOf((nuint)address))).Kind;
 
     private SuperSlabHeader* Header(void* address) => _test.Arena.Slab(_test.Arena.UnitOf((nuint)address) / Geometry.UnitsPerSlab);
+
+    // Grows a block that cannot grow in place, onto SuperSlabs of which the first ones were in use. Returns where it
+    // was.
+    private byte* GrowOnto(uint slabs, uint warmSlabs, uint grownSlabs)
+    {
+        Block block = Block.Allocate(_heap, slabs * SuperSlab, 1);
+        Block wall = Block.Allocate(_heap, 2 * SuperSlab, 2);
+        Block warm = Block.Allocate(_heap, warmSlabs * SuperSlab, 3);
+        _heap.Free(warm.Pointer);
+        Block grown = block.Resize(_heap, grownSlabs * SuperSlab, 4);
+        Assert.True(grown.Pointer == warm.Pointer);
+        wall.Verify();
+        grown.Verify();
+        return (byte*)block.Pointer;
+    }
 }

@@ -16,7 +16,8 @@ public sealed unsafe class MemoryRegionTests
     public void ABlockOfEverySizeIsWritableAlignedAndCounted(string kind)
     {
         using HakmemAllocator heap = RegionHeaps.Create(kind);
-        foreach (int size in (int[])[0, 1, 15, 16, 17, 64, Chunk / 4, (Chunk / 4) + 1, Chunk - 1, Chunk, Chunk + 1, 3 << 20])
+        foreach (int size in (int[])
+            [0, 1, 15, 16, 17, 64, Chunk / 4, (Chunk / 4) + 1, Chunk - 1, Chunk, Chunk + 1, 3 << 20])
         {
             (long, long) before = RegionHeaps.LiveOf(heap);
             using (MemoryRegion region = heap.CreateRegion())
@@ -60,7 +61,8 @@ public sealed unsafe class MemoryRegionTests
     {
         using HakmemAllocator heap = new();
         using MemoryRegion region = heap.CreateRegion();
-        Assert.Equal("alignment", Assert.Throws<ArgumentException>(() => (nint)region.Alloc(8, (nuint)alignment)).ParamName);
+        Assert.Equal(
+            "alignment", Assert.Throws<ArgumentException>(() => (nint)region.Alloc(8, (nuint)alignment)).ParamName);
         Assert.Throws<ArgumentException>(() => (nint)region.AllocZeroed(8, (nuint)alignment));
     }
 
@@ -73,7 +75,8 @@ public sealed unsafe class MemoryRegionTests
         Span<byte> kept = region.AllocSpan<byte>(100);
         kept.Fill(5);
         (long, long) figures = (region.UsedBytes, region.CommittedBytes);
-        foreach (nuint size in (nuint[])[int.MaxValue, nuint.MaxValue / 2, nuint.MaxValue - 15, nuint.MaxValue - 1, nuint.MaxValue])
+        foreach (nuint size in (nuint[])
+            [int.MaxValue, nuint.MaxValue / 2, nuint.MaxValue - 15, nuint.MaxValue - 1, nuint.MaxValue])
         {
             Assert.Throws<OutOfMemoryException>(() => (nint)region.Alloc(size));
             Assert.Throws<OutOfMemoryException>(() => (nint)region.Alloc(size, 4096));
@@ -138,8 +141,14 @@ public sealed unsafe class MemoryRegionTests
             nameof(options.MaxChunkBytes) => options with { MaxChunkBytes = value },
             _ => options with { MaxBytes = value },
         };
-        Assert.Contains(name, Assert.Throws<ArgumentOutOfRangeException>(() => heap.CreateRegion(options)).Message, StringComparison.Ordinal);
-        Assert.Contains(name, Assert.Throws<ArgumentOutOfRangeException>(() => region.CreateRegion(options)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            name,
+            Assert.Throws<ArgumentOutOfRangeException>(() => heap.CreateRegion(options)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            name,
+            Assert.Throws<ArgumentOutOfRangeException>(() => region.CreateRegion(options)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

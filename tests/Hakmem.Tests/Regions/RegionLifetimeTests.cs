@@ -131,7 +131,9 @@ public sealed unsafe class RegionLifetimeTests
             third.Dispose();
             Assert.Equal(4 * 65_536, outer.CommittedBytes);
             end();
-            Assert.All([first, second, inner], region => Assert.Throws<ObjectDisposedException>(() => (nint)region.Alloc(1)));
+            Assert.All(
+                [first, second, inner],
+                region => Assert.Throws<ObjectDisposedException>(() => (nint)region.Alloc(1)));
             Assert.All([first, second, inner], region => Assert.Equal(0, region.CommittedBytes));
             first.Dispose();
         }
@@ -165,7 +167,8 @@ public sealed unsafe class RegionLifetimeTests
         outer.Alloc(40_000);
         inner.Alloc(50_000);
         OutOfMemoryException refusal = Assert.Throws<OutOfMemoryException>(() => (nint)inner.Alloc(40_000));
-        Assert.Contains("of the 100000 bytes that the region around this one may have", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "of the 100000 bytes that the region around this one may have", refusal.Message, StringComparison.Ordinal);
         inner.Dispose();
         using MemoryRegion second = outer.CreateRegion();
         second.Alloc(16);
@@ -293,7 +296,8 @@ public sealed unsafe class RegionLifetimeTests
             byte* large = (byte*)region.Alloc(100_000);
             Assert.StartsWith("rw", Mappings.ProtectionOf(small), StringComparison.Ordinal);
             Assert.StartsWith("rw", Mappings.ProtectionOf(large), StringComparison.Ordinal);
-            Assert.StartsWith("---", Mappings.ProtectionOf(large + 100_000 + Environment.SystemPageSize), StringComparison.Ordinal);
+            byte* behind = large + 100_000 + Environment.SystemPageSize;
+            Assert.StartsWith("---", Mappings.ProtectionOf(behind), StringComparison.Ordinal);
             end();
             Assert.StartsWith("---", Mappings.ProtectionOf(small), StringComparison.Ordinal);
             Assert.StartsWith("---", Mappings.ProtectionOf(large), StringComparison.Ordinal);

@@ -55,7 +55,8 @@ public sealed unsafe class RegionPropertyTests
             },
             iter: isHardened ? 150 : 1_500,
             threads: 1,
-            print: input => $"chunks of {input.Item1}, shared {input.Item2}:\n{string.Join("\n", (object[])input.Item3)}");
+            print: input =>
+                $"chunks of {input.Item1}, shared {input.Item2}:\n{string.Join("\n", (object[])input.Item3)}");
         heap.Trim();
         Assert.True(heap.Verify().IsSound);
     }
@@ -107,7 +108,8 @@ public sealed unsafe class RegionPropertyTests
 
         public void VerifyAll()
         {
-            (nuint Start, nuint Bytes, uint Mark)[] sorted = [.. _blocks.Where(block => block.Bytes > 0).OrderBy(block => block.Start)];
+            (nuint Start, nuint Bytes, uint Mark)[] sorted =
+                [.. _blocks.Where(block => block.Bytes > 0).OrderBy(block => block.Start)];
             for (int i = 1; i < sorted.Length; i++)
             {
                 Assert.True(sorted[i].Start - sorted[i - 1].Start >= sorted[i - 1].Bytes, "Two blocks overlap.");

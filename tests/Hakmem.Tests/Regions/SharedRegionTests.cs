@@ -26,7 +26,8 @@ public sealed unsafe class SharedRegionTests
             for (int round = 0; round < 3; round++)
             {
                 long[] used = new long[Threads];
-                Workers.Run(Threads, index => used[index] = FillAndVerify(region, seed + (round * Threads) + index, index));
+                Workers.Run(
+                    Threads, index => used[index] = FillAndVerify(region, seed + (round * Threads) + index, index));
                 long sum = 0;
                 Array.ForEach(used, bytes => sum += bytes);
                 Assert.Equal(sum, region.UsedBytes);
