@@ -25,6 +25,7 @@ internal sealed record ConfigurationKey(string Name, string Demand, Func<string,
             : type == typeof(int) ? Int32(name)
             : type == typeof(long) ? Int64(name)
             : type == typeof(TimeSpan) ? Time(name)
+            : type == typeof(string) ? new ConfigurationKey(name, "a text", _ => true)
             : throw new NotSupportedException($"{name} is of a type that configuration cannot set: {type}.");
     }
 

@@ -76,6 +76,7 @@ public static class HakmemServiceCollectionExtensions
         services.TryAddSingleton(provider => new NativeMemoryPool(
             provider.GetRequiredService<HakmemAllocator>(), OptionsOf(provider).Pool.ToPoolOptions()));
         AddPoolAsMemoryPool(services);
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, MetricsPublication>());
         return services;
     }
 

@@ -19,6 +19,19 @@ public sealed class HakmemServiceOptions
     /// </summary>
     public bool Isolated { get; set; }
 
+    /// <summary>
+    /// Whether <c>AddHakmem</c> publishes the figures of the heap and of the pool when the host starts, by
+    /// <see cref="HakmemMetrics"/>, as <c>hakmem.heap</c> and <c>hakmem.pool</c> with the name of
+    /// <see cref="MetricsName"/>. True by default. They cost nothing until a listener collects.
+    /// </summary>
+    public bool Metrics { get; set; } = true;
+
+    /// <summary>
+    /// The name of the heap and of the pool in metrics; by default <c>shared</c> for
+    /// <see cref="HakmemAllocator.Shared"/> and <c>service</c> for any other heap.
+    /// </summary>
+    public string? MetricsName { get; set; }
+
     /// <summary>How the service's own heap behaves; for an isolated heap only. Section <c>Hakmem:Heap</c>.</summary>
     public HakmemHeapSettings Heap { get; } = new();
 

@@ -70,6 +70,9 @@ public sealed class PinnedMemoryPool : MemoryPool<byte>
     /// 4096.</summary>
     public override int MaxBufferSize => PinnedSlab.BlockBytes;
 
+    // Whether the figures are of interest no more.
+    internal bool IsDisposed => _isDisposed;
+
     // For tests.
     internal PinnedBlockStore Store => _store;
 

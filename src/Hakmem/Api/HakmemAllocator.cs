@@ -57,6 +57,9 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     // closes and may open again.
     private bool _isGone;
 
+    // Allocations and resizes that ended without a block. Interlocked additions.
+    private long _refusedAllocations;
+
     // No thread's table of peers has these slots, so every fast path of a disposed heap ends in its slow path, and so
     // does that of an isolated fallback.
     private const int DisposedSlot = int.MaxValue;
@@ -228,7 +231,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     // Realloc and AlignedAlloc for an owner of a block that cannot handle an exception at the call. If there is no room
     // they return null, and the owner throws OutOfMemory(byteCount) later.
     internal void* TryRealloc(void* ptr, nuint byteCount, nuint alignment) =>
-        _core.TryReallocate(GetMagazines(), ptr, byteCount, alignment);
+        CountRefusal(_core.TryReallocate(GetMagazines(), ptr, byteCount, alignment));
 
     internal void* TryAllocAligned(nuint byteCount, nuint alignment) =>
         TryAllocSlow(byteCount, alignment, isZeroed: false);
@@ -251,7 +254,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     public HakmemStatistics GetStatistics()
     {
         ThrowIfDisposed();
-        return _core.GetStatistics();
+        return _core.GetStatistics() with { RefusedAllocations = Interlocked.Read(ref _refusedAllocations) };
     }
 
     // Whether the heap's memory is released, for objects that outlive the heap. The read is plain and publishes
@@ -427,7 +430,17 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     }
 
     private void* TryAllocSlow(nuint byteCount, nuint alignment, bool isZeroed) =>
-        _core.TryAllocate(GetMagazines(), byteCount, alignment, isZeroed);
+        CountRefusal(_core.TryAllocate(GetMagazines(), byteCount, alignment, isZeroed));
+
+    private void* CountRefusal(void* block)
+    {
+        if (block == null)
+        {
+            Interlocked.Increment(ref _refusedAllocations);
+        }
+
+        return block;
+    }
 
     [DoesNotReturn]
     private void* ThrowOutOfMemory(nuint byteCount) => throw _core.OutOfMemory(byteCount);

@@ -36,6 +36,10 @@ public sealed record HakmemStatistics
     /// <summary>The largest value of <see cref="CommittedBytes"/> so far.</summary>
     public long PeakCommittedBytes { get; init; }
 
+    /// <summary>The most bytes that the heap may commit (<see cref="HakmemOptions.MaxBytes"/>); zero for no limit of
+    /// its own.</summary>
+    public long LimitBytes { get; init; }
+
     /// <summary>The bytes of address space that the arena of the process reserves for all heaps.</summary>
     public long ReservedBytes { get; init; }
 
@@ -63,6 +67,10 @@ public sealed record HakmemStatistics
 
     /// <summary>The number of free blocks moved out of thread caches because of disuse or short memory.</summary>
     public long ReapedBlocks { get; init; }
+
+    /// <summary>The number of allocations so far that ended without a block, because memory or a limit was out. A
+    /// resize counts too, except one that stays where it is.</summary>
+    public long RefusedAllocations { get; init; }
 
     /// <summary>
     /// The number of decay passes over this heap that failed so far, or could not run because the operating system

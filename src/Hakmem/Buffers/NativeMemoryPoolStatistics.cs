@@ -31,4 +31,17 @@ public sealed record NativeMemoryPoolStatistics
     /// Dispose is harmless and not counted.
     /// </summary>
     public required long LateDisposeCount { get; init; }
+
+    /// <summary>The number of rentals since the pool was created.</summary>
+    public long RentalCount { get; init; }
+
+    /// <summary>The number of buffers returned since the pool was created.</summary>
+    public long ReturnCount { get; init; }
+
+    /// <summary>The number of rentals that ended with an <see cref="System.OutOfMemoryException"/>, because the pool or
+    /// its heap was at its limit or the system refused memory.</summary>
+    public long RefusedCount { get; init; }
+
+    /// <summary>The limit in bytes; zero for none (see <see cref="NativeMemoryPoolOptions.MaxBytes"/>).</summary>
+    public long MaxBytes { get; init; }
 }

@@ -44,6 +44,9 @@ internal sealed class PoolCore<T>
     private long _strayCount;
     private long _strayBytes;
 
+    // Rentals that memory or a limit refused. Interlocked additions.
+    private long _refusedCount;
+
     // Rented bytes, counted only if there is a cap. A return subtracts by an interlocked operation. A rental adds by
     // compare-exchange if the sum is within the cap, so the cap is never exceeded, and a refused rental is never
     // counted.
@@ -147,23 +150,36 @@ internal sealed class PoolCore<T>
 
     public NativeMemoryPoolStatistics GetStatistics()
     {
-        long count = Interlocked.Read(ref _strayCount);
-        long bytes = Interlocked.Read(ref _strayBytes);
+        // Returns are read first: each was a rental before, so that the difference is not negative.
+        long returns = Interlocked.Read(ref _strayCount);
+        long returnBytes = Interlocked.Read(ref _strayBytes);
         foreach (RentalShard shard in _shards)
         {
-            count += shard.RentedCount;
-            bytes += shard.RentedBytes;
+            returns += shard.Returns;
+            returnBytes += shard.ReturnBytes;
+        }
+
+        long rentals = 0;
+        long rentalBytes = 0;
+        foreach (RentalShard shard in _shards)
+        {
+            rentals += shard.Rentals;
+            rentalBytes += shard.RentalBytes;
         }
 
         return new NativeMemoryPoolStatistics
         {
-            // If another thread returns a buffer than rented it, the return is subtracted in another shard, which may
-            // be read later than the shard of the rental.
-            RentedCount = Math.Max(0, count),
-            RentedBytes = Math.Max(0, bytes),
+            // A thread's counters are plain words, which another thread may see in another order than they were
+            // written in.
+            RentedCount = Math.Max(0, rentals - returns),
+            RentedBytes = Math.Max(0, rentalBytes - returnBytes),
             LeakedCount = Interlocked.Read(ref _leakedCount),
             LeakedBytes = Interlocked.Read(ref _leakedBytes),
             LateDisposeCount = Owners.LateDisposeCount,
+            RentalCount = rentals,
+            ReturnCount = returns,
+            RefusedCount = Interlocked.Read(ref _refusedCount),
+            MaxBytes = _maxBytes,
         };
     }
 
@@ -186,8 +202,8 @@ internal sealed class PoolCore<T>
 
         if (shard is null)
         {
-            Interlocked.Decrement(ref _strayCount);
-            Interlocked.Add(ref _strayBytes, -bytes);
+            Interlocked.Increment(ref _strayCount);
+            Interlocked.Add(ref _strayBytes, bytes);
             return;
         }
 
@@ -271,7 +287,7 @@ internal sealed class PoolCore<T>
     // A rental that does not take the fast path, such as a thread's first one. A refused rental gives its owner back to
     // the ring, which has room for it.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private unsafe NativeMemoryOwner<T> RentSlow(int minBufferSize)
+    private NativeMemoryOwner<T> RentSlow(int minBufferSize)
     {
         int length = minBufferSize == -1 ? _defaultLength : minBufferSize;
         if (_isDisposed || (uint)length > (uint)MaxLength)
@@ -279,7 +295,19 @@ internal sealed class PoolCore<T>
             ThrowCannotRent(minBufferSize);
         }
 
-        nuint bytes = BytesOf(length);
+        try
+        {
+            return RentSlow(length, BytesOf(length));
+        }
+        catch (OutOfMemoryException)
+        {
+            Interlocked.Increment(ref _refusedCount);
+            throw;
+        }
+    }
+
+    private unsafe NativeMemoryOwner<T> RentSlow(int length, nuint bytes)
+    {
         RentalShard shard = FindShard() ?? throw new OutOfMemoryException(
             $"The pool could not rent {bytes} bytes: no memory is left for the thread's cache.");
         NativeMemoryOwner<T>? idle = TakeIdle(shard);

@@ -149,6 +149,7 @@ internal sealed unsafe class FallbackHeap : HeapCore
             LiveBlocks = count,
             LiveBytes = bytes,
             CommittedBytes = committed,
+            LimitBytes = _maxBytes == long.MaxValue ? 0 : _maxBytes,
 
             // Raised only after the bytes are added.
             PeakCommittedBytes = Math.Max(committed, Interlocked.Read(ref _peakCommittedBytes)),

@@ -224,6 +224,7 @@ internal sealed unsafe partial class Heap : HeapCore
 
         return collector.ToStatistics() with
         {
+            LimitBytes = _limits.MaxBytes,
             ThreadCaches = threadCaches,
             ReapedBlocks = reapedBlocks,
             FailedDecayPasses = _decay.FailedRuns,

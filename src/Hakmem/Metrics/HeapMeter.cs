@@ -40,6 +40,15 @@ internal sealed class HeapMeter : IDisposable
         Add("hakmem.superslabs.in_use", "{superslab}", "SuperSlabs (2 MiB) in use.", s => s.SuperSlabsInUse);
         Add("hakmem.superslabs.cached", "{superslab}", "Empty SuperSlabs kept for reuse.", s => s.SuperSlabsCached);
         Add("hakmem.thread_caches", "{cache}", "Caches of threads that use the heap.", s => s.ThreadCaches);
+        Add("hakmem.memory.peak", "By", "The largest number of committed bytes so far.", s => s.PeakCommittedBytes);
+        Add("hakmem.memory.records", "By", "Bytes of the allocator's records, of all heaps.", s => s.RecordBytes);
+        Add("hakmem.memory.tables", "By", "Bytes charged for the address tables of all heaps.", s => s.TableBytes);
+        AddCounter("hakmem.memory.purged", "By", "Bytes returned to the operating system.", s => s.PurgedBytes);
+        AddCounter("hakmem.purge.calls", "{call}", "System calls that returned memory.", s => s.PurgeCalls);
+        AddCounter("hakmem.blocks.reaped", "{block}", "Free blocks taken out of thread caches.", s => s.ReapedBlocks);
+        AddCounter(
+            "hakmem.allocations.refused", "{allocation}", "Allocations that memory or a limit refused.",
+            s => s.RefusedAllocations);
         AddCounter("hakmem.decay.failed_passes", "{pass}", "Decay passes that failed.", s => s.FailedDecayPasses);
     }
 

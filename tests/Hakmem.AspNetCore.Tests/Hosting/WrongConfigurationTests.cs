@@ -17,7 +17,8 @@ public sealed class WrongConfigurationTests
         "Known are Hakmem:Kestrel:MaxBytes, Hakmem:Kestrel:IdleTimeout, Hakmem:Kestrel:ThreadCacheBlocks, Hakmem:Kestrel:RecycleOwners, " +
         "Hakmem:Kestrel:CollectWhenIdle.";
 
-    private const string OwnKeys = "Known are Hakmem:Isolated, Hakmem:Heap, Hakmem:Pool, Hakmem:Kestrel.";
+    private const string OwnKeys = "Known are Hakmem:Isolated, Hakmem:Metrics, Hakmem:MetricsName, Hakmem:Heap, " +
+        "Hakmem:Pool, Hakmem:Kestrel.";
 
     [Theory]
     [InlineData("Kestrel:MaxByte", "1", "Hakmem:Kestrel:MaxByte is not known. Is Hakmem:Kestrel:MaxBytes meant? " + KestrelKeys)]

@@ -47,8 +47,8 @@ public sealed unsafe class RentalShardTests
     public void AThreadThatRentsHasAShare() => Workers.RunOne(() =>
     {
         using IMemoryOwner<byte> owner = _core.Rent(1_000);
-        Assert.Equal(1, _core.FindShard()!.RentedCount);
-        Assert.Equal(1_000, _core.FindShard()!.RentedBytes);
+        Assert.Equal(1, _core.FindShard()!.Rentals);
+        Assert.Equal(1_000, _core.FindShard()!.RentalBytes);
     });
 
     [Fact]
@@ -57,9 +57,9 @@ public sealed unsafe class RentalShardTests
         IMemoryOwner<byte> owner = _core.Rent(1_000);
         Workers.RunOne(() =>
         {
-            long before = _core.FindShard()!.RentedCount;
+            long before = _core.FindShard()!.Returns;
             owner.Dispose();
-            Assert.Equal(before - 1, _core.FindShard()!.RentedCount);
+            Assert.Equal(before + 1, _core.FindShard()!.Returns);
         });
         Assert.Equal(0, _core.GetStatistics().RentedCount);
     }

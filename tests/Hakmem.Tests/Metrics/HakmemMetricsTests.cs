@@ -53,6 +53,7 @@ public sealed unsafe class HakmemMetricsTests : IDisposable
         }
 
         _heap.Free(_heap.Alloc(BlockSizes.Large));
+        Assert.False(_heap.TryAlloc(nuint.MaxValue, out _));
         Collect();
         HakmemStatistics statistics = _heap.GetStatistics();
         Assert.Equal(
@@ -67,10 +68,18 @@ public sealed unsafe class HakmemMetricsTests : IDisposable
                 ["hakmem.superslabs.cached"] = statistics.SuperSlabsCached,
                 ["hakmem.thread_caches"] = statistics.ThreadCaches,
                 ["hakmem.decay.failed_passes"] = statistics.FailedDecayPasses,
+                ["hakmem.memory.peak"] = statistics.PeakCommittedBytes,
+                ["hakmem.memory.records"] = statistics.RecordBytes,
+                ["hakmem.memory.tables"] = statistics.TableBytes,
+                ["hakmem.memory.purged"] = statistics.PurgedBytes,
+                ["hakmem.purge.calls"] = statistics.PurgeCalls,
+                ["hakmem.blocks.reaped"] = statistics.ReapedBlocks,
+                ["hakmem.allocations.refused"] = statistics.RefusedAllocations,
             },
             _measured);
         Assert.Equal(64_000, _measured["hakmem.memory.live"]);
         Assert.True(_measured["hakmem.superslabs.cached"] > 0);
+        Assert.Equal(1, _measured["hakmem.allocations.refused"]);
         Assert.All(_units.Where(unit => unit.Key.Contains("memory", StringComparison.Ordinal)), unit => Assert.Equal("By", unit.Value));
     }
 

@@ -1,0 +1,97 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics.Metrics;
+using System.Linq;
+using System.Threading.Tasks;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Xunit;
+
+namespace Hakmem.AspNetCore.Tests.Hosting;
+
+// A service that calls AddHakmem and nothing else has metrics.
+public sealed class MetricsPublicationTests
+{
+    private readonly string _name = Guid.NewGuid().ToString();
+
+    [Fact]
+    public async Task AddHakmemPublishesHeapAndPoolWhileTheHostRuns()
+    {
+        using IHost host = CreateHost(new() { ["Hakmem:Isolated"] = "true", ["Hakmem:MetricsName"] = _name });
+        Assert.Empty(Published(_name));
+        await host.StartAsync();
+        using (host.Services.GetRequiredService<NativeMemoryPool>().Rent(1_000))
+        {
+            Dictionary<string, long> published = Published(_name);
+            Assert.Equal(1_024, published["hakmem.memory.live"]);
+            Assert.Equal(1_000, published["hakmem.pool.rented"]);
+        }
+
+        await host.StopAsync();
+        Assert.Empty(Published(_name));
+    }
+
+    [Fact]
+    public async Task WithoutANameTheSharedHeapIsCalledShared()
+    {
+        using IHost host = CreateHost([]);
+        await host.StartAsync();
+        Assert.Contains("hakmem.memory.live", Published("shared").Keys);
+        await host.StopAsync();
+    }
+
+    [Fact]
+    public async Task MetricsCanBeTurnedOff()
+    {
+        using IHost host = CreateHost(new() { ["Hakmem:Metrics"] = "false", ["Hakmem:MetricsName"] = _name });
+        await host.StartAsync();
+        Assert.Empty(Published(_name));
+        await host.StopAsync();
+    }
+
+    [Fact]
+    public async Task AddHakmemTwicePublishesOnce()
+    {
+        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new());
+        builder.Services.AddHakmem(options => options.MetricsName = _name).AddHakmem();
+        using IHost host = builder.Build();
+        await host.StartAsync();
+        Assert.Equal(Published(_name).Count, Measurements(_name).Count);
+        await host.StopAsync();
+    }
+
+    private static IHost CreateHost(Dictionary<string, string?> configuration)
+    {
+        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new());
+        builder.Configuration.AddInMemoryCollection(configuration);
+        builder.AddHakmem();
+        return builder.Build();
+    }
+
+    private static Dictionary<string, long> Published(string name) =>
+        Measurements(name).DistinctBy(pair => pair.Key).ToDictionary();
+
+    private static List<KeyValuePair<string, long>> Measurements(string name)
+    {
+        List<KeyValuePair<string, long>> measured = [];
+        using MeterListener listener = new();
+        listener.InstrumentPublished = (instrument, all) =>
+        {
+            if (instrument.Meter.Name == HakmemMetrics.MeterName)
+            {
+                all.EnableMeasurementEvents(instrument);
+            }
+        };
+        listener.SetMeasurementEventCallback<long>((instrument, value, attributes, _) =>
+        {
+            if (attributes.ToArray().Any(pair => name.Equals(pair.Value)))
+            {
+                measured.Add(new(instrument.Name, value));
+            }
+        });
+        listener.Start();
+        listener.RecordObservableInstruments();
+        return measured;
+    }
+}
