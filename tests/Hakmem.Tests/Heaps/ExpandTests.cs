@@ -1,14 +1,20 @@
 using System;
 using System.Collections.Concurrent;
 using System.Threading;
+using Hakmem.Tests.Pages;
 using Xunit;
 
 namespace Hakmem.Tests.Heaps;
 
 // Several threads may ask for more room in one block at once, because its pointer stays valid.
-public sealed unsafe class ExpandTests
+// The heaps have an arena of their own: in the process's, another test may have taken the room behind a block.
+public sealed unsafe class ExpandTests : IDisposable
 {
     private const int Rounds = 200;
+
+    private readonly TestArena _test = new();
+
+    public void Dispose() => _test.Dispose();
 
     [Theory]
     [InlineData(HardeningLevel.Standard, 3 << 20)]
@@ -17,7 +23,7 @@ public sealed unsafe class ExpandTests
     [InlineData(HardeningLevel.Checked, 200 << 10)]
     public void ExpansionsAtOnceNeverTakeRoomBack(HardeningLevel hardening, int bytes)
     {
-        using HakmemAllocator heap = new(new HakmemOptions { Hardening = hardening });
+        using HakmemAllocator heap = new(new HakmemOptions { Hardening = hardening }, _test.Arena);
         ConcurrentQueue<string> failures = new();
         int expanded = 0;
         for (int round = 0; round < Rounds; round++)
@@ -61,7 +67,7 @@ public sealed unsafe class ExpandTests
     [InlineData(HardeningLevel.Full)]
     public void BlockIsLiveWhileItExpands(HardeningLevel hardening)
     {
-        using HakmemAllocator heap = new(new HakmemOptions { Hardening = hardening });
+        using HakmemAllocator heap = new(new HakmemOptions { Hardening = hardening }, _test.Arena);
         nint block = (nint)heap.Alloc(100);
         bool isDone = false;
         Exception? failure = null;
@@ -95,7 +101,7 @@ public sealed unsafe class ExpandTests
     [Fact]
     public void RunThatIsLargerStaysAsItIs()
     {
-        using HakmemAllocator heap = new();
+        using HakmemAllocator heap = new(new HakmemOptions(), _test.Arena);
         void* block = heap.Alloc(3 << 20);
         Assert.True(heap.TryExpand(block, 15 << 20));
         nuint usable = heap.UsableSize(block);
