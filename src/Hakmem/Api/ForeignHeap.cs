@@ -28,6 +28,8 @@ internal sealed unsafe class ForeignHeap(IHakmemAllocator allocator) : HeapCore
 
     public override long CommittedBytes => allocator.GetStatistics().CommittedBytes;
 
+    public override long LimitBytes => 0;
+
     // Returns the allocator itself if it is a HakmemAllocator. The table has a lock of the framework's.
     public static HakmemAllocator FrontOf(IHakmemAllocator allocator)
     {

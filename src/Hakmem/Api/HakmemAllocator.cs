@@ -6,6 +6,7 @@ using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using System.Threading;
 using Hakmem.Api;
+using Hakmem.Events;
 using Hakmem.Guarded;
 using Hakmem.Heaps;
 using Hakmem.Pages;
@@ -231,7 +232,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     // Realloc and AlignedAlloc for an owner of a block that cannot handle an exception at the call. If there is no room
     // they return null, and the owner throws OutOfMemory(byteCount) later.
     internal void* TryRealloc(void* ptr, nuint byteCount, nuint alignment) =>
-        CountRefusal(_core.TryReallocate(GetMagazines(), ptr, byteCount, alignment));
+        CountRefusal(_core.TryReallocate(GetMagazines(), ptr, byteCount, alignment), byteCount);
 
     internal void* TryAllocAligned(nuint byteCount, nuint alignment) =>
         TryAllocSlow(byteCount, alignment, isZeroed: false);
@@ -430,13 +431,15 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     }
 
     private void* TryAllocSlow(nuint byteCount, nuint alignment, bool isZeroed) =>
-        CountRefusal(_core.TryAllocate(GetMagazines(), byteCount, alignment, isZeroed));
+        CountRefusal(_core.TryAllocate(GetMagazines(), byteCount, alignment, isZeroed), byteCount);
 
-    private void* CountRefusal(void* block)
+    private void* CountRefusal(void* block, nuint byteCount)
     {
         if (block == null)
         {
             Interlocked.Increment(ref _refusedAllocations);
+            HakmemEventSource.TellRefused(
+                _slot, (long)Math.Min(byteCount, long.MaxValue), _core.CommittedBytes, _core.LimitBytes);
         }
 
         return block;

@@ -1,4 +1,5 @@
 using System;
+using Hakmem.Events;
 
 namespace Hakmem;
 
@@ -36,6 +37,7 @@ public sealed class HakmemCorruptionException : InvalidOperationException
         : base(message)
     {
         Address = address;
+        HakmemEventSource.TellCorruption(message, address);
         AllocationStack = allocationStack;
         FreeStack = freeStack;
     }

@@ -4,6 +4,7 @@ using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Threading;
+using Hakmem.Events;
 using Hakmem.Os;
 using Hakmem.Pooling;
 using Hakmem.Records;
@@ -189,6 +190,7 @@ internal sealed class PoolCore<T>
         long bytes = (long)BytesOf(length);
         Interlocked.Increment(ref _leakedCount);
         Interlocked.Add(ref _leakedBytes, bytes);
+        HakmemEventSource.TellLeak(bytes);
         Leaked?.Invoke(_pool, new NativeMemoryLeak(bytes, rentalStack));
     }
 

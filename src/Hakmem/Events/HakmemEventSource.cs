@@ -1,52 +1,269 @@
+using System;
 using System.Diagnostics.Tracing;
 using System.Threading;
 using Hakmem.Os;
 
-namespace Hakmem.Fallback;
+namespace Hakmem.Events;
 
-// The library's event source, `Hakmem`. It exists only in a process that is served by NativeMemory, from its first
-// allocation on, and says so to each listener that enables it, before or after.
+// The library's event source, `Hakmem`, for dotnet-trace, PerfView and EventListener. docs/operations.md lists the
+// events. Heaps are named by their slots: 0 is the shared heap.
+//
+// The source is made late, because that takes some milliseconds: by the timer that returns memory, by HakmemMetrics, or
+// by the first event that is never lost (a refusal, a corruption, a leak, the fallback). The runtime enables a source
+// for sessions that asked for its name before. Nothing is raised, and almost nothing is executed, unless a listener has
+// enabled the source: see IsOn.
+//
+// A listener's code runs within the call that raises an event, so events are raised under no lock. What it throws does
+// not reach the allocation: the framework catches it. An event that a listener's own allocation would raise within
+// another event's is left out.
 [EventSource(Name = "Hakmem")]
 internal sealed class HakmemEventSource : EventSource
 {
     private const int FallbackId = 1;
+    private const int CommittedId = 2;
+    private const int PurgedId = 3;
+    private const int ReleasedId = 4;
+    private const int RefusedId = 5;
+    private const int AdoptedId = 6;
+    private const int CorruptionId = 7;
+    private const int LeakId = 8;
+    private const int DecayId = 9;
 
-    // Why the process is served so; null until the first allocation. Interlocked.
+    // Why the process is served by NativeMemory; null if it is not, or until the first allocation. Interlocked.
     private static string? s_reason;
 
     // Making the source takes locks of the framework.
     private static readonly FrameworkCall.Step<HakmemEventSource?> s_create =
-        static (ref HakmemEventSource? source) => source ??= new HakmemEventSource();
+        static (ref HakmemEventSource? source) => source ??= Create();
 
-    // Kept alive for the listeners.
+    private static readonly FrameworkCall.Step<Pending> s_raise = static (ref Pending pending) => pending.Raise();
+
+    // Kept alive for the listeners. Of two threads that make one, the first one's is kept.
     private static HakmemEventSource? s_source;
+
+    // Whether a listener has enabled the source. Written by the framework's calls of OnEventCommand on any thread; read
+    // by slow paths. No other memory depends on it; a stale value loses an event, or raises one that nobody hears.
+    private static volatile bool s_isOn;
+
+    [ThreadStatic]
+    private static bool t_isRaising;
 
     private HakmemEventSource()
     {
     }
 
+    // Whether to compute what an event says.
+    public static bool IsOn => s_isOn;
+
     // Makes the source, unless it was made before. Runs the code of listeners, which may allocate.
+    [NonEvent]
+    public static void Prepare()
+    {
+        if (Volatile.Read(ref s_source) is null)
+        {
+            // An allocation does not fail because there is no source.
+            HakmemEventSource? made = null;
+            _ = FrameworkCall.Try(ref made, s_create);
+        }
+    }
+
+    // Says that NativeMemory serves the process, now and to whoever listens later.
     [NonEvent]
     public static void Announce(string reason)
     {
         if (Interlocked.CompareExchange(ref s_reason, reason, null) is null)
         {
-            // An allocation does not fail because that cannot be told.
-            _ = FrameworkCall.Try(ref s_source, s_create);
+            if (Volatile.Read(ref s_source) is { } source)
+            {
+                source.FallbackInUse(reason);
+            }
+            else
+            {
+                Prepare();
+            }
         }
     }
 
+    [NonEvent]
+    public static void TellCommitted(int heap, long count, long committedBytes) =>
+        Tell(new Pending(CommittedId, heap, count, committedBytes));
+
+    [NonEvent]
+    public static void TellPurged(int heap, long bytes, long calls) => Tell(new Pending(PurgedId, heap, bytes, calls));
+
+    [NonEvent]
+    public static void TellReleased(int heap, long count, long committedBytes) =>
+        Tell(new Pending(ReleasedId, heap, count, committedBytes));
+
+    [NonEvent]
+    public static void TellRefused(int heap, long requestedBytes, long committedBytes, long limitBytes)
+    {
+        Prepare();
+        Tell(new Pending(RefusedId, heap, requestedBytes, committedBytes, limitBytes));
+    }
+
+    [NonEvent]
+    public static void TellAdopted(int heap, int cache) => Tell(new Pending(AdoptedId, heap, cache, 0));
+
+    [NonEvent]
+    public static void TellCorruption(string message, nuint address)
+    {
+        Prepare();
+        Tell(new Pending(CorruptionId, (long)address, 0, 0) { Text = message });
+    }
+
+    [NonEvent]
+    public static void TellLeak(long bytes)
+    {
+        Prepare();
+        Tell(new Pending(LeakId, bytes, 0, 0));
+    }
+
+    [NonEvent]
+    public static void TellDecay(int heap, long microseconds, long reapedBlocks, long purgedBytes) =>
+        Tell(new Pending(DecayId, heap, microseconds, reapedBlocks, purgedBytes));
+
     [Event(
-        FallbackId, Level = EventLevel.Warning,
+        FallbackId, Level = EventLevel.Warning, Keywords = Keywords.Limits,
         Message = "Hakmem's allocator cannot run in this process, and NativeMemory serves its calls. {0}")]
     public void FallbackInUse(string reason) => WriteEvent(FallbackId, reason);
+
+    [Event(
+        CommittedId, Level = EventLevel.Informational, Keywords = Keywords.Memory,
+        Message = "Heap {0} has committed {1} SuperSlabs more: {2} bytes in all.")]
+    public void SuperSlabsCommitted(long heap, long count, long committedBytes) =>
+        WriteEvent(CommittedId, heap, count, committedBytes);
+
+    [Event(
+        PurgedId, Level = EventLevel.Informational, Keywords = Keywords.Memory,
+        Message = "Heap {0} has returned {1} bytes to the system in {2} calls.")]
+    public void MemoryPurged(long heap, long bytes, long calls) => WriteEvent(PurgedId, heap, bytes, calls);
+
+    [Event(
+        ReleasedId, Level = EventLevel.Informational, Keywords = Keywords.Memory,
+        Message = "Heap {0} has released {1} SuperSlabs: {2} bytes are committed.")]
+    public void SuperSlabsReleased(long heap, long count, long committedBytes) =>
+        WriteEvent(ReleasedId, heap, count, committedBytes);
+
+    [Event(
+        RefusedId, Level = EventLevel.Warning, Keywords = Keywords.Limits,
+        Message = "Heap {0} could not serve {1} bytes: {2} bytes are committed, of at most {3} (0: no limit).")]
+    public void AllocationRefused(long heap, long requestedBytes, long committedBytes, long limitBytes) =>
+        WriteLongs(RefusedId, heap, requestedBytes, committedBytes, limitBytes);
+
+    [Event(
+        AdoptedId, Level = EventLevel.Verbose, Keywords = Keywords.Caches,
+        Message = "A thread has adopted cache {1} of heap {0}, which an ended thread left.")]
+    public void CacheAdopted(long heap, long cache) => WriteEvent(AdoptedId, heap, cache);
+
+    [Event(CorruptionId, Level = EventLevel.Error, Keywords = Keywords.Misuse, Message = "{0}")]
+    public void CorruptionFound(string message, long address) => WriteEvent(CorruptionId, message, address);
+
+    [Event(
+        LeakId, Level = EventLevel.Warning, Keywords = Keywords.Misuse,
+        Message = "A rented buffer of {0} bytes was dropped undisposed.")]
+    public void LeakFound(long bytes) => WriteEvent(LeakId, bytes);
+
+    [Event(
+        DecayId, Level = EventLevel.Informational, Keywords = Keywords.Decay,
+        Message = "A decay pass over heap {0} took {1} us, reaped {2} blocks and returned {3} bytes.")]
+    public void DecayPass(long heap, long microseconds, long reapedBlocks, long purgedBytes) =>
+        WriteLongs(DecayId, heap, microseconds, reapedBlocks, purgedBytes);
 
     // The base class's constructor calls it too, for those that wait for a source of this name.
     protected override void OnEventCommand(EventCommandEventArgs command)
     {
-        if (command.Command == EventCommand.Enable && s_reason is { } reason)
+        s_isOn = IsEnabled();
+        if (command.Command == EventCommand.Enable && Volatile.Read(ref s_reason) is { } reason)
         {
             FallbackInUse(reason);
+        }
+    }
+
+    private static HakmemEventSource Create()
+    {
+        HakmemEventSource made = new();
+        if (Interlocked.CompareExchange(ref s_source, made, null) is { } first)
+        {
+            made.Dispose();
+            return first;
+        }
+
+        return made;
+    }
+
+    [NonEvent]
+    private static void Tell(Pending pending)
+    {
+        if (s_isOn && !t_isRaising)
+        {
+            // Without managed memory the event is lost.
+            t_isRaising = true;
+            _ = FrameworkCall.Try(ref pending, s_raise);
+            t_isRaising = false;
+        }
+    }
+
+    // There is no overload for four numbers that needs neither an array nor reflection.
+    [NonEvent]
+    private unsafe void WriteLongs(int id, long first, long second, long third, long fourth)
+    {
+        long* values = stackalloc long[] { first, second, third, fourth };
+        EventData* data = stackalloc EventData[4];
+        for (int i = 0; i < 4; i++)
+        {
+            data[i] = new EventData { DataPointer = (IntPtr)(values + i), Size = sizeof(long) };
+        }
+
+        WriteEventCore(id, 4, data);
+    }
+
+    /// <summary>What a listener can ask for.</summary>
+    public static class Keywords
+    {
+        /// <summary>SuperSlabs committed and released, pages returned.</summary>
+        public const EventKeywords Memory = (EventKeywords)0x1;
+
+        /// <summary>Allocations refused, and the fallback.</summary>
+        public const EventKeywords Limits = (EventKeywords)0x2;
+
+        /// <summary>Caches of ended threads that are adopted.</summary>
+        public const EventKeywords Caches = (EventKeywords)0x4;
+
+        /// <summary>Corruption and leaks.</summary>
+        public const EventKeywords Misuse = (EventKeywords)0x8;
+
+        /// <summary>Passes of the timer that returns memory.</summary>
+        public const EventKeywords Decay = (EventKeywords)0x10;
+    }
+
+    // An event that is to be raised. Raised once: a repetition after an interrupt finds it done.
+    private struct Pending(int id, long first, long second, long third, long fourth = 0)
+    {
+        private bool _isRaised;
+
+        public string? Text { get; init; }
+
+        public void Raise()
+        {
+            if (_isRaised || Volatile.Read(ref s_source) is not { } source)
+            {
+                return;
+            }
+
+            _isRaised = true;
+            switch (id)
+            {
+                case CommittedId: source.SuperSlabsCommitted(first, second, third); break;
+                case PurgedId: source.MemoryPurged(first, second, third); break;
+                case ReleasedId: source.SuperSlabsReleased(first, second, third); break;
+                case RefusedId: source.AllocationRefused(first, second, third, fourth); break;
+                case AdoptedId: source.CacheAdopted(first, second); break;
+                case CorruptionId: source.CorruptionFound(Text!, first); break;
+                case LeakId: source.LeakFound(first); break;
+                case DecayId: source.DecayPass(first, second, third, fourth); break;
+                default: throw new InvalidOperationException($"There is no event {id}.");
+            }
         }
     }
 }

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Numerics;
 using System.Runtime.InteropServices;
 using System.Threading;
+using Hakmem.Events;
 using Hakmem.Heaps;
 using Hakmem.Pages;
 using Hakmem.Records;
@@ -137,6 +138,8 @@ internal sealed unsafe class FallbackHeap : HeapCore
     {
     }
 
+    public override long LimitBytes => _maxBytes == long.MaxValue ? 0 : _maxBytes;
+
     public override HakmemStatistics GetStatistics()
     {
         (long count, long bytes) = CountLive();
@@ -149,7 +152,7 @@ internal sealed unsafe class FallbackHeap : HeapCore
             LiveBlocks = count,
             LiveBytes = bytes,
             CommittedBytes = committed,
-            LimitBytes = _maxBytes == long.MaxValue ? 0 : _maxBytes,
+            LimitBytes = LimitBytes,
 
             // Raised only after the bytes are added.
             PeakCommittedBytes = Math.Max(committed, Interlocked.Read(ref _peakCommittedBytes)),

@@ -117,6 +117,7 @@ internal sealed unsafe partial class Heap : HeapCore
         }
 
         _decay.NotifyUsed();
+        _decay.Events.Tell();
         return MarkLive(block);
     }
 
@@ -177,6 +178,8 @@ internal sealed unsafe partial class Heap : HeapCore
 
     public override long CommittedBytes => _superSlabs.CommittedBytes;
 
+    public override long LimitBytes => _limits.MaxBytes;
+
     public HeapLimits Limits => _limits;
 
     // Releases what is unused. cache is the calling thread's, or null.
@@ -184,6 +187,7 @@ internal sealed unsafe partial class Heap : HeapCore
     {
         HakmemCorruptionException? finding = TrimAll(cache);
         HakmemCorruptionException? earlier = _decay.TakeUnreported();
+        _decay.Events.Tell();
         ThrowIfFound(finding ?? earlier);
     }
 
@@ -224,7 +228,7 @@ internal sealed unsafe partial class Heap : HeapCore
 
         return collector.ToStatistics() with
         {
-            LimitBytes = _limits.MaxBytes,
+            LimitBytes = LimitBytes,
             ThreadCaches = threadCaches,
             ReapedBlocks = reapedBlocks,
             FailedDecayPasses = _decay.FailedRuns,
@@ -331,6 +335,7 @@ internal sealed unsafe partial class Heap : HeapCore
     {
         _superSlabs.PurgeExcess();
         _decay.NotifyUsed();
+        _decay.Events.Tell();
     }
 
     // Returns damage or a double free found on the way, or null.

@@ -42,6 +42,9 @@ internal abstract unsafe class HeapCore
     // For the same: the readable and writable bytes, by a plain read.
     public abstract long CommittedBytes { get; }
 
+    // The most bytes that the heap may commit; 0 for no limit of its own.
+    public abstract long LimitBytes { get; }
+
     // Releases what is unused.
     public abstract void Trim(ThreadCache* cache);
 

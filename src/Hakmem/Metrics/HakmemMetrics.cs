@@ -1,4 +1,5 @@
 using System;
+using Hakmem.Events;
 using Hakmem.Metrics;
 
 namespace Hakmem;
@@ -44,6 +45,7 @@ public static class HakmemMetrics
     {
         ArgumentNullException.ThrowIfNull(allocator);
         ArgumentException.ThrowIfNullOrEmpty(heapName);
+        HakmemEventSource.Prepare();
         return new HeapMeter(allocator, heapName);
     }
 

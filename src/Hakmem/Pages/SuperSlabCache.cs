@@ -66,6 +66,13 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
 
     public long PurgeCalls { get; private set; }
 
+    // SuperSlabs that came from the arena so far, and that went back. Guarded by SyncRoot.
+    public long GrownSlabs { get; private set; }
+
+    public long ReturnedSlabs { get; private set; }
+
+    public int HeapSlot => heapSlot;
+
     private bool IsOverCapacity => (long)_empty.Set.Count << Geometry.SlabShift > limits.CacheBytes;
 
     // The first SuperSlab of this heap at or after an index, in whatever state; -1 if there is none. Under SyncRoot.
@@ -536,6 +543,7 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
         _owned.Add(first, count);
         _peakCount = Math.Max(_peakCount, _owned.Count);
         _growthCount++;
+        GrownSlabs += count;
         for (int slab = first; slab < end; slab++)
         {
             SuperSlabHeader* header = arena.Slab(slab);
@@ -579,5 +587,6 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
         }
 
         _owned.Remove(first, count);
+        ReturnedSlabs += count;
     }
 }

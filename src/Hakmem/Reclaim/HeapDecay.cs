@@ -1,5 +1,7 @@
 using System;
+using System.Diagnostics;
 using System.Threading;
+using Hakmem.Events;
 using Hakmem.Os;
 using Hakmem.Pages;
 using Hakmem.Small;
@@ -36,6 +38,8 @@ internal sealed class HeapDecay(
     // How often a run retries to reap blocks, after twice as long each time: two minutes from a quarter of a second on.
     private const int MaxRetries = 8;
 
+    private readonly HeapEvents _events = new(superSlabs);
+
     // Guarded by SyncRoot.
     private int _retries;
     private bool _isStopped;
@@ -63,14 +67,20 @@ internal sealed class HeapDecay(
         }
     }
 
+    public HeapEvents Events => _events;
+
     public override long Decay(bool isMemoryShort)
     {
+        HakmemEventSource.Prepare();
+        long startedAt = Stopwatch.GetTimestamp();
+        long reapedBlocks = 0;
+        long purgedBytes = 0;
         long begin = limits.NowMs;
         nuint corruptAddress = 0;
         long next;
         try
         {
-            next = RunOnce(isMemoryShort, begin, ref corruptAddress);
+            next = RunOnce(isMemoryShort, begin, ref corruptAddress, ref reapedBlocks, ref purgedBytes);
         }
         finally
         {
@@ -79,6 +89,7 @@ internal sealed class HeapDecay(
 
         // Here, so that no allocation waits for it. Last, so that a failure does not keep memory.
         superSlabs.Arena.RefreshLimit();
+        TellPass(startedAt, reapedBlocks, purgedBytes);
         return next;
     }
 
@@ -143,9 +154,20 @@ internal sealed class HeapDecay(
         Unregister();
     }
 
+    private void TellPass(long startedAt, long reapedBlocks, long purgedBytes)
+    {
+        if (HakmemEventSource.IsOn)
+        {
+            long microseconds = (Stopwatch.GetTimestamp() - startedAt) * 1_000_000 / Stopwatch.Frequency;
+            HakmemEventSource.TellDecay(superSlabs.HeapSlot, microseconds, reapedBlocks, purgedBytes);
+            _events.Tell();
+        }
+    }
+
     // All methods below run under SyncRoot, where nothing is thrown or allocated: a finding is returned as an address.
 
-    private long RunOnce(bool isMemoryShort, long begin, ref nuint corruptAddress)
+    private long RunOnce(
+        bool isMemoryShort, long begin, ref nuint corruptAddress, ref long reapedBlocks, ref long purgedBytes)
     {
         using (SyncRoot.Enter())
         {
@@ -155,6 +177,8 @@ internal sealed class HeapDecay(
             }
 
             bool wasUsed = TakeUsed();
+            reapedBlocks = -reaper.ReapedBlocks;
+            purgedBytes = -PurgedBytes();
             if (isMemoryShort)
             {
                 corruptAddress = TrimLocked();
@@ -170,7 +194,18 @@ internal sealed class HeapDecay(
             superSlabs.Arena.Metadata.Trim();
 
             long now = limits.NowMs;
-            return NextDelay(wasUsed, Purge(now) - begin);
+            long next = NextDelay(wasUsed, Purge(now) - begin);
+            reapedBlocks += reaper.ReapedBlocks;
+            purgedBytes += PurgedBytes();
+            return next;
+        }
+    }
+
+    private long PurgedBytes()
+    {
+        using (superSlabs.SyncRoot.Enter())
+        {
+            return superSlabs.PurgedBytes;
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Threading;
+using Hakmem.Events;
 using Hakmem.Os;
 using Hakmem.Pages;
 using Hakmem.Records;
@@ -85,7 +86,7 @@ internal sealed unsafe class ThreadCacheRegistry(
             {
                 if (TryAdopt(entry))
                 {
-                    return entry.Cache;
+                    break;
                 }
 
                 if (_entries.HasRoom || _entries.TryMoveTo(room))
@@ -98,6 +99,9 @@ internal sealed unsafe class ThreadCacheRegistry(
 
             room = new object?[wanted];
         }
+
+        HakmemEventSource.TellAdopted(heapSlot, entry.Cache->Number);
+        return entry.Cache;
     }
 
     // Flushes the caches of threads that have ended, and frees their records. Whether there were any.

@@ -14,7 +14,7 @@ public sealed partial class LayerTests
     // Bottom to top. Hakmem itself is the public surface, which lies on top of all of them.
     private static readonly string[] s_layers =
     [
-        "Compat", "Os", "Records", "Pages", "Small", "Large", "Profiling", "Guarded", "Reclaim", "Heaps",
+        "Compat", "Os", "Events", "Records", "Pages", "Small", "Large", "Profiling", "Guarded", "Reclaim", "Heaps",
         "Fallback", "Api", "Pooling", "Buffers", "Regions", "Metrics",
     ];
 

@@ -21,6 +21,23 @@ internal static class ChildProcess
         MemoryGroup? group = null) =>
         RunProgram(["child", scenario, .. args ?? []], environment, addressSpaceBytes, group);
 
+    // For a test that talks to the child itself. Its output is redirected.
+    public static ProcessStartInfo StartInfoOf(string[] args)
+    {
+        string[] command = Command;
+        ProcessStartInfo start = new(command[0]) { RedirectStandardOutput = true };
+        Array.ForEach([.. command[1..], .. args], start.ArgumentList.Add);
+        return start;
+    }
+
+    private static string[] Command =>
+    [
+        .. Emulator.Command,
+        Path.Combine(
+            AppContext.BaseDirectory,
+            typeof(ChildProcess).Assembly.GetName().Name! + (OperatingSystem.IsWindows() ? ".exe" : "")),
+    ];
+
     public static ChildResult RunProgram(
         string[] args,
         IReadOnlyDictionary<string, string>? environment = null,
@@ -28,9 +45,7 @@ internal static class ChildProcess
         MemoryGroup? group = null,
         TimeSpan? hang = null)
     {
-        string program = Path.Combine(
-            AppContext.BaseDirectory, typeof(ChildProcess).Assembly.GetName().Name! + (OperatingSystem.IsWindows() ? ".exe" : ""));
-        string[] command = [.. Emulator.Command, program];
+        string[] command = Command;
         ProcessStartInfo start = new() { RedirectStandardOutput = true, RedirectStandardError = true };
         if (group is not null)
         {

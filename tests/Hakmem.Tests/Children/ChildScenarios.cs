@@ -22,6 +22,7 @@ internal static class ChildScenarios
     public const string LoadedOnly = "loaded-only";
     public const string CollectibleContexts = "collectible-contexts";
     public const string NoMappingsLeft = "no-mappings-left";
+    public const string Events = "events";
 
     public static int Run(string name, string[] args)
     {
@@ -75,6 +76,9 @@ internal static class ChildScenarios
                 return 0;
             case NoMappingsLeft:
                 NoMappingsLeftScenario.Run();
+                return 0;
+            case Events:
+                EventsScenario.Run(args);
                 return 0;
             case TooManyHeaps:
                 TooManyHeapsScenario.Run();
