@@ -1,5 +1,6 @@
 using System;
 using System.Buffers;
+using System.Diagnostics.Metrics;
 using System.Linq;
 using Hakmem.AspNetCore.Hosting;
 using Microsoft.Extensions.Configuration;
@@ -76,6 +77,8 @@ public static class HakmemServiceCollectionExtensions
         services.TryAddSingleton(provider => new NativeMemoryPool(
             provider.GetRequiredService<HakmemAllocator>(), OptionsOf(provider).Pool.ToPoolOptions()));
         AddPoolAsMemoryPool(services);
+        services.TryAddSingleton(provider => new RequestRegions(
+            provider.GetRequiredService<HakmemAllocator>(), provider.GetService<IMeterFactory>()));
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, MetricsPublication>());
         return services;
     }

@@ -44,6 +44,13 @@ internal sealed record BlockContext(bool IsWeb, string Before, string After)
             await app.StopAsync();
             """),
 
+        // The block adds the end point /count to `app`.
+        ["service with /count"] = new(IsWeb: true, MakeService, RunService + """
+
+            if (await client.GetStringAsync("/count") != "1") throw new InvalidOperationException("The region was not zero.");
+            await app.StopAsync();
+            """),
+
         // The block adds the end point /memory to `app`.
         ["service with /memory"] = new(IsWeb: true, MakeService, RunService + """
 

@@ -1,0 +1,242 @@
+using System;
+using System.Collections.Concurrent;
+using System.Collections.Generic;
+using System.Diagnostics.Metrics;
+using System.Linq;
+using System.Net.Http;
+using System.Net.WebSockets;
+using System.Threading;
+using System.Threading.Tasks;
+using Hakmem.AspNetCore.Hosting;
+using Hakmem.AspNetCore.Tests.Support;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Xunit;
+
+namespace Hakmem.AspNetCore.Tests.Kestrel;
+
+// A request's region lives as long as the request, however that ends.
+public sealed class RequestRegionTests : IAsyncLifetime
+{
+    private const int Bytes = 1_000;
+
+    // The default size of a region's first chunk.
+    private const int ChunkBytes = 64 << 10;
+
+    private readonly WebApplication _app;
+    private readonly HttpClient _client = new();
+    private readonly ConcurrentQueue<MemoryRegion> _regions = new();
+    private readonly ConcurrentQueue<long> _sizes = new();
+    private readonly MeterListener _listener = new();
+    private readonly SemaphoreSlim _reached = new(0);
+    private readonly SemaphoreSlim _goOn = new(0);
+    private long _active;
+
+    public RequestRegionTests()
+    {
+        WebApplicationBuilder builder = WebApplication.CreateBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.AddHakmem(options => options.Isolated = true);
+        _app = builder.Build();
+        _app.UseWebSockets();
+        _app.MapGet("/twice", context =>
+        {
+            Use(context);
+            Assert.Same(_regions.Last(), context.GetMemoryRegion(new MemoryRegionOptions { ChunkBytes = 256 }));
+            return context.Response.WriteAsync("done");
+        });
+        _app.MapGet("/failed", context =>
+        {
+            Use(context);
+            throw new InvalidOperationException("This request fails.");
+        });
+        _app.MapGet("/aborted", context =>
+        {
+            Use(context);
+            context.Abort();
+            return Task.CompletedTask;
+        });
+        _app.MapGet("/given-up", GiveUpAsync);
+        _app.MapGet("/streamed", StreamAsync);
+        _app.Map("/upgraded", EchoAsync);
+        _app.MapGet("/none", () => "nothing");
+    }
+
+    public async ValueTask InitializeAsync()
+    {
+        await _app.StartAsync(TestContext.Current.CancellationToken);
+        _client.BaseAddress = new Uri(_app.Urls.Single());
+        IMeterFactory meters = _app.Services.GetRequiredService<IMeterFactory>();
+        _listener.InstrumentPublished = (instrument, listener) =>
+        {
+            if (instrument.Meter.Scope == meters &&
+                instrument.Name is RequestRegions.SizeName or RequestRegions.ActiveName)
+            {
+                listener.EnableMeasurementEvents(instrument);
+            }
+        };
+        _listener.SetMeasurementEventCallback<long>((instrument, value, _, _) =>
+        {
+            if (instrument.Name == RequestRegions.SizeName)
+            {
+                _sizes.Enqueue(value);
+            }
+            else
+            {
+                Volatile.Write(ref _active, value);
+            }
+        });
+        _listener.Start();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _listener.Dispose();
+        _client.Dispose();
+        await _app.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task ARequestHasOneRegionWhichEndsWithIt()
+    {
+        Assert.Equal("done", await _client.GetStringAsync("/twice", TestContext.Current.CancellationToken));
+        await AssertEndedAsync();
+    }
+
+    [Fact]
+    public async Task AFailedRequestsRegionEnds()
+    {
+        using HttpResponseMessage response = await _client.GetAsync("/failed", TestContext.Current.CancellationToken);
+        Assert.Equal(500, (int)response.StatusCode);
+        await AssertEndedAsync();
+    }
+
+    [Fact]
+    public async Task AnAbortedRequestsRegionEnds()
+    {
+        await Assert.ThrowsAsync<HttpRequestException>(
+            () => _client.GetStringAsync("/aborted", TestContext.Current.CancellationToken));
+        await AssertEndedAsync();
+    }
+
+    [Fact]
+    public async Task ARequestThatItsClientGaveUpKeepsItsRegionUntilItEnds()
+    {
+        using CancellationTokenSource giveUp = new();
+        Task<string> request = _client.GetStringAsync("/given-up", giveUp.Token);
+        await ReachedAsync();
+        await giveUp.CancelAsync();
+        await Assert.ThrowsAsync<TaskCanceledException>(() => request);
+        await ReachedAsync();
+
+        // The endpoint has seen the cancellation, and still runs.
+        AssertAlive();
+        _goOn.Release();
+        await AssertEndedAsync();
+    }
+
+    [Fact]
+    public async Task AStreamedResponsesRegionLivesUntilItsLastByte()
+    {
+        using HttpResponseMessage response = await _client.GetAsync(
+            "/streamed", HttpCompletionOption.ResponseHeadersRead, TestContext.Current.CancellationToken);
+        await ReachedAsync();
+        AssertAlive();
+        _goOn.Release();
+        Assert.Equal("firstlast", await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        await AssertEndedAsync();
+    }
+
+    [Fact]
+    public async Task AnUpgradedConnectionsRegionLivesUntilItsEndpointReturns()
+    {
+        using ClientWebSocket socket = new();
+        Uri address = new UriBuilder(_client.BaseAddress!) { Scheme = "ws", Path = "/upgraded" }.Uri;
+        await socket.ConnectAsync(address, TestContext.Current.CancellationToken);
+        await ReachedAsync();
+        AssertAlive();
+        await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, null, TestContext.Current.CancellationToken);
+        await AssertEndedAsync();
+    }
+
+    [Fact]
+    public async Task ARequestThatDoesNotAskHasNone()
+    {
+        Assert.Equal("nothing", await _client.GetStringAsync("/none", TestContext.Current.CancellationToken));
+        Assert.Empty(_sizes);
+        Assert.Equal(0, _app.Services.GetRequiredService<HakmemAllocator>().GetStatistics().LiveBlocks);
+    }
+
+    [Fact]
+    public void WithoutAddHakmemTheErrorSaysSo()
+    {
+        DefaultHttpContext context = new() { RequestServices = new ServiceCollection().BuildServiceProvider() };
+        InvalidOperationException missing =
+            Assert.Throws<InvalidOperationException>(() => context.GetMemoryRegion());
+        Assert.Contains("AddHakmem", missing.Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentNullException>(() => HakmemHttpContextExtensions.GetMemoryRegion(null!));
+    }
+
+    private async Task GiveUpAsync(HttpContext context)
+    {
+        Use(context);
+        _reached.Release();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => Task.Delay(Await.Deadlock, context.RequestAborted));
+        _reached.Release();
+        await _goOn.WaitAsync(Await.Deadlock);
+    }
+
+    private async Task StreamAsync(HttpContext context)
+    {
+        Use(context);
+        await context.Response.WriteAsync("first");
+        await context.Response.Body.FlushAsync();
+        _reached.Release();
+        await _goOn.WaitAsync(Await.Deadlock);
+        await context.Response.WriteAsync("last");
+    }
+
+    private async Task EchoAsync(HttpContext context)
+    {
+        Use(context);
+        using WebSocket socket = await context.WebSockets.AcceptWebSocketAsync();
+        _reached.Release();
+        await socket.ReceiveAsync(new byte[100].AsMemory(), context.RequestAborted);
+        await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, context.RequestAborted);
+    }
+
+    private void Use(HttpContext context)
+    {
+        MemoryRegion region = context.GetMemoryRegion();
+        region.AllocSpan<byte>(Bytes).Fill(1);
+        _regions.Enqueue(region);
+    }
+
+    private async Task ReachedAsync() =>
+        Assert.True(await _reached.WaitAsync(Await.Deadlock, TestContext.Current.CancellationToken));
+
+    private void AssertAlive()
+    {
+        Assert.True(_regions.Single().UsedBytes >= Bytes);
+        _listener.RecordObservableInstruments();
+        Assert.Equal(1, Volatile.Read(ref _active));
+    }
+
+    // The client may have its answer before the server has ended the request.
+    private async Task AssertEndedAsync()
+    {
+        await Await.UntilAsync(() => !_sizes.IsEmpty, () => "no region was measured");
+        MemoryRegion region = _regions.Single();
+        await Await.UntilAsync(() => region.CommittedBytes == 0, () => "the region has memory");
+        Assert.Throws<ObjectDisposedException>(() => region.AllocMemory<byte>(1));
+        Assert.Equal([ChunkBytes], _sizes);
+        _listener.RecordObservableInstruments();
+        Assert.Equal(0, Volatile.Read(ref _active));
+        Assert.Equal(0, _app.Services.GetRequiredService<HakmemAllocator>().GetStatistics().LiveBlocks);
+    }
+}
