@@ -79,6 +79,7 @@ internal static class Program
     private static void AddOtherModes(ConformanceRun run)
     {
         run.Add<IsolatedHeapConformance>();
+        run.Add<CallbacksConformance>();
         run.Add<CheckedNoThreadCacheConformance>();
         run.Add<CheckedPoolConformance>();
         run.Add<FullPoolConformance>();

@@ -1,6 +1,7 @@
 using System;
 using System.Runtime.CompilerServices;
 using Hakmem.Pages;
+using Hakmem.Tests.Callbacks;
 
 namespace Hakmem.Tests.Children;
 
@@ -23,6 +24,8 @@ internal static class ChildScenarios
     public const string CollectibleContexts = "collectible-contexts";
     public const string NoMappingsLeft = "no-mappings-left";
     public const string Events = "events";
+    public const string CallbackMisuse = "callback-misuse";
+    public const string SqliteCallbacks = "sqlite-callbacks";
 
     public static int Run(string name, string[] args)
     {
@@ -80,6 +83,12 @@ internal static class ChildScenarios
             case Events:
                 EventsScenario.Run(args);
                 return 0;
+            case CallbackMisuse:
+                FreeTwiceByCallback();
+                return 0;
+            case SqliteCallbacks:
+                Sqlite.Run();
+                return 0;
             case TooManyHeaps:
                 TooManyHeapsScenario.Run();
                 return 0;
@@ -87,5 +96,12 @@ internal static class ChildScenarios
                 Console.Error.WriteLine($"There is no child scenario '{name}'.");
                 return 2;
         }
+    }
+
+    private static unsafe void FreeTwiceByCallback()
+    {
+        void* block = HakmemCallbacks.Malloc(100);
+        HakmemCallbacks.Free(block);
+        HakmemCallbacks.Free(block);
     }
 }
