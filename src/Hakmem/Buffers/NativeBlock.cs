@@ -140,6 +140,9 @@ internal sealed unsafe class NativeBlock
         return pointer;
     }
 
+    // Throws if the memory is freed or its heap disposed.
+    public void RequireAlive() => Access();
+
     // After an OutOfMemoryException nothing has changed. After a HakmemCorruptionException Pointer and Bytes describe
     // the block as it is.
     public void Resize(nuint bytes)

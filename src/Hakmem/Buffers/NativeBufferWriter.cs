@@ -40,6 +40,9 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
     private int _capacity;
     private int _written;
 
+    // Whether an owner has the block.
+    private bool _isDetached;
+
     /// <summary>Creates a writer that allocates from <see cref="HakmemAllocator.Shared"/>.</summary>
     /// <param name="initialCapacity">The number of elements that fit before it grows, from 0; 256 by default.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="initialCapacity"/> is negative.</exception>
@@ -176,13 +179,35 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
         _written = 0;
     }
 
-    /// <summary>Frees the memory. A second call does nothing.</summary>
+    /// <summary>
+    /// Hands the memory on to an owner, without copying it. The writer is then as after <see cref="Dispose"/>, which it
+    /// no longer needs; memory from before stays valid until the owner is disposed.
+    /// </summary>
+    /// <returns>The owner of the written elements: its memory has <see cref="WrittenCount"/> elements of now, and the
+    /// block keeps its capacity. Dispose it, on any thread; a second disposal does nothing. There is no finalizer that
+    /// frees.</returns>
+    /// <exception cref="ObjectDisposedException">The writer or its heap has been disposed.</exception>
+    public IMemoryOwner<T> Detach()
+    {
+        ThrowIfDisposed();
+        DetachedMemoryOwner<T> owner = new(_block, _memory.Slice(0, _written));
+        _isDetached = true;
+        _start = null;
+        _capacity = 0;
+        _written = 0;
+        return owner;
+    }
+
+    /// <summary>Frees the memory, unless <see cref="Detach"/> has handed it on. A second call does nothing.</summary>
     public void Dispose()
     {
         _start = null;
         _capacity = 0;
         _written = 0;
-        _block.Free();
+        if (!_isDetached)
+        {
+            _block.Free();
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
