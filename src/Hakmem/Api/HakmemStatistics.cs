@@ -128,7 +128,7 @@ public sealed record HakmemStatistics
     private static void Line(StringBuilder text, string name, long bytes, string detail) =>
         text.Append(CultureInfo.InvariantCulture, $"{name,-10}{Size(bytes),12}  {detail}\n");
 
-    private static string Size(long bytes) => bytes switch
+    internal static string Size(long bytes) => bytes switch
     {
         >= 1L << 30 => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 30):0.##} GiB"),
         >= 1L << 20 => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 20):0.##} MiB"),

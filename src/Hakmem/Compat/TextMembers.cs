@@ -15,6 +15,8 @@ internal static class TextMembers
     {
         public bool Contains(char value, StringComparison comparison) =>
             text.IndexOf(value.ToString(), comparison) >= 0;
+
+        public bool Contains(string value, StringComparison comparison) => text.IndexOf(value, comparison) >= 0;
     }
 
     extension(StringBuilder builder)

@@ -56,8 +56,10 @@ internal sealed unsafe partial class Heap : HeapCore
         _registry = new ThreadCacheRegistry(
             arena, slot, _classes, _exchange, limits.ThreadCacheBytes, isFronted: hasLiveTable);
         CacheReaper reaper = new(_depots, arena.Metadata, _quarantine);
-        _decay = new HeapDecay(limits, _superSlabs, _units, _depots, _registry, reaper, timer, _quarantine);
-        _decay.Register();
+        _decay = new HeapDecay(limits, _superSlabs, _units, _depots, _registry, reaper, timer, _quarantine)
+        {
+            Owner = this,
+        };
         HeapParts parts = new()
         {
             Arena = arena,
@@ -75,6 +77,9 @@ internal sealed unsafe partial class Heap : HeapCore
         _kinds = new BlockKinds(parts, _units, runs, hardening);
         _hook = _kinds.Hook;
         _claims = _kinds.Claims;
+
+        // Last, since others may read the statistics of a registered heap.
+        _decay.Register();
     }
 
     public MetadataAllocator Metadata => _arena.Metadata;
@@ -214,26 +219,30 @@ internal sealed unsafe partial class Heap : HeapCore
         _kinds.Clear();
     }
 
-    public override HakmemStatistics GetStatistics()
+    public Arena Arena => _arena;
+
+    public override HakmemStatistics GetStatistics() => ReadStatistics(evenIfStopped: true)!;
+
+    // The same for those who do not know what the heap's owner does meanwhile: null once it is being disposed, which
+    // waits for a reading in progress.
+    public HakmemStatistics? TryGetStatistics() => ReadStatistics(evenIfStopped: false);
+
+    // The heaps of the process's arena that are neither disposed nor collected.
+    public static Heap[] ReadAll()
     {
-        StatisticsCollector collector = new(_arena, _superSlabs, _kinds);
-        int threadCaches;
-        long reapedBlocks;
-        using (_decay.SyncRoot.Enter())
+        DecayTarget[] targets = DecayTimer.Process.ReadRegistered();
+        Heap[] heaps = new Heap[targets.Length];
+        int count = 0;
+        foreach (DecayTarget target in targets)
         {
-            collector.Read();
-            threadCaches = _registry.Count;
-            reapedBlocks = _decay.ReapedBlocks;
+            if (target.Owner is Heap heap)
+            {
+                heaps[count++] = heap;
+            }
         }
 
-        return collector.ToStatistics() with
-        {
-            LimitBytes = LimitBytes,
-            ThreadCaches = threadCaches,
-            ReapedBlocks = reapedBlocks,
-            FailedDecayPasses = _decay.FailedRuns,
-            LastDecayFailure = _decay.LastFailure,
-        };
+        Array.Resize(ref heaps, count);
+        return heaps;
     }
 
     // Whether callers certainly hold no block. Also false while a thread is in a call that moves blocks. For a heap
@@ -436,4 +445,31 @@ internal sealed unsafe partial class Heap : HeapCore
     }
 
     private void* MarkLive(void* block) => _claims == null ? block : _claims.Mark(block);
+
+    private HakmemStatistics? ReadStatistics(bool evenIfStopped)
+    {
+        StatisticsCollector collector = new(_arena, _superSlabs, _kinds);
+        int threadCaches;
+        long reapedBlocks;
+        using (_decay.SyncRoot.Enter())
+        {
+            if (_decay.IsStopped && !evenIfStopped)
+            {
+                return null;
+            }
+
+            collector.Read();
+            threadCaches = _registry.Count;
+            reapedBlocks = _decay.ReapedBlocks;
+        }
+
+        return collector.ToStatistics() with
+        {
+            LimitBytes = LimitBytes,
+            ThreadCaches = threadCaches,
+            ReapedBlocks = reapedBlocks,
+            FailedDecayPasses = _decay.FailedRuns,
+            LastDecayFailure = _decay.LastFailure,
+        };
+    }
 }

@@ -57,6 +57,31 @@ internal static unsafe class LinuxFile
         return count == 0;
     }
 
+    // Reads a file of any length in pieces, through the given buffer. Returns 0, or the error that ended it.
+    public static int TryReadPieces(string path, byte* buffer, int bytes, PieceReader reader)
+    {
+        int file = Open(path);
+        if (file < 0)
+        {
+            return LinuxNative.LastError;
+        }
+
+        try
+        {
+            nint count;
+            while ((count = Read(file, buffer, bytes)) > 0)
+            {
+                reader(new ReadOnlySpan<byte>(buffer, (int)count));
+            }
+
+            return count == 0 ? 0 : LinuxNative.LastError;
+        }
+        finally
+        {
+            _ = LinuxNative.Close(file);
+        }
+    }
+
     // A descriptor; negative after an error.
     private static int Open(string path)
     {
@@ -93,7 +118,7 @@ internal static unsafe class LinuxFile
     }
 
     // Absent, or forbidden to this process. No later try changes that.
-    private static bool IsAbsent(int error) => error is LinuxNative.ErrorNoEntry or LinuxNative.ErrorNotDirectory or
+    public static bool IsAbsent(int error) => error is LinuxNative.ErrorNoEntry or LinuxNative.ErrorNotDirectory or
         LinuxNative.ErrorIsDirectory or LinuxNative.ErrorNoAccess or LinuxNative.ErrorNotPermitted;
 
     // The kernel's files have no length.
@@ -134,3 +159,6 @@ internal static unsafe class LinuxFile
         return new string(text);
     }
 }
+
+// Takes the next piece of a file's text.
+internal delegate void PieceReader(ReadOnlySpan<byte> text);

@@ -43,4 +43,16 @@ internal static unsafe partial class LinuxNative
     [DllImport(Library, EntryPoint = "mremap", SetLastError = true)]
     public static extern partial byte* Remap(
         byte* address, nuint oldBytes, nuint newBytes, int flags, byte* newAddress);
+
+    [DllImport(Library, EntryPoint = "mincore", SetLastError = true)]
+    public static extern partial int ResidentPages(byte* address, nuint bytes, byte* pages);
+
+    [DllImport(Library, EntryPoint = "open_memstream", SetLastError = true)]
+    public static extern partial nint OpenMemoryStream(byte** text, nuint* bytes);
+
+    [DllImport(Library, EntryPoint = "fclose", SetLastError = true)]
+    public static extern partial int CloseStream(nint stream);
+
+    [DllImport(Library, EntryPoint = "malloc_info")]
+    public static extern partial int MallocInfo(int options, nint stream);
 }

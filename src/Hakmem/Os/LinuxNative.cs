@@ -93,4 +93,19 @@ internal static unsafe partial class LinuxNative
     // Variadic in C. x86-64 and Arm64 Linux pass its fifth argument as they pass the others.
     [LibraryImport(Library, EntryPoint = "mremap", SetLastError = true)]
     public static partial byte* Remap(byte* address, nuint oldBytes, nuint newBytes, int flags, byte* newAddress);
+
+    // One byte for each page of a range, whose lowest bit says whether it has memory.
+    [LibraryImport(Library, EntryPoint = "mincore", SetLastError = true)]
+    public static partial int ResidentPages(byte* address, nuint bytes, byte* pages);
+
+    // A stream of the C library that writes into memory, which NativeMemory frees after CloseStream.
+    [LibraryImport(Library, EntryPoint = "open_memstream", SetLastError = true)]
+    public static partial nint OpenMemoryStream(byte** text, nuint* bytes);
+
+    [LibraryImport(Library, EntryPoint = "fclose", SetLastError = true)]
+    public static partial int CloseStream(nint stream);
+
+    // glibc only: elsewhere the call throws EntryPointNotFoundException.
+    [LibraryImport(Library, EntryPoint = "malloc_info")]
+    public static partial int MallocInfo(int options, nint stream);
 }

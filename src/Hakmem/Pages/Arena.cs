@@ -165,6 +165,9 @@ internal sealed unsafe class Arena
             ? _tableSlabs * (long)(Geometry.UnitsPerSlab * sizeof(ulong))
             : PageMapBytes);
 
+    // The start of the reservation: the tables, which reach to Base.
+    public byte* TablesStart => _slabHeaders;
+
     // The most bytes that can be taken, as far as the system's limit is known.
     public long LimitBytes => Math.Min(ReservedBytes, _limit.Bytes);
 
@@ -335,6 +338,14 @@ internal sealed unsafe class Arena
         }
 
         return table;
+    }
+
+    // The table of live blocks: its start, or null if there is none, and its bytes of addresses.
+    public byte* FindLiveTable(out nuint bytes)
+    {
+        LiveTable? table = TryUseLiveTable(null);
+        bytes = table is null ? 0 : table.Size;
+        return table is null ? null : table.Start;
     }
 
     // Has faults at guarded blocks reported, if the system can. The arena is then never released.

@@ -40,6 +40,10 @@ internal sealed unsafe class LiveTable
     // The byte for address 0; the static members compute that of any address from it.
     public byte* Origin { get; }
 
+    public byte* Start => _bytes;
+
+    public nuint Size => _size;
+
     // Returns null if the system refuses the address space.
     public static LiveTable? TryCreate(OsMemory os, byte* arenaBase, int slabs)
     {

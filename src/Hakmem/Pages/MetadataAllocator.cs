@@ -88,6 +88,26 @@ internal sealed unsafe class MetadataAllocator
     // Bytes of the records and of the free memory between them that was not discarded.
     public long HeldBytes => Volatile.Read(ref _heldBytes);
 
+    // The addresses of the chunks of each region that were used so far.
+    public AddressRange[] ReadRanges()
+    {
+        AddressRange[] ranges = new AddressRange[MaxRegions];
+        int count;
+        using (_lock.Enter())
+        {
+            for (count = 0; count < _regionCount; count++)
+            {
+                ulong chunks = _usedChunks[count] | _emptyChunks[count];
+                nuint bytes = chunks == 0 ? 0 : ((nuint)BitOperations.Log2(chunks) + 1) << ChunkShift;
+                nuint start = (nuint)_regions[count];
+                ranges[count] = new AddressRange(start, start + bytes, ResidentKind.HakmemRecords);
+            }
+        }
+
+        Array.Resize(ref ranges, count);
+        return ranges;
+    }
+
     // Allocates a zeroed record, aligned to its size rounded up to a power of two; null if the system refuses.
     public void* TryAllocate(int bytes)
     {

@@ -123,6 +123,38 @@ internal sealed class DecayTimer
         }
     }
 
+    // The heaps that are registered at this moment, without those that were disposed or collected.
+    public DecayTarget[] ReadRegistered()
+    {
+        while (true)
+        {
+            // Allocated under no lock. Some more than there are: heaps may be created meanwhile.
+            DecayTarget?[] heaps = new DecayTarget?[Volatile.Read(ref _registeredCount) + MinPrunedCount];
+            int count = 0;
+            using (_lock.Enter())
+            {
+                for (WeakLink? link = _registered; link is not null && count <= heaps.Length; link = link.Next)
+                {
+                    if (link.Heap is { } heap)
+                    {
+                        if (count < heaps.Length)
+                        {
+                            heaps[count] = heap;
+                        }
+
+                        count++;
+                    }
+                }
+            }
+
+            if (count <= heaps.Length)
+            {
+                Array.Resize(ref heaps, count);
+                return heaps!;
+            }
+        }
+    }
+
     // Has a heap run in so many milliseconds, unless it is due earlier.
     public void Schedule(DecayTarget heap, long delayMs)
     {

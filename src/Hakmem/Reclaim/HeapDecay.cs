@@ -69,6 +69,16 @@ internal sealed class HeapDecay(
 
     public HeapEvents Events => _events;
 
+    // Whether the heap is being disposed. Guarded by SyncRoot.
+    public bool IsStopped
+    {
+        get
+        {
+            SyncRoot.AssertHeld();
+            return _isStopped;
+        }
+    }
+
     public override long Decay(bool isMemoryShort)
     {
         HakmemEventSource.Prepare();

@@ -15,7 +15,7 @@ public sealed partial class LayerTests
     private static readonly string[] s_layers =
     [
         "Compat", "Os", "Events", "Records", "Pages", "Small", "Large", "Profiling", "Guarded", "Reclaim", "Heaps",
-        "Fallback", "Api", "Pooling", "Buffers", "Regions", "Metrics",
+        "Fallback", "Api", "Pooling", "Buffers", "Regions", "Metrics", "Reports",
     ];
 
     private static readonly string s_forTheCompiler = Path.Combine(SourceTree.Library, "Compat", "Compiler");

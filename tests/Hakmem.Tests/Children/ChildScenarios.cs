@@ -26,6 +26,7 @@ internal static class ChildScenarios
     public const string Events = "events";
     public const string CallbackMisuse = "callback-misuse";
     public const string SqliteCallbacks = "sqlite-callbacks";
+    public const string Report = "report";
 
     public static int Run(string name, string[] args)
     {
@@ -88,6 +89,9 @@ internal static class ChildScenarios
                 return 0;
             case SqliteCallbacks:
                 Sqlite.Run();
+                return 0;
+            case Report:
+                ReportScenario.Run(args);
                 return 0;
             case TooManyHeaps:
                 TooManyHeapsScenario.Run();
