@@ -17,7 +17,8 @@ namespace Hakmem;
 /// <para>
 /// As in C, a request that cannot be served returns null; <c>errno</c> is not set. Zero bytes give a block of their
 /// own. No exception can cross into native code, so a misuse that Hakmem finds, such as a double free, ends the process
-/// with the message of the <see cref="HakmemCorruptionException"/> (<see cref="Environment.FailFast(string, Exception)"/>).
+/// with the message of the <see cref="HakmemCorruptionException"/>
+/// (<see cref="Environment.FailFast(string, Exception)"/>).
 /// </para>
 /// </remarks>
 public static unsafe class HakmemCallbacks
