@@ -29,6 +29,9 @@ public sealed class HakmemHeapSettings
     /// <summary>In bytes; see <see cref="HakmemOptions.MaxBytes"/>.</summary>
     public long? MaxBytes { get; set; }
 
+    /// <summary>In bytes; see <see cref="HakmemOptions.SoftLimitBytes"/>.</summary>
+    public long? SoftLimitBytes { get; set; }
+
     /// <summary>In bytes; see <see cref="HakmemOptions.ThreadCacheBytes"/>.</summary>
     public long? ThreadCacheBytes { get; set; }
 

@@ -20,6 +20,7 @@ public sealed unsafe partial class HakmemAllocator
     {
         _core = null!;
         _heap = null!;
+        _budget = null!;
         _failure = failure;
         _slot = HeapSlots.Shared;
     }
@@ -29,6 +30,7 @@ public sealed unsafe partial class HakmemAllocator
     {
         _core = heap;
         _heap = null!;
+        _budget = null!;
         _slot = FallbackSlot;
     }
 
@@ -42,14 +44,15 @@ public sealed unsafe partial class HakmemAllocator
     {
         try
         {
+            _budget = new HeapBudget(limits) { Notify = NotifySoftLimit };
             _heap = null!;
             if (arena is null)
             {
-                _core = FallbackOf(limits);
+                _core = FallbackOf(_budget);
             }
             else
             {
-                _core = _heap = new Heap(arena, slot, limits, timer);
+                _core = _heap = new Heap(arena, slot, limits, timer, _budget);
             }
 
             _slot = slot;
@@ -187,7 +190,7 @@ public sealed unsafe partial class HakmemAllocator
 
     // A method of its own, so that the class is not loaded where it is not used.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static FallbackHeap FallbackOf(HeapLimits limits) => new(limits, ProcessArena.Unsupported);
+    private static FallbackHeap FallbackOf(HeapBudget budget) => new(budget, ProcessArena.Unsupported);
 
     // Does not throw: the runtime would wrap an exception of a static initializer in a TypeInitializationException,
     // whose message does not name the cause. Each use of the heap throws the exception instead.

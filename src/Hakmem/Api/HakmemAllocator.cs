@@ -45,6 +45,9 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     // path without one. What the paths with a cache call most often is called here, without a virtual call.
     private readonly Heap _heap;
 
+    // The limits on what the heap commits. Null in an object that is in front of another allocator.
+    private readonly HeapBudget _budget;
+
     // Why the shared heap cannot be used, or null. Written by the constructor, and by Retire while no other thread is
     // in the heap.
     private ExceptionDispatchInfo? _failure;
@@ -255,7 +258,10 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     public HakmemStatistics GetStatistics()
     {
         ThrowIfDisposed();
-        return _core.GetStatistics() with { RefusedAllocations = Interlocked.Read(ref _refusedAllocations) };
+        return AddCallbackFailures(_core.GetStatistics()) with
+        {
+            RefusedAllocations = Interlocked.Read(ref _refusedAllocations),
+        };
     }
 
     // Whether the heap's memory is released, for objects that outlive the heap. The read is plain and publishes

@@ -25,6 +25,7 @@ public sealed record HakmemOptions
     private readonly LazyZeroMode? _lazyZero;
     private readonly HugePageMode? _hugePages;
     private readonly long? _maxBytes;
+    private readonly long? _softLimitBytes;
     private readonly long? _threadCacheBytes;
     private readonly int? _superSlabCacheCount;
     private readonly long? _superSlabCacheBytes;
@@ -75,6 +76,17 @@ public sealed record HakmemOptions
     {
         get => _maxBytes ?? HakmemSettings.MaxBytes.Read();
         init => _maxBytes = value;
+    }
+
+    /// <summary>
+    /// The soft limit on the same bytes, up to <see cref="MaxBytes"/>; zero for none. Above it unused memory is
+    /// returned at once, and <see cref="HakmemAllocator.SoftLimitExceeded"/> is raised.
+    /// <c>HAKMEM_SOFT_LIMIT_BYTES</c>; default 0.
+    /// </summary>
+    public long SoftLimitBytes
+    {
+        get => _softLimitBytes ?? HakmemSettings.SoftLimitBytes.Read();
+        init => _softLimitBytes = value;
     }
 
     /// <summary>
@@ -200,7 +212,7 @@ public sealed record HakmemOptions
 
     // Reads each value once and checks it. Throws ArgumentOutOfRangeException for a value out of its range. The time is
     // given by tests that make their own; null is the system's.
-    internal HeapLimits ToLimits(TimeProvider? time = null) => new()
+    internal HeapLimits ToLimits(TimeProvider? time = null) => new HeapLimits
     {
         Time = time,
         Prefault = (PrefaultMode)HakmemSettings.Prefault.Check((long)Prefault),
@@ -212,12 +224,13 @@ public sealed record HakmemOptions
         GuardedSampleInterval = (int)HakmemSettings.GuardedSampleInterval.Check(GuardedSampleInterval),
         FaultReports = FaultReports,
         MaxBytes = HakmemSettings.MaxBytes.Check(MaxBytes),
+        SoftLimitBytes = HakmemSettings.SoftLimitBytes.Check(SoftLimitBytes),
         ThreadCacheBytes = HakmemSettings.ThreadCacheBytes.Check(ThreadCacheBytes),
         SuperSlabCacheCount = (int)HakmemSettings.SuperSlabCacheCount.Check(SuperSlabCacheCount),
         SuperSlabCacheBytes = HakmemSettings.SuperSlabCacheBytes.Check(SuperSlabCacheBytes),
         CacheTtlMs = HakmemSettings.SuperSlabCacheTtl.Check(SuperSlabCacheTtl.Ticks) / TimeSpan.TicksPerMillisecond,
         PurgeDelayMs = HakmemSettings.PurgeDelay.Check(PurgeDelay.Ticks) / TimeSpan.TicksPerMillisecond,
-    };
+    }.RequireOrder();
 }
 
 // All settings: those of HakmemOptions and the one of the process, in the order of docs/operations.md.
@@ -227,14 +240,14 @@ public sealed record HakmemOptions
 internal static class HakmemSettings
 {
     private const string Names =
-        "MaxBytes ThreadCacheBytes SuperSlabCacheCount SuperSlabCacheBytes SuperSlabCacheTtl LazyZero PurgeDelay " +
-        "HugePages Prefault Hardening CaptureStacks QuarantineBytes GuardedSampleInterval FaultReports " +
+        "MaxBytes SoftLimitBytes ThreadCacheBytes SuperSlabCacheCount SuperSlabCacheBytes SuperSlabCacheTtl LazyZero " +
+        "PurgeDelay HugePages Prefault Hardening CaptureStacks QuarantineBytes GuardedSampleInterval FaultReports " +
         "ContainerLimitPercent ForceFallback RequireSupported";
 
     private const string Variables =
-        "MAX_BYTES THREAD_CACHE_BYTES SUPERSLAB_CACHE_COUNT SUPERSLAB_CACHE_BYTES SUPERSLAB_CACHE_TTL LAZY_ZERO " +
-        "PURGE_DELAY HUGE_PAGES PREFAULT HARDENING CAPTURE_STACKS QUARANTINE_BYTES GUARDED_SAMPLE_INTERVAL " +
-        "FAULT_REPORTS CONTAINER_LIMIT_PERCENT FORCE_FALLBACK REQUIRE_SUPPORTED " +
+        "MAX_BYTES SOFT_LIMIT_BYTES THREAD_CACHE_BYTES SUPERSLAB_CACHE_COUNT SUPERSLAB_CACHE_BYTES " +
+        "SUPERSLAB_CACHE_TTL LAZY_ZERO PURGE_DELAY HUGE_PAGES PREFAULT HARDENING CAPTURE_STACKS QUARANTINE_BYTES " +
+        "GUARDED_SAMPLE_INTERVAL FAULT_REPORTS CONTAINER_LIMIT_PERCENT FORCE_FALLBACK REQUIRE_SUPPORTED " +
         "SUPERSLAB_MAX_CACHED SUPERSLAB_MAX_MEMORY_MB SUPERSLAB_TTL_SEC SS_LAZY_ZERO THP SS_PREFAULT";
 
     // Twice this fits the countdown.
@@ -247,6 +260,13 @@ internal static class HakmemSettings
         {
             Meaning = "hard limit on the heap's committed bytes",
             Least = Geometry.SlabBytes,
+            ZeroMeans = "none",
+        };
+
+    public static readonly HakmemSetting SoftLimitBytes =
+        new(nameof(SoftLimitBytes), "HAKMEM_SOFT_LIMIT_BYTES", typeof(long), s_defaults.SoftLimitBytes)
+        {
+            Meaning = "committed bytes above which unused memory returns at once",
             ZeroMeans = "none",
         };
 
@@ -425,6 +445,9 @@ internal sealed class HeapLimits
     // Zero for none.
     public long MaxBytes { get; init; }
 
+    // Zero for none.
+    public long SoftLimitBytes { get; init; }
+
     public long ThreadCacheBytes { get; init; } = 10L << 20;
 
     public int SuperSlabCacheCount { get; init; } = 256;
@@ -444,6 +467,12 @@ internal sealed class HeapLimits
     // Whether memory is discarded as soon as it is empty.
     public bool IsEager =>
         LazyZero == LazyZeroMode.Immediate || (LazyZero == LazyZeroMode.Deferred && PurgeDelayMs == 0);
+
+    // Returns this object. Throws if the soft limit could never be exceeded.
+    public HeapLimits RequireOrder() => MaxBytes == 0 || SoftLimitBytes <= MaxBytes ? this
+        : throw new ArgumentOutOfRangeException(
+            nameof(HakmemOptions.SoftLimitBytes), SoftLimitBytes,
+            $"HakmemOptions.{nameof(HakmemOptions.SoftLimitBytes)} must not exceed the hard limit, {MaxBytes} bytes.");
 
     // Milliseconds since some moment; a free of a span or run reads it, so the system's is the cheap clock.
     public long NowMs => Time is null ? Environment.TickCount64 : (long)Time.GetElapsedTime(0).TotalMilliseconds;

@@ -82,6 +82,13 @@ public sealed record HakmemStatistics
     /// <summary>The exception of the last of the <see cref="FailedDecayPasses"/>; null if none has failed.</summary>
     public Exception? LastDecayFailure { get; init; }
 
+    /// <summary>The number of calls of handlers of <see cref="HakmemAllocator.SoftLimitExceeded"/> that ended with an
+    /// exception.</summary>
+    public long FailedCallbacks { get; init; }
+
+    /// <summary>The exception of the last of the <see cref="FailedCallbacks"/>; null if none has failed.</summary>
+    public Exception? LastCallbackFailure { get; init; }
+
     /// <summary>The number of SuperSlabs that contain spans or large runs.</summary>
     public int SuperSlabsInUse { get; init; }
 

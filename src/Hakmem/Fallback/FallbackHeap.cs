@@ -31,22 +31,21 @@ internal sealed unsafe class FallbackHeap : HeapCore
     private static int s_heaps;
 
     private readonly int _number = Interlocked.Increment(ref s_heaps);
-    private readonly long _maxBytes;
+    private readonly HeapBudget _budget;
     private readonly FallbackList[] _lists = new FallbackList[Math.Min(Environment.ProcessorCount, MaxLists)];
 
-    // The bytes taken from NativeMemory, headers included, and the most so far. Interlocked. A block's are added before
-    // it is requested, and only if the sum is within the limit, which is therefore never exceeded.
+    // The bytes taken from NativeMemory, headers included. Interlocked. A block's are added, here and to the budget,
+    // before it is requested, and only if the sum is within the limit, which is therefore never exceeded.
     private long _committedBytes;
-    private long _peakCommittedBytes;
 
     // What is to be told about the fallback at the heap's first allocation; null once it is, or for a test's heap.
     // Written by any thread, for none of which it is too late.
     private string? _untold;
 
     // reason: why the process has no arena; null to tell nobody.
-    public FallbackHeap(HeapLimits limits, string? reason)
+    public FallbackHeap(HeapBudget budget, string? reason)
     {
-        _maxBytes = limits.MaxBytes > 0 ? limits.MaxBytes : long.MaxValue;
+        _budget = budget;
         _untold = reason;
         for (int i = 0; i < _lists.Length; i++)
         {
@@ -66,7 +65,9 @@ internal sealed unsafe class FallbackHeap : HeapCore
             HakmemEventSource.Announce(reason);
         }
 
-        return TryAllocate(byteCount, ShiftOf(alignment), isZeroed);
+        void* block = TryAllocate(byteCount, ShiftOf(alignment), isZeroed);
+        _budget.TellIfAbove();
+        return block;
     }
 
     // In place if NativeMemory can do that. The memory is then as aligned as before, but not necessarily the block.
@@ -96,6 +97,7 @@ internal sealed unsafe class FallbackHeap : HeapCore
         nuint excess = resized == null ? (total > oldTotal ? total - oldTotal : 0)
             : oldTotal > total ? oldTotal - total : 0;
         Unreserve(excess);
+        _budget.TellIfAbove();
         return resized == null ? null : FallbackHeader.BlockOf(resized);
     }
 
@@ -138,7 +140,7 @@ internal sealed unsafe class FallbackHeap : HeapCore
     {
     }
 
-    public override long LimitBytes => _maxBytes == long.MaxValue ? 0 : _maxBytes;
+    public override long LimitBytes => _budget.HardBytes;
 
     public override HakmemStatistics GetStatistics()
     {
@@ -155,7 +157,7 @@ internal sealed unsafe class FallbackHeap : HeapCore
             LimitBytes = LimitBytes,
 
             // Raised only after the bytes are added.
-            PeakCommittedBytes = Math.Max(committed, Interlocked.Read(ref _peakCommittedBytes)),
+            PeakCommittedBytes = Math.Max(committed, _budget.PeakBytes),
             DirtyBytes = committed,
         };
     }
@@ -189,10 +191,11 @@ internal sealed unsafe class FallbackHeap : HeapCore
 
     public override OutOfMemoryException OutOfMemory(nuint byteCount)
     {
-        long committed = CommittedBytes;
-        return _maxBytes - committed < (long)nuint.Min(byteCount, nuint.MaxValue >> 1)
+        long committed = _budget.CommittedBytes;
+        long hardBytes = _budget.HardBytes;
+        return hardBytes > 0 && hardBytes - committed < (long)nuint.Min(byteCount, nuint.MaxValue >> 1)
             ? new OutOfMemoryException(
-                $"Hakmem could not allocate {byteCount} bytes: {committed} of the heap's limit of {_maxBytes} bytes " +
+                $"Hakmem could not allocate {byteCount} bytes: {committed} of the heap's limit of {hardBytes} bytes " +
                 "are committed.")
             : new OutOfMemoryException(
                 $"Hakmem could not allocate {byteCount} bytes: the system refused more memory. {committed} bytes are " +
@@ -343,37 +346,16 @@ internal sealed unsafe class FallbackHeap : HeapCore
 
     private bool TryReserve(nuint total)
     {
-        long committed = CommittedBytes;
-        long seen;
-        do
-        {
-            seen = committed;
-            if ((long)total > _maxBytes - seen)
-            {
-                return false;
-            }
-
-            committed = Interlocked.CompareExchange(ref _committedBytes, seen + (long)total, seen);
-        }
-        while (committed != seen);
-
-        long reached = seen + (long)total;
-        long peak = Interlocked.Read(ref _peakCommittedBytes);
-        while (reached > peak)
-        {
-            long before = Interlocked.CompareExchange(ref _peakCommittedBytes, reached, peak);
-            if (before == peak)
-            {
-                break;
-            }
-
-            peak = before;
-        }
-
-        return true;
+        bool isAdmitted = _budget.TryAdd((long)total);
+        Interlocked.Add(ref _committedBytes, isAdmitted ? (long)total : 0);
+        return isAdmitted;
     }
 
-    private void Unreserve(nuint total) => Interlocked.Add(ref _committedBytes, -(long)total);
+    private void Unreserve(nuint total)
+    {
+        Interlocked.Add(ref _committedBytes, -(long)total);
+        _budget.Remove((long)total);
+    }
 
     // NativeMemory says that it has no memory by an exception.
     private static byte* TryTake(nuint total, bool isZeroed)

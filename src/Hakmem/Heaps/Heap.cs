@@ -39,17 +39,18 @@ internal sealed unsafe partial class Heap : HeapCore
     // Null if freed blocks pass no quarantine.
     private readonly BlockQuarantine? _quarantine;
 
-    public Heap(Arena arena, int slot, HeapLimits limits, DecayTimer? timer)
+    // budget: null for one of its own.
+    public Heap(Arena arena, int slot, HeapLimits limits, DecayTimer? timer, HeapBudget? budget = null)
     {
         _arena = arena;
         _limits = limits;
         HardeningParts? hardening = HardeningParts.TryCreate(arena, limits);
         _classes = hardening is null ? SizeClassInfo.Standard : hardening.CreateClasses();
-        _superSlabs = new SuperSlabCache(arena, slot, limits);
+        _superSlabs = new SuperSlabCache(arena, slot, limits, budget);
         _units = new UnitAllocator(_superSlabs);
         RunAllocator runs = new(_superSlabs);
-        DepotBudget budget = new(_classes.Length > SizeClass.Count ? Stripe.Count : 1);
-        _depots = new DepotSet(arena, _units, slot, _classes, budget, hardening is { IsPlacedAtRandom: true });
+        DepotBudget depotBudget = new(_classes.Length > SizeClass.Count ? Stripe.Count : 1);
+        _depots = new DepotSet(arena, _units, slot, _classes, depotBudget, hardening is { IsPlacedAtRandom: true });
         _quarantine = hardening?.AddQuarantine(_depots, _classes);
         _exchange = new CacheExchange(_depots, _classes, _quarantine);
         bool hasLiveTable = hardening is { HasLiveTable: true };
@@ -67,7 +68,7 @@ internal sealed unsafe partial class Heap : HeapCore
             Classes = _classes,
             SuperSlabs = _superSlabs,
             Depots = _depots,
-            DepotBudget = budget,
+            DepotBudget = depotBudget,
             Exchange = _exchange,
             Registry = _registry,
             Quarantine = _quarantine,
@@ -116,13 +117,13 @@ internal sealed unsafe partial class Heap : HeapCore
             block = TryAllocateOnce(cache, byteCount, alignment, isZeroed);
         }
 
-        if (block == null && byteCount <= (nuint)(_limits.MaxBytes > 0 ? _limits.MaxBytes : _arena.LimitBytes))
+        long hardBytes = Budget.HardBytes;
+        if (block == null && byteCount <= (nuint)(hardBytes > 0 ? hardBytes : _arena.LimitBytes))
         {
             block = TryAllocateReclaiming(cache, byteCount, alignment, isZeroed);
         }
 
-        _decay.NotifyUsed();
-        _decay.Events.Tell();
+        NotifyUsed();
         return MarkLive(block);
     }
 
@@ -131,7 +132,7 @@ internal sealed unsafe partial class Heap : HeapCore
     public void* TryAllocateGuarded(ThreadCache* cache, nuint byteCount, nuint alignment)
     {
         void* block = _kinds.Guarded.TryAllocate(cache, byteCount, alignment, isZeroed: false);
-        _decay.NotifyUsed();
+        NotifyUsed();
         return MarkLive(block);
     }
 
@@ -181,11 +182,19 @@ internal sealed unsafe partial class Heap : HeapCore
 
     public SuperSlabCache SuperSlabs => _superSlabs;
 
+    public HeapBudget Budget => _superSlabs.Budget;
+
+    // The other heap of the same budget, if there is one: see ReleaseForSibling. Written before it has blocks.
+    public Heap? Sibling { get; set; }
+
     public override long CommittedBytes => _superSlabs.CommittedBytes;
 
-    public override long LimitBytes => _limits.MaxBytes;
+    public override long LimitBytes => Budget.HardBytes;
 
     public HeapLimits Limits => _limits;
+
+    // Has the timer run the heap's decay at once. Never throws.
+    public void ScheduleDecay() => _decay.ScheduleNow();
 
     // Releases what is unused. cache is the calling thread's, or null.
     public override void Trim(ThreadCache* cache)
@@ -306,13 +315,14 @@ internal sealed unsafe partial class Heap : HeapCore
     // Returns the exception for a failed allocation, with its cause.
     public override OutOfMemoryException OutOfMemory(nuint byteCount)
     {
-        long committed = _superSlabs.CommittedBytes;
+        long committed = Budget.CommittedBytes;
         long wanted = (long)Math.Min(byteCount, long.MaxValue / 2);
-        if (_limits.MaxBytes > 0 && committed + wanted > _limits.MaxBytes)
+        long hardBytes = Budget.HardBytes;
+        if (hardBytes > 0 && committed + wanted > hardBytes)
         {
             return new OutOfMemoryException(
                 $"Hakmem could not allocate {byteCount} bytes: {committed} of the heap's limit of " +
-                $"{_limits.MaxBytes} bytes are committed.");
+                $"{hardBytes} bytes are committed.");
         }
 
         long limit = _arena.LimitBytes;
@@ -343,8 +353,25 @@ internal sealed unsafe partial class Heap : HeapCore
     private void PurgeAndNotify()
     {
         _superSlabs.PurgeExcess();
+        NotifyUsed();
+    }
+
+    private void NotifyUsed()
+    {
         _decay.NotifyUsed();
         _decay.Events.Tell();
+        Budget.TellIfAbove();
+    }
+
+    // Returns what is unused, for a request of the other heap of the budget that failed. Under no lock.
+    private void ReleaseForSibling(nuint byteCount)
+    {
+        _reclaimer.TryReclaim(null, byteCount, out nuint corruptAddress);
+        _decay.Report(corruptAddress);
+        using (_superSlabs.SyncRoot.Enter())
+        {
+            _superSlabs.ReleaseCached();
+        }
     }
 
     // Returns damage or a double free found on the way, or null.
@@ -387,16 +414,25 @@ internal sealed unsafe partial class Heap : HeapCore
         if (!isReclaimed)
         {
             _superSlabs.AwaitPurge();
-            return TryAllocateOnce(cache, byteCount, alignment, isZeroed);
         }
 
         void* block = TryAllocateOnce(cache, byteCount, alignment, isZeroed);
-        if (block != null)
+        if (block == null && Sibling is { } sibling)
         {
-            _reclaimer.ForgetFailure();
+            sibling.ReleaseForSibling(nuint.Max(byteCount, alignment));
+            block = TryAllocateOnce(cache, byteCount, alignment, isZeroed);
         }
 
-        _superSlabs.PurgeExcess();
+        if (isReclaimed)
+        {
+            if (block != null)
+            {
+                _reclaimer.ForgetFailure();
+            }
+
+            _superSlabs.PurgeExcess();
+        }
+
         return block;
     }
 

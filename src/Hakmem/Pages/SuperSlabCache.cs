@@ -17,12 +17,12 @@ namespace Hakmem.Pages;
 // One lock a heap, SyncRoot, guards this class, UnitAllocator and RunAllocator. It is taken under a depot's lock and
 // above the arena's. Pages are purged outside it, in as few calls as adjoining SuperSlabs allow: a SuperSlab that is
 // being purged is in no list and in state Purging.
-internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimits limits)
+internal sealed unsafe class SuperSlabCache(
+    Arena arena, int heapSlot, HeapLimits limits, HeapBudget? budget = null)
 {
-    // SyncRoot guards these three.
+    // SyncRoot guards these two.
     private readonly SuperSlabBitmap _owned = new(arena.Metadata);
     private readonly EmptySuperSlabs _empty = new(arena);
-    private int _peakCount;
 
     // How often SuperSlabs came from the arena. Written under SyncRoot (release), read without it as a hint (acquire).
     private volatile int _growthCount;
@@ -44,7 +44,11 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
     // Whether dirty memory is ever discarded by age, and after how long.
     public bool IsDiscarding => limits.LazyZero != LazyZeroMode.Off;
 
-    public long PurgeDelayMs => limits.LazyZero == LazyZeroMode.Immediate ? 0 : limits.PurgeDelayMs;
+    public long PurgeDelayMs =>
+        limits.LazyZero == LazyZeroMode.Immediate || Budget.IsAboveSoft ? 0 : limits.PurgeDelayMs;
+
+    // The heap's limits on committed bytes. Thread-safe.
+    public HeapBudget Budget { get; } = budget ?? new HeapBudget(limits);
 
     public int GrowthCount => _growthCount;
 
@@ -59,7 +63,7 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
 
     public long CommittedBytes => (long)_owned.Count << Geometry.SlabShift;
 
-    public long PeakCommittedBytes => (long)_peakCount << Geometry.SlabShift;
+    public long PeakCommittedBytes => Budget.PeakBytes;
 
     // Bytes and calls of discarding and decommitting, without those of ReleaseAll. Guarded by SyncRoot.
     public long PurgedBytes { get; private set; }
@@ -73,7 +77,8 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
 
     public int HeapSlot => heapSlot;
 
-    private bool IsOverCapacity => (long)_empty.Set.Count << Geometry.SlabShift > limits.CacheBytes;
+    private bool IsOverCapacity => (long)_empty.Set.Count << Geometry.SlabShift > limits.CacheBytes ||
+        (_empty.Set.Count > 0 && Budget.IsAboveSoft);
 
     // The first SuperSlab of this heap at or after an index, in whatever state; -1 if there is none. Under SyncRoot.
     public int NextOwned(int from)
@@ -391,7 +396,7 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
     private bool IsDiscardDue(SuperSlabHeader* header, long now) => limits.LazyZero switch
     {
         LazyZeroMode.Immediate => true,
-        LazyZeroMode.Deferred => now - header->EmptySince >= limits.PurgeDelayMs,
+        LazyZeroMode.Deferred => now - header->EmptySince >= PurgeDelayMs,
         _ => false,
     };
 
@@ -439,8 +444,7 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
         }
     }
 
-    private bool IsWithinLimit(int more) =>
-        limits.MaxBytes == 0 || (long)(_owned.Count + more) << Geometry.SlabShift <= limits.MaxBytes;
+    private bool IsWithinLimit(int more) => Budget.Admits((long)more << Geometry.SlabShift);
 
     // Whether a request beyond the limits could succeed without the cached SuperSlabs. If not, they stay: a thread
     // whose requests fail must not take them from threads that are about to reuse them.
@@ -523,8 +527,10 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
         nuint bytes = (nuint)count << Geometry.SlabShift;
         OsMemory os = arena.Os;
         int end = first + count;
-        if (!_owned.TryReserve(end) || !_empty.Set.TryReserve(end) || !os.TryCommit(address, bytes))
+        bool isAdmitted = Budget.TryAdd((long)bytes);
+        if (!isAdmitted || !_owned.TryReserve(end) || !_empty.Set.TryReserve(end) || !os.TryCommit(address, bytes))
         {
+            Budget.Remove(isAdmitted ? (long)bytes : 0);
             arena.Untake(first, count);
             return false;
         }
@@ -541,7 +547,6 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
         }
 
         _owned.Add(first, count);
-        _peakCount = Math.Max(_peakCount, _owned.Count);
         _growthCount++;
         GrownSlabs += count;
         for (int slab = first; slab < end; slab++)
@@ -588,5 +593,6 @@ internal sealed unsafe class SuperSlabCache(Arena arena, int heapSlot, HeapLimit
 
         _owned.Remove(first, count);
         ReturnedSlabs += count;
+        Budget.Remove((long)count << Geometry.SlabShift);
     }
 }

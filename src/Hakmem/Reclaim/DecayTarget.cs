@@ -81,6 +81,13 @@ internal abstract class DecayTarget(DecayTimer? timer)
         }
     }
 
+    // Has the timer run Decay at once. Never throws, as NotifyUsed.
+    public void ScheduleNow()
+    {
+        Interlocked.Exchange(ref _isUsed, 1);
+        timer?.Schedule(this, 0);
+    }
+
     // Returns to the state without notifications: the next one calls the timer.
     public void ClearUsed()
     {

@@ -20,6 +20,8 @@ namespace Hakmem.Reclaim;
 // Blocks that cannot be reaped now (of threads not known to be at rest) are tried a few times more, after ever longer
 // intervals: by then idle pool threads have ended.
 //
+// Above the heap's soft limit (HeapBudget) a run returns all unused memory, and empty SuperSlabs are not kept.
+//
 // Blocks that hardening keeps from reuse count as used: its quarantines are bounded by bytes, and a run takes from them
 // only what exceeds the bounds.
 //
@@ -189,7 +191,7 @@ internal sealed class HeapDecay(
             bool wasUsed = TakeUsed();
             reapedBlocks = -reaper.ReapedBlocks;
             purgedBytes = -PurgedBytes();
-            if (isMemoryShort)
+            if (isMemoryShort || superSlabs.Budget.IsAboveSoft)
             {
                 corruptAddress = TrimLocked();
             }

@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.IO;
 using System.Threading;
 using Hakmem.Fallback;
+using Hakmem.Pages;
 using Hakmem.Tests.Support;
 using Xunit;
 
@@ -132,7 +133,7 @@ public sealed unsafe class FallbackHeapTests
     [Fact]
     public void DisposeFreesWhatIsLive()
     {
-        FallbackHeap heap = new(new HeapLimits(), reason: null);
+        FallbackHeap heap = new(new HeapBudget(new HeapLimits()), reason: null);
         for (int i = 0; i < 100; i++)
         {
             Workers.RunOne(() => heap.TryAllocate(null, (nuint)i, 16, isZeroed: false));

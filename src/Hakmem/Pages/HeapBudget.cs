@@ -1,0 +1,157 @@
+using System;
+using System.Threading;
+
+namespace Hakmem.Pages;
+
+// How many bytes a heap may commit, and how many it has: shared by the two parts of a heap with tagged blocks (see
+// Tags/TaggedHeap.cs), so that one limit holds for both.
+//
+// The hard limit refuses growth. Above the soft limit memory returns at once, and the program is told, once for each
+// time that the soft limit is exceeded: the state returns to Below under RearmPercent of the soft limit, so that use
+// that goes up and down around the limit tells once.
+//
+//   Below --above the soft limit--> Untold --TellIfAbove--> Told
+//     ^____________below RearmPercent________|________________|
+//
+// Thread-safe, without a lock: the bytes are reserved by compare-exchange before they are committed, so that the hard
+// limit is never exceeded by racing threads. A racing Remove may leave the state above Below; the next question of the
+// state corrects it.
+internal sealed class HeapBudget
+{
+    // The part of a soft limit below which it can be exceeded again.
+    public const int RearmPercent = 90;
+
+    private const int Below = 0;
+    private const int Untold = 1;
+    private const int Told = 2;
+
+    // Written by SetLimits; zero for none. A reader may see an old limit for a moment.
+    private long _softBytes;
+    private long _hardBytes;
+
+    // Interlocked.
+    private long _committedBytes;
+    private long _peakBytes;
+    private int _state;
+
+    // Tells the program that the soft limit is exceeded, on another thread; false if that must be tried again. Never
+    // throws. Set before the heap has users; null for a heap whose program cannot be told.
+    public Func<bool>? Notify { get; set; }
+
+    public HeapBudget(HeapLimits limits)
+    {
+        _softBytes = limits.SoftLimitBytes;
+        _hardBytes = limits.MaxBytes;
+    }
+
+    // Zero for none, as the next.
+    public long HardBytes => Interlocked.Read(ref _hardBytes);
+
+    public long SoftBytes => Interlocked.Read(ref _softBytes);
+
+    public long CommittedBytes => Interlocked.Read(ref _committedBytes);
+
+    public long PeakBytes => Interlocked.Read(ref _peakBytes);
+
+    // Whether the soft limit was exceeded, and the bytes did not fall below RearmPercent of it since.
+    public bool IsAboveSoft => Volatile.Read(ref _state) != Below && !TryRearm();
+
+    // Whether the hard limit has room for so many bytes more; fewer than none if bytes are about to be removed.
+    public bool Admits(long moreBytes)
+    {
+        long hard = HardBytes;
+        return hard == 0 || moreBytes <= hard - CommittedBytes;
+    }
+
+    // Adds bytes that are about to be committed, if the hard limit has room for them.
+    public bool TryAdd(long bytes)
+    {
+        long committed = CommittedBytes;
+        long seen;
+        do
+        {
+            seen = committed;
+            long hard = HardBytes;
+            if (hard != 0 && bytes > hard - seen)
+            {
+                return false;
+            }
+
+            committed = Interlocked.CompareExchange(ref _committedBytes, seen + bytes, seen);
+        }
+        while (committed != seen);
+
+        RaisePeak(seen + bytes);
+        CheckSoft();
+        return true;
+    }
+
+    public void Remove(long bytes)
+    {
+        Interlocked.Add(ref _committedBytes, -bytes);
+        if (Volatile.Read(ref _state) != Below)
+        {
+            TryRearm();
+        }
+    }
+
+    // Sets both limits. If the new soft limit is exceeded, that is told again.
+    public void SetLimits(long softBytes, long hardBytes)
+    {
+        Interlocked.Exchange(ref _softBytes, softBytes);
+        Interlocked.Exchange(ref _hardBytes, hardBytes);
+        Interlocked.Exchange(ref _state, Below);
+        CheckSoft();
+    }
+
+    // Tells once that the soft limit is exceeded. Called after memory was committed, under no lock, by a thread that
+    // may hold a block that nothing else refers to: never throws.
+    public void TellIfAbove()
+    {
+        if (Volatile.Read(ref _state) == Untold)
+        {
+            Tell();
+        }
+    }
+
+    private void Tell()
+    {
+        bool isMine = !TryRearm() && Interlocked.CompareExchange(ref _state, Told, Untold) == Untold;
+        if (isMine && Notify is { } notify && !notify())
+        {
+            Interlocked.CompareExchange(ref _state, Untold, Told);
+        }
+    }
+
+    private void CheckSoft()
+    {
+        long soft = SoftBytes;
+        if (soft != 0 && CommittedBytes > soft && Volatile.Read(ref _state) == Below)
+        {
+            Interlocked.CompareExchange(ref _state, Untold, Below);
+        }
+    }
+
+    // Whether the soft limit can be exceeded again. SoftBytes / 100 first, so that no product overflows.
+    private bool TryRearm()
+    {
+        long soft = SoftBytes;
+        bool isBelow = soft == 0 || CommittedBytes < soft - (soft / 100 * (100 - RearmPercent));
+        if (isBelow)
+        {
+            Interlocked.Exchange(ref _state, Below);
+        }
+
+        return isBelow;
+    }
+
+    private void RaisePeak(long reached)
+    {
+        long peak = PeakBytes;
+        while (reached > peak)
+        {
+            long before = Interlocked.CompareExchange(ref _peakBytes, reached, peak);
+            peak = before == peak ? reached : before;
+        }
+    }
+}
