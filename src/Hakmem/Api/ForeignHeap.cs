@@ -33,6 +33,7 @@ internal sealed unsafe class ForeignHeap(IHakmemAllocator allocator) : HeapCore
     // Returns the allocator itself if it is a HakmemAllocator. The table has a lock of the framework's.
     public static HakmemAllocator FrontOf(IHakmemAllocator allocator)
     {
+        ArgumentNullException.ThrowIfNull(allocator);
         if (allocator is HakmemAllocator own)
         {
             return own;
@@ -47,6 +48,15 @@ internal sealed unsafe class ForeignHeap(IHakmemAllocator allocator) : HeapCore
 
         // Where interrupts ended every try, a front of its own serves as well.
         return found.Front ?? new HakmemAllocator(new ForeignHeap(allocator));
+    }
+
+    // Has what was rented from a disposed allocator throw, if anything was.
+    public static void MarkGone(IHakmemAllocator allocator)
+    {
+        if (s_fronts.TryGetValue(allocator, out HakmemAllocator? front))
+        {
+            front.MarkGone();
+        }
     }
 
     public override ThreadCache* TryCreateThreadCache() => null;

@@ -40,11 +40,13 @@ public sealed unsafe partial class HakmemAllocator
     {
     }
 
-    private HakmemAllocator(HeapLimits limits, Arena? arena, int slot, DecayTimer? timer)
+    // budget: null for limits of its own.
+    private HakmemAllocator(
+        HeapLimits limits, Arena? arena, int slot, DecayTimer? timer, HeapBudget? budget = null)
     {
         try
         {
-            _budget = new HeapBudget(limits) { Notify = NotifySoftLimit };
+            _budget = budget ?? new HeapBudget(limits) { Notify = NotifySoftLimit };
             _heap = null!;
             if (arena is null)
             {
@@ -67,6 +69,9 @@ public sealed unsafe partial class HakmemAllocator
     // For tests: an isolated fallback, whatever the process has.
     internal static HakmemAllocator CreateFallback(HakmemOptions? options = null) =>
         new(LimitsOf(options), arena: null);
+
+    // Marks an object in front of another allocator, which was disposed.
+    internal void MarkGone() => _isGone = true;
 
     // Marks the shared heap as unusable after its arena was released. Runs on the finalizer thread, the only one that
     // may still use the heap; its cache was in the arena's memory.
@@ -100,6 +105,7 @@ public sealed unsafe partial class HakmemAllocator
         if (slot != DisposedSlot)
         {
             _isGone = true;
+            DisposeTagged();
             _core.Dispose();
             ReturnSlot(slot);
         }
@@ -117,7 +123,7 @@ public sealed unsafe partial class HakmemAllocator
     /// <exception cref="InvalidOperationException">This is <see cref="Shared"/>.</exception>
     public bool TryDispose()
     {
-        if (_slot != DisposedSlot && _slot != HeapSlots.Shared && _core.GetStatistics().LiveBlocks != 0)
+        if (_slot != DisposedSlot && _slot != HeapSlots.Shared && CountLiveBlocks() != 0)
         {
             return false;
         }
@@ -139,7 +145,7 @@ public sealed unsafe partial class HakmemAllocator
                 ProcessBarrier.Run();
             }
 
-            Volatile.Write(ref _isGone, _core.IsUnused());
+            Volatile.Write(ref _isGone, _core.IsUnused() && TryDisposeTagged());
         }
         finally
         {
@@ -165,9 +171,12 @@ public sealed unsafe partial class HakmemAllocator
 
     internal Exception? Failure => _failure?.SourceException;
 
-    internal bool CanRead(void* start, nuint byteCount) => LiveHeap is { } heap && heap.CanRead(start, byteCount);
+    internal bool CanRead(void* start, nuint byteCount) => LiveHeap is { } heap &&
+        (heap.CanRead(start, byteCount) || CanReadTagged(start, byteCount));
 
     private string DebuggerDisplay => HeapDebuggerView.TextOf(this);
+
+    private long CountLiveBlocks() => AddTagged(_core.GetStatistics()).LiveBlocks;
 
     // Makes every later call of the heap fail. Returns the slot, or DisposedSlot if the heap was closed already.
     private int CloseSlot()

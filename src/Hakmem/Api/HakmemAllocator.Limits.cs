@@ -70,6 +70,7 @@ public sealed unsafe partial class HakmemAllocator
     private bool NotifySoftLimit()
     {
         _heap?.ScheduleDecay();
+        _heap?.Sibling?.ScheduleDecay();
         return _notifier is null || _notifier.TryQueue(_budget.CommittedBytes, _budget.SoftBytes);
     }
 

@@ -27,6 +27,11 @@ public sealed unsafe partial class HakmemAllocator
     public void* Realloc(void* ptr, nuint byteCount, nuint alignment)
     {
         RequireAlignment(alignment);
+        if (IsTagged(ptr))
+        {
+            return ReallocTagged(ptr, byteCount, alignment);
+        }
+
         void* block = ptr == null
             ? TryAllocSlow(byteCount, alignment, isZeroed: false)
             : TryRealloc(ptr, byteCount, alignment);
@@ -57,7 +62,7 @@ public sealed unsafe partial class HakmemAllocator
             return false;
         }
 
-        return _core.TryExpand(GetMagazines(), ptr, byteCount);
+        return IsTagged(ptr) ? TryExpandTagged(ptr, byteCount) : _core.TryExpand(GetMagazines(), ptr, byteCount);
     }
 
     /// <inheritdoc/>
@@ -132,6 +137,11 @@ public sealed unsafe partial class HakmemAllocator
         bool isShared = ReferenceEquals(this, s_shared);
         ThreadCache* cache = isShared ? shared : CurrentThread.PeerOf(shared, _slot);
         if (!isShared && cache != null && TryPutInto(cache, ptr, byteCount))
+        {
+            return;
+        }
+
+        if (_tagged is not null && TryFreeTagged(ptr, byteCount))
         {
             return;
         }

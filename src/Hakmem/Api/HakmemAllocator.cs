@@ -234,8 +234,9 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
 
     // Realloc and AlignedAlloc for an owner of a block that cannot handle an exception at the call. If there is no room
     // they return null, and the owner throws OutOfMemory(byteCount) later.
-    internal void* TryRealloc(void* ptr, nuint byteCount, nuint alignment) =>
-        CountRefusal(_core.TryReallocate(GetMagazines(), ptr, byteCount, alignment), byteCount);
+    internal void* TryRealloc(void* ptr, nuint byteCount, nuint alignment) => IsTagged(ptr)
+        ? TryReallocTagged(ptr, byteCount, alignment)
+        : CountRefusal(_core.TryReallocate(GetMagazines(), ptr, byteCount, alignment), byteCount);
 
     internal void* TryAllocAligned(nuint byteCount, nuint alignment) =>
         TryAllocSlow(byteCount, alignment, isZeroed: false);
@@ -243,13 +244,19 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     internal OutOfMemoryException OutOfMemory(nuint byteCount) => _core.OutOfMemory(byteCount);
 
     /// <inheritdoc/>
-    public nuint UsableSize(void* ptr) => ptr == null ? 0 : _core.UsableSize(GetMagazines(), ptr);
+    public nuint UsableSize(void* ptr) => ptr == null ? 0
+        : IsTagged(ptr) ? UsableSizeOfTagged(ptr)
+        : _core.UsableSize(GetMagazines(), ptr);
 
     /// <inheritdoc/>
-    public bool Owns(void* ptr) => !_isGone && _failure is null && _core.Owns(ptr);
+    public bool Owns(void* ptr) => !_isGone && _failure is null && (_core.Owns(ptr) || IsTagged(ptr));
 
     /// <inheritdoc/>
-    public void Trim() => _core.Trim(GetMagazines());
+    public void Trim()
+    {
+        _core.Trim(GetMagazines());
+        TrimTagged();
+    }
 
     // How many times all unused memory was reclaimed after an allocation had failed; for tests.
     internal long ReclaimRounds => _heap.ReclaimRounds;
@@ -258,7 +265,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     public HakmemStatistics GetStatistics()
     {
         ThrowIfDisposed();
-        return AddCallbackFailures(_core.GetStatistics()) with
+        return AddTagged(AddCallbackFailures(_core.GetStatistics())) with
         {
             RefusedAllocations = Interlocked.Read(ref _refusedAllocations),
         };
@@ -282,7 +289,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     public HakmemHeapMap GetHeapMap()
     {
         ThrowIfDisposed();
-        return _core.GetHeapMap();
+        return AddTagged(_core.GetHeapMap());
     }
 
     /// <summary>
@@ -299,12 +306,12 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     public HakmemVerification Verify()
     {
         ThrowIfDisposed();
-        return _core.Verify();
+        return AddTagged(_core.Verify());
     }
 
     // Takes a block from a thread's cache; null if the cache has none.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void* TryTakeFrom(ThreadCache* cache, nuint byteCount)
+    internal static void* TryTakeFrom(ThreadCache* cache, nuint byteCount)
     {
         nuint lastByte = byteCount - 1;
         if (lastByte >= SizeClass.MaxBytes)
@@ -425,6 +432,11 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void FreeSlow(ThreadCache* cache, void* ptr)
     {
+        if (_tagged is not null && TryFreeTagged(ptr, 0))
+        {
+            return;
+        }
+
         cache = cache == null ? GetCache() : cache;
         if (ptr == null || (cache != null && cache->Inner != null && (cache->Checked != null
             ? CheckedPaths.TryFree(cache->Checked, ptr)

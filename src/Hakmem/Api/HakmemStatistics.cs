@@ -98,6 +98,10 @@ public sealed record HakmemStatistics
     /// <summary>The number of thread caches, with those of ended threads that no thread has adopted.</summary>
     public int ThreadCaches { get; init; }
 
+    /// <summary>The tags that have been used with the heap and their parents, by path. See
+    /// <see cref="HakmemAllocator.ForTag"/>.</summary>
+    public IReadOnlyList<TagStatistics> Tags { get; init; } = [];
+
     /// <summary>The statistics of each size class that has spans, smallest blocks first.</summary>
     public IReadOnlyList<SizeClassStatistics> SizeClasses { get; init; } = [];
 
@@ -122,6 +126,12 @@ public sealed record HakmemStatistics
 
         Line(text, "records", RecordBytes, "of the allocator's own, for all heaps");
         Line(text, "reserved", ReservedBytes, "of address space, for all heaps");
+        foreach (TagStatistics tag in Tags)
+        {
+            string limits = $"peak {Size(tag.PeakBytes)}, {tag.RefusedCount} requests refused";
+            Line(text, "tag", tag.LiveBytes, string.Create(CultureInfo.InvariantCulture, $"{tag.Path}; {limits}"));
+        }
+
         text.Append(CultureInfo.InvariantCulture, $"{"block",12}{"live",12}{"cached",12}{"spans",8}{"in spans",12}");
         foreach (SizeClassStatistics row in SizeClasses)
         {
@@ -143,6 +153,14 @@ public sealed record HakmemStatistics
         _ => string.Create(CultureInfo.InvariantCulture, $"{bytes} B"),
     };
 }
+
+/// <summary>The statistics of one <see cref="MemoryTag"/> at one moment.</summary>
+/// <param name="Path">The names of the tag's parents and its own, with slashes between them.</param>
+/// <param name="LiveBytes">The bytes of the live blocks of the tag, and of the tags below it, in this heap.</param>
+/// <param name="PeakBytes">See <see cref="MemoryTag.PeakBytes"/>, which counts the tag's blocks in all heaps.</param>
+/// <param name="RefusedCount">See <see cref="MemoryTag.RefusedCount"/>.</param>
+[DebuggerDisplay("{Path}: {LiveBytes} bytes live")]
+public readonly record struct TagStatistics(string Path, long LiveBytes, long PeakBytes, long RefusedCount);
 
 /// <summary>The statistics of one size class at one moment.</summary>
 /// <param name="BlockBytes">The size of a block in bytes.</param>

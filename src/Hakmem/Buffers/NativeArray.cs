@@ -4,6 +4,7 @@ using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Hakmem.Api;
 
 namespace Hakmem;
 
@@ -79,6 +80,13 @@ public sealed unsafe class NativeArray<T> : IDisposable
         _block = new NativeBlock(typeof(NativeArray<T>), allocator, ByteCount(length), (nuint)alignment, zeroed);
         _start = (T*)_block.Pointer;
         _length = length;
+    }
+
+    /// <inheritdoc cref="NativeArray{T}(HakmemAllocator, long, bool, long)"/>
+    /// <remarks>The allocator may be of any class, such as that of a <see cref="MemoryTag"/>.</remarks>
+    public NativeArray(IHakmemAllocator allocator, long length, bool zeroed = false, long alignment = 1)
+        : this(ForeignHeap.FrontOf(allocator), length, zeroed, alignment)
+    {
     }
 
     /// <summary>The number of elements; zero after <see cref="Dispose"/>.</summary>

@@ -1,5 +1,6 @@
 using System;
 using System.Numerics;
+using Hakmem.Api;
 
 namespace Hakmem;
 
@@ -29,4 +30,10 @@ public static unsafe class NativeBufferExtensions
         void* pointer = NativeBlock.Allocate(allocator, bytes, alignment, zeroed);
         return new NativeBuffer<T>(allocator, (T*)pointer, length, BitOperations.Log2(alignment));
     }
+
+    /// <inheritdoc cref="Rent{T}(HakmemAllocator, int, nuint, bool)"/>
+    /// <remarks>The allocator may be of any class, such as that of a <see cref="MemoryTag"/>.</remarks>
+    public static NativeBuffer<T> Rent<T>(
+        this IHakmemAllocator allocator, int length, nuint alignment, bool zeroed = false)
+        where T : unmanaged => ForeignHeap.FrontOf(allocator).Rent<T>(length, alignment, zeroed);
 }

@@ -4,6 +4,7 @@ using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Hakmem.Api;
 
 namespace Hakmem;
 
@@ -68,6 +69,13 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
         _memory = new NativeBlockMemory<T>(_block, 0, int.MaxValue);
         _start = (T*)_block.Pointer;
         _capacity = initialCapacity;
+    }
+
+    /// <inheritdoc cref="NativeBufferWriter{T}(HakmemAllocator, int)"/>
+    /// <remarks>The allocator may be of any class, such as that of a <see cref="MemoryTag"/>.</remarks>
+    public NativeBufferWriter(IHakmemAllocator allocator, int initialCapacity = DefaultInitialCapacity)
+        : this(ForeignHeap.FrontOf(allocator), initialCapacity)
+    {
     }
 
     /// <summary>The number of elements written so far; zero after <see cref="Dispose"/>.</summary>

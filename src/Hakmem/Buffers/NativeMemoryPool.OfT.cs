@@ -1,6 +1,7 @@
 using System;
 using System.Buffers;
 using System.Diagnostics;
+using Hakmem.Api;
 
 namespace Hakmem;
 
@@ -43,6 +44,13 @@ public sealed class NativeMemoryPool<T> : MemoryPool<T>
     /// </exception>
     public NativeMemoryPool(HakmemAllocator allocator, NativeMemoryPoolOptions? options = null)
         : this(allocator, options, isShared: false)
+    {
+    }
+
+    /// <inheritdoc cref="NativeMemoryPool{T}(HakmemAllocator, NativeMemoryPoolOptions)"/>
+    /// <summary>Creates a pool over any allocator, such as that of a <see cref="MemoryTag"/>.</summary>
+    public NativeMemoryPool(IHakmemAllocator allocator, NativeMemoryPoolOptions? options = null)
+        : this(ForeignHeap.FrontOf(allocator), options, isShared: false)
     {
     }
 

@@ -1,6 +1,7 @@
 using System;
 using System.Buffers;
 using System.Diagnostics;
+using Hakmem.Api;
 
 namespace Hakmem;
 
@@ -18,6 +19,12 @@ public sealed class NativeMemoryPool : MemoryPool<byte>
     /// <inheritdoc cref="NativeMemoryPool{T}(HakmemAllocator, NativeMemoryPoolOptions)"/>
     public NativeMemoryPool(HakmemAllocator allocator, NativeMemoryPoolOptions? options = null)
         : this(allocator, options, isShared: false)
+    {
+    }
+
+    /// <inheritdoc cref="NativeMemoryPool{T}(IHakmemAllocator, NativeMemoryPoolOptions)"/>
+    public NativeMemoryPool(IHakmemAllocator allocator, NativeMemoryPoolOptions? options = null)
+        : this(ForeignHeap.FrontOf(allocator), options, isShared: false)
     {
     }
 

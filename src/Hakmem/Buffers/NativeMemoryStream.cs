@@ -3,6 +3,7 @@ using System.Buffers;
 using System.Diagnostics;
 using System.IO;
 using System.Numerics;
+using Hakmem.Api;
 
 namespace Hakmem;
 
@@ -76,6 +77,13 @@ public sealed partial class NativeMemoryStream : Stream, IBufferWriter<byte>
 
         _allocator = allocator;
         _chunks = new StreamChunks(allocator, chunkBytes);
+    }
+
+    /// <inheritdoc cref="NativeMemoryStream(HakmemAllocator, int)"/>
+    /// <remarks>The allocator may be of any class, such as that of a <see cref="MemoryTag"/>.</remarks>
+    public NativeMemoryStream(IHakmemAllocator allocator, int chunkBytes = DefaultChunkBytes)
+        : this(ForeignHeap.FrontOf(allocator), chunkBytes)
+    {
     }
 
     /// <summary>True until the stream or its heap is disposed.</summary>

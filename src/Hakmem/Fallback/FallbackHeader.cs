@@ -35,10 +35,13 @@ internal unsafe struct FallbackHeader
     public int Heap;
 
     // The index of the heap's list that has the block.
-    public ushort List;
+    public byte List;
 
     // The base-two logarithm of the alignment that the memory has room for.
     public byte AlignmentShift;
+
+    // Who the block belongs to, or 0: see Tags/TaggedHeap.cs, which alone writes it while the block is live.
+    public ushort Tag;
 
     public static FallbackHeader* Of(void* block) => (FallbackHeader*)block - 1;
 

@@ -330,8 +330,9 @@ internal sealed unsafe class FallbackHeap : HeapCore
         header->Start = start;
         header->Bytes = byteCount;
         header->Heap = _number;
-        header->List = (ushort)list;
+        header->List = (byte)list;
         header->AlignmentShift = (byte)alignmentShift;
+        header->Tag = 0;
         return header;
     }
 

@@ -83,6 +83,10 @@ internal sealed unsafe partial class Heap : HeapCore
         _decay.Register();
     }
 
+    public Arena Arena => _arena;
+
+    public DecayTimer? Timer => _decay.Timer;
+
     public MetadataAllocator Metadata => _arena.Metadata;
 
     // How often a failed allocation made the heap release everything unused.
@@ -193,8 +197,14 @@ internal sealed unsafe partial class Heap : HeapCore
 
     public HeapLimits Limits => _limits;
 
+    // Has the next Trim throw a finding.
+    public void Report(HakmemCorruptionException finding) => _decay.Report(finding);
+
     // Has the timer run the heap's decay at once. Never throws.
     public void ScheduleDecay() => _decay.ScheduleNow();
+
+    // The same, and that run returns all unused memory.
+    public void ScheduleTrim() => _decay.ScheduleTrim();
 
     // Releases what is unused. cache is the calling thread's, or null.
     public override void Trim(ThreadCache* cache)
@@ -227,8 +237,6 @@ internal sealed unsafe partial class Heap : HeapCore
 
         _kinds.Clear();
     }
-
-    public Arena Arena => _arena;
 
     public override HakmemStatistics GetStatistics() => ReadStatistics(evenIfStopped: true)!;
 

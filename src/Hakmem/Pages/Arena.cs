@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Threading;
@@ -68,9 +69,10 @@ internal sealed unsafe class Arena
     // Guarded by _lock: SuperSlabs below this were taken one by one before, or lie below one that was.
     private int _populatedSlabs;
 
-    // The table of live blocks, from the first heap on that needs one. Written once, under _lock, when it is writable
-    // for as many SuperSlabs as the other tables; used under it.
+    // The tables of live blocks and of tagged ones, from the first heap on that needs one. Written once, under _lock,
+    // when they are writable for as many SuperSlabs as the other tables; used under it.
     private LiveTable? _live;
+    private TagTable? _tags;
 
     // Whether a fault handler reads the tables. Only ever set; read when no other thread is in the arena.
     private volatile bool _isReported;
@@ -310,6 +312,7 @@ internal sealed unsafe class Arena
         using (_lock.Enter())
         {
             _live?.Discard(first, count);
+            _tags?.Discard(first, count);
             _taken.Remove(first, count);
             for (int slab = first; slab < first + count; slab++)
             {
@@ -322,30 +325,18 @@ internal sealed unsafe class Arena
     }
 
     // The table of live blocks, created under no lock if there is none; null if there is no memory for it.
-    public LiveTable? TryMakeLiveTable()
+    public LiveTable? TryMakeLiveTable() =>
+        TryUse(ref _live, null) ?? TryUse(ref _live, LiveTable.TryCreate(Os, Base, SlabCount));
+
+    // The same for the table of tagged blocks.
+    public TagTable? TryMakeTagTable() =>
+        TryUse(ref _tags, null) ?? TryUse(ref _tags, TagTable.TryCreate(Os, Base, SlabCount));
+
+    // The addresses of the tables that are made so far, of those that only some heaps need.
+    public void AddBlockTables(List<AddressRange> ranges)
     {
-        LiveTable? table = TryUseLiveTable(null);
-        LiveTable? made = table is null ? LiveTable.TryCreate(Os, Base, SlabCount) : null;
-        if (made is null)
-        {
-            return table;
-        }
-
-        table = TryUseLiveTable(made);
-        if (table != made)
-        {
-            made.Release();
-        }
-
-        return table;
-    }
-
-    // The table of live blocks: its start, or null if there is none, and its bytes of addresses.
-    public byte* FindLiveTable(out nuint bytes)
-    {
-        LiveTable? table = TryUseLiveTable(null);
-        bytes = table is null ? 0 : table.Size;
-        return table is null ? null : table.Start;
+        TryUse(ref _live, null)?.AddRange(ranges);
+        TryUse(ref _tags, null)?.AddRange(ranges);
     }
 
     // Has faults at guarded blocks reported, if the system can. The arena is then never released.
@@ -368,7 +359,8 @@ internal sealed unsafe class Arena
         bool isDone = !_isReported && Os.TryRelease(_slabHeaders, (nuint)ReservationBytes(ReservedBytes));
         if (isDone)
         {
-            TryUseLiveTable(null)?.Release();
+            TryUse(ref _live, null)?.Release();
+            TryUse(ref _tags, null)?.Release();
         }
 
         return isDone;
@@ -506,7 +498,8 @@ internal sealed unsafe class Arena
                 TryCommit(_spanHeaders, SpanHeaderBytesPerSlab, from, end) &&
                 TryCommit(_bitmaps, BitmapBytesPerSlab, from, end) &&
                 TryCommit(map, Geometry.UnitsPerSlab * sizeof(ulong), 0, end - from) &&
-                (_live is null || _live.TryCommit(from, end));
+                (_live is null || _live.TryCommit(from, end)) &&
+                (_tags is null || _tags.TryCommit(from, end));
             if (!isDone)
             {
                 return false;
@@ -527,17 +520,27 @@ internal sealed unsafe class Arena
 
     private byte* PageOf(byte* address) => (byte*)((nuint)address & ~(Os.PageSize - 1));
 
-    // The existing table, or else the given one from now on; null if that cannot be made writable.
-    private LiveTable? TryUseLiveTable(LiveTable? made)
+    // The existing table, or else the given one from now on; null if that cannot be made writable. A table that is not
+    // used is released.
+    private T? TryUse<T>(ref T? table, T? made)
+        where T : BlockTable
     {
+        T? used;
         using (_lock.Enter())
         {
-            if (_live is null && made is not null && (_tableSlabs == 0 || made.TryCommit(0, _tableSlabs)))
+            if (table is null && made is not null && (_tableSlabs == 0 || made.TryCommit(0, _tableSlabs)))
             {
-                _live = made;
+                table = made;
             }
 
-            return _live;
+            used = table;
         }
+
+        if (used != made)
+        {
+            made?.Release();
+        }
+
+        return used;
     }
 }

@@ -4,7 +4,7 @@ using System.Threading;
 namespace Hakmem.Pages;
 
 // How many bytes a heap may commit, and how many it has: shared by the two parts of a heap with tagged blocks (see
-// Tags/TaggedHeap.cs), so that one limit holds for both.
+// Tags/TaggedHeap.cs), so that one limit holds for both. Also how many bytes of live blocks a tag may have.
 //
 // The hard limit refuses growth. Above the soft limit memory returns at once, and the program is told, once for each
 // time that the soft limit is exceeded: the state returns to Below under RearmPercent of the soft limit, so that use
@@ -16,7 +16,7 @@ namespace Hakmem.Pages;
 // Thread-safe, without a lock: the bytes are reserved by compare-exchange before they are committed, so that the hard
 // limit is never exceeded by racing threads. A racing Remove may leave the state above Below; the next question of the
 // state corrects it.
-internal sealed class HeapBudget
+internal sealed class HeapBudget(long softBytes, long hardBytes)
 {
     // The part of a soft limit below which it can be exceeded again.
     public const int RearmPercent = 90;
@@ -26,8 +26,8 @@ internal sealed class HeapBudget
     private const int Told = 2;
 
     // Written by SetLimits; zero for none. A reader may see an old limit for a moment.
-    private long _softBytes;
-    private long _hardBytes;
+    private long _softBytes = softBytes;
+    private long _hardBytes = hardBytes;
 
     // Interlocked.
     private long _committedBytes;
@@ -39,9 +39,8 @@ internal sealed class HeapBudget
     public Func<bool>? Notify { get; set; }
 
     public HeapBudget(HeapLimits limits)
+        : this(limits.SoftLimitBytes, limits.MaxBytes)
     {
-        _softBytes = limits.SoftLimitBytes;
-        _hardBytes = limits.MaxBytes;
     }
 
     // Zero for none, as the next.
@@ -66,6 +65,25 @@ internal sealed class HeapBudget
     // Adds bytes that are about to be committed, if the hard limit has room for them.
     public bool TryAdd(long bytes)
     {
+        bool isReserved = TryReserve(bytes);
+        if (isReserved)
+        {
+            NoteGrowth();
+        }
+
+        return isReserved;
+    }
+
+    // Adds bytes whatever the limits.
+    public void Add(long bytes)
+    {
+        Interlocked.Add(ref _committedBytes, bytes);
+        NoteGrowth();
+    }
+
+    // As TryAdd, for a caller that calls NoteGrowth once it is certain that it needs the bytes.
+    public bool TryReserve(long bytes)
+    {
         long committed = CommittedBytes;
         long seen;
         do
@@ -81,9 +99,14 @@ internal sealed class HeapBudget
         }
         while (committed != seen);
 
-        RaisePeak(seen + bytes);
-        CheckSoft();
         return true;
+    }
+
+    // Raises the peak, and finds whether the soft limit is exceeded.
+    public void NoteGrowth()
+    {
+        RaisePeak(CommittedBytes);
+        CheckSoft();
     }
 
     public void Remove(long bytes)
@@ -111,6 +134,17 @@ internal sealed class HeapBudget
         if (Volatile.Read(ref _state) == Untold)
         {
             Tell();
+        }
+    }
+
+    // Raises the peak to what the caller found.
+    public void RaisePeak(long reached)
+    {
+        long peak = PeakBytes;
+        while (reached > peak)
+        {
+            long before = Interlocked.CompareExchange(ref _peakBytes, reached, peak);
+            peak = before == peak ? reached : before;
         }
     }
 
@@ -143,15 +177,5 @@ internal sealed class HeapBudget
         }
 
         return isBelow;
-    }
-
-    private void RaisePeak(long reached)
-    {
-        long peak = PeakBytes;
-        while (reached > peak)
-        {
-            long before = Interlocked.CompareExchange(ref _peakBytes, reached, peak);
-            peak = before == peak ? reached : before;
-        }
     }
 }

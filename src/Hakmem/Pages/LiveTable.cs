@@ -13,43 +13,28 @@ namespace Hakmem.Pages;
 // One byte tells whether a pointer may be freed, and an atomic exchange lets exactly one of several racing frees
 // succeed. Page map and headers tell the block's heap.
 //
-// Reserved when the first heap needs it, at one sixteenth of the arena's size, and made writable in the batches of the
-// arena's other tables. A page uses memory from the first block in its 64 KiB until the SuperSlab is released.
+// One sixteenth of the arena's size in addresses.
 //
 // Ordering: the thread that has just taken a block from the heap writes 1, plainly, before it passes the pointer on. A
 // freeing thread got the pointer by program order or by a hand-over (release, acquire). It writes 0 by an atomic
 // exchange, which orders all earlier accesses to the block before it, or plainly while no other thread frees. Before
 // the block is handed out again, it passes a magazine of the same thread or a lock.
-internal sealed unsafe class LiveTable
+internal sealed unsafe class LiveTable : BlockTable
 {
     private const int Shift = Geometry.MinAlignmentShift;
     private const int BytesPerSlab = Geometry.SlabBytes >> Shift;
 
-    private readonly OsMemory _os;
-    private readonly byte* _bytes;
-    private readonly nuint _size;
-
-    private LiveTable(OsMemory os, byte* bytes, nuint size, byte* arenaBase)
-    {
-        _os = os;
-        _bytes = bytes;
-        _size = size;
-        Origin = bytes - ((nuint)arenaBase >> Shift);
-    }
+    private LiveTable(OsMemory os, byte* bytes, int slabs, byte* arenaBase)
+        : base(os, bytes, slabs, BytesPerSlab) => Origin = bytes - ((nuint)arenaBase >> Shift);
 
     // The byte for address 0; the static members compute that of any address from it.
     public byte* Origin { get; }
 
-    public byte* Start => _bytes;
-
-    public nuint Size => _size;
-
     // Returns null if the system refuses the address space.
     public static LiveTable? TryCreate(OsMemory os, byte* arenaBase, int slabs)
     {
-        nuint size = (nuint)slabs * BytesPerSlab;
-        byte* bytes = os.TryReserve(size);
-        return bytes == null ? null : new LiveTable(os, bytes, size, arenaBase);
+        byte* bytes = os.TryReserve((nuint)slabs * BytesPerSlab);
+        return bytes == null ? null : new LiveTable(os, bytes, slabs, arenaBase);
     }
 
     // SAFETY (all static members): the address is in a SuperSlab with writable tables; the origin is that of its arena.
@@ -78,27 +63,6 @@ internal sealed unsafe class LiveTable
 
         return isLive;
     }
-
-    // Makes the table of some SuperSlabs writable.
-    public bool TryCommit(int fromSlab, int endSlab) =>
-        _os.TryCommit(_bytes + ((long)fromSlab * BytesPerSlab), (nuint)(endSlab - fromSlab) * BytesPerSlab);
-
-    // Ends all blocks of SuperSlabs that are being released, and discards their part of the table.
-    public void Discard(int firstSlab, int count)
-    {
-        byte* part = _bytes + ((long)firstSlab * BytesPerSlab);
-        nuint bytes = (nuint)count * BytesPerSlab;
-        if (!_os.TryReset(part, bytes) || !_os.Has(OsFeatures.ResetZeroes))
-        {
-            for (nuint done = 0; done < bytes; done += BytesPerSlab)
-            {
-                Unsafe.InitBlock(part + done, 0, BytesPerSlab);
-            }
-        }
-    }
-
-    // Releases the whole table.
-    public void Release() => _os.TryRelease(_bytes, _size);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static byte* ByteOf(byte* origin, void* address) => origin + ((nuint)address >> Shift);

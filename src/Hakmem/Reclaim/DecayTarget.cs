@@ -38,6 +38,9 @@ internal abstract class DecayTarget(DecayTimer? timer)
     // The heap that this is the decay of, for those who list the heaps of a timer.
     public object? Owner { get; init; }
 
+    // Null if nothing decays.
+    public DecayTimer? Timer => timer;
+
     // The next heap of the timer's current pass. Belongs to the timer's thread.
     public DecayTarget? NextDue { get; set; }
 

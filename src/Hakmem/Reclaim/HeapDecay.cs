@@ -46,6 +46,9 @@ internal sealed class HeapDecay(
     private int _retries;
     private bool _isStopped;
 
+    // 1 if the next run is to return all unused memory. Interlocked.
+    private int _isTrimWanted;
+
     // A finding that no exception could report yet, for the next Trim: the exception, or the address of a block that
     // was free already, for which Trim creates it; null and zero for none. Exchanged with full fences.
     private HakmemCorruptionException? _unreported;
@@ -103,6 +106,13 @@ internal sealed class HeapDecay(
         superSlabs.Arena.RefreshLimit();
         TellPass(startedAt, reapedBlocks, purgedBytes);
         return next;
+    }
+
+    // Has the timer return all unused memory. Never throws.
+    public void ScheduleTrim()
+    {
+        Interlocked.Exchange(ref _isTrimWanted, 1);
+        ScheduleNow();
     }
 
     // Returns all unused memory, including other threads' caches as far as they can be reaped; the caller has flushed
@@ -191,7 +201,7 @@ internal sealed class HeapDecay(
             bool wasUsed = TakeUsed();
             reapedBlocks = -reaper.ReapedBlocks;
             purgedBytes = -PurgedBytes();
-            if (isMemoryShort || superSlabs.Budget.IsAboveSoft)
+            if (isMemoryShort || superSlabs.Budget.IsAboveSoft || Interlocked.Exchange(ref _isTrimWanted, 0) != 0)
             {
                 corruptAddress = TrimLocked();
             }

@@ -57,10 +57,6 @@ internal sealed unsafe class HakmemFigures
         _ranges.Add(new AddressRange((nuint)arena.TablesStart, start, ResidentKind.HakmemRecords));
         _ranges.Add(new AddressRange(start, start + (nuint)arena.ReservedBytes, ResidentKind.HakmemBlocks));
         _ranges.AddRange(arena.Metadata.ReadRanges());
-        byte* live = arena.FindLiveTable(out nuint bytes);
-        if (live != null)
-        {
-            _ranges.Add(new AddressRange((nuint)live, (nuint)live + bytes, ResidentKind.HakmemRecords));
-        }
+        arena.AddBlockTables(_ranges);
     }
 }

@@ -15,7 +15,7 @@ public sealed partial class LayerTests
     private static readonly string[] s_layers =
     [
         "Compat", "Os", "Events", "Records", "Pages", "Small", "Large", "Profiling", "Guarded", "Reclaim", "Heaps",
-        "Fallback", "Api", "Pooling", "Buffers", "Regions", "Metrics", "Reports",
+        "Fallback", "Api", "Pooling", "Tags", "Buffers", "Regions", "Metrics", "Reports",
     ];
 
     private static readonly string s_forTheCompiler = Path.Combine(SourceTree.Library, "Compat", "Compiler");
@@ -24,7 +24,7 @@ public sealed partial class LayerTests
     private static readonly string[] s_publicValues =
     [
         "HakmemOptions", "HeapLimits", "PrefaultMode", "LazyZeroMode", "HugePageMode", "HardeningLevel",
-        "HakmemStatistics", "SizeClassStatistics", "HakmemCorruptionException",
+        "HakmemStatistics", "SizeClassStatistics", "TagStatistics", "HakmemCorruptionException",
         "HakmemVerification", "HakmemHeapMap", "SuperSlabInfo", "SuperSlabKind", "UnitInfo", "UnitKind",
     ];
 

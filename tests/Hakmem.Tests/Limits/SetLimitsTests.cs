@@ -75,7 +75,8 @@ public sealed unsafe class SetLimitsTests : IDisposable
         _heap.Free(block);
         Assert.Throws<ArgumentOutOfRangeException>(
             () => new HakmemAllocator(new HakmemOptions { MaxBytes = (long)Slab, SoftLimitBytes = (long)Slab + 1 }));
-        Assert.Throws<ArgumentOutOfRangeException>(() => new HakmemAllocator(new HakmemOptions { SoftLimitBytes = -1 }));
+        Assert.Throws<ArgumentOutOfRangeException>(
+            () => new HakmemAllocator(new HakmemOptions { SoftLimitBytes = -1 }));
     }
 
     [Fact]

@@ -1,0 +1,357 @@
+using System;
+using System.Diagnostics;
+using System.Threading;
+using Hakmem.Os;
+using Hakmem.Pages;
+
+namespace Hakmem.Tags;
+
+// The figures and limits of a MemoryTag. It lives as long as the tag, and then until the last block that counts for it
+// is freed.
+//
+// Two ways to count. A tag without a limit, whose parents have none either, counts in the shards of its ledgers: no
+// atomic operation, and what a thread has not passed on is added when somebody asks. With a limit in the line every
+// allocation and free is an atomic operation for the tag and each parent, so that the limits are exact. So a limit on a
+// tag makes it and all tags below it count that way; others don't pay.
+//
+// Budget has the bytes of the tag and of all tags below it, but for what is in shards.
+//
+// Accounts with ledgers, and their parents, are linked into a tree, which LiveBytes walks. One lock for all trees,
+// under which nothing is allocated: the links are in the accounts.
+internal sealed class TagAccount
+{
+    private static readonly UninterruptibleLock s_treeLock = new();
+
+    // The tag, which a program may drop without disposing it.
+    private readonly WeakReference<MemoryTag> _tag;
+
+    // The number of refused requests; interlocked.
+    private long _refusedCount;
+
+    // Set once by the tag's disposal.
+    private volatile bool _isClosed;
+
+    // The lock guards these: the links to the accounts below and beside this one, whether the parent's list has it, and
+    // its ledgers.
+    private TagAccount? _firstChild;
+    private TagAccount? _next;
+    private TagAccount? _previous;
+    private bool _isLinked;
+    private TagLedger? _ledgers;
+
+    public TagAccount(MemoryTag tag, TagAccount? parent, HeapBudget budget)
+    {
+        _tag = new WeakReference<MemoryTag>(tag);
+        Name = tag.Name;
+        Parent = parent;
+        Budget = budget;
+        IsLimited = budget.SoftBytes > 0 || budget.HardBytes > 0 || parent is { IsLimited: true };
+    }
+
+    public string Name { get; }
+
+    public TagAccount? Parent { get; }
+
+    // Whether each allocation and free is counted at once, here and in all parents.
+    public bool IsLimited { get; }
+
+    public HeapBudget Budget { get; }
+
+    public long RefusedCount => Interlocked.Read(ref _refusedCount);
+
+    public bool IsClosed => _isClosed;
+
+    // Whether no more blocks will be allocated: the tag was disposed, or nothing refers to it any more.
+    public bool IsAbandoned => _isClosed || !_tag.TryGetTarget(out _);
+
+    // The names from the outermost parent to this tag.
+    public string Path => Parent is null ? Name : $"{Parent.Path}/{Name}";
+
+    // Exact while no other thread allocates or frees. What was passed on comes first: see TagShard.
+    public long LiveBytes => Math.Max(0, Sum(most: false));
+
+    // The largest figure that was passed on, or else that threads' parts add up to.
+    public long PeakBytes
+    {
+        get
+        {
+            Budget.RaisePeak(Sum(most: true));
+            return Budget.PeakBytes;
+        }
+    }
+
+    // Adds bytes to this account and all parents. If a hard limit refuses them, nothing changes but, if isCounted, the
+    // counts of refusals, here and in each parent up to the one whose limit it was. Returns that one; null if they were
+    // added.
+    public TagAccount? TryCharge(long bytes, bool isCounted)
+    {
+        TagAccount? refusing = this;
+        while (refusing is not null && refusing.Budget.TryReserve(bytes))
+        {
+            refusing = refusing.Parent;
+        }
+
+        if (refusing is null)
+        {
+            for (TagAccount? account = this; account is not null; account = account.Parent)
+            {
+                account.Budget.NoteGrowth();
+            }
+
+            return null;
+        }
+
+        for (TagAccount account = this; account != refusing; account = account.Parent!)
+        {
+            account.Budget.Remove(bytes);
+        }
+
+        if (isCounted)
+        {
+            CountRefusal(refusing);
+        }
+
+        return refusing;
+    }
+
+    // Adds bytes, of which there may be fewer than none, to this account and all parents.
+    public void Add(long bytes)
+    {
+        for (TagAccount? account = this; account is not null; account = account.Parent)
+        {
+            if (bytes > 0)
+            {
+                account.Budget.Add(bytes);
+            }
+            else
+            {
+                account.Budget.Remove(-bytes);
+            }
+        }
+    }
+
+    // Tells once for each soft limit that is exceeded. Under no lock.
+    public void TellIfAbove()
+    {
+        for (TagAccount? account = this; account is not null; account = account.Parent)
+        {
+            account.Budget.TellIfAbove();
+        }
+    }
+
+    // The tag, if the program still has it.
+    public MemoryTag? TryGetTag() => _tag.TryGetTarget(out MemoryTag? tag) ? tag : null;
+
+    // Ends allocations. Ledgers without live blocks are removed; the others stay until a later look.
+    public void Close()
+    {
+        _isClosed = true;
+        while (FindEmptyLedger() is { } ledger)
+        {
+            Unlink(ledger);
+            TagLedgers.Remove(ledger);
+        }
+    }
+
+    // Calls the heap of each ledger, under no lock.
+    public void TrimHeaps()
+    {
+        foreach (TagLedger? ledger in TagLedgers.All())
+        {
+            if (ledger?.Account == this)
+            {
+                ledger.Heap.ScheduleTrim();
+            }
+        }
+    }
+
+    public void CountRefusal(TagAccount last)
+    {
+        for (TagAccount account = this; ; account = account.Parent!)
+        {
+            Interlocked.Increment(ref account._refusedCount);
+            if (account == last)
+            {
+                return;
+            }
+        }
+    }
+
+    // The ledger for a heap; null if there is none.
+    public TagLedger? FindLedger(TaggedHeap heap)
+    {
+        using (s_treeLock.Enter())
+        {
+            TagLedger? ledger = _ledgers;
+            while (ledger is not null && ledger.Heap != heap)
+            {
+                ledger = ledger.Next;
+            }
+
+            return ledger;
+        }
+    }
+
+    // Adds a ledger, unless another thread has added one for its heap; returns the one that is there.
+    public TagLedger Link(TagLedger added)
+    {
+        using (s_treeLock.Enter())
+        {
+            for (TagLedger? ledger = _ledgers; ledger is not null; ledger = ledger.Next)
+            {
+                if (ledger.Heap == added.Heap)
+                {
+                    return ledger;
+                }
+            }
+
+            added.Next = _ledgers;
+            _ledgers = added;
+            LinkToParents();
+            return added;
+        }
+    }
+
+    // Removes a ledger with all that it counts.
+    public void Unlink(TagLedger removed)
+    {
+        long passedOn;
+        using (s_treeLock.Enter())
+        {
+            TagLedger? before = null;
+            TagLedger? ledger = _ledgers;
+            while (ledger is not null && ledger != removed)
+            {
+                before = ledger;
+                ledger = ledger.Next;
+            }
+
+            if (ledger is null)
+            {
+                return;
+            }
+
+            if (before is null)
+            {
+                _ledgers = removed.Next;
+            }
+            else
+            {
+                before.Next = removed.Next;
+            }
+
+            passedOn = removed.TakePassedOn();
+            UnlinkFromParents();
+        }
+
+        Add(-passedOn);
+    }
+
+    private long Sum(bool most)
+    {
+        long passedOn = Budget.CommittedBytes;
+        using (s_treeLock.Enter())
+        {
+            return passedOn + PendingBelow(most);
+        }
+    }
+
+    private TagLedger? FindEmptyLedger()
+    {
+        using (s_treeLock.Enter())
+        {
+            TagLedger? ledger = _ledgers;
+            while (ledger is not null && ledger.LiveBytes != 0)
+            {
+                ledger = ledger.Next;
+            }
+
+            return ledger;
+        }
+    }
+
+    // A walk over this account and all below it, without a call for each level: a tree may be deep. A limited account
+    // has no shards, nor has any below it.
+    private long PendingBelow(bool most)
+    {
+        s_treeLock.AssertHeld();
+        long pending = 0;
+        TagAccount account = this;
+        while (true)
+        {
+            TagLedger? ledger = account.IsLimited ? null : account._ledgers;
+            for (; ledger is not null; ledger = ledger.Next)
+            {
+                pending += ledger.SumPending(most);
+            }
+
+            if (account is { IsLimited: false, _firstChild: { } child })
+            {
+                account = child;
+                continue;
+            }
+
+            while (account != this && account._next is null)
+            {
+                account = account.Parent!;
+            }
+
+            if (account == this)
+            {
+                return pending;
+            }
+
+            account = account._next!;
+        }
+    }
+
+    private void LinkToParents()
+    {
+        s_treeLock.AssertHeld();
+        for (TagAccount account = this; !account._isLinked; account = account.Parent)
+        {
+            account._isLinked = true;
+            if (account.Parent is null)
+            {
+                return;
+            }
+
+            account._next = account.Parent._firstChild;
+            if (account._next is not null)
+            {
+                account._next._previous = account;
+            }
+
+            account.Parent._firstChild = account;
+        }
+    }
+
+    // Also the parents that have nothing else below them.
+    private void UnlinkFromParents()
+    {
+        s_treeLock.AssertHeld();
+        TagAccount? account = this;
+        while (account is { _isLinked: true, _ledgers: null, _firstChild: null })
+        {
+            account._isLinked = false;
+            if (account._previous is not null)
+            {
+                account._previous._next = account._next;
+            }
+            else if (account.Parent is not null)
+            {
+                Debug.Assert(account.Parent._firstChild == account, "Only the first has no account before it.");
+                account.Parent._firstChild = account._next;
+            }
+
+            if (account._next is not null)
+            {
+                account._next._previous = account._previous;
+            }
+
+            account._next = null;
+            account._previous = null;
+            account = account.Parent;
+        }
+    }
+}

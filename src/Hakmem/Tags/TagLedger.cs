@@ -1,0 +1,166 @@
+using System;
+using System.Threading;
+using Hakmem.Os;
+using Hakmem.Pooling;
+using Hakmem.Records;
+using Hakmem.Small;
+
+namespace Hakmem.Tags;
+
+// The live bytes of one tag in one heap. Its number, which the table of tagged blocks has for each block, leads whoever
+// frees a block to it. So a heap that is disposed takes exactly its own blocks from the tag.
+//
+// Live bytes are what was passed on plus what is in the shards. Thread-safe.
+internal sealed unsafe class TagLedger
+{
+    // The bytes that were passed on, which the account and its parents have too. Interlocked.
+    private long _passedOn;
+
+    private readonly UninterruptibleLock _lock = new();
+
+    // Each thread's shard, by the number of its cache of the shared heap. Empty if the account is limited.
+    private ThreadTable<TagShard> _shards;
+
+    // The allocator that the program has, or null. Guarded by _lock.
+    private readonly WeakReference<TaggedAllocator> _view = new(null!);
+
+    // Whether the bytes are out of the account, because the heap is disposed or the tag is done. Set under the tree's
+    // lock.
+    private volatile bool _isRemoved;
+
+    public TagLedger(TagAccount account, TaggedHeap heap)
+    {
+        Account = account;
+        Heap = heap;
+        _shards = new ThreadTable<TagShard>(_lock);
+    }
+
+    public TagAccount Account { get; }
+
+    public TaggedHeap Heap { get; }
+
+    // The next ledger of the account. Guarded by the tree's lock.
+    public TagLedger? Next { get; set; }
+
+    // The number in the table of tagged blocks: 1 to 65535. Written once, before there are blocks.
+    public ushort Number { get; set; }
+
+    // Exact while no other thread allocates or frees; not too low while others only free.
+    public long LiveBytes
+    {
+        get
+        {
+            long passedOn = Interlocked.Read(ref _passedOn);
+            return passedOn + SumPending(most: false);
+        }
+    }
+
+    // What the shards have, or the most that each had since it passed on what it had.
+    public long SumPending(bool most)
+    {
+        long pending = 0;
+        foreach (TagShard shard in _shards)
+        {
+            pending += most ? shard.MostPending : shard.Pending;
+        }
+
+        return pending;
+    }
+
+    // The calling thread's shard, given its cache of the shared heap; null if it has none, or bytes have to be counted
+    // at once.
+    public TagShard? TryGetShard(ThreadCache* shared) => _shards.TryGet(shared->Number);
+
+    // Adds the bytes of a block, or subtracts them. Never throws.
+    public void Add(long bytes)
+    {
+        TagShard? shard = Account.IsLimited ? null : TryFindShard();
+        if (shard is not null)
+        {
+            shard.Add(bytes);
+        }
+        else
+        {
+            AddShared(bytes);
+        }
+    }
+
+    // Adds bytes at once, whatever the limits.
+    public void AddShared(long bytes)
+    {
+        if (!_isRemoved)
+        {
+            Interlocked.Add(ref _passedOn, bytes);
+            Account.Add(bytes);
+        }
+    }
+
+    // Raises the peaks to what one thread has seen beside what was passed on.
+    public void NotePeak(long pending)
+    {
+        for (TagAccount? account = Account; account is not null; account = account.Parent)
+        {
+            account.Budget.RaisePeak(account.Budget.CommittedBytes + pending);
+        }
+    }
+
+    // Adds bytes if the limits of the account and its parents have room for them; else returns the account that refused
+    // them.
+    public TagAccount? TryCharge(long bytes, bool isCounted = true)
+    {
+        TagAccount? refusing = Account.TryCharge(bytes, isCounted);
+        Interlocked.Add(ref _passedOn, refusing is null ? bytes : 0);
+        return refusing;
+    }
+
+    // Returns what was passed on, for the account to subtract, and counts no more. Under the tree's lock.
+    public long TakePassedOn()
+    {
+        _isRemoved = true;
+        return Interlocked.Exchange(ref _passedOn, 0);
+    }
+
+    // The allocator of the tag and heap. One at a time, so that programs may compare them.
+    public TaggedAllocator ViewOf(MemoryTag tag)
+    {
+        TaggedAllocator made = new(Heap, tag, this);
+        using (_lock.Enter())
+        {
+            if (_view.TryGetTarget(out TaggedAllocator? view))
+            {
+                return view;
+            }
+
+            _view.SetTarget(made);
+            return made;
+        }
+    }
+
+    // The allocator, if the program still has it.
+    public TaggedAllocator? TryGetView()
+    {
+        using (_lock.Enter())
+        {
+            return _view.TryGetTarget(out TaggedAllocator? view) ? view : null;
+        }
+    }
+
+    // Null if the thread has no cache, or there is no managed memory for a shard.
+    private TagShard? TryFindShard()
+    {
+        ThreadCache* shared = CurrentThread.Shared;
+        if (shared == null)
+        {
+            return null;
+        }
+
+        try
+        {
+            return _shards.TryGet(shared->Number) ?? _shards.Register(shared->Number, new TagShard(this));
+        }
+        catch (OutOfMemoryException)
+        {
+            return null;
+        }
+    }
+}

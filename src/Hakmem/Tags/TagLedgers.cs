@@ -1,0 +1,152 @@
+using System;
+using System.Threading;
+using Hakmem.Os;
+
+namespace Hakmem.Tags;
+
+// All ledgers of the process, by number. A ledger has its number while blocks may have it: as long as the tag is in
+// use, and then until its last block is freed, which the next look finds out. There is a look whenever the number of
+// ledgers has doubled since the last one, so that tags that come and go cost what the live ones need.
+//
+// Thread-safe. Frees read the array without a lock: a block's number keeps the ledger in it. The array is replaced by a
+// longer one, under the lock, and published with release.
+internal static class TagLedgers
+{
+    public const int MaxCount = ushort.MaxValue;
+
+    private const int FirstLength = 64;
+
+    private static readonly UninterruptibleLock s_lock = new();
+
+    // Number 0 is nobody's. Beside it the free numbers below _end, as a stack.
+    private static TagLedger?[] s_items = new TagLedger?[FirstLength];
+    private static ushort[] s_free = new ushort[FirstLength];
+
+    // Guarded by the lock, as the free numbers: how many there are, the lowest number never used, the number of
+    // ledgers, and that at which the next look is due.
+    private static int s_freeCount;
+    private static int s_end = 1;
+    private static int s_count;
+    private static int s_nextLook = FirstLength;
+
+    // For tests.
+    public static int Count
+    {
+        get
+        {
+            using (s_lock.Enter())
+            {
+                return s_count;
+            }
+        }
+    }
+
+    // The ledger with a number that a live block has, or null for other numbers.
+    public static TagLedger? Find(ushort number)
+    {
+        TagLedger?[] items = Volatile.Read(ref s_items);
+        return number < items.Length ? Volatile.Read(ref items[number]) : null;
+    }
+
+    // Gives a ledger a number. False if all are taken by ledgers in use.
+    public static bool TryAdd(TagLedger ledger)
+    {
+        if (IsLookDue())
+        {
+            RemoveAbandoned();
+        }
+
+        while (true)
+        {
+            int length = s_items.Length;
+            if (TryPlace(ledger, out bool isFull))
+            {
+                return true;
+            }
+
+            if (isFull)
+            {
+                return false;
+            }
+
+            TryGrow(length);
+        }
+    }
+
+    // Frees a ledger's number. A second call does nothing.
+    public static void Remove(TagLedger ledger)
+    {
+        using (s_lock.Enter())
+        {
+            if (s_items[ledger.Number] == ledger)
+            {
+                Volatile.Write(ref s_items[ledger.Number], null);
+                s_free[s_freeCount++] = ledger.Number;
+                s_count--;
+            }
+        }
+    }
+
+    // A copy, for walks under no lock.
+    public static TagLedger?[] All() => (TagLedger?[])Volatile.Read(ref s_items).Clone();
+
+    private static bool IsLookDue()
+    {
+        using (s_lock.Enter())
+        {
+            return s_count >= s_nextLook || s_count == MaxCount;
+        }
+    }
+
+    private static void RemoveAbandoned()
+    {
+        foreach (TagLedger? ledger in All())
+        {
+            if (ledger is { Account.IsAbandoned: true, LiveBytes: 0 })
+            {
+                ledger.Account.Unlink(ledger);
+                Remove(ledger);
+            }
+        }
+
+        using (s_lock.Enter())
+        {
+            s_nextLook = Math.Max(FirstLength, 2 * s_count);
+        }
+    }
+
+    private static bool TryPlace(TagLedger ledger, out bool isFull)
+    {
+        using (s_lock.Enter())
+        {
+            isFull = s_count == MaxCount;
+            if (isFull || (s_freeCount == 0 && s_end == s_items.Length))
+            {
+                return false;
+            }
+
+            ledger.Number = s_freeCount > 0 ? s_free[--s_freeCount] : (ushort)s_end++;
+            Volatile.Write(ref s_items[ledger.Number], ledger);
+            s_count++;
+            return true;
+        }
+    }
+
+    // Doubles the arrays, unless another thread has.
+    private static void TryGrow(int length)
+    {
+        int longer = Math.Min(2 * length, MaxCount + 1);
+        TagLedger?[] items = new TagLedger?[longer];
+        ushort[] free = new ushort[longer];
+        using (s_lock.Enter())
+        {
+            if (s_items.Length == length)
+            {
+                Array.Copy(s_items, items, length);
+                Array.Copy(s_free, free, s_freeCount);
+                s_free = free;
+                Volatile.Write(ref s_items, items);
+            }
+        }
+    }
+}

@@ -1,0 +1,138 @@
+using System;
+using System.Diagnostics;
+using System.Numerics;
+
+namespace Hakmem.Tags;
+
+// A heap as the users of one tag see it: blocks that it allocates count for the tag. It takes any block of the heap for
+// all else. See TaggedHeap.
+[DebuggerDisplay("{DebuggerDisplay,nq}")]
+internal sealed unsafe class TaggedAllocator(TaggedHeap heap, MemoryTag tag, TagLedger ledger) : IHakmemAllocator
+{
+    public MemoryTag Tag => tag;
+
+    public TagLedger Ledger => ledger;
+
+    private HakmemAllocator Owner => heap.Owner;
+
+    private string DebuggerDisplay => $"tagged '{ledger.Account.Path}'";
+
+    public void* Alloc(nuint byteCount)
+    {
+        void* block = heap.TryAllocateCached(ledger, byteCount);
+        block = block != null ? block : Require(TryAllocate(byteCount, 1, false, out TagAccount? by), byteCount, by);
+
+        // Nothing may find the tag abandoned before the block counts for it.
+        GC.KeepAlive(tag);
+        return block;
+    }
+
+    public void* AllocZeroed(nuint byteCount) =>
+        Require(TryAllocate(byteCount, 1, true, out TagAccount? refusing), byteCount, refusing);
+
+    public void* AlignedAlloc(nuint byteCount, nuint alignment)
+    {
+        RequireAlignment(alignment);
+        return Require(TryAllocate(byteCount, alignment, false, out TagAccount? refusing), byteCount, refusing);
+    }
+
+    public void* AllocAtLeast(nuint byteCount, out nuint usable)
+    {
+        usable = GoodSize(byteCount);
+        return Alloc(usable);
+    }
+
+    public nuint GoodSize(nuint byteCount) => heap.Blocks.GoodSize(byteCount);
+
+    public bool TryAlloc(nuint byteCount, out void* ptr)
+    {
+        ptr = heap.TryAllocateCached(ledger, byteCount);
+        ptr = ptr != null ? ptr : TryAllocate(byteCount, 1, false, out _);
+        GC.KeepAlive(tag);
+        return ptr != null;
+    }
+
+    public bool TryAllocZeroed(nuint byteCount, out void* ptr) =>
+        (ptr = TryAllocate(byteCount, 1, true, out _)) != null;
+
+    public bool TryAlignedAlloc(nuint byteCount, nuint alignment, out void* ptr)
+    {
+        RequireAlignment(alignment);
+        return (ptr = TryAllocate(byteCount, alignment, false, out _)) != null;
+    }
+
+    public void* Realloc(void* ptr, nuint byteCount) =>
+        Require(TryReallocate(ptr, byteCount, 1, out TagAccount? refusing), byteCount, refusing);
+
+    public void* Realloc(void* ptr, nuint byteCount, nuint alignment)
+    {
+        RequireAlignment(alignment);
+        return Require(TryReallocate(ptr, byteCount, alignment, out TagAccount? refusing), byteCount, refusing);
+    }
+
+    public bool TryRealloc(ref void* ptr, nuint byteCount)
+    {
+        void* block = TryReallocate(ptr, byteCount, 1, out _);
+        ptr = block == null ? ptr : block;
+        return block != null;
+    }
+
+    public bool TryExpand(void* ptr, nuint byteCount) => Owner.TryExpand(ptr, byteCount);
+
+    public void Free(void* ptr)
+    {
+        if (ptr != null && heap.Owns(ptr))
+        {
+            heap.Free(ptr);
+        }
+        else
+        {
+            Owner.Free(ptr);
+        }
+    }
+
+    public void Free(void* ptr, nuint byteCount) => Owner.Free(ptr, byteCount);
+
+    public nuint UsableSize(void* ptr) => Owner.UsableSize(ptr);
+
+    public bool Owns(void* ptr) => Owner.Owns(ptr);
+
+    public void Trim() => Owner.Trim();
+
+    public HakmemStatistics GetStatistics() => Owner.GetStatistics();
+
+    private static void RequireAlignment(nuint alignment)
+    {
+        if (!BitOperations.IsPow2(alignment))
+        {
+            throw new ArgumentException($"The alignment must be a power of two, not {alignment}.", nameof(alignment));
+        }
+    }
+
+    private void* TryAllocate(nuint byteCount, nuint alignment, bool isZeroed, out TagAccount? refusing)
+    {
+        void* block = heap.TryAllocate(ledger, byteCount, alignment, isZeroed, out refusing);
+        GC.KeepAlive(tag);
+        return block;
+    }
+
+    private void* TryReallocate(void* ptr, nuint byteCount, nuint alignment, out TagAccount? refusing)
+    {
+        if (ptr == null)
+        {
+            return TryAllocate(byteCount, alignment, false, out refusing);
+        }
+
+        if (heap.Owns(ptr))
+        {
+            return heap.TryReallocate(ptr, byteCount, alignment, out refusing);
+        }
+
+        // An untagged block stays one.
+        refusing = null;
+        return Owner.TryRealloc(ptr, byteCount, alignment);
+    }
+
+    private void* Require(void* block, nuint byteCount, TagAccount? refusing) =>
+        block != null ? block : throw heap.OutOfMemory(byteCount, refusing);
+}

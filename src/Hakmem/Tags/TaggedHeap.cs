@@ -1,0 +1,487 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Runtime.CompilerServices;
+using System.Threading;
+using Hakmem.Api;
+using Hakmem.Fallback;
+using Hakmem.Os;
+using Hakmem.Pages;
+using Hakmem.Records;
+using Hakmem.Small;
+
+namespace Hakmem.Tags;
+
+// The tagged blocks of a heap: a second heap, of the same options and under the same limits, and who each of its blocks
+// belongs to.
+//
+// Why a second heap: the inlined Free knows blocks of its heap by two compares, and must not learn anything else. A
+// tagged block is another heap's to it, so it ends in the slow path, which asks here. So untagged calls pay nothing,
+// and a tagged block that is freed through the heap leaves its tag all the same. All tags of a heap share this one,
+// with its thread caches and spans; a heap for each tag would cost a span for each size class and tag.
+//
+// A block's tag is a number beside the arena (TagTable), or in the header of a fallback's block. The number is cleared
+// before the block is freed, so a second free finds none, and no figure is changed twice.
+//
+// Thread-safe. Whoever clears a number has the block. Only TryExpand changes a block's size that others may measure
+// meanwhile, so it has a lock.
+internal sealed unsafe class TaggedHeap
+{
+    // No heap has a block of so many bytes: it is left to the heap to refuse them, so that no figure overflows.
+    private const ulong ImpossibleBytes = 1UL << 60;
+
+    private readonly HakmemAllocator _owner;
+    private readonly HakmemAllocator _blocks;
+    private readonly UninterruptibleLock _expandLock = new();
+
+    // The table's entry for address 0; null in a fallback.
+    private readonly byte* _origin;
+
+    // Throws as the constructor of a heap does, and OutOfMemoryException if the table cannot be reserved.
+    public TaggedHeap(HakmemAllocator owner)
+    {
+        _owner = owner;
+        if (owner.Arena is { } arena)
+        {
+            TagTable table = arena.TryMakeTagTable() ?? throw new OutOfMemoryException(
+                "Hakmem could not reserve the table of tagged blocks, an eighth of the arena's " +
+                $"{arena.ReservedBytes} bytes of address space; is `ulimit -v` set very low?");
+            _origin = table.Origin;
+        }
+
+        _blocks = owner.CreateSibling();
+    }
+
+    // The heap that the program has.
+    public HakmemAllocator Owner => _owner;
+
+    public HakmemAllocator Blocks => _blocks;
+
+    public bool Owns(void* address) => _blocks.Owns(address);
+
+    public void ScheduleTrim() => _blocks.ScheduleTrim();
+
+    // The steady state: a block from the thread's cache, counted in the thread's shard. Null if the slow path has to
+    // serve the request.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void* TryAllocateCached(TagLedger ledger, nuint byteCount)
+    {
+        ThreadCache* shared = CurrentThread.Shared;
+        ThreadCache* cache = CurrentThread.PeerOf(shared, _blocks.Slot);
+        nuint lastByte = byteCount - 1;
+        if (cache == null || lastByte >= SizeClass.MaxBytes || ledger.Account.IsClosed)
+        {
+            return null;
+        }
+
+        TagShard? shard = ledger.TryGetShard(shared);
+        void* block = shard is null ? null : HakmemAllocator.TryTakeFrom(cache, byteCount);
+        if (block != null)
+        {
+            *TagTable.EntryOf(_origin, block) = ledger.Number;
+            shard!.Add(SizeClass.BytesOf((int)SizeClass.IndexOf(lastByte)));
+        }
+
+        return block;
+    }
+
+    // Allocates a block of any size. Returns null if there is no room; refusing is the tag whose limit it was, or null.
+    public void* TryAllocate(
+        TagLedger ledger, nuint byteCount, nuint alignment, bool isZeroed, out TagAccount? refusing)
+    {
+        ObjectDisposedException.ThrowIf(ledger.Account.IsClosed, typeof(MemoryTag));
+        void* block = TryAllocateInstead(ledger, byteCount, alignment, isZeroed, had: 0, out refusing);
+        ledger.Account.TellIfAbove();
+        return block;
+    }
+
+    // Frees a block of this heap, whatever its tag. The steady state comes first.
+    public void Free(void* block)
+    {
+        ThreadCache* shared = CurrentThread.Shared;
+        ThreadCache* cache = CurrentThread.PeerOf(shared, _blocks.Slot);
+        if (cache != null)
+        {
+            ulong entry = Arena.EntryOf(cache, block);
+            FreeSide* side = ThreadCache.FreeSideAt(cache, PageMapEntry.BinOffsetOf(entry));
+            if (FreeSide.Admits(side, entry, block))
+            {
+                ushort* entryOf = TagTable.EntryOf(_origin, block);
+                ushort number = *entryOf;
+                TagLedger? ledger = TagLedgers.Find(number);
+                if (ledger is not null)
+                {
+                    *entryOf = 0;
+                    if (HakmemAllocator.TryPutInto(cache, block))
+                    {
+                        Subtract(ledger, shared, SizeClass.BytesOf(Stripe.ClassOf(PageMapEntry.BinIndexOf(entry))));
+                        return;
+                    }
+
+                    *entryOf = number;
+                }
+            }
+        }
+
+        Free(block, 0);
+    }
+
+    // The same for a block that the caller says has at least so many bytes. Throws HakmemCorruptionException for
+    // whatever is no live tagged block of this heap, and if the block has fewer bytes; then nothing has changed.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public void Free(void* block, nuint byteCount)
+    {
+        long bytes = (long)_blocks.RequireSize(block, byteCount);
+        TagLedger ledger = TakeLedger(block, "Free");
+        bool isFreed = true;
+        try
+        {
+            _blocks.Free(block);
+        }
+        catch (ObjectDisposedException)
+        {
+            // A heap that was about to be disposed, and is not since this block is live.
+            isFreed = false;
+            *NumberOf(block) = ledger.Number;
+            throw;
+        }
+        finally
+        {
+            // Also after an exception about another block.
+            if (isFreed)
+            {
+                ledger.Add(-bytes);
+            }
+        }
+    }
+
+    public nuint UsableSize(void* block) => _blocks.UsableSize(block);
+
+    // Resizes a block, which keeps its tag. Returns null if there is no room; the old block is then as it was, but may
+    // have become larger.
+    public void* TryReallocate(void* block, nuint byteCount, nuint alignment, out TagAccount? refusing)
+    {
+        refusing = null;
+        long before = (long)_blocks.UsableSize(block);
+        TagLedger ledger = TakeLedger(block, "Realloc");
+        long charged = 0;
+        if (ledger.Account.IsLimited && (byteCount > (nuint)before || alignment > Geometry.MinAlignment))
+        {
+            // A block that grows may get more bytes than a new one. If a limit has no room for them, a new one may do.
+            charged = alignment > Geometry.MinAlignment ? -1 : TryChargeGrowth(ledger, byteCount, before);
+            if (charged < 0)
+            {
+                void* target = TryMove(ledger, block, before, byteCount, alignment, out refusing);
+                ledger.Account.TellIfAbove();
+                return target;
+            }
+        }
+
+        void* moved;
+        try
+        {
+            moved = _blocks.TryRealloc(block, byteCount, alignment);
+        }
+        catch (HakmemCorruptionException finding) when (finding.Address == (nuint)block)
+        {
+            // The block was damaged, and is free.
+            Settle(ledger, before + charged, 0);
+            throw;
+        }
+        catch
+        {
+            // The block is as it was.
+            *NumberOf(block) = ledger.Number;
+            Settle(ledger, charged, 0);
+            throw;
+        }
+
+        void* now = moved == null ? block : moved;
+        *NumberOf(now) = ledger.Number;
+        Settle(ledger, before + charged, (long)_blocks.UsableSize(now));
+        ledger.Account.TellIfAbove();
+        return moved;
+    }
+
+    // Makes a block larger in place; false if that cannot be done. Several threads may do so with one block.
+    public bool TryExpand(void* block, nuint byteCount)
+    {
+        if (byteCount <= _blocks.UsableSize(block))
+        {
+            // Throws if the block is free.
+            FindLedger(block, "TryExpand");
+            return true;
+        }
+
+        TagLedger ledger = FindLedger(block, "TryExpand");
+        bool isLarger;
+        using (_expandLock.Enter())
+        {
+            long before = (long)_blocks.UsableSize(block);
+            if (byteCount <= (nuint)before)
+            {
+                return true;
+            }
+
+            long charged = 0;
+            if (ledger.Account.IsLimited && (charged = TryChargeGrowth(ledger, byteCount, before)) < 0)
+            {
+                ledger.Account.CountRefusal(ledger.Account);
+                return false;
+            }
+
+            isLarger = _blocks.TryExpand(block, byteCount);
+            Settle(ledger, before + charged, (long)_blocks.UsableSize(block));
+        }
+
+        ledger.Account.TellIfAbove();
+        return isLarger;
+    }
+
+    // Takes the blocks of a heap that is being disposed from their tags, and then disposes it.
+    public void Dispose()
+    {
+        RemoveLedgers();
+        _blocks.Dispose();
+    }
+
+    // As HakmemAllocator.TryDispose.
+    public bool TryDispose()
+    {
+        bool isDone = _blocks.TryDispose();
+        if (isDone)
+        {
+            RemoveLedgers();
+        }
+
+        return isDone;
+    }
+
+    // The ledger of a tag, which is made if there is none.
+    public TagLedger LedgerOf(TagAccount account)
+    {
+        TagLedger? ledger = account.FindLedger(this);
+        if (ledger is not null)
+        {
+            return ledger;
+        }
+
+        TagLedger made = new(account, this);
+        if (!TagLedgers.TryAdd(made))
+        {
+            throw new InvalidOperationException(
+                $"The process already uses {TagLedgers.MaxCount} tags, which is the most. Dispose one first.");
+        }
+
+        ledger = account.Link(made);
+        if (ledger != made)
+        {
+            TagLedgers.Remove(made);
+        }
+
+        return ledger;
+    }
+
+    // The exception for a request that failed. refusing is the tag whose limit it was, or null.
+    public OutOfMemoryException OutOfMemory(nuint byteCount, TagAccount? refusing) => refusing is null
+        ? _blocks.OutOfMemory(byteCount)
+        : new OutOfMemoryException(
+            $"Hakmem could not allocate {byteCount} bytes: {refusing.LiveBytes} of the limit of " +
+            $"{refusing.Budget.HardBytes} bytes of the tag '{refusing.Path}' are live.");
+
+    // The tags that have been used with this heap and their parents, by path.
+    public TagStatistics[] Describe()
+    {
+        Dictionary<TagAccount, long> bytesOf = [];
+        foreach (TagLedger? ledger in TagLedgers.All())
+        {
+            long bytes = ledger?.Heap == this ? Math.Max(0, ledger.LiveBytes) : 0;
+            TagAccount? account = ledger?.Heap == this ? ledger.Account : null;
+            for (; account is not null; account = account.Parent)
+            {
+                bytesOf[account] = bytesOf.TryGetValue(account, out long others) ? others + bytes : bytes;
+            }
+        }
+
+        TagStatistics[] rows = [.. bytesOf.Select(pair => new TagStatistics(
+            pair.Key.Path, pair.Value, pair.Key.PeakBytes, pair.Key.RefusedCount))];
+        Array.Sort(rows, static (a, b) => string.CompareOrdinal(a.Path, b.Path));
+        return rows;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Subtract(TagLedger ledger, ThreadCache* shared, long bytes)
+    {
+        TagShard? shard = ledger.TryGetShard(shared);
+        if (shard is not null)
+        {
+            shard.Add(-bytes);
+        }
+        else
+        {
+            ledger.Add(-bytes);
+        }
+    }
+
+    // Where the number of a block is.
+    private ushort* NumberOf(void* block) =>
+        _origin == null ? &FallbackHeader.Of(block)->Tag : TagTable.EntryOf(_origin, block);
+
+    // Charges the bytes that a block of a size will have beyond those that it has. Returns them, or -1 if a limit
+    // refuses them.
+    private long TryCharge(TagLedger ledger, nuint byteCount, long before, out TagAccount? refusing)
+    {
+        refusing = null;
+        if (byteCount > ImpossibleBytes)
+        {
+            return 0;
+        }
+
+        long charged = Math.Max((long)_blocks.GoodSize(byteCount) - before, 0);
+        refusing = ledger.TryCharge(charged);
+        return refusing is null ? charged : -1;
+    }
+
+    // Charges the bytes that a block which grows may get: whole units, or SuperSlabs. Returns them, or -1 if a limit
+    // has no room for them, which is not counted as a refusal.
+    private long TryChargeGrowth(TagLedger ledger, nuint byteCount, long before)
+    {
+        if (byteCount > ImpossibleBytes)
+        {
+            return 0;
+        }
+
+        nuint step = (nuint)(byteCount <= Geometry.SlabBytes ? Geometry.UnitBytes : Geometry.SlabBytes);
+        nuint most = nuint.Max(_blocks.GoodSize(byteCount), (byteCount + step - 1) & ~(step - 1));
+        long charged = Math.Max((long)most - before, 0);
+        return ledger.TryCharge(charged, isCounted: false) is null ? charged : -1;
+    }
+
+    // Allocates a block and has the ledger count it in place of another of the tag, which has so many bytes; the ledger
+    // counts the other as before if it returns null.
+    private void* TryAllocateInstead(
+        TagLedger ledger, nuint byteCount, nuint alignment, bool isZeroed, long had, out TagAccount? refusing)
+    {
+        refusing = null;
+        long charged = ledger.Account.IsLimited ? TryCharge(ledger, byteCount, had, out refusing) : 0;
+        if (charged < 0)
+        {
+            return null;
+        }
+
+        void* block = null;
+        try
+        {
+            block = alignment > 1 ? _blocks.TryAllocAligned(byteCount, alignment)
+                : !isZeroed ? _blocks.TryAllocAny(byteCount)
+                : _blocks.TryAllocZeroed(byteCount, out void* zeroed) ? zeroed : null;
+        }
+        finally
+        {
+            if (block == null)
+            {
+                Settle(ledger, charged, 0);
+            }
+        }
+
+        if (block == null)
+        {
+            return null;
+        }
+
+        long bytes = (long)_blocks.UsableSize(block);
+        if (ledger.Account.IsLimited && bytes > had + charged)
+        {
+            // Alignment has made the block larger than its size says.
+            refusing = ledger.TryCharge(bytes - had - charged);
+            if (refusing is not null)
+            {
+                _blocks.Free(block);
+                Settle(ledger, charged, 0);
+                return null;
+            }
+
+            charged = bytes - had;
+        }
+
+        *NumberOf(block) = ledger.Number;
+        Settle(ledger, had + charged, bytes);
+        return block;
+    }
+
+    // Moves a block of so many bytes, whose number the caller took, to a new one, of which the size is known before.
+    // Returns null, and changes nothing, if there is no room.
+    private void* TryMove(
+        TagLedger ledger, void* block, long bytes, nuint byteCount, nuint alignment, out TagAccount? refusing)
+    {
+        void* target = null;
+        try
+        {
+            target = TryAllocateInstead(ledger, byteCount, alignment, isZeroed: false, bytes, out refusing);
+        }
+        finally
+        {
+            if (target == null)
+            {
+                *NumberOf(block) = ledger.Number;
+            }
+        }
+
+        if (target == null)
+        {
+            return null;
+        }
+
+        nuint kept = nuint.Min((nuint)bytes, byteCount);
+        Buffer.MemoryCopy(block, target, kept, kept);
+        try
+        {
+            _blocks.Free(block);
+        }
+        catch (HakmemCorruptionException finding)
+        {
+            if (finding.Address == (nuint)block)
+            {
+                Free(target);
+                throw;
+            }
+
+            // The caller needs the address of the new block.
+            _blocks.ReportLater(finding);
+        }
+
+        return target;
+    }
+
+    // Has a ledger count what a block has, after something else was charged.
+    private static void Settle(TagLedger ledger, long charged, long bytes)
+    {
+        if (charged != bytes)
+        {
+            ledger.Add(bytes - charged);
+        }
+    }
+
+    // Takes the block from its tag's numbers: one thread gets it, and others find it freed.
+    private TagLedger TakeLedger(void* block, string operation) =>
+        TagLedgers.Find(TagTable.Take(NumberOf(block))) ?? throw Misuse.FreedAlready(block, operation);
+
+    private TagLedger FindLedger(void* block, string operation) =>
+        TagLedgers.Find(*NumberOf(block)) ?? throw Misuse.FreedAlready(block, operation);
+
+    private void RemoveLedgers()
+    {
+        foreach (TagLedger? ledger in TagLedgers.All())
+        {
+            if (ledger?.Heap == this)
+            {
+                ledger.Account.Unlink(ledger);
+                TagLedgers.Remove(ledger);
+                if (ledger.TryGetView() is { } view)
+                {
+                    ForeignHeap.MarkGone(view);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+using System;
+using System.Collections.Concurrent;
+using Hakmem.Tests.Support;
+using Xunit;
+
+namespace Hakmem.Tests.Tags;
+
+// Threads that race for a tag's room, and with the beginnings and ends of tags.
+public sealed unsafe class TagRaceTests : IDisposable
+{
+    private const int Threads = 4;
+
+    private readonly HakmemAllocator _heap = new();
+
+    public void Dispose() => _heap.Dispose();
+
+    // Each round every thread takes until it is refused. Together they get exactly what there is room for.
+    [Fact]
+    public void ThreadsThatRaceForALimitGetAllOfItAndNoMore()
+    {
+        const int Blocks = 1_000;
+        const int BlockBytes = 1_024;
+        using MemoryTag root = new("root", null, 0, Blocks * BlockBytes);
+        MemoryTag[] tags = [root, new("a", root), new("b", root), new("c", root)];
+        for (int round = 0; round < 20; round++)
+        {
+            ConcurrentBag<nint> blocks = [];
+            Workers.Run(Threads, index =>
+            {
+                IHakmemAllocator view = _heap.ForTag(tags[index]);
+                while (view.TryAlloc(BlockBytes, out void* block))
+                {
+                    blocks.Add((nint)block);
+                }
+            });
+            Assert.Equal(Blocks, blocks.Count);
+            Assert.Equal(Blocks * BlockBytes, root.LiveBytes);
+            Workers.Run(Threads, index =>
+            {
+                while (blocks.TryTake(out nint block))
+                {
+                    (index % 2 == 0 ? _heap : _heap.ForTag(root)).Free((void*)block);
+                }
+            });
+            Assert.Equal(0, root.LiveBytes);
+        }
+
+        Assert.Equal(Blocks * BlockBytes, root.PeakBytes);
+        Array.ForEach(tags, tag => tag.Dispose());
+    }
+
+    // Tags come and go on every thread while blocks of theirs are freed on others.
+    [Fact]
+    public void TagsThatComeAndGoLeaveNothing()
+    {
+        using MemoryTag root = new("root");
+        ConcurrentQueue<nint> blocks = new();
+        Workers.Run(Threads, index =>
+        {
+            for (int i = 0; i < 2_000; i++)
+            {
+                using MemoryTag tag = new("tag", root, 0, i % 3 == 0 ? 10_000 : 0);
+                IHakmemAllocator view = _heap.ForTag(tag);
+                for (int k = 0; k < 5; k++)
+                {
+                    blocks.Enqueue((nint)view.Alloc((nuint)(i % 700)));
+                }
+
+                while (blocks.Count > 100 && blocks.TryDequeue(out nint block))
+                {
+                    _heap.Free((void*)block);
+                }
+            }
+        });
+        long live = 0;
+        foreach (nint block in blocks)
+        {
+            live += (long)_heap.UsableSize((void*)block);
+        }
+
+        Assert.Equal(live, root.LiveBytes);
+        foreach (nint block in blocks)
+        {
+            _heap.Free((void*)block);
+        }
+
+        Assert.Equal(0, root.LiveBytes);
+        HeapSoundness.Assert(_heap);
+    }
+
+    // One thread makes a block larger in place while others do the same, and ask for its size.
+    [Fact]
+    public void ThreadsThatExpandOneBlockCountItOnce()
+    {
+        using MemoryTag tag = new("tag", null, 0, 1L << 40);
+        IHakmemAllocator view = _heap.ForTag(tag);
+        for (int round = 0; round < 50; round++)
+        {
+            void* block = view.Realloc(view.Alloc(70_000), 80_000);
+            Workers.Run(Threads, index =>
+            {
+                for (nuint bytes = 90_000; bytes < 1_500_000; bytes += 70_000)
+                {
+                    view.TryExpand(block, bytes + (nuint)index);
+                }
+            });
+            Assert.Equal((long)view.UsableSize(block), tag.LiveBytes);
+            view.Free(block);
+            Assert.Equal(0, tag.LiveBytes);
+        }
+    }
+
+    // Threads that end pass what they have counted on to those that come after them.
+    [Fact]
+    public void FiguresOutliveTheirThreads()
+    {
+        using MemoryTag tag = new("tag");
+        ConcurrentQueue<nint> blocks = new();
+        for (int generation = 0; generation < 30; generation++)
+        {
+            Workers.Run(Threads, _ =>
+            {
+                for (int i = 0; i < 200; i++)
+                {
+                    blocks.Enqueue((nint)_heap.ForTag(tag).Alloc(1_024));
+                    if (i % 2 == 0 && blocks.TryDequeue(out nint block))
+                    {
+                        _heap.Free((void*)block);
+                    }
+                }
+            });
+            Assert.Equal(blocks.Count * 1_024, tag.LiveBytes);
+        }
+
+        Assert.InRange(
+            tag.PeakBytes, tag.LiveBytes, tag.LiveBytes + ((Threads + 1) * Hakmem.Tags.TagShard.MaxPendingBytes));
+        while (blocks.TryDequeue(out nint block))
+        {
+            _heap.Free((void*)block);
+        }
+
+        Assert.Equal(0, tag.LiveBytes);
+    }
+}
