@@ -85,6 +85,15 @@ public sealed unsafe partial class HakmemAllocator
 
     private bool IsTagged(void* ptr) => Volatile.Read(ref _tagged) is { } tagged && ptr != null && tagged.Owns(ptr);
 
+    // As Free, for a block that is most probably tagged.
+    internal void FreeAny(void* ptr)
+    {
+        if (!TryFreeTagged(ptr, 0))
+        {
+            Free(ptr);
+        }
+    }
+
     // Frees a block if it is a tagged one.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryFreeTagged(void* ptr, nuint byteCount)

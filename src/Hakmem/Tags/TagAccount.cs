@@ -146,6 +146,7 @@ internal sealed class TagAccount
     public void Close()
     {
         _isClosed = true;
+        CloseLedgers();
         while (FindEmptyLedger() is { } ledger)
         {
             Unlink(ledger);
@@ -253,6 +254,17 @@ internal sealed class TagAccount
         using (s_treeLock.Enter())
         {
             return passedOn + PendingBelow(most);
+        }
+    }
+
+    private void CloseLedgers()
+    {
+        using (s_treeLock.Enter())
+        {
+            for (TagLedger? ledger = _ledgers; ledger is not null; ledger = ledger.Next)
+            {
+                ledger.IsClosed = true;
+            }
         }
     }
 

@@ -39,6 +39,9 @@ internal sealed unsafe class TagLedger
 
     public TaggedHeap Heap { get; }
 
+    // Whether the tag is disposed. Written by any thread, once.
+    public bool IsClosed { get; set; }
+
     // The next ledger of the account. Guarded by the tree's lock.
     public TagLedger? Next { get; set; }
 

@@ -81,13 +81,9 @@ internal sealed unsafe class TaggedAllocator(TaggedHeap heap, MemoryTag tag, Tag
 
     public void Free(void* ptr)
     {
-        if (ptr != null && heap.Owns(ptr))
+        if (!heap.TryFreeCached(ledger, ptr))
         {
-            heap.Free(ptr);
-        }
-        else
-        {
-            Owner.Free(ptr);
+            Owner.FreeAny(ptr);
         }
     }
 

@@ -30,8 +30,14 @@ internal sealed unsafe class TaggedHeap
     // No heap has a block of so many bytes: it is left to the heap to refuse them, so that no figure overflows.
     private const ulong ImpossibleBytes = 1UL << 60;
 
+    private static readonly int[] s_blockBytes = CreateBlockBytes();
+
     private readonly HakmemAllocator _owner;
     private readonly HakmemAllocator _blocks;
+
+    // The slot of _blocks, or one that no thread's table has once that is disposed.
+    private int _slot;
+
     private readonly UninterruptibleLock _expandLock = new();
 
     // The table's entry for address 0; null in a fallback.
@@ -50,6 +56,7 @@ internal sealed unsafe class TaggedHeap
         }
 
         _blocks = owner.CreateSibling();
+        _slot = _blocks.Slot;
     }
 
     // The heap that the program has.
@@ -61,25 +68,34 @@ internal sealed unsafe class TaggedHeap
 
     public void ScheduleTrim() => _blocks.ScheduleTrim();
 
-    // The steady state: a block from the thread's cache, counted in the thread's shard. Null if the slow path has to
-    // serve the request.
+    // The steady state: a block from the thread's cache. Null if the slow path has to serve the request.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void* TryAllocateCached(TagLedger ledger, nuint byteCount)
     {
         ThreadCache* shared = CurrentThread.Shared;
-        ThreadCache* cache = CurrentThread.PeerOf(shared, _blocks.Slot);
+        ThreadCache* cache = CurrentThread.PeerOf(shared, _slot);
         nuint lastByte = byteCount - 1;
-        if (cache == null || lastByte >= SizeClass.MaxBytes || ledger.Account.IsClosed)
+        if (cache == null || lastByte >= SizeClass.MaxBytes || ledger.IsClosed)
         {
             return null;
         }
 
+        uint index = SizeClass.IndexOf(lastByte);
         TagShard? shard = ledger.TryGetShard(shared);
-        void* block = shard is null ? null : HakmemAllocator.TryTakeFrom(cache, byteCount);
+        if (shard is null)
+        {
+            return TryAllocateCounted(ledger, cache, index);
+        }
+
+        // As HakmemAllocator.Alloc.
+        Bin* bin = ThreadCache.BinAt(cache, index);
+        void** top = bin->AllocTop;
+        void* block = *top;
         if (block != null)
         {
+            bin->AllocTop = top - 1;
             *TagTable.EntryOf(_origin, block) = ledger.Number;
-            shard!.Add(SizeClass.BytesOf((int)SizeClass.IndexOf(lastByte)));
+            shard.Add(SizeClass.BytesOf((int)index));
         }
 
         return block;
@@ -95,35 +111,41 @@ internal sealed unsafe class TaggedHeap
         return block;
     }
 
-    // Frees a block of this heap, whatever its tag. The steady state comes first.
-    public void Free(void* block)
+    // The steady state: frees a block into the thread's cache. False, and nothing has changed, if the slow path has to
+    // decide. likely is the ledger that the block probably has.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryFreeCached(TagLedger likely, void* block)
     {
         ThreadCache* shared = CurrentThread.Shared;
-        ThreadCache* cache = CurrentThread.PeerOf(shared, _blocks.Slot);
-        if (cache != null)
+        ThreadCache* cache = CurrentThread.PeerOf(shared, _slot);
+        if (cache == null)
         {
-            ulong entry = Arena.EntryOf(cache, block);
-            FreeSide* side = ThreadCache.FreeSideAt(cache, PageMapEntry.BinOffsetOf(entry));
-            if (FreeSide.Admits(side, entry, block))
-            {
-                ushort* entryOf = TagTable.EntryOf(_origin, block);
-                ushort number = *entryOf;
-                TagLedger? ledger = TagLedgers.Find(number);
-                if (ledger is not null)
-                {
-                    *entryOf = 0;
-                    if (HakmemAllocator.TryPutInto(cache, block))
-                    {
-                        Subtract(ledger, shared, SizeClass.BytesOf(Stripe.ClassOf(PageMapEntry.BinIndexOf(entry))));
-                        return;
-                    }
-
-                    *entryOf = number;
-                }
-            }
+            return false;
         }
 
-        Free(block, 0);
+        // As HakmemAllocator.Free, but that the number tells second frees. The top is read before the end of the
+        // magazine (see CacheReaper).
+        ulong entry = Arena.EntryOf(cache, block);
+        nuint offset = PageMapEntry.BinOffsetOf(entry);
+        FreeSide* side = ThreadCache.FreeSideAt(cache, offset);
+        void** top = side->FreeTop;
+        if (!FreeSide.Admits(side, entry, block) || !FreeSide.HasRoom(side, top))
+        {
+            return false;
+        }
+
+        ushort* number = TagTable.EntryOf(_origin, block);
+        TagLedger? ledger = *number == likely.Number ? likely : TagLedgers.Find(*number);
+        if (ledger is null)
+        {
+            return false;
+        }
+
+        *number = 0;
+        top[1] = block;
+        side->FreeTop = top + 1;
+        Subtract(ledger, shared, s_blockBytes[offset >> PageMapEntry.BinShift]);
+        return true;
     }
 
     // The same for a block that the caller says has at least so many bytes. Throws HakmemCorruptionException for
@@ -241,6 +263,7 @@ internal sealed unsafe class TaggedHeap
     // Takes the blocks of a heap that is being disposed from their tags, and then disposes it.
     public void Dispose()
     {
+        _slot = int.MaxValue;
         RemoveLedgers();
         _blocks.Dispose();
     }
@@ -251,6 +274,7 @@ internal sealed unsafe class TaggedHeap
         bool isDone = _blocks.TryDispose();
         if (isDone)
         {
+            _slot = int.MaxValue;
             RemoveLedgers();
         }
 
@@ -307,6 +331,44 @@ internal sealed unsafe class TaggedHeap
             pair.Key.Path, pair.Value, pair.Key.PeakBytes, pair.Key.RefusedCount))];
         Array.Sort(rows, static (a, b) => string.CompareOrdinal(a.Path, b.Path));
         return rows;
+    }
+
+    // The size of the blocks of each bin, by the bin's place in a cache.
+    private static int[] CreateBlockBytes()
+    {
+        int[] bytes = new int[PageMapEntry.PlaceOf(Stripe.Bins - 1) + 1];
+        for (int index = 0; index < Stripe.Bins; index++)
+        {
+            bytes[PageMapEntry.PlaceOf(index)] = SizeClass.BytesOf(Stripe.ClassOf(index));
+        }
+
+        return bytes;
+    }
+
+    // The steady state of a tag that counts each call.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void* TryAllocateCounted(TagLedger ledger, ThreadCache* cache, uint index)
+    {
+        Bin* bin = ThreadCache.BinAt(cache, index);
+        long bytes = SizeClass.BytesOf((int)index);
+        if (!ledger.Account.IsLimited || *bin->AllocTop == null || ledger.TryCharge(bytes, isCounted: false) is not null)
+        {
+            return null;
+        }
+
+        void** top = bin->AllocTop;
+        void* block = *top;
+        if (block == null)
+        {
+            // The reaper has taken it meanwhile.
+            ledger.Add(-bytes);
+            return null;
+        }
+
+        bin->AllocTop = top - 1;
+        *TagTable.EntryOf(_origin, block) = ledger.Number;
+        ledger.Account.TellIfAbove();
+        return block;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -442,7 +504,7 @@ internal sealed unsafe class TaggedHeap
         {
             if (finding.Address == (nuint)block)
             {
-                Free(target);
+                Free(target, 0);
                 throw;
             }
 
