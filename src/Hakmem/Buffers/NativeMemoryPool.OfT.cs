@@ -1,6 +1,8 @@
 using System;
 using System.Buffers;
 using System.Diagnostics;
+using System.Threading;
+using System.Threading.Tasks;
 using Hakmem.Api;
 
 namespace Hakmem;
@@ -94,6 +96,30 @@ public sealed class NativeMemoryPool<T> : MemoryPool<T>
     /// There is no memory, or the pool's <see cref="NativeMemoryPoolOptions.MaxBytes"/> would be exceeded.
     /// </exception>
     public override IMemoryOwner<T> Rent(int minBufferSize = -1) => _core.Rent(minBufferSize);
+
+    /// <summary>
+    /// Rents a buffer as <see cref="Rent"/> does, but waits for room, in order of arrival, where that throws an
+    /// <see cref="OutOfMemoryException"/>. No thread is blocked.
+    /// </summary>
+    /// <remarks>
+    /// A rental waits while those that came before it do, however little it needs. It is tried again when a buffer is
+    /// returned to this pool, and every 25 ms, since memory may come back from elsewhere; in a pool of
+    /// <see cref="HakmemAllocator.Shared"/> without <see cref="NativeMemoryPoolOptions.MaxBytes"/> and leak tracking,
+    /// only then. <see cref="Rent"/> does not wait, and may take the room. Thread-safe.
+    /// </remarks>
+    /// <param name="minBufferSize">The length in elements, as for <see cref="Rent"/>.</param>
+    /// <param name="timeout">How long to wait at most, from 0 to 2^31 - 1 ms; -1 ms for no limit.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <returns>The owner, when there is room for the buffer. The task ends with a <see cref="TimeoutException"/> when
+    /// the time is over, an <see cref="OperationCanceledException"/> when it is cancelled, or an
+    /// <see cref="ObjectDisposedException"/> when the pool or its heap is disposed meanwhile.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">A value is out of its range.</exception>
+    /// <exception cref="ObjectDisposedException">The pool or its heap has been disposed.</exception>
+    /// <exception cref="OutOfMemoryException">The buffer alone exceeds the pool's
+    /// <see cref="NativeMemoryPoolOptions.MaxBytes"/>.</exception>
+    public ValueTask<IMemoryOwner<T>> RentAsync(
+        int minBufferSize, TimeSpan timeout, CancellationToken cancellation = default) =>
+        _core.RentAsync(minBufferSize, timeout, cancellation);
 
     /// <summary>Adds up the figures of all threads that have used the pool.</summary>
     /// <returns>A snapshot.</returns>

@@ -1,6 +1,8 @@
 using System;
 using System.Buffers;
 using System.Diagnostics;
+using System.Threading;
+using System.Threading.Tasks;
 using Hakmem.Api;
 
 namespace Hakmem;
@@ -56,6 +58,11 @@ public sealed class NativeMemoryPool : MemoryPool<byte>
     /// <returns>The owner. Disposing it returns the buffer; disposing it again does nothing.</returns>
     /// <inheritdoc cref="NativeMemoryPool{T}.Rent" path="/exception"/>
     public override IMemoryOwner<byte> Rent(int minBufferSize = -1) => _core.Rent(minBufferSize);
+
+    /// <inheritdoc cref="NativeMemoryPool{T}.RentAsync"/>
+    public ValueTask<IMemoryOwner<byte>> RentAsync(
+        int minBufferSize, TimeSpan timeout, CancellationToken cancellation = default) =>
+        _core.RentAsync(minBufferSize, timeout, cancellation);
 
     /// <inheritdoc cref="NativeMemoryPool{T}.GetStatistics"/>
     public NativeMemoryPoolStatistics GetStatistics() => _core.GetStatistics();

@@ -4,6 +4,7 @@ using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Threading;
+using System.Threading.Tasks;
 using Hakmem.Events;
 using Hakmem.Os;
 using Hakmem.Pooling;
@@ -52,6 +53,9 @@ internal sealed class PoolCore<T>
     // compare-exchange if the sum is within the cap, so the cap is never exceeded, and a refused rental is never
     // counted.
     private long _cappedBytes;
+
+    // The rentals that wait for room; made when the first may have to.
+    private RentalQueue<T>? _queue;
 
     // Interlocked additions by the finalizer thread.
     private long _leakedCount;
@@ -149,6 +153,76 @@ internal sealed class PoolCore<T>
         HakmemAllocator.FreeShared(cache, block);
     }
 
+    // See NativeMemoryPool<T>.RentAsync. A rental that could never be served does not wait.
+    public ValueTask<IMemoryOwner<T>> RentAsync(int minBufferSize, TimeSpan timeout, CancellationToken cancellation)
+    {
+        long timeoutMs = (long)timeout.TotalMilliseconds;
+        if (timeoutMs is < Timeout.Infinite or > int.MaxValue)
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(timeout), timeout, $"The timeout must be -1 ms for none, or from 0 to {int.MaxValue} ms.");
+        }
+
+        int length = LengthOf(minBufferSize);
+        if (cancellation.IsCancellationRequested)
+        {
+            return new ValueTask<IMemoryOwner<T>>(Task.FromCanceled<IMemoryOwner<T>>(cancellation));
+        }
+
+        if (_maxBytes > 0 && (long)BytesOf(length) > _maxBytes)
+        {
+            throw CapExceeded(BytesOf(length), 0);
+        }
+
+        RentalQueue<T> queue = Queue;
+        return !queue.IsAnyWaiting && TryRent(length) is { } owner
+            ? new ValueTask<IMemoryOwner<T>>(owner)
+            : new ValueTask<IMemoryOwner<T>>(queue.Wait(length, (int)timeoutMs, cancellation));
+    }
+
+    // As RentSlow, for a length in range; null if there is no room.
+    public unsafe IMemoryOwner<T>? TryRent(int length)
+    {
+        if (_isDisposed)
+        {
+            ThrowCannotRent(length);
+        }
+
+        nuint bytes = BytesOf(length);
+        RentalShard? shard = FindShard();
+        if (shard is null || (_maxBytes > 0 && !TryAddToCapped(bytes, out _)))
+        {
+            return null;
+        }
+
+        NativeMemoryOwner<T>? idle = TakeIdle(shard);
+        void* block = null;
+        try
+        {
+            NativeMemoryOwner<T> owner =
+                _isTracked ? BeginTracking(shard, idle) : idle ?? new NativeMemoryOwner<T>(this);
+            if (_allocator.TryAlloc(bytes, out block))
+            {
+                owner.Attach(block, length);
+                shard.AddRental((long)bytes);
+                return owner;
+            }
+
+            return null;
+        }
+        finally
+        {
+            if (block == null)
+            {
+                Interlocked.Add(ref _cappedBytes, _maxBytes > 0 ? -(long)bytes : 0);
+                if (idle is not null)
+                {
+                    shard.PutIdle(idle);
+                }
+            }
+        }
+    }
+
     public NativeMemoryPoolStatistics GetStatistics()
     {
         // Returns are read first: each was a rental before, so that the difference is not negative.
@@ -233,6 +307,7 @@ internal sealed class PoolCore<T>
         {
             _isDisposed = true;
             _fastEnd = 0;
+            Volatile.Read(ref _queue)?.End(Disposed.Error(_pool.GetType(), isHeapGone: false));
         }
     }
 
@@ -258,6 +333,21 @@ internal sealed class PoolCore<T>
         }
 
         CountReturn(TryGetShard(CurrentThread.Shared) ?? TryFindShard(), owner, bytes);
+        try
+        {
+            Free(block);
+        }
+        finally
+        {
+            if (Volatile.Read(ref _queue) is { IsAnyWaiting: true } queue)
+            {
+                queue.TryAll();
+            }
+        }
+    }
+
+    private unsafe void Free(void* block)
+    {
         if (_allocator.IsDisposed)
         {
             return;
@@ -271,6 +361,21 @@ internal sealed class PoolCore<T>
         {
             NativeBlock.ThrowIfFound(NativeBlock.TryRelease(_allocator, block));
         }
+    }
+
+    private RentalQueue<T> Queue =>
+        Volatile.Read(ref _queue) ?? Interlocked.CompareExchange(ref _queue, new RentalQueue<T>(this), null) ?? _queue!;
+
+    // The length of a rental; throws if the pool rents none such.
+    private int LengthOf(int minBufferSize)
+    {
+        int length = minBufferSize == -1 ? _defaultLength : minBufferSize;
+        if (_isDisposed || (uint)length > (uint)MaxLength)
+        {
+            ThrowCannotRent(minBufferSize);
+        }
+
+        return length;
     }
 
     // Like FindShard, but null also if there is no managed memory for a shard.
@@ -291,12 +396,7 @@ internal sealed class PoolCore<T>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private NativeMemoryOwner<T> RentSlow(int minBufferSize)
     {
-        int length = minBufferSize == -1 ? _defaultLength : minBufferSize;
-        if (_isDisposed || (uint)length > (uint)MaxLength)
-        {
-            ThrowCannotRent(minBufferSize);
-        }
-
+        int length = LengthOf(minBufferSize);
         try
         {
             return RentSlow(length, BytesOf(length));
@@ -361,7 +461,11 @@ internal sealed class PoolCore<T>
             return _allocator.Alloc(bytes);
         }
 
-        AddToCapped(bytes);
+        if (!TryAddToCapped(bytes, out long rented))
+        {
+            throw CapExceeded(bytes, rented);
+        }
+
         try
         {
             return _allocator.Alloc(bytes);
@@ -373,21 +477,26 @@ internal sealed class PoolCore<T>
         }
     }
 
-    private void AddToCapped(nuint bytes)
+    // rented: the bytes that are rented before, or that leave no room.
+    private bool TryAddToCapped(nuint bytes, out long rented)
     {
-        long rented = Interlocked.Read(ref _cappedBytes);
+        rented = Interlocked.Read(ref _cappedBytes);
         long seen;
         do
         {
             seen = rented;
             if ((long)bytes > _maxBytes - seen)
             {
-                throw new OutOfMemoryException(
-                    $"The pool could not rent {bytes} bytes: {seen} of its limit of {_maxBytes} bytes are rented.");
+                return false;
             }
 
             rented = Interlocked.CompareExchange(ref _cappedBytes, seen + (long)bytes, seen);
         }
         while (rented != seen);
+
+        return true;
     }
+
+    private OutOfMemoryException CapExceeded(nuint bytes, long rented) => new(
+        $"The pool could not rent {bytes} bytes: {rented} of its limit of {_maxBytes} bytes are rented.");
 }

@@ -351,7 +351,8 @@ internal sealed unsafe class TaggedHeap
     {
         Bin* bin = ThreadCache.BinAt(cache, index);
         long bytes = SizeClass.BytesOf((int)index);
-        if (!ledger.Account.IsLimited || *bin->AllocTop == null || ledger.TryCharge(bytes, isCounted: false) is not null)
+        if (!ledger.Account.IsLimited || *bin->AllocTop == null ||
+            ledger.TryCharge(bytes, isCounted: false) is not null)
         {
             return null;
         }

@@ -1,0 +1,303 @@
+using System;
+using System.Buffers;
+using System.Threading;
+using System.Threading.Tasks;
+using Hakmem.Os;
+
+namespace Hakmem;
+
+// The rentals of a pool that wait for room, in the order of their arrival: the first is tried before all others,
+// however little they need, so that none waits for ever. See NativeMemoryPool<T>.RentAsync.
+//
+// Who tries the first: each return to the pool, a rental that arrives, or one that no longer waits, and a timer while
+// there are any, since memory also comes back from elsewhere. One thread tries at a time; a thread that comes meanwhile
+// has it try once more (_tries). No thread waits.
+//
+// A rental ends once: by a buffer, its timeout, its cancellation, or an error. Whoever changes its state from waiting
+// completes it, and a buffer for one that has ended meanwhile goes to the next. Its task completes on the pool.
+//
+// The lock guards the list, and nothing is allocated or thrown under it.
+internal sealed class RentalQueue<T>(PoolCore<T> core)
+{
+    // How long memory that comes back from elsewhere may wait to be seen.
+    private const int PollMs = 25;
+
+    private readonly UninterruptibleLock _lock = new();
+
+    // Guarded by the lock.
+    private Waiter? _first;
+    private Waiter? _last;
+    private Timer? _timer;
+
+    // How many tries are wanted; the thread that raises it from zero makes them all. Interlocked.
+    private int _tries;
+
+    // Whether any rental waits, by a plain read: a stale false is that of a rental which tries by itself after it has
+    // joined the list.
+    public bool IsAnyWaiting => Volatile.Read(ref _first) is not null;
+
+    // Adds a rental. timeoutMs: -1 for none.
+    public Task<IMemoryOwner<T>> Wait(int length, int timeoutMs, CancellationToken cancellation)
+    {
+        Waiter waiter = new(this, length);
+        Timer timer = GetTimer();
+        using (_lock.Enter())
+        {
+            waiter.Previous = _last;
+            if (_last is null)
+            {
+                Volatile.Write(ref _first, waiter);
+            }
+            else
+            {
+                _last.Next = waiter;
+            }
+
+            _last = waiter;
+        }
+
+        timer.Change(PollMs, PollMs);
+        waiter.Begin(timeoutMs, cancellation);
+        TryAll();
+        return waiter.Task;
+    }
+
+    // Serves the rentals for which there is room.
+    public void TryAll()
+    {
+        if (Interlocked.Increment(ref _tries) != 1)
+        {
+            return;
+        }
+
+        int seen;
+        do
+        {
+            seen = Volatile.Read(ref _tries);
+            bool isServed;
+            do
+            {
+                isServed = TryFirst();
+            }
+            while (isServed);
+        }
+        while (Interlocked.CompareExchange(ref _tries, 0, seen) != seen);
+    }
+
+    // Ends all rentals, because the pool is disposed.
+    public void End(Exception reason)
+    {
+        while (GetFirst() is { } waiter)
+        {
+            waiter.TryFail(reason);
+        }
+    }
+
+    // Whether the first rental has ended.
+    private bool TryFirst()
+    {
+        Waiter? waiter = GetFirst();
+        if (waiter is null)
+        {
+            return false;
+        }
+
+        try
+        {
+            IMemoryOwner<T>? owner = core.TryRent(waiter.Length);
+            if (owner is not null && !waiter.TryComplete(owner))
+            {
+                owner.Dispose();
+            }
+
+            return owner is not null;
+        }
+        catch (OutOfMemoryException)
+        {
+            // There is no managed memory for an owner now.
+            return false;
+        }
+        catch (Exception failure)
+        {
+            waiter.TryFail(failure);
+            return true;
+        }
+    }
+
+    private Waiter? GetFirst()
+    {
+        using (_lock.Enter())
+        {
+            return _first;
+        }
+    }
+
+    private void Remove(Waiter waiter)
+    {
+        Timer? idle = null;
+        using (_lock.Enter())
+        {
+            if (waiter.Previous is null)
+            {
+                Volatile.Write(ref _first, waiter.Next);
+            }
+            else
+            {
+                waiter.Previous.Next = waiter.Next;
+            }
+
+            if (waiter.Next is null)
+            {
+                _last = waiter.Previous;
+            }
+            else
+            {
+                waiter.Next.Previous = waiter.Previous;
+            }
+
+            idle = _first is null ? _timer : null;
+        }
+
+        idle?.Change(Timeout.Infinite, Timeout.Infinite);
+        if (idle is not null && IsAnyWaiting)
+        {
+            // One has come between the two steps.
+            idle.Change(PollMs, PollMs);
+        }
+    }
+
+    // The timer refers to the queue, and through it to the pool, only while rentals wait.
+    private Timer GetTimer()
+    {
+        if (Volatile.Read(ref _timer) is { } timer)
+        {
+            return timer;
+        }
+
+        Timer made = CreateTimer(static queue => ((RentalQueue<T>)queue!).TryAll(), this, Timeout.Infinite);
+        timer = Interlocked.CompareExchange(ref _timer, made, null);
+        if (timer is not null)
+        {
+            made.Dispose();
+        }
+
+        return timer ?? made;
+    }
+
+    // Without the context of whoever happens to rent.
+    private static Timer CreateTimer(TimerCallback callback, object state, int dueMs)
+    {
+        bool isFlowing = !ExecutionContext.IsFlowSuppressed();
+        AsyncFlowControl flow = isFlowing ? ExecutionContext.SuppressFlow() : default;
+        try
+        {
+            return new Timer(callback, state, dueMs, Timeout.Infinite);
+        }
+        finally
+        {
+            if (isFlowing)
+            {
+                flow.Undo();
+            }
+        }
+    }
+
+    // One rental that waits.
+    private sealed class Waiter(RentalQueue<T> queue, int length)
+        : TaskCompletionSource<IMemoryOwner<T>>(TaskCreationOptions.RunContinuationsAsynchronously)
+    {
+        // 1 once it has ended. Interlocked.
+        private int _hasEnded;
+
+        // Set by Begin, and disposed by Begin or by whoever ends the rental, whichever comes last.
+        private Timer? _timeout;
+        private CancellationTokenRegistration _registration;
+        private CancellationToken _cancellation;
+        private int _steps;
+
+        public int Length => length;
+
+        // Guarded by the queue's lock.
+        public Waiter? Next { get; set; }
+
+        public Waiter? Previous { get; set; }
+
+        public void Begin(int timeoutMs, CancellationToken cancellation)
+        {
+            if (timeoutMs >= 0)
+            {
+                _timeout = CreateTimer(static waiter => ((Waiter)waiter!).Expire(), this, timeoutMs);
+            }
+
+            if (cancellation.CanBeCanceled)
+            {
+                _cancellation = cancellation;
+                _registration = cancellation.Register(
+                    static waiter => ((Waiter)waiter!).Cancel(), this, useSynchronizationContext: false);
+            }
+
+            FinishStep();
+        }
+
+        public bool TryComplete(IMemoryOwner<T> owner)
+        {
+            bool isMine = TryEnd();
+            if (isMine)
+            {
+                TrySetResult(owner);
+            }
+
+            return isMine;
+        }
+
+        public bool TryFail(Exception failure)
+        {
+            bool isMine = TryEnd();
+            if (isMine)
+            {
+                TrySetException(failure);
+            }
+
+            return isMine;
+        }
+
+        private void Expire()
+        {
+            if (TryFail(new TimeoutException($"The pool had no room for a buffer of {length} elements in time.")))
+            {
+                queue.TryAll();
+            }
+        }
+
+        private void Cancel()
+        {
+            if (TryEnd())
+            {
+                TrySetCanceled(_cancellation);
+                queue.TryAll();
+            }
+        }
+
+        private bool TryEnd()
+        {
+            if (Interlocked.Exchange(ref _hasEnded, 1) != 0)
+            {
+                return false;
+            }
+
+            queue.Remove(this);
+            FinishStep();
+            return true;
+        }
+
+        // The second of the two steps, beginning and ending, releases what they used.
+        private void FinishStep()
+        {
+            if (Interlocked.Increment(ref _steps) == 2)
+            {
+                _timeout?.Dispose();
+                _registration.Dispose();
+            }
+        }
+    }
+}

@@ -1,0 +1,210 @@
+using System;
+using System.Buffers;
+using System.Collections.Generic;
+using System.Linq;
+using System.Threading;
+using System.Threading.Tasks;
+using Xunit;
+
+namespace Hakmem.Tests.Limits;
+
+// Rentals that wait for room in order of arrival.
+public sealed class RentAsyncTests : IDisposable
+{
+    private static readonly TimeSpan s_forever = Timeout.InfiniteTimeSpan;
+
+    // Far above what anything here takes; if it is over, the test has failed.
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+
+    private readonly HakmemAllocator _heap = new();
+    private readonly NativeMemoryPool _pool;
+
+    public RentAsyncTests() => _pool = new NativeMemoryPool(_heap, new NativeMemoryPoolOptions { MaxBytes = 100 });
+
+    private static CancellationToken Test => TestContext.Current.CancellationToken;
+
+    public void Dispose()
+    {
+        Assert.Equal(0, _pool.GetStatistics().RentedCount);
+        Assert.Equal(0, _heap.GetStatistics().LiveBlocks);
+        _pool.Dispose();
+        _heap.Dispose();
+    }
+
+    [Fact]
+    public async Task ARentalWithRoomDoesNotWait()
+    {
+        Task<IMemoryOwner<byte>> rental = Rent(100, TimeSpan.Zero, Test);
+        Assert.True(rental.IsCompletedSuccessfully);
+        using IMemoryOwner<byte> owner = await rental;
+        Assert.Equal(100, owner.Memory.Length);
+    }
+
+    [Fact]
+    public async Task RentalsAreServedInOrderOfArrival()
+    {
+        IMemoryOwner<byte> sixty = _pool.Rent(60);
+        IMemoryOwner<byte> forty = _pool.Rent(40);
+        Task<IMemoryOwner<byte>> large = Wait(80);
+        Task<IMemoryOwner<byte>> small = Wait(10);
+        Task<IMemoryOwner<byte>> last = Wait(100);
+
+        // There is room for the second, which has to wait for the first.
+        forty.Dispose();
+        Assert.False(small.IsCompleted || large.IsCompleted);
+        sixty.Dispose();
+        using (IMemoryOwner<byte> first = await large.WaitAsync(s_patience, Test))
+        using (IMemoryOwner<byte> second = await small.WaitAsync(s_patience, Test))
+        {
+            Assert.Equal((80, 10), (first.Memory.Length, second.Memory.Length));
+            Assert.False(last.IsCompleted);
+        }
+
+        (await last.WaitAsync(s_patience, Test)).Dispose();
+    }
+
+    [Fact]
+    public async Task ACancelledRentalLetsTheNextIn()
+    {
+        IMemoryOwner<byte> taken = _pool.Rent(50);
+        using CancellationTokenSource source = new();
+        Task<IMemoryOwner<byte>> large = Rent(80, s_forever, source.Token);
+        Task<IMemoryOwner<byte>> small = Wait(50);
+        Assert.False(small.IsCompleted);
+        await source.CancelAsync();
+        OperationCanceledException end = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => large);
+        Assert.Equal(source.Token, end.CancellationToken);
+        (await small.WaitAsync(s_patience, Test)).Dispose();
+        taken.Dispose();
+
+        // Neither before nor after a rental does cancellation take anything.
+        Assert.True(Rent(10, s_forever, source.Token).IsCanceled);
+        using CancellationTokenSource late = new();
+        IMemoryOwner<byte> owner = await Rent(100, s_forever, late.Token);
+        await late.CancelAsync();
+        Assert.Equal(100, owner.Memory.Length);
+        owner.Dispose();
+    }
+
+    [Fact]
+    public async Task ATimeoutEndsTheWaitAndLetsTheNextIn()
+    {
+        IMemoryOwner<byte> taken = _pool.Rent(50);
+        Task<IMemoryOwner<byte>> large = Rent(80, TimeSpan.FromMilliseconds(5), Test);
+        Task<IMemoryOwner<byte>> small = Wait(50);
+        await Assert.ThrowsAsync<TimeoutException>(() => large.WaitAsync(s_patience, Test));
+        (await small.WaitAsync(s_patience, Test)).Dispose();
+        await Assert.ThrowsAsync<TimeoutException>(() => Rent(80, TimeSpan.Zero, Test));
+        Assert.Equal(1, _pool.GetStatistics().RentedCount);
+        taken.Dispose();
+    }
+
+    [Fact]
+    public async Task TheDisposalOfPoolOrHeapEndsTheWait()
+    {
+        IMemoryOwner<byte> taken = _pool.Rent(100);
+        Task<IMemoryOwner<byte>>[] waiting = [Wait(10), Wait(20)];
+        _pool.Dispose();
+        foreach (Task<IMemoryOwner<byte>> rental in waiting)
+        {
+            await Assert.ThrowsAsync<ObjectDisposedException>(() => rental);
+        }
+
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => Rent(1, s_forever, Test));
+        taken.Dispose();
+
+        HakmemAllocator heap = new(new HakmemOptions { MaxBytes = 2 << 20 });
+        NativeMemoryPool pool = new(heap);
+        IMemoryOwner<byte> all = pool.Rent(2 << 20);
+        Task<IMemoryOwner<byte>> next = pool.RentAsync(1 << 20, s_forever, Test).AsTask();
+        heap.Dispose();
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => next.WaitAsync(s_patience, Test));
+        all.Dispose();
+    }
+
+    [Fact]
+    public void BadArgumentsThrowAtOnce()
+    {
+        Assert.Throws<ArgumentOutOfRangeException>(() => { _ = Rent(-2, s_forever, Test); });
+        Assert.Throws<ArgumentOutOfRangeException>(() => { _ = Rent(1, TimeSpan.FromMilliseconds(-2), Test); });
+        Assert.Throws<ArgumentOutOfRangeException>(() => { _ = Rent(1, TimeSpan.MaxValue, Test); });
+        Assert.Throws<OutOfMemoryException>(() => { _ = Rent(101, s_forever, Test); });
+    }
+
+    // The memory comes back from elsewhere: another pool, and another tag's limit.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task RoomOfAHeapOrTagIsWaitedFor(bool isTag)
+    {
+        using HakmemAllocator heap = new(new HakmemOptions { MaxBytes = isTag ? 0 : 2 << 20 });
+        using MemoryTag tag = new("tag", null, 0, isTag ? 2 << 20 : 0);
+        IHakmemAllocator allocator = isTag ? heap.ForTag(tag) : heap;
+        using NativeMemoryPool<int> pool = new(allocator, new NativeMemoryPoolOptions { RecycleOwners = true });
+        using NativeMemoryPool other = new(allocator);
+        IMemoryOwner<byte> all = other.Rent((2 << 20) - 100_000);
+        Task<IMemoryOwner<int>> waiting = pool.RentAsync(100_000, s_forever, Test).AsTask();
+        Assert.False(waiting.IsCompleted);
+        all.Dispose();
+        (await waiting.WaitAsync(s_patience, Test)).Dispose();
+        Assert.Equal(0, pool.GetStatistics().RentedCount);
+        Assert.Equal(0, tag.LiveBytes);
+    }
+
+    [Fact]
+    public async Task ThousandsWaitAndAllAreServed()
+    {
+        IMemoryOwner<byte> taken = _pool.Rent(100);
+        List<int> order = [];
+        Task[] all = [.. Enumerable.Range(0, 3_000).Select(async i =>
+        {
+            using IMemoryOwner<byte> owner = await Wait(60);
+            lock (order)
+            {
+                order.Add(i);
+            }
+        })];
+        taken.Dispose();
+        await Task.WhenAll(all).WaitAsync(s_patience, Test);
+
+        // At most one fits, so no two can overtake each other.
+        Assert.Equal(Enumerable.Range(0, 3_000), order);
+    }
+
+    // Returns, cancellations and timeouts in any order: each rental ends once, and no room is lost or given twice.
+    [Fact]
+    public async Task RacingEndsLoseNothing()
+    {
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(seed => Task.Run(() => RentAtRandom(seed), Test)));
+        (await Rent(100, s_patience, Test)).Dispose();
+    }
+
+    private async Task RentAtRandom(int seed)
+    {
+        Random random = new(seed);
+        for (int i = 0; i < 1_000; i++)
+        {
+            using CancellationTokenSource source = new();
+            TimeSpan timeout = random.Next(4) == 0 ? TimeSpan.Zero : s_forever;
+            Task<IMemoryOwner<byte>> rental = Rent(random.Next(101), timeout, source.Token);
+            if (random.Next(2) == 0)
+            {
+                await source.CancelAsync();
+            }
+
+            try
+            {
+                (await rental.WaitAsync(s_patience, Test)).Dispose();
+            }
+            catch (Exception end) when (end is OperationCanceledException or TimeoutException)
+            {
+                Assert.True(rental.IsCompleted);
+            }
+        }
+    }
+
+    private Task<IMemoryOwner<byte>> Wait(int length) => Rent(length, s_forever, CancellationToken.None);
+
+    private Task<IMemoryOwner<byte>> Rent(int length, TimeSpan timeout, CancellationToken cancellation) =>
+        _pool.RentAsync(length, timeout, cancellation).AsTask();
+}
