@@ -17,9 +17,10 @@ namespace Hakmem;
 /// <c>hakmem.memory.cached</c>, <c>hakmem.memory.committed</c>, <c>hakmem.memory.dirty</c>, <c>hakmem.memory.peak</c>,
 /// and for all heaps together <c>hakmem.memory.records</c> and <c>hakmem.memory.tables</c>. Counts:
 /// <c>hakmem.blocks.live</c>, <c>hakmem.superslabs.in_use</c>, <c>hakmem.superslabs.cached</c>,
-/// <c>hakmem.thread_caches</c>. Totals, which only grow: <c>hakmem.memory.purged</c> (<c>By</c>),
-/// <c>hakmem.purge.calls</c>, <c>hakmem.blocks.reaped</c>, <c>hakmem.allocations.refused</c>,
-/// <c>hakmem.decay.failed_passes</c>.
+/// <c>hakmem.thread_caches</c>. <c>hakmem.memory.limit</c>, if the heap has one, and for each tag used with the heap
+/// <c>hakmem.tag.live</c>, with the tag's path in the attribute <c>hakmem.tag</c> (both <c>By</c>). Totals, which only
+/// grow: <c>hakmem.memory.purged</c> (<c>By</c>), <c>hakmem.purge.calls</c>, <c>hakmem.blocks.reaped</c>,
+/// <c>hakmem.allocations.refused</c>, <c>hakmem.decay.failed_passes</c>.
 /// </para>
 /// <para>
 /// Each measurement of a pool has the attribute <c>hakmem.pool</c>: <c>hakmem.pool.rented</c> and

@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Diagnostics.Metrics;
+using System.Linq;
 using System.Threading;
 using Hakmem.Os;
 
@@ -49,6 +50,8 @@ internal sealed class HeapMeter : IDisposable
         AddCounter(
             "hakmem.allocations.refused", "{allocation}", "Allocations that memory or a limit refused.",
             s => s.RefusedAllocations);
+        AddLimit("hakmem.memory.limit", "By", "The most bytes that the heap may commit.", s => s.LimitBytes);
+        AddTags("hakmem.tag.live", "By", "Bytes in blocks of a tag and the tags below it.", tag => tag.LiveBytes);
         AddCounter("hakmem.decay.failed_passes", "{pass}", "Decay passes that failed.", s => s.FailedDecayPasses);
     }
 
@@ -60,6 +63,21 @@ internal sealed class HeapMeter : IDisposable
         _meter.CreateObservableUpDownCounter(name, () => Measure(bit, figure), unit, description);
     }
 
+    // No measurement while there is no limit.
+    private void AddLimit(string name, string unit, string description, Func<HakmemStatistics, long> figure)
+    {
+        uint bit = 1u << _instruments++;
+        _meter.CreateObservableUpDownCounter(
+            name, () => Measure(bit, figure) is [{ Value: > 0 }] limit ? limit : [], unit, description);
+    }
+
+    // One measurement for each tag, which the attribute hakmem.tag names by its path.
+    private void AddTags(string name, string unit, string description, Func<TagStatistics, long> figure)
+    {
+        uint bit = 1u << _instruments++;
+        _meter.CreateObservableUpDownCounter(name, () => MeasureTags(bit, figure), unit, description);
+    }
+
     private void AddCounter(string name, string unit, string description, Func<HakmemStatistics, long> figure)
     {
         uint bit = 1u << _instruments++;
@@ -68,6 +86,11 @@ internal sealed class HeapMeter : IDisposable
 
     private Measurement<long>[] Measure(uint bit, Func<HakmemStatistics, long> figure) =>
         Read(bit) is { } reading ? [new Measurement<long>(figure(reading), _tags)] : [];
+
+    private Measurement<long>[] MeasureTags(uint bit, Func<TagStatistics, long> figure) =>
+        Read(bit) is { Tags: { Count: > 0 } tags }
+            ? [.. tags.Select(tag => new Measurement<long>(figure(tag), [.. _tags, new("hakmem.tag", tag.Path)]))]
+            : [];
 
     // Returns null once the heap is disposed. No lock is held during GetStatistics: it may throw, and an exception
     // handler may collect. Of two concurrent collections each takes a reading of its own.

@@ -1,6 +1,7 @@
 using System;
 using System.Diagnostics;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace Hakmem.Tags;
 
@@ -20,11 +21,14 @@ internal sealed unsafe class TaggedAllocator(TaggedHeap heap, MemoryTag tag, Tag
     public void* Alloc(nuint byteCount)
     {
         void* block = heap.TryAllocateCached(ledger, byteCount);
-        block = block != null ? block : Require(TryAllocate(byteCount, 1, false, out TagAccount? by), byteCount, by);
+        if (block != null)
+        {
+            // Nothing may find the tag abandoned before the block counts for it.
+            GC.KeepAlive(tag);
+            return block;
+        }
 
-        // Nothing may find the tag abandoned before the block counts for it.
-        GC.KeepAlive(tag);
-        return block;
+        return AllocSlow(byteCount);
     }
 
     public void* AllocZeroed(nuint byteCount) =>
@@ -96,6 +100,10 @@ internal sealed unsafe class TaggedAllocator(TaggedHeap heap, MemoryTag tag, Tag
     public void Trim() => Owner.Trim();
 
     public HakmemStatistics GetStatistics() => Owner.GetStatistics();
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void* AllocSlow(nuint byteCount) =>
+        Require(TryAllocate(byteCount, 1, false, out TagAccount? refusing), byteCount, refusing);
 
     private static void RequireAlignment(nuint alignment)
     {

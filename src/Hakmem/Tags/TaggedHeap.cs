@@ -84,7 +84,7 @@ internal sealed unsafe class TaggedHeap
         TagShard? shard = ledger.TryGetShard(shared);
         if (shard is null)
         {
-            return TryAllocateCounted(ledger, cache, index);
+            return null;
         }
 
         // As HakmemAllocator.Alloc.
@@ -106,7 +106,11 @@ internal sealed unsafe class TaggedHeap
         TagLedger ledger, nuint byteCount, nuint alignment, bool isZeroed, out TagAccount? refusing)
     {
         ObjectDisposedException.ThrowIf(ledger.Account.IsClosed, typeof(MemoryTag));
-        void* block = TryAllocateInstead(ledger, byteCount, alignment, isZeroed, had: 0, out refusing);
+        refusing = null;
+        bool isCounted = ledger.Account.IsLimited && alignment == 1 && !isZeroed;
+        void* block = isCounted ? TryAllocateCounted(ledger, byteCount) : null;
+        block = block != null ? block
+            : TryAllocateInstead(ledger, byteCount, alignment, isZeroed, had: 0, out refusing);
         ledger.Account.TellIfAbove();
         return block;
     }
@@ -345,14 +349,20 @@ internal sealed unsafe class TaggedHeap
         return bytes;
     }
 
-    // The steady state of a tag that counts each call.
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void* TryAllocateCounted(TagLedger ledger, ThreadCache* cache, uint index)
+    // The steady state of a tag that counts each call. Null if the slow path has to serve the request.
+    private void* TryAllocateCounted(TagLedger ledger, nuint byteCount)
     {
+        ThreadCache* cache = CurrentThread.PeerOf(CurrentThread.Shared, _slot);
+        nuint lastByte = byteCount - 1;
+        if (cache == null || lastByte >= SizeClass.MaxBytes)
+        {
+            return null;
+        }
+
+        uint index = SizeClass.IndexOf(lastByte);
         Bin* bin = ThreadCache.BinAt(cache, index);
         long bytes = SizeClass.BytesOf((int)index);
-        if (!ledger.Account.IsLimited || *bin->AllocTop == null ||
-            ledger.TryCharge(bytes, isCounted: false) is not null)
+        if (*bin->AllocTop == null || ledger.TryCharge(bytes, isCounted: false) is not null)
         {
             return null;
         }
@@ -368,7 +378,6 @@ internal sealed unsafe class TaggedHeap
 
         bin->AllocTop = top - 1;
         *TagTable.EntryOf(_origin, block) = ledger.Number;
-        ledger.Account.TellIfAbove();
         return block;
     }
 

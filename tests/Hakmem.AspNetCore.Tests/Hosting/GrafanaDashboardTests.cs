@@ -74,6 +74,7 @@ public sealed partial class GrafanaDashboardTests
         builder.AddHakmem(options =>
         {
             options.Isolated = true;
+            options.Heap.MaxBytes = 64 << 20;
             options.Pool.MaxBytes = 1 << 20;
         });
         builder.UseHakmemForKestrel();
@@ -88,6 +89,8 @@ public sealed partial class GrafanaDashboardTests
             return "text";
         });
         await app.StartAsync();
+        using MemoryTag tag = new("cache");
+        app.Services.GetRequiredService<HakmemAllocator>().ForTag(tag);
         using HttpClient client = new() { BaseAddress = new Uri(app.Urls.Single()) };
         await client.GetStringAsync("/");
 

@@ -44,6 +44,27 @@ public sealed unsafe class HakmemMetricsTests : IDisposable
     }
 
     [Fact]
+    public void EachTagHasAMeasurement()
+    {
+        using IDisposable registration = HakmemMetrics.Register(_heap, _name);
+        using MemoryTag root = new("root");
+        using MemoryTag child = new("child", root);
+        Dictionary<string, long> measured = [];
+        _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
+        {
+            KeyValuePair<string, object?>[] all = tags.ToArray();
+            if (instrument.Name == "hakmem.tag.live" && all.Contains(new("hakmem.heap", _name)))
+            {
+                measured.Add((string)all.Single(tag => tag.Key == "hakmem.tag").Value!, value);
+            }
+        });
+        _heap.ForTag(child).Alloc(1_024);
+        _heap.ForTag(root).Alloc(512);
+        _listener.RecordObservableInstruments();
+        Assert.Equal(new Dictionary<string, long> { ["root"] = 1_536, ["root/child"] = 1_024 }, measured);
+    }
+
+    [Fact]
     public void TheInstrumentsSayWhatTheStatisticsSay()
     {
         using IDisposable registration = HakmemMetrics.Register(_heap, _name);
