@@ -95,6 +95,11 @@ internal static class Program
         run.Add<NoThreadCacheConformance>();
         run.Add<PopulateConformance>();
         run.Add<SomeBlockSampledConformance>();
+        run.Add<ProfiledHeapConformance>();
+        run.Add<ProfiledCheckedConformance>();
+        run.Add<ProfiledFullConformance>();
+        run.Add<ProfiledNoThreadCacheConformance>();
+        run.Add<ProfiledSampledConformance>();
         run.Add<FrameworkPoolConformance>();
         run.Add<IsolatedPoolConformance>();
         run.Add<IsolatedHeapStress>(StressConformance.ThreadCounts);

@@ -65,7 +65,7 @@ internal sealed unsafe class BlockClaims(Arena arena, LiveTable table, ThreadCac
     // meanwhile, and the block that begins there now is marked again.
     public bool IsStillOf(ulong entry, void* block)
     {
-        if (arena.EntryOf(block) == entry)
+        if (PageMapEntry.IsSameSpan(arena.EntryOf(block), entry))
         {
             return true;
         }

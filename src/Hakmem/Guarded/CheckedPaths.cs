@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using Hakmem.Pages;
 using Hakmem.Records;
@@ -52,16 +51,21 @@ internal static unsafe class CheckedPaths
             return true;
         }
 
-        ThrowFreedBefore(cache, ptr);
+        RequireSameSpan(cache, ptr, entry);
+        top[1] = ptr;
+        side->FreeTop = top + 1;
         return true;
     }
 
-    // Marks the block that begins there now as live again.
-    [DoesNotReturn]
+    // Returns if the entry was rewritten for the other form of bins, as a profiler does when it starts and ends: then
+    // the side is still the block's. Otherwise marks the block that begins there now as live again, and throws.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void ThrowFreedBefore(ThreadCache* cache, void* ptr)
+    private static void RequireSameSpan(ThreadCache* cache, void* ptr, ulong entry)
     {
-        LiveTable.Begin(cache->Live, ptr);
-        throw Misuse.FreedAlready(ptr, "Free");
+        if (!PageMapEntry.IsSameSpan(Arena.EntryOf(cache, ptr), entry))
+        {
+            LiveTable.Begin(cache->Live, ptr);
+            throw Misuse.FreedAlready(ptr, "Free");
+        }
     }
 }

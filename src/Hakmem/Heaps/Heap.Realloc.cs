@@ -55,6 +55,11 @@ internal sealed unsafe partial class Heap
         }
 
         PurgeAndNotify();
+        if (result == ResizeResult.Done)
+        {
+            CountResized(address, byteCount);
+        }
+
         return result == ResizeResult.Done;
     }
 
@@ -76,6 +81,11 @@ internal sealed unsafe partial class Heap
         if (result == ResizeResult.Done)
         {
             PurgeAndNotify();
+            if (block.Kind != _kinds.Small && !_kinds.UnitRuns.IsSample(block))
+            {
+                CountResized(address, byteCount);
+            }
+
             return address;
         }
 
@@ -142,7 +152,7 @@ internal sealed unsafe partial class Heap
         try
         {
             bool keepsAlignment = alignment <= Geometry.SlabBytes && ((nuint)address & (alignment - 1)) == 0;
-            void* target = keepsAlignment ? block.Kind.TryMoveHeld(block, byteCount) : null;
+            void* target = keepsAlignment ? TryMovePages(block, address, byteCount) : null;
             isGone = target != null;
             target = isGone ? MarkLive(target) : TryAllocateToMove(cache, block, byteCount, alignment);
             if (target != null && !isGone)
@@ -151,6 +161,7 @@ internal sealed unsafe partial class Heap
                 Buffer.MemoryCopy(address, target, kept, kept);
                 isGone = true;
                 HakmemCorruptionException? finding = null;
+                RemoveSample(block, address);
                 try
                 {
                     finding = block.Kind.FreeHeld(block, address);
@@ -184,7 +195,9 @@ internal sealed unsafe partial class Heap
     {
         bool isGrowable = !_kinds.Small.HasQuarantine && byteCount > block.Bytes && byteCount <= Geometry.SlabBytes &&
             byteCount > LargeBlocks.GrowableBytes && alignment <= Geometry.UnitBytes;
-        void* target = isGrowable ? MarkLive(_kinds.UnitRuns.TryAllocate(cache, byteCount, 1, isZeroed: false)) : null;
+        void* target = isGrowable
+            ? MarkLive(Sampled(_kinds.UnitRuns.TryAllocate(cache, byteCount, 1, isZeroed: false), byteCount))
+            : null;
         return target == null ? TryAllocate(cache, byteCount, alignment, isZeroed: false) : target;
     }
 }

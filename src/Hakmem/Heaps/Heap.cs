@@ -2,6 +2,7 @@ using System;
 using System.Threading;
 using Hakmem.Guarded;
 using Hakmem.Large;
+using Hakmem.Os;
 using Hakmem.Pages;
 using Hakmem.Reclaim;
 using Hakmem.Records;
@@ -19,6 +20,7 @@ namespace Hakmem.Heaps;
 internal sealed unsafe partial class Heap : HeapCore
 {
     private readonly Arena _arena;
+    private readonly int _slot;
     private readonly HeapLimits _limits;
     private readonly SuperSlabCache _superSlabs;
     private readonly UnitAllocator _units;
@@ -43,6 +45,7 @@ internal sealed unsafe partial class Heap : HeapCore
     public Heap(Arena arena, int slot, HeapLimits limits, DecayTimer? timer, HeapBudget? budget = null)
     {
         _arena = arena;
+        _slot = slot;
         _limits = limits;
         HardeningParts? hardening = HardeningParts.TryCreate(arena, limits);
         _classes = hardening is null ? SizeClassInfo.Standard : hardening.CreateClasses();
@@ -89,6 +92,8 @@ internal sealed unsafe partial class Heap : HeapCore
 
     public MetadataAllocator Metadata => _arena.Metadata;
 
+    public OsMemory Os => _arena.Os;
+
     // How often a failed allocation made the heap release everything unused.
     public long ReclaimRounds => _reclaimer.Rounds;
 
@@ -104,7 +109,7 @@ internal sealed unsafe partial class Heap : HeapCore
 
         if (cache != null)
         {
-            ThreadCache.MagazinesOf(cache)->CountsAllocations = _hook != null || _quarantine != null;
+            UpdateCounting(ThreadCache.MagazinesOf(cache));
         }
 
         return cache;
@@ -135,13 +140,18 @@ internal sealed unsafe partial class Heap : HeapCore
     // if memory is out; then nothing was released for it.
     public void* TryAllocateGuarded(ThreadCache* cache, nuint byteCount, nuint alignment)
     {
-        void* block = _kinds.Guarded.TryAllocate(cache, byteCount, alignment, isZeroed: false);
+        void* block = Sampled(_kinds.Guarded.TryAllocate(cache, byteCount, alignment, isZeroed: false), byteCount);
         NotifyUsed();
         return MarkLive(block);
     }
 
     public override void Free(ThreadCache* cache, void* address)
     {
+        if (cache != null && (cache->Profile != null) != (_sampler != null))
+        {
+            UpdateForm(cache);
+        }
+
         HakmemCorruptionException? finding = FreeAny(cache, address, "Free");
         PurgeAndNotify();
         ThrowIfFound(finding);
@@ -218,6 +228,7 @@ internal sealed unsafe partial class Heap : HeapCore
     // Releases everything, live blocks included.
     public override void Dispose()
     {
+        EndProfiling();
         _decay.Stop();
         _registry.Clear();
         for (int sizeClass = 0; sizeClass < _depots.Count; sizeClass++)
@@ -403,7 +414,12 @@ internal sealed unsafe partial class Heap : HeapCore
         return finding ?? other;
     }
 
-    private void* TryAllocateOnce(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
+    private void* TryAllocateOnce(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed) =>
+        _sampler != null || (cache != null && cache->Profile != null)
+            ? TryAllocateProfiled(cache, byteCount, alignment, isZeroed)
+            : TryAllocateUncounted(cache, byteCount, alignment, isZeroed);
+
+    private void* TryAllocateUncounted(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
     {
         void* sampled = _hook == null ? null : _hook.TryAllocate(cache, byteCount, alignment, isZeroed);
         return sampled != null
@@ -454,6 +470,7 @@ internal sealed unsafe partial class Heap : HeapCore
         }
 
         BlockInfo block = Claim(cache, address, operation);
+        RemoveSample(block, address);
         return block.Kind.Free(cache, block, address);
     }
 

@@ -5,6 +5,10 @@ using Hakmem.Records;
 namespace Hakmem.Large;
 
 // Growable runs of units within one SuperSlab, above GrowableBytes. Only Realloc allocates them.
+//
+// They also serve the small blocks that a profiler samples, because their frees take the slow path. Such a block has
+// the size of the small one that it replaces (SpanHeader.FreeCount), and is resized as that would be: otherwise the
+// samples would not stand for the other blocks.
 internal sealed unsafe class UnitRunKind(LargeBlocks large, Arena arena, UnitAllocator units, RunAllocator runs)
     : RunKind(large)
 {
@@ -27,12 +31,37 @@ internal sealed unsafe class UnitRunKind(LargeBlocks large, Arena arena, UnitAll
         return block;
     }
 
+    // Allocates a sampled block in place of a small one of blockBytes. Returns null if memory is out.
+    public void* TryAllocateSample(nuint byteCount, int blockBytes, bool isZeroed)
+    {
+        if (!units.TryAllocateRun(LargeBlocks.UnitsFor((nuint)blockBytes), out int unit, blockBytes))
+        {
+            return null;
+        }
+
+        byte* block = arena.AddressOfUnit(unit);
+        if (isZeroed)
+        {
+            new Span<byte>(block, (int)byteCount).Clear();
+        }
+
+        return block;
+    }
+
+    // Whether a resolved block of this kind stands for a small one.
+    public bool IsSample(BlockInfo block) => block.Kind == this && arena.Span(block.First)->FreeCount > 0;
+
     public override nuint GoodSize(nuint byteCount) => (nuint)LargeBlocks.UnitsFor(byteCount) << Geometry.UnitShift;
 
     // If there is no room, the run may have become a SuperSlab run.
     public override ResizeResult TryResizeInPlace(
         BlockInfo block, void* address, nuint byteCount, bool mayShrink)
     {
+        if (IsSample(block))
+        {
+            return byteCount <= block.Bytes && byteCount > block.Bytes / 2 ? ResizeResult.Done : ResizeResult.NoRoom;
+        }
+
         if (byteCount <= LargeBlocks.GrowableBytes || byteCount > (nuint)arena.ReservedBytes)
         {
             return ResizeResult.NoRoom;
@@ -68,7 +97,8 @@ internal sealed unsafe class UnitRunKind(LargeBlocks large, Arena arena, UnitAll
 
     public LargeBlocks.Place FindLocked(int unit)
     {
-        nuint bytes = (nuint)arena.Span(unit)->UnitCount << Geometry.UnitShift;
+        int sampled = arena.Span(unit)->FreeCount;
+        nuint bytes = sampled > 0 ? (nuint)sampled : (nuint)arena.Span(unit)->UnitCount << Geometry.UnitShift;
         BlockInfo block = new(this, unit, 0, 0, bytes);
         return new LargeBlocks.Place(block, (nuint)arena.AddressOfUnit(unit), IsOtherHeap: false);
     }

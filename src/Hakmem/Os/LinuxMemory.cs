@@ -1,3 +1,5 @@
+using System;
+using System.Runtime.InteropServices;
 
 namespace Hakmem.Os;
 
@@ -133,6 +135,48 @@ internal sealed unsafe class LinuxMemory : OsMemory
         LinuxNative.Advise(address, bytes, enable ? LinuxNative.AdviseHugePage : LinuxNative.AdviseNoHugePage) == 0;
 
     public override bool TryReportFaults(FaultMap map) => LinuxFaultReporter.TryInstall(map);
+
+    public override bool TryGetStack(out nuint begin, out nuint end)
+    {
+        begin = 0;
+        end = 0;
+        byte* attributes = stackalloc byte[LinuxNative.MaxAttributesBytes];
+        if (LinuxNative.ThreadAttributes(LinuxNative.ThreadSelf(), attributes) != 0)
+        {
+            return false;
+        }
+
+        byte* lowest;
+        nuint bytes;
+        bool isKnown = LinuxNative.StackOf(attributes, &lowest, &bytes) == 0;
+        _ = LinuxNative.DestroyAttributes(attributes);
+        begin = isKnown ? (nuint)lowest : 0;
+        end = isKnown ? (nuint)lowest + bytes : 0;
+        return isKnown;
+    }
+
+    // mov rax, rbp; ret - mov x0, x29; ret. The page is never writable and executable at once.
+    public override void* TryMakeFrameReader()
+    {
+        ReadOnlySpan<byte> code = RuntimeInformation.ProcessArchitecture == Architecture.X64
+            ? [0x48, 0x89, 0xE8, 0xC3]
+            : [0xE0, 0x03, 0x1D, 0xAA, 0xC0, 0x03, 0x5F, 0xD6];
+        byte* page = LinuxNative.Map(
+            null, PageSize, LinuxNative.ProtectRead | LinuxNative.ProtectWrite, LinuxNative.MapPrivateAnonymous, -1, 0);
+        if (page == LinuxNative.MapFailed)
+        {
+            return null;
+        }
+
+        code.CopyTo(new Span<byte>(page, code.Length));
+        if (LinuxNative.Protect(page, PageSize, LinuxNative.ProtectRead | LinuxNative.ProtectExecute) == 0)
+        {
+            return page;
+        }
+
+        _ = LinuxNative.Unmap(page, PageSize);
+        return null;
+    }
 
     public override bool TryReadMemoryLimit(out long bytes)
     {

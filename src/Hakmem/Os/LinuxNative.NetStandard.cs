@@ -40,6 +40,18 @@ internal static unsafe partial class LinuxNative
     [DllImport(Library, EntryPoint = "sigaction", SetLastError = true)]
     public static extern partial int SignalAction(int signal, byte* action, byte* previous);
 
+    [DllImport(Library, EntryPoint = "pthread_self")]
+    public static extern partial nint ThreadSelf();
+
+    [DllImport(Library, EntryPoint = "pthread_getattr_np")]
+    public static extern partial int ThreadAttributes(nint thread, byte* attributes);
+
+    [DllImport(Library, EntryPoint = "pthread_attr_getstack")]
+    public static extern partial int StackOf(byte* attributes, byte** begin, nuint* bytes);
+
+    [DllImport(Library, EntryPoint = "pthread_attr_destroy")]
+    public static extern partial int DestroyAttributes(byte* attributes);
+
     [DllImport(Library, EntryPoint = "mremap", SetLastError = true)]
     public static extern partial byte* Remap(
         byte* address, nuint oldBytes, nuint newBytes, int flags, byte* newAddress);

@@ -42,6 +42,9 @@ internal static unsafe partial class LinuxNative
     public const int ErrorIsDirectory = 21;
     public const int ErrorInvalid = 22;
 
+    // More than pthread_attr_t has with any C library.
+    public const int MaxAttributesBytes = 256;
+
     public const int OpenReadOnly = 0;
     public const int OpenCloseOnExec = 0x80000;
 
@@ -89,6 +92,19 @@ internal static unsafe partial class LinuxNative
     // The actions are struct sigaction of the C library.
     [LibraryImport(Library, EntryPoint = "sigaction", SetLastError = true)]
     public static partial int SignalAction(int signal, byte* action, byte* previous);
+
+    [LibraryImport(Library, EntryPoint = "pthread_self")]
+    public static partial nint ThreadSelf();
+
+    // The attributes are pthread_attr_t of the C library. The result of the next three is an error, or 0.
+    [LibraryImport(Library, EntryPoint = "pthread_getattr_np")]
+    public static partial int ThreadAttributes(nint thread, byte* attributes);
+
+    [LibraryImport(Library, EntryPoint = "pthread_attr_getstack")]
+    public static partial int StackOf(byte* attributes, byte** begin, nuint* bytes);
+
+    [LibraryImport(Library, EntryPoint = "pthread_attr_destroy")]
+    public static partial int DestroyAttributes(byte* attributes);
 
     // Variadic in C. x86-64 and Arm64 Linux pass its fifth argument as they pass the others.
     [LibraryImport(Library, EntryPoint = "mremap", SetLastError = true)]

@@ -94,6 +94,19 @@ internal abstract unsafe class OsMemory
     // The arena lives as long as the process. For one arena of a process; false if that is impossible.
     public abstract bool TryReportFaults(FaultMap map);
 
+    // The bounds of the calling thread's stack, from the lowest address to behind the highest. False if they are not
+    // known. Takes some system calls.
+    public virtual bool TryGetStack(out nuint begin, out nuint end)
+    {
+        begin = 0;
+        end = 0;
+        return false;
+    }
+
+    // Returns a native function without arguments that returns the processor's frame pointer, which it does not change;
+    // null if compiled code keeps none on this system, or the system refuses. It is never released.
+    public virtual void* TryMakeFrameReader() => null;
+
     // The container's limit: the bytes of physical memory beyond which the system kills the process, or the bytes that
     // it lets the process commit; long.MaxValue for none. False if a part of the answer could not be read at this
     // moment. Takes some system calls and managed memory.

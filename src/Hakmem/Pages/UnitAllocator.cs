@@ -63,18 +63,18 @@ internal sealed unsafe class UnitAllocator
         }
     }
 
-    public bool TryAllocateRun(int count, out int unit)
+    public bool TryAllocateRun(int count, out int unit, int sampledBytes = 0)
     {
         using (_cache.SyncRoot.Enter())
         {
-            if (!TryTake(count, isGrowable: true, out unit, out _))
+            if (!TryTake(count, isGrowable: sampledBytes == 0, out unit, out _))
             {
                 return false;
             }
 
             RunUnits += count;
-            _arena.Span(unit)->UnitCount = count;
-            _arena.Span(unit)->IsHeld = false;
+            SpanHeader* span = _arena.Span(unit);
+            (span->UnitCount, span->FreeCount, span->IsHeld) = (count, sampledBytes, false);
             SetRunEntries(unit, 0, count);
             return true;
         }

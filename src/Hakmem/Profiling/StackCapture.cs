@@ -17,8 +17,8 @@ internal static class StackCapture
     // Frames of this library above the program's first frame are left out.
     private static readonly string? s_ownAssembly = typeof(StackCapture).Assembly.GetName().Name;
 
-    private static readonly FrameworkCall.Step<(StackTable Table, int Number)> s_resolve =
-        static (ref (StackTable Table, int Number) found) => found.Number = Resolve(found.Table);
+    private static readonly FrameworkCall.Step<Request> s_resolve =
+        static (ref Request request) => request.Number = Resolve(request);
 
     // Creates everything that Take needs.
     public static void Prepare()
@@ -27,34 +27,34 @@ internal static class StackCapture
         _ = StackTable.Instance;
     }
 
-    // Returns the stack's number in the table. Does not throw if managed memory is out, because callers are between two
-    // steps: the stack is unknown then.
+    // Returns the stack's number in the table; the text has at most maxFrames frames and maxBytes bytes. Does not throw
+    // if managed memory is out, because callers are between two steps: the stack is unknown then.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static int Take(StackTable table)
+    public static int Take(StackTable table, int maxFrames = MaxFrames, int maxBytes = MaxBytes)
     {
-        (StackTable Table, int Number) state = (table, StackTable.None);
+        Request state = new() { Table = table, MaxFrames = maxFrames, MaxBytes = maxBytes };
         return FrameworkCall.IsDone(ref state, s_resolve) ? state.Number : StackTable.None;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static int Resolve(StackTable table)
+    private static int Resolve(Request request)
     {
-        Span<byte> text = stackalloc byte[MaxBytes];
+        Span<byte> text = stackalloc byte[request.MaxBytes];
         StackTrace trace = new(skipFrames: 2, fNeedFileInfo: false);
         int length = 0;
         int frames = 0;
-        for (int i = 0; i < trace.FrameCount && frames < MaxFrames; i++)
+        for (int i = 0; i < trace.FrameCount && frames < request.MaxFrames; i++)
         {
             if (DescribeCaller(trace.GetFrame(i)) is { } name && (frames > 0 || !name.IsOwn))
             {
                 // A frame that does not fit is left out, with those below it.
                 int added = Utf8Text.Write(name.Text, text[length..]);
                 length += added;
-                frames += added > 0 ? 1 : MaxFrames;
+                frames += added > 0 ? 1 : request.MaxFrames;
             }
         }
 
-        return length == 0 ? StackTable.None : table.Add(text[..length]);
+        return length == 0 ? StackTable.None : request.Table.Add(text[..length]);
     }
 
     // Whether a method belongs to this library.
@@ -63,6 +63,14 @@ internal static class StackCapture
         ReadOnlySpan<char> assembly = method.DeclaringAssemblyName.AsSpan();
         int comma = assembly.IndexOf(',');
         return (comma < 0 ? assembly : assembly[..comma]).SequenceEqual(s_ownAssembly.AsSpan());
+    }
+
+    private struct Request
+    {
+        public StackTable Table;
+        public int MaxFrames;
+        public int MaxBytes;
+        public int Number;
     }
 
     private static (string Text, bool IsOwn)? DescribeCaller(StackFrame? frame)

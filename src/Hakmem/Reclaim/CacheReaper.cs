@@ -182,6 +182,11 @@ internal sealed unsafe class CacheReaper(
             Probe?.Invoke(ReaperStep.CloseBin);
             Volatile.Write(ref *(nint*)&ThreadCache.FreeSideOf(cache, index)->FreeEnd, (nint)0);
 
+            if (primary != null && primary->Hidden > 0)
+            {
+                TakeHidden(index, primary);
+            }
+
             if (primary != null && ReadTop(cache, index) >= Magazine.SlotsOf(primary))
             {
                 candidates[count++] = new ReapCandidate
@@ -310,7 +315,7 @@ internal sealed unsafe class CacheReaper(
 
         if (isPrimary || !ThreadCache.IsStacked(cache, candidate->Index))
         {
-            magazine->Holes = (ushort)(candidate->Slot - Magazine.SlotsOf(magazine) + 1);
+            magazine->Holes = (byte)(candidate->Slot - Magazine.SlotsOf(magazine) + 1);
         }
         else
         {
@@ -328,6 +333,17 @@ internal sealed unsafe class CacheReaper(
             CorruptAddress = found != 0 ? found : CorruptAddress;
         }
 
+        ReapedBlocks += count;
+    }
+
+    // Takes the blocks that are hidden from Alloc (see SampleCountdown). The owner's fast paths neither read nor write
+    // their slots, so the gate is enough.
+    private void TakeHidden(int index, Magazine* primary)
+    {
+        int count = primary->Hidden;
+        primary->Hidden = 0;
+        nuint found = depots[index].FreeMany(Magazine.SlotsOf(primary) + primary->Count - count, count);
+        CorruptAddress = found != 0 ? found : CorruptAddress;
         ReapedBlocks += count;
     }
 

@@ -82,6 +82,9 @@ internal static class PageMapEntry
     public static ulong ForRange(EntryKind kind, nuint address) =>
         ((ulong)(TopTagNumber - (int)kind) << TagShift) | address;
 
+    // Whether two entries are those of one span, which another thread may have rewritten for the other form of bins.
+    public static bool IsSameSpan(ulong entry, ulong other) => entry == other || (entry ^ other) == PairedOffset;
+
     // The one place that tells kinds apart.
     public static DecodedEntry Decode(ulong entry)
     {

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Hakmem.Records;
 
 // The record of one span, out of band: one record per unit, and a span uses that of its first unit. The lock of the
-// span's depot guards it. A unit run uses only UnitCount and IsHeld, guarded by the lock of the heap that owns the
-// SuperSlab. Carved is also read without the lock, to tell whether a given block is known to be free.
+// span's depot guards it. A unit run uses only FreeCount, UnitCount and IsHeld, guarded by the lock of the heap that
+// owns the SuperSlab. Carved is also read without the lock, to tell whether a given block is known to be free.
 //
 //   blocks:   0 ............ Carved ............ BlockCount
 //             handed out or    never handed
@@ -14,7 +14,8 @@ internal unsafe struct SpanHeader
 {
     public const int Bytes = 64;
 
-    // Free blocks: those in the bitmap and those never handed out.
+    // Free blocks: those in the bitmap and those never handed out. Of a unit run that serves a small block which a
+    // profiler has sampled: the size of that block; of any other unit run 0.
     public int FreeCount;
 
     // Blocks below this index have been handed out at least once. A set bit of the bitmap is a free block below it.

@@ -44,12 +44,13 @@ internal unsafe struct ThreadCache
     // The bin at which the clock continues its search for idle ones.
     public ushort ClockHand;
 
-    // The first of the heap's stacked classes, or SizeClass.Count if it has none.
+    // The first of the cache's stacked classes, or SizeClass.Count if it has none, as under a profiler. Changed by the
+    // owner, inside the gate, while no bin has a magazine; statistics may read an old value.
     public byte FirstStacked;
 
     // Whether every visit to the slow path has to go through the heap: where allocations are counted for sampling, and
     // where freed blocks must not be handed out again before they pass the quarantine. Written before the thread has
-    // the record.
+    // the record, set by a thread that starts a profiler, and cleared by the owner after the profiler has stopped.
     public bool CountsAllocations;
 
     // What remains of an address, shifted to bytes of the page map, to give its entry's place; see Arena.EntryOf.
@@ -103,6 +104,10 @@ internal unsafe struct ThreadCache
     // blocks. That thread writes it; the registry reads it after it has cleared IsAlone and run a process-wide barrier.
     // So either the thread sees that it is no longer alone, or the registry waits for it.
     public int IsClaiming;
+
+    // While the cache is profiled: when the next allocation of each class is sampled. Otherwise null. Only the owner
+    // reads and writes it, or a thread that destroys the record.
+    public ProfileState* Profile;
 
     // The size of a record with the bins of all stripes.
     public static int Bytes => FixedBytes + ((Stripe.Bins - SizeClass.Count) * (Bin.Bytes + BinState.Bytes));

@@ -12,7 +12,7 @@ internal static unsafe class BinCounts
     public static bool Contains(ThreadCache* cache, int index, void* block)
     {
         Bin* from = ThreadCache.AllocBinOf(cache, index);
-        return IsIn(from->Primary, from->AllocTop, block) ||
+        return IsIn(from->Primary, from->AllocTop, block) || IsHidden(from->Primary, block) ||
             IsIn(ThreadCache.BinOf(cache, index)->Secondary, SecondaryTop(cache, index), block);
     }
 
@@ -45,7 +45,7 @@ internal static unsafe class BinCounts
     public static int VisibleOf(ThreadCache* cache, int index)
     {
         Bin* from = ThreadCache.AllocBinOf(cache, index);
-        return Count(from->Primary, from->AllocTop);
+        return from->Primary == null ? 0 : Count(from->Primary, from->AllocTop) - from->Primary->Hidden;
     }
 
     // The newest slot of the secondary magazine: a paired class frees into it, a stacked class keeps it in reserve.
@@ -58,11 +58,17 @@ internal static unsafe class BinCounts
             : Magazine.SlotsOf(secondary) + secondary->Count - 1;
     }
 
-    // Brings the magazines' counts up to date with the tops, and closes the holes that the reaper left. Load follows.
+    // Brings the magazines' counts up to date with the tops, closes the holes that the reaper left, and moves hidden
+    // blocks behind the visible ones. Load follows.
     public static void Save(ThreadCache* cache, int index)
     {
         CacheGate.AssertClosed(cache);
         Bin* from = ThreadCache.AllocBinOf(cache, index);
+        if (SampleCountdown.Find(cache, index) != null)
+        {
+            SampleCountdown.Sync(cache, Stripe.ClassOf(index));
+        }
+
         SaveCount(from->Primary, from->AllocTop);
         SaveCount(ThreadCache.BinOf(cache, index)->Secondary, SecondaryTop(cache, index));
     }
@@ -86,6 +92,8 @@ internal static unsafe class BinCounts
             int capacity = Math.Min(ThreadCache.StateAt(cache, index)->Capacity, target->Capacity);
             side->FreeEnd += Math.Max(0, capacity - target->Count);
         }
+
+        SampleCountdown.Hide(cache, index);
     }
 
     private static bool IsIn(Magazine* magazine, void** top, void* block)
@@ -106,10 +114,29 @@ internal static unsafe class BinCounts
         return found == block;
     }
 
+    private static bool IsHidden(Magazine* magazine, void* block)
+    {
+        int hidden = magazine == null ? 0 : magazine->Hidden;
+        void** slot = hidden == 0 ? null : Magazine.SlotsOf(magazine) + magazine->Count;
+        while (hidden > 0 && *--slot != block)
+        {
+            hidden--;
+        }
+
+        return hidden > 0;
+    }
+
     // The clamp bounds the result even if top and magazine are read while their owner exchanges them.
-    private static int Count(Magazine* magazine, void** top) => magazine == null
-        ? 0
-        : (int)Math.Clamp(top - Magazine.SlotsOf(magazine) + 1 - magazine->Holes, 0, magazine->Capacity);
+    private static int Count(Magazine* magazine, void** top)
+    {
+        if (magazine == null)
+        {
+            return 0;
+        }
+
+        long visible = top - Magazine.SlotsOf(magazine) + 1 - magazine->Holes;
+        return (int)Math.Clamp(visible + magazine->Hidden, 0, magazine->Capacity);
+    }
 
     private static void SaveCount(Magazine* magazine, void** top)
     {
@@ -118,20 +145,29 @@ internal static unsafe class BinCounts
             return;
         }
 
-        int count = Count(magazine, top);
-        magazine->Count = count;
+        nint* slots = (nint*)Magazine.SlotsOf(magazine);
+        int hidden = magazine->Hidden;
+        int visible = Count(magazine, top) - hidden;
         if (magazine->Holes > 0)
         {
-            nint* slots = (nint*)Magazine.SlotsOf(magazine);
-            new Span<nint>(slots + magazine->Holes, count).CopyTo(new Span<nint>(slots, count));
+            new Span<nint>(slots + magazine->Holes, visible).CopyTo(new Span<nint>(slots, visible));
             magazine->Holes = 0;
         }
+
+        if (hidden > 0)
+        {
+            new Span<nint>(slots + magazine->Count - hidden, hidden).CopyTo(new Span<nint>(slots + visible, hidden));
+            magazine->Hidden = 0;
+        }
+
+        magazine->Count = visible + hidden;
     }
 
     [Conditional("DEBUG")]
     private static void AssertSaved(Magazine* magazine)
     {
         Debug.Assert(magazine == null || magazine->Holes == 0, "A magazine has holes after Save.");
+        Debug.Assert(magazine == null || magazine->Hidden == 0, "A magazine has hidden blocks after Save.");
         Debug.Assert(magazine == null || (uint)magazine->Count <= magazine->Capacity, "A count exceeds its capacity.");
     }
 }

@@ -197,7 +197,7 @@ internal sealed unsafe class CacheExchange(
                 if (bin->Secondary == null)
                 {
                     bin->Secondary = depots[index].ExchangeForEmpty(
-                        null, PhysicalCapacity(index, state), out _, cache->Number);
+                        null, PhysicalCapacity(cache, index), out _, cache->Number);
                 }
             }
 
@@ -258,13 +258,10 @@ internal sealed unsafe class CacheExchange(
     private static int TakeFreed(Bin* bin, void** taken)
     {
         int count = bin->Secondary == null ? 0 : bin->Secondary->Count;
-        for (int i = 0; i < count; i++)
-        {
-            taken[i] = Magazine.SlotsOf(bin->Secondary)[i];
-        }
-
         if (count > 0)
         {
+            void** slots = Magazine.SlotsOf(bin->Secondary);
+            new Span<nint>(slots, count).CopyTo(new Span<nint>(taken, count));
             bin->Secondary->Count = 0;
         }
 
@@ -280,6 +277,11 @@ internal sealed unsafe class CacheExchange(
         if (*from->AllocTop != null)
         {
             return *from->AllocTop--;
+        }
+
+        if (cache->Profile != null)
+        {
+            return SampleCountdown.TryAllocLoaded(cache, index, !isOneWay && !ThreadCache.IsStacked(cache, index));
         }
 
         Magazine* empty = from->Primary;
@@ -308,9 +310,6 @@ internal sealed unsafe class CacheExchange(
 
     private void* TryAllocLocked(ThreadCache* cache, int index, Depot depot)
     {
-        Bin* from = ThreadCache.AllocBinOf(cache, index);
-        BinState* state = ThreadCache.StateAt(cache, index);
-        bool isPaired = !ThreadCache.IsStacked(cache, index);
         void* block = TryAllocLoaded(cache, index, IsOneWay);
         if (block != null)
         {
@@ -318,6 +317,9 @@ internal sealed unsafe class CacheExchange(
         }
 
         BinCounts.Save(cache, index);
+        Bin* from = ThreadCache.AllocBinOf(cache, index);
+        BinState* state = ThreadCache.StateAt(cache, index);
+        bool isPaired = !ThreadCache.IsStacked(cache, index);
         Magazine* reserve = ThreadCache.BinOf(cache, index)->Secondary;
         if (!isPaired && reserve != null && reserve->Count > 0)
         {
@@ -341,8 +343,7 @@ internal sealed unsafe class CacheExchange(
 
         if (from->Primary == null && !isPaired)
         {
-            from->Primary = depot.ExchangeForEmpty(
-                null, PhysicalCapacity(index, state), out _, cache->Number);
+            from->Primary = depot.ExchangeForEmpty(null, PhysicalCapacity(cache, index), out _, cache->Number);
         }
 
         Magazine* full = depot.ExchangeForFull(from->Primary, state->Capacity, isBack, cache->Number);
@@ -350,7 +351,7 @@ internal sealed unsafe class CacheExchange(
         BinCounts.Load(cache, index);
 
         // If no magazine can be had, a single block may.
-        return full == null ? depot.TryAllocOne(out _) : *from->AllocTop--;
+        return full != null ? *from->AllocTop-- : SampleCountdown.CountOne(cache, index, depot.TryAllocOne(out _));
     }
 
     private nuint FreeLocked(ThreadCache* cache, int index, void* block)
@@ -459,16 +460,17 @@ internal sealed unsafe class CacheExchange(
     private bool TryReplace(
         ref Magazine* target, Magazine* full, int index, ThreadCache* cache, out nuint corruptAddress)
     {
-        int capacity = PhysicalCapacity(index, ThreadCache.StateAt(cache, index));
-        Magazine* empty = depots[index].ExchangeForEmpty(full, capacity, out corruptAddress, cache->Number);
+        Magazine* empty = depots[index].ExchangeForEmpty(
+            full, PhysicalCapacity(cache, index), out corruptAddress, cache->Number);
         target = empty == null ? target : empty;
         return empty != null;
     }
 
     // A paired class's magazines are as large as needed now, since most stay small. Magazines of a stacked class, and
     // those that stay with their bin because of a quarantine, have room to grow.
-    private int PhysicalCapacity(int index, BinState* state) =>
-        classes[index].IsStacked || IsOneWay ? classes[index].MagazineCapacity : state->Capacity;
+    private int PhysicalCapacity(ThreadCache* cache, int index) => ThreadCache.IsStacked(cache, index) || IsOneWay
+        ? classes[index].MagazineCapacity
+        : ThreadCache.StateAt(cache, index)->Capacity;
 
     private void Grow(ThreadCache* cache, int index, BinState* state)
     {
@@ -498,20 +500,18 @@ internal sealed unsafe class CacheExchange(
     // is another stripe's.
     private long CapacityBytes(ThreadCache* cache, int index, int capacity)
     {
-        SizeClassInfo info = classes[index];
-        bool hasOne = (info.IsStacked && !ThreadCache.StateAt(cache, index)->HasSecond) ||
+        bool hasOne = (ThreadCache.IsStacked(cache, index) && !ThreadCache.StateAt(cache, index)->HasSecond) ||
             ThreadCache.IsForeign(cache, index);
-        return (hasOne ? 1L : 2L) * capacity * info.BlockBytes;
+        return (hasOne ? 1L : 2L) * capacity * classes[index].BlockBytes;
     }
 
     // Whether the thread's budget has room for more bytes of a class, after idle bins were flushed if necessary. A
     // class that has its refill capacity flushes no other bin for what exceeds the budget alone.
     private bool HasBudget(ThreadCache* cache, int index, long more)
     {
-        SizeClassInfo info = classes[index];
-        BinState* state = ThreadCache.StateAt(cache, index);
-        bool exceedsBudgetAlone = state->Capacity >= info.RefillCapacity &&
-            CapacityBytes(cache, index, state->Capacity) + more > BudgetBytes;
+        int capacity = ThreadCache.StateAt(cache, index)->Capacity;
+        bool exceedsBudgetAlone = capacity >= classes[index].RefillCapacity &&
+            CapacityBytes(cache, index, capacity) + more > BudgetBytes;
         if (!exceedsBudgetAlone && cache->CapacityBytes + more > BudgetBytes)
         {
             SweepIdleBins(cache, index, more);

@@ -406,6 +406,24 @@ internal sealed unsafe partial class Depot
         return corruptAddress;
     }
 
+    // Lets new spans' page-map entries lead to paired bins, or to the class's own form again.
+    public void SetPaired(bool isPaired)
+    {
+        using (_lock.Enter())
+        {
+            Spans.SetPaired(isPaired);
+        }
+    }
+
+    // Gives the page-map entries of a span that was there a moment ago the current form.
+    public void RewriteEntries(int unit)
+    {
+        using (_lock.Enter())
+        {
+            Spans.RewriteEntries(unit);
+        }
+    }
+
     // Forgets all blocks, because the heap releases their memory as a whole.
     public void Clear()
     {

@@ -21,6 +21,10 @@ internal sealed class DepotSet(
 {
     private readonly Depot?[] _depots = new Depot?[classes.Length];
 
+    // Whether all classes are paired, because the heap is profiled. Written before the depots are told; a depot that
+    // is created meanwhile reads it after it is in the table.
+    private volatile bool _isPaired;
+
     public int Count => _depots.Length;
 
     // The depot of a class; created if necessary.
@@ -35,7 +39,26 @@ internal sealed class DepotSet(
         bool hasStripes = classes.Length > SizeClass.Count && sizeClass < SizeClass.Count;
         Depot created = new(
             arena, units, heapSlot, classes[sizeClass], budget, placement, hasStripes ? Stripe.Count : 1);
-        return Interlocked.CompareExchange(ref _depots[sizeClass], created, null) ?? created;
+        created.SetPaired(_isPaired);
+        Depot? first = Interlocked.CompareExchange(ref _depots[sizeClass], created, null);
+        if (first is null)
+        {
+            created.SetPaired(_isPaired);
+        }
+
+        return first ?? created;
+    }
+
+    // Gives new spans of all classes page-map entries for paired bins, or for those of their class again. The caller
+    // rewrites the entries of older spans afterwards.
+    public void SetPaired(bool isPaired)
+    {
+        _isPaired = isPaired;
+        Interlocked.MemoryBarrier();
+        for (int index = 0; index < _depots.Length; index++)
+        {
+            Find(index)?.SetPaired(isPaired);
+        }
     }
 
     // Not inlined, so that Random is loaded only if placement is random.

@@ -55,8 +55,13 @@ internal unsafe class SmallKind(HeapParts heap, SamplingHook? hook) : BlockKind
             block = TakeCached(cache, index);
         }
 
-        block = block == null ? heap.Depots[index].TryAllocOne(out isZero) : block;
-        block = block == null ? TryAllocFromOtherStripe(cache, sizeClass) : block;
+        if (block == null)
+        {
+            block = heap.Depots[index].TryAllocOne(out isZero);
+            block = block == null ? TryAllocFromOtherStripe(cache, sizeClass) : block;
+            block = cache == null ? block : SampleCountdown.CountOne(cache, index, block);
+        }
+
         if (block != null && isZeroed && !isZero)
         {
             new Span<byte>(block, (int)byteCount).Clear();

@@ -38,6 +38,9 @@ internal sealed unsafe class SpanSet(
     private readonly SpanPages? _pages =
         placement == null && units.DiscardsPages ? new SpanPages(arena, info) : null;
 
+    // Whether the page map leads frees of new spans' blocks to stacked bins: false while the heap is profiled.
+    private bool _isStacked = info.IsStacked;
+
     // Blocks that callers hold or that are in magazines.
     public long BlocksOut { get; private set; }
 
@@ -198,6 +201,23 @@ internal sealed unsafe class SpanSet(
         return true;
     }
 
+    // Lets new spans' entries lead to paired bins, or to the class's own form again.
+    public void SetPaired(bool isPaired) => _isStacked = info.IsStacked && !isPaired;
+
+    // Gives the entries of a span that was there a moment ago the current form. Other threads read them meanwhile: a
+    // cache of the other form then sends the free to its slow path (see FreeSide).
+    public void RewriteEntries(int unit)
+    {
+        DecodedEntry entry = PageMapEntry.Decode(*arena.EntryOf(unit));
+        nuint address = (nuint)arena.AddressOfUnit(unit);
+        if (entry.Kind == EntryKind.Span && entry.HeapSlot == heapSlot && entry.BinIndex == info.Index &&
+            entry.Address == address)
+        {
+            arena.SetEntries(
+                unit, info.SpanUnits, PageMapEntry.ForSpan(heapSlot, address, info.Index, _isStacked));
+        }
+    }
+
     // Forgets all spans, because the heap releases their memory as a whole.
     public void Clear()
     {
@@ -341,7 +361,7 @@ internal sealed unsafe class SpanSet(
 
         nuint address = (nuint)arena.AddressOfUnit(unit);
         arena.SetEntries(
-            unit, info.SpanUnits, PageMapEntry.ForSpan(heapSlot, address, info.Index, info.IsStacked));
+            unit, info.SpanUnits, PageMapEntry.ForSpan(heapSlot, address, info.Index, _isStacked));
         Link(unit, span);
         _pages?.Open(unit, span);
         Count++;

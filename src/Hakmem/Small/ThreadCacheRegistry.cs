@@ -130,6 +130,18 @@ internal sealed unsafe class ThreadCacheRegistry(
         }
     }
 
+    // Sends the slow paths of all allocations through the heap, because it is profiled from now on.
+    public void CountAllocations()
+    {
+        using (SyncRoot.Enter())
+        {
+            for (int i = 0; i < _entries.Count; i++)
+            {
+                Volatile.Write(ref _entries[i].Magazines->CountsAllocations, true);
+            }
+        }
+    }
+
     // Ends IsAlone of all caches for good, because a thread without a cache is about to free a block.
     public void EndAlone()
     {

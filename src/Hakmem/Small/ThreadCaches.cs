@@ -38,22 +38,40 @@ internal static unsafe class ThreadCaches
         cache->PageMap = arena.PageMap;
         cache->PageMapMask = arena.PageMapMask;
         cache->Number = number;
-        cache->FirstStacked = (byte)FirstStackedOf(classes);
         cache->OwnStriped = classes.Length > SizeClass.Count ? Stripe.BinOf(Stripe.Of(number), 0) : 0;
+        SetForms(cache, classes, heapSlot, FirstStackedOf(classes));
+        return cache;
+    }
+
+    // Gives the bins, which have no magazines, their form: stacked from a class on, and paired below it.
+    public static void SetForms(ThreadCache* cache, SizeClassInfo[] classes, int heapSlot, int firstStacked)
+    {
+        cache->FirstStacked = (byte)firstStacked;
         foreach (SizeClassInfo info in classes)
         {
+            bool isStacked = ThreadCache.IsStacked(cache, info.Index);
             FreeSide* side = ThreadCache.FreeSideOf(cache, info.Index);
             side->Reciprocal = info.Reciprocal;
-            side->Origin = 0 - PageMapEntry.TagOf(heapSlot) - PageMapEntry.BinOffsetOf(info.Index, info.IsStacked);
+            side->Origin = 0 - PageMapEntry.TagOf(heapSlot) - PageMapEntry.BinOffsetOf(info.Index, isStacked);
             side->SpanBytes = (ulong)info.SpanBlockBytes;
+            if (isStacked)
+            {
+                // Where an entry of a paired bin finds SpanBytes: see FreeSide.
+                ((FreeSide*)((byte*)side + sizeof(ulong)))->SpanBytes = 0;
+            }
+
             ResetBin(cache, info.Index);
         }
-
-        return cache;
     }
 
     public static void Destroy(Arena arena, ThreadCache* cache)
     {
+        ProfileState* profile = ThreadCache.MagazinesOf(cache)->Profile;
+        if (profile != null)
+        {
+            arena.Metadata.Free(profile, ProfileState.Bytes);
+        }
+
         if (cache->Inner != null)
         {
             arena.Metadata.Free(cache->Inner, ThreadCache.Bytes);
@@ -73,7 +91,8 @@ internal static unsafe class ThreadCaches
         }
     }
 
-    private static int FirstStackedOf(SizeClassInfo[] classes)
+    // The first stacked class of a heap that is not profiled.
+    public static int FirstStackedOf(SizeClassInfo[] classes)
     {
         int index = 0;
         while (index < SizeClass.Count && !classes[index].IsStacked)
@@ -95,5 +114,10 @@ internal static unsafe class ThreadCaches
         from->Primary = null;
         ThreadCache.BinOf(cache, index)->Secondary = null;
         *ThreadCache.StateAt(cache, index) = default;
+        ProfileBin* countdown = SampleCountdown.Find(cache, index);
+        if (countdown != null)
+        {
+            countdown->LoadedTop = from->AllocTop;
+        }
     }
 }

@@ -26,6 +26,7 @@ public sealed partial class LayerTests
         "HakmemOptions", "HeapLimits", "PrefaultMode", "LazyZeroMode", "HugePageMode", "HardeningLevel",
         "HakmemStatistics", "SizeClassStatistics", "TagStatistics", "HakmemCorruptionException",
         "HakmemVerification", "HakmemHeapMap", "SuperSlabInfo", "SuperSlabKind", "UnitInfo", "UnitKind",
+        "HeapProfile", "HeapProfileSample", "HeapProfileValue",
     ];
 
     [Fact]

@@ -1,0 +1,322 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Threading;
+using Hakmem.Os;
+using Hakmem.Pages;
+using Hakmem.Profiling;
+using Hakmem.Records;
+using Hakmem.Small;
+
+namespace Hakmem.Heaps;
+
+// Sampling for a heap profiler, which may start and stop at any time.
+//
+// Every allocation is sampled with a probability that depends on its size alone. The slow paths decide: for small
+// blocks in advance, see SampleCountdown. That needs paired bins for all classes, since a stack serves the block freed
+// last again and again without the slow path. So the start of a profiler changes the form of bins, and its end changes
+// it back, without a stop:
+//
+//   1. _sampler says what form is wanted.
+//   2. New spans, and then all others, get page-map entries for that form (DepotSet.SetPaired).
+//   3. Each thread changes its own cache at its next slow path, of Alloc or Free (UpdateForm). A block whose entry is
+//      of the other form than the cache is freed by the slow path, so a thread that frees gets there soon.
+//
+// A small block that is sampled is served as a run of units, whose free takes the slow path. There, and at the free of
+// any other large block, the sampler forgets the sample.
+internal sealed unsafe partial class Heap
+{
+    // Held while a profiler starts or ends. Outside the registry's lock.
+    private readonly UninterruptibleLock _profilingLock = new();
+
+    // Null unless the heap is profiled. Written under _profilingLock; read by slow paths, which may act on an old value
+    // for as long as one call takes.
+    private volatile HeapSampler? _sampler;
+
+    // Whether Dispose has begun. Guarded by _profilingLock.
+    private bool _isClosed;
+
+    // Starts to sample allocations. Returns false if the heap is profiled already.
+    public bool TryStartProfiling(HeapSampler sampler)
+    {
+        using (_profilingLock.Enter())
+        {
+            if (_sampler != null || _isClosed)
+            {
+                return false;
+            }
+
+            _sampler = sampler;
+            SetPaired(true);
+            _registry.CountAllocations();
+            return true;
+        }
+    }
+
+    // Ends the profiling that the sampler was started for; does nothing if it has ended.
+    public void StopProfiling(HeapSampler sampler)
+    {
+        using (_profilingLock.Enter())
+        {
+            if (_sampler == sampler)
+            {
+                _sampler = null;
+                SetPaired(false);
+            }
+        }
+    }
+
+    // Gives the calling thread's cache the form of bins that the heap has now. If memory is out, the cache stays as it
+    // is, and its next slow path tries again.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public void UpdateForm(ThreadCache* cache)
+    {
+        Debug.Assert(cache->Inner == null, "The record with the magazines has no Inner.");
+        HeapSampler? sampler = _sampler;
+        if ((cache->Profile != null) == (sampler != null))
+        {
+            return;
+        }
+
+        ProfileState* state = null;
+        if (sampler != null)
+        {
+            state = (ProfileState*)_arena.Metadata.TryAllocate(ProfileState.Bytes);
+            if (state == null)
+            {
+                return;
+            }
+
+            for (int sizeClass = 0; sizeClass < SizeClass.Count; sizeClass++)
+            {
+                sampler.Draw(ProfileState.BinOf(state, sizeClass), _classes[sizeClass].BlockBytes);
+            }
+        }
+
+        ProfileState* old = cache->Profile;
+        _exchange.FlushAll(cache);
+        CacheGate.Close(cache);
+        cache->Profile = state;
+        int firstStacked = sampler != null ? SizeClass.Count : ThreadCaches.FirstStackedOf(_classes);
+        ThreadCaches.SetForms(cache, _classes, _slot, firstStacked);
+        CacheGate.Open(cache);
+        if (old != null)
+        {
+            _arena.Metadata.Free(old, ProfileState.Bytes);
+        }
+
+        UpdateCounting(cache);
+    }
+
+    // Whether the slow paths of a cache have to go through the heap. A profiler that starts meanwhile sets the flag
+    // after _sampler; so one of the two threads sees what the other has written.
+    private void UpdateCounting(ThreadCache* cache)
+    {
+        bool isCounting;
+        do
+        {
+            isCounting = _hook != null || _quarantine != null || cache->Profile != null || _sampler != null;
+            cache->CountsAllocations = isCounting;
+            Interlocked.MemoryBarrier();
+        }
+        while (!isCounting && _sampler != null);
+    }
+
+    // Allocates in a heap that is profiled, or with a cache that has not noticed yet that it no longer is.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void* TryAllocateProfiled(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
+    {
+        if (cache != null)
+        {
+            UpdateForm(cache);
+        }
+
+        HeapSampler? sampler = _sampler;
+        if (sampler == null)
+        {
+            return TryAllocateUncounted(cache, byteCount, alignment, isZeroed);
+        }
+
+        if (!_kinds.Small.Serves(byteCount, alignment))
+        {
+            return Sampled(TryAllocateUncounted(cache, byteCount, alignment, isZeroed), byteCount);
+        }
+
+        // A guarded block comes from no bin, so no countdown has counted it.
+        int sizeClass = SmallKind.ClassFor(byteCount, alignment);
+        int blockBytes = _classes[sizeClass].BlockBytes;
+        void* guarded = _hook == null ? null : _hook.TryAllocate(cache, byteCount, alignment, isZeroed);
+        if (guarded != null)
+        {
+            return sampler.IsDrawn((nuint)blockBytes, out double chosen)
+                ? sampler.Add(guarded, byteCount, chosen)
+                : guarded;
+        }
+
+        void* block = cache == null || cache->Profile == null
+            ? sampler.IsDrawn((nuint)blockBytes, out double weight)
+                ? TryAllocateSample(sampler, byteCount, alignment, blockBytes, isZeroed)
+                : null
+            : TryAllocateDue(sampler, cache, byteCount, alignment, sizeClass, isZeroed, out weight);
+        return block != null
+            ? sampler.Add(block, byteCount, weight)
+            : _kinds.Small.TryAllocate(cache, byteCount, alignment, isZeroed);
+    }
+
+    // Allocates a sampled block if the countdown of its class says that one is due, and draws the next; otherwise null.
+    private void* TryAllocateDue(
+        HeapSampler sampler, ThreadCache* cache, nuint byteCount, nuint alignment, int sizeClass, bool isZeroed,
+        out double weight)
+    {
+        ProfileBin* countdown = SampleCountdown.Sync(cache, sizeClass);
+        weight = countdown->Weight;
+        if (countdown->Until > 0)
+        {
+            return null;
+        }
+
+        int blockBytes = _classes[sizeClass].BlockBytes;
+        void* block = TryAllocateSample(sampler, byteCount, alignment, blockBytes, isZeroed);
+        sampler.Draw(countdown, blockBytes);
+        if (block == null)
+        {
+            // The small block that is served instead.
+            countdown->Until++;
+        }
+
+        SampleCountdown.Apply(cache, sizeClass);
+        _hook?.CountAllocations(cache, BinCounts.VisibleOf(cache, ThreadCache.OwnIndexOf(cache, sizeClass)));
+        return block;
+    }
+
+    // Allocates a block whose free takes the slow path. With full hardening it lies between guard pages, as larger
+    // blocks do there. Null if memory is out, or if the call comes from within the profiler.
+    private void* TryAllocateSample(
+        HeapSampler sampler, nuint byteCount, nuint alignment, int blockBytes, bool isZeroed)
+    {
+        if (HeapSampler.IsInside)
+        {
+            return null;
+        }
+
+        // As for any other block, memory may only seem to be out.
+        void* block = null;
+        bool isTried = false;
+        while (block == null && (!isTried || _arena.TryRefreshLimit()))
+        {
+            block = _quarantine != null
+                ? _kinds.Guarded.TryAllocate(null, byteCount, alignment, isZeroed)
+                : _kinds.UnitRuns.TryAllocateSample(byteCount, blockBytes, isZeroed);
+            isTried = true;
+        }
+
+        if (block == null)
+        {
+            sampler.CountLost();
+        }
+
+        return block;
+    }
+
+    // Draws whether a block that no size class serves is sampled, and notes it. Returns the block, which may be null.
+    private void* Sampled(void* block, nuint byteCount)
+    {
+        HeapSampler? sampler = _sampler;
+        if (block != null && sampler != null && sampler.IsDrawn(byteCount, out double weight))
+        {
+            sampler.Add(block, byteCount, weight);
+        }
+
+        return block;
+    }
+
+    // Ends the sample of a block that is about to be freed, if it is one.
+    private void RemoveSample(BlockInfo block, void* address)
+    {
+        if (block.Kind != _kinds.Small)
+        {
+            _sampler?.Remove(address);
+        }
+    }
+
+    // A block that no size class serves was resized in place: it counts as freed and allocated.
+    private void CountResized(void* address, nuint byteCount)
+    {
+        HeapSampler? sampler = _sampler;
+        if (sampler != null)
+        {
+            sampler.Remove(address);
+            Sampled(address, byteCount);
+        }
+    }
+
+    // BlockKind.TryMoveHeld, after which another thread may allocate at the old address: so the sample is ended before.
+    private void* TryMovePages(BlockInfo block, void* address, nuint byteCount)
+    {
+        HeapSampler? sampler = _sampler;
+        Sample sample = default;
+        bool isSample = sampler != null && sampler.TryTake(address, out sample);
+        void* target = block.Kind.TryMoveHeld(block, byteCount);
+        if (target != null)
+        {
+            return Sampled(target, byteCount);
+        }
+
+        if (isSample)
+        {
+            sampler!.PutBack(sample);
+        }
+
+        return null;
+    }
+
+    private void SetPaired(bool isPaired)
+    {
+        _profilingLock.AssertHeld();
+        _depots.SetPaired(isPaired);
+        ulong* entries = stackalloc ulong[Geometry.UnitsPerSlab];
+        for (int slab = CopyEntries(0, entries); slab >= 0; slab = CopyEntries(slab + 1, entries))
+        {
+            int first = slab << Geometry.UnitsPerSlabShift;
+            for (int i = 0; i < Geometry.UnitsPerSlab; i++)
+            {
+                DecodedEntry entry = PageMapEntry.Decode(entries[i]);
+                if (entry.Kind == EntryKind.Span && entry.Address == (nuint)_arena.AddressOfUnit(first + i))
+                {
+                    _depots.Find(entry.BinIndex)?.RewriteEntries(first + i);
+                }
+            }
+        }
+    }
+
+    // Copies the entries of the next SuperSlab with spans, and returns it; -1 if there is none. A span that is opened
+    // later has the new form from the start.
+    private int CopyEntries(int from, ulong* entries)
+    {
+        using (_superSlabs.SyncRoot.Enter())
+        {
+            int slab = _superSlabs.NextOwned(from);
+            while (slab >= 0 && _arena.Slab(slab)->State != SuperSlabState.Spans)
+            {
+                slab = _superSlabs.NextOwned(slab + 1);
+            }
+
+            for (int i = 0; i < Geometry.UnitsPerSlab && slab >= 0; i++)
+            {
+                entries[i] = *_arena.EntryOf((slab << Geometry.UnitsPerSlabShift) + i);
+            }
+
+            return slab;
+        }
+    }
+
+    // Before the heap's memory is released.
+    private void EndProfiling()
+    {
+        using (_profilingLock.Enter())
+        {
+            _isClosed = true;
+            _sampler?.RemoveAll();
+            _sampler = null;
+        }
+    }
+}

@@ -1,0 +1,302 @@
+using System;
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Threading;
+using Hakmem.Os;
+using Hakmem.Records;
+
+namespace Hakmem.Profiling;
+
+// What a heap profiler counts: draws which allocations are sampled, and keeps the samples and the sums for each stack.
+//
+// An allocation of a block of s bytes is sampled with the probability p = 1 - exp(-s / mean), independently of all
+// others, and then stands for 1 / p. The sums over such samples are unbiased, whatever the sizes. (It is the
+// probability that at least one of s bytes is hit if each is hit by chance once in mean bytes: the same profile as if
+// bytes were counted, without a count.)
+//
+// Nothing here is allocated from a heap of this library, and an allocation that the runtime makes while a stack is
+// resolved is not sampled. Thread-safe, by one lock, under which no other is taken.
+internal sealed unsafe class HeapSampler
+{
+    // The bounds of MeanBytes.
+    public const long MinMeanBytes = 1;
+    public const long MaxMeanBytes = 1L << 40;
+
+    // A stack has at most this many frames; 64 KiB would be too much of a small thread's stack for their text.
+    private const int MaxFrames = StackHash.MaxFrames;
+    private const int MaxTextBytes = 8 << 10;
+
+    // Texts of all profilers, for the life of the process. Room for some thirty thousand stacks.
+    private const int StackBytes = 64 << 20;
+
+    // The countdown of sizes that are hardly ever sampled.
+    private const double MaxUntil = 1L << 60;
+
+    private const ulong SeedStep = 0x9E37_79B9_7F4A_7C15;
+
+    [ThreadStatic]
+    private static ulong t_seed;
+
+    [ThreadStatic]
+    private static bool t_isInside;
+
+    private readonly UninterruptibleLock _lock = new();
+    private readonly OsMemory _os;
+
+    // Guarded by _lock.
+    private readonly SampleTable _samples;
+    private readonly StackFigures _figures;
+    private readonly HashNumbers _hashes;
+    private bool _isClosed;
+
+    // Written by any thread; a slow path may use an old value for a moment.
+    private long _meanBytes;
+
+    // The number of live samples, written under the lock: a thread that frees a sampled block reads it after it
+    // received the block, and so after the sample was counted.
+    private volatile int _liveSamples;
+
+    private long _lostSamples;
+
+    // Throws OutOfMemoryException if the system refuses memory for the tables.
+    public HeapSampler(OsMemory os, long meanBytes)
+    {
+        _os = os;
+        _meanBytes = meanBytes;
+        _samples = new SampleTable(os);
+        _figures = new StackFigures(os);
+        _hashes = new HashNumbers(os);
+        if (!_samples.TryPrepare() || !_figures.TryPrepare() || !_hashes.TryPrepare())
+        {
+            Close();
+            throw new OutOfMemoryException("Hakmem could not reserve memory for the tables of a heap profiler.");
+        }
+
+        StackCapture.Prepare();
+        RuntimeHelpers.RunClassConstructor(typeof(StackHash).TypeHandle);
+    }
+
+    public static StackTable Stacks { get; } = new(OsMemory.CreateForCurrentSystem(), StackBytes);
+
+    // Whether the calling thread is resolving a stack.
+    public static bool IsInside => t_isInside;
+
+    // The mean number of bytes between two samples.
+    public long MeanBytes
+    {
+        get => Volatile.Read(ref _meanBytes);
+        set => Volatile.Write(ref _meanBytes, value);
+    }
+
+    // Samples that were drawn and could not be taken, because memory for them was out.
+    public long LostSamples => Volatile.Read(ref _lostSamples);
+
+    // Draws how many allocations of a class are served before the next sampled one, and the weight of that.
+    public void Draw(ProfileBin* countdown, int blockBytes)
+    {
+        double rate = (double)blockBytes / MeanBytes;
+        countdown->Weight = WeightOf(rate);
+        countdown->Until = (long)Math.Min(-Math.Log(NextUniform()) / rate, MaxUntil);
+    }
+
+    // Whether an allocation of some bytes is sampled, and the weight of the sample. Never within the profiler.
+    public bool IsDrawn(nuint bytes, out double weight)
+    {
+        double rate = (double)nuint.Max(bytes, 1) / MeanBytes;
+        weight = 0;
+        if (t_isInside || -Math.Log(NextUniform()) >= rate)
+        {
+            return false;
+        }
+
+        weight = WeightOf(rate);
+        return true;
+    }
+
+    // Notes a sample with the calling thread's stack. Returns the block.
+    public void* Add(void* block, nuint bytes, double weight)
+    {
+        Sample sample = new() { Address = (nuint)block, Bytes = bytes, Weight = weight };
+        bool isHashed = StackHash.TryTake(out ulong hash);
+        using (_lock.Enter())
+        {
+            sample.Stack = isHashed ? _hashes.Find(hash) : StackTable.None;
+            if (sample.Stack != StackTable.None)
+            {
+                AddLocked(sample);
+                return block;
+            }
+        }
+
+        sample.Stack = Resolve();
+        using (_lock.Enter())
+        {
+            if (isHashed && !_isClosed)
+            {
+                _hashes.Add(hash, sample.Stack);
+            }
+
+            AddLocked(sample);
+        }
+
+        return block;
+    }
+
+    // Ends the sample of a block that is about to be freed, if it is one.
+    public void Remove(void* block)
+    {
+        if (_liveSamples != 0)
+        {
+            _ = TryTake(block, out _);
+        }
+    }
+
+    // The same, for a block that may stay: PutBack then follows.
+    public bool TryTake(void* block, out Sample sample)
+    {
+        using (_lock.Enter())
+        {
+            bool isThere = _samples.TryRemove((nuint)block, out sample);
+            if (isThere)
+            {
+                _figures.Remove(sample);
+                _liveSamples = _samples.Count;
+            }
+
+            return isThere;
+        }
+    }
+
+    // Undoes TryTake.
+    public void PutBack(Sample sample)
+    {
+        using (_lock.Enter())
+        {
+            if (!_isClosed && _samples.TryAdd(sample))
+            {
+                _figures.Restore(sample);
+                _liveSamples = _samples.Count;
+            }
+        }
+    }
+
+    // Ends all samples, because the heap releases its memory as a whole.
+    public void RemoveAll()
+    {
+        using (_lock.Enter())
+        {
+            if (!_isClosed)
+            {
+                _samples.Clear();
+                _figures.RemoveAll();
+                _liveSamples = 0;
+            }
+        }
+    }
+
+    public void CountLost() => Interlocked.Increment(ref _lostSamples);
+
+    // Copies the figures of each stack, by its number: all of one moment. Throws OutOfMemoryException, or
+    // ObjectDisposedException if the sampler is closed.
+    public StackFigure[] Copy(bool isPeak)
+    {
+        StackFigure[] copy = [];
+        while (true)
+        {
+            int wanted;
+            using (_lock.Enter())
+            {
+                wanted = _isClosed ? -1 : _figures.Count;
+                if (wanted >= 0 && wanted <= copy.Length)
+                {
+                    _figures.CopyTo(copy, isPeak);
+                    return copy;
+                }
+            }
+
+            // Managed memory is allocated outside the lock.
+            ObjectDisposedException.ThrowIf(wanted < 0, this);
+            copy = new StackFigure[wanted];
+        }
+    }
+
+    // Releases the tables. Slow paths that still have the sampler find it closed.
+    public void Close()
+    {
+        using (_lock.Enter())
+        {
+            _isClosed = true;
+            _liveSamples = 0;
+            _samples.Release();
+            _figures.Release();
+            _hashes.Release();
+        }
+    }
+
+    private static double WeightOf(double rate)
+    {
+        // 1 - exp(-rate) loses its digits for a small rate.
+        double chance = rate < 1e-5 ? rate - (rate * rate / 2) : 1 - Math.Exp(-rate);
+        return 1 / chance;
+    }
+
+    // Above 0 and at most 1. (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators", 2014.)
+    private static double NextUniform()
+    {
+        ulong seed = t_seed != 0 ? t_seed : NewSeed();
+        t_seed = seed += SeedStep;
+        seed = (seed ^ (seed >> 30)) * 0xBF58_476D_1CE4_E5B9;
+        seed = (seed ^ (seed >> 27)) * 0x94D0_49BB_1331_11EB;
+        seed ^= seed >> 31;
+        return ((seed >> 11) + 1) * (1.0 / (1UL << 53));
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static ulong NewSeed() =>
+        ((ulong)Stopwatch.GetTimestamp() * SeedStep) ^ ((ulong)Environment.CurrentManagedThreadId << 32) ^
+        (ulong)(uint)Environment.ProcessId;
+
+    private static int Resolve()
+    {
+        if (t_isInside)
+        {
+            return StackTable.None;
+        }
+
+        t_isInside = true;
+        try
+        {
+            return StackCapture.Take(Stacks, MaxFrames, MaxTextBytes);
+        }
+        finally
+        {
+            t_isInside = false;
+        }
+    }
+
+    private void AddLocked(Sample sample)
+    {
+        _lock.AssertHeld();
+        if (_isClosed)
+        {
+            return;
+        }
+
+        if (_samples.TryRemove(sample.Address, out Sample earlier))
+        {
+            _figures.Remove(earlier);
+        }
+
+        if (!_samples.TryAdd(sample))
+        {
+            CountLost();
+        }
+        else if (!_figures.TryAdd(sample))
+        {
+            _ = _samples.TryRemove(sample.Address, out _);
+            CountLost();
+        }
+
+        _liveSamples = _samples.Count;
+    }
+}

@@ -1,0 +1,31 @@
+using System.Runtime.InteropServices;
+
+namespace Hakmem.Records;
+
+// What a profiled thread's cache counts, by size class: see SampleCountdown. Only the cache's owner uses it.
+[StructLayout(LayoutKind.Sequential, Size = Bytes)]
+internal unsafe struct ProfileState
+{
+    public const int Bytes = SizeClass.Count * ProfileBin.Bytes;
+
+    private ProfileBin _first;
+
+    // SAFETY: the record is allocated with its full size, and the class is one of SizeClass.Count.
+    public static ProfileBin* BinOf(ProfileState* state, int sizeClass) => (ProfileBin*)state + sizeClass;
+}
+
+// The countdown of one size class.
+[StructLayout(LayoutKind.Sequential, Size = Bytes)]
+internal unsafe struct ProfileBin
+{
+    public const int Bytes = 24;
+
+    // The bin's AllocTop when Until was last brought up to date, or later when a magazine was loaded.
+    public void** LoadedTop;
+
+    // How many allocations of the class from then on are not sampled; the one after them is.
+    public long Until;
+
+    // How many allocations the next sample stands for: 1 / p for the probability p with which Until was drawn.
+    public double Weight;
+}

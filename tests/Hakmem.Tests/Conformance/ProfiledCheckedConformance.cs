@@ -1,0 +1,30 @@
+using System;
+using Hakmem.Tests.Support;
+
+namespace Hakmem.Tests.Conformance;
+
+// A small mean, so that many blocks are sampled.
+[Category(TestCategory.Stress)]
+public sealed class ProfiledCheckedConformance : AllocatorConformance, IDisposable
+{
+    private const long MeanSampleBytes = 4096;
+
+    private readonly HakmemProfiler _profiler;
+
+    public ProfiledCheckedConformance()
+        : this(new HakmemAllocator(new HakmemOptions { Hardening = HardeningLevel.Checked }))
+    {
+    }
+
+    private ProfiledCheckedConformance(HakmemAllocator heap)
+        : base(heap)
+    {
+        _profiler = HakmemProfiler.Start(heap, MeanSampleBytes);
+    }
+
+    public new void Dispose()
+    {
+        _profiler.Dispose();
+        base.Dispose();
+    }
+}

@@ -1,0 +1,28 @@
+using System;
+
+namespace Hakmem.Tests.Conformance;
+
+// A small mean, so that many blocks are sampled.
+public sealed class ProfiledHeapConformance : AllocatorConformance, IDisposable
+{
+    private const long MeanSampleBytes = 4096;
+
+    private readonly HakmemProfiler _profiler;
+
+    public ProfiledHeapConformance()
+        : this(new HakmemAllocator())
+    {
+    }
+
+    private ProfiledHeapConformance(HakmemAllocator heap)
+        : base(heap)
+    {
+        _profiler = HakmemProfiler.Start(heap, MeanSampleBytes);
+    }
+
+    public new void Dispose()
+    {
+        _profiler.Dispose();
+        base.Dispose();
+    }
+}

@@ -1,0 +1,32 @@
+using System;
+using Hakmem.Tests.Support;
+
+namespace Hakmem.Tests.Conformance;
+
+// A small mean, so that many blocks are sampled.
+[Category(TestCategory.Stress)]
+public sealed class ProfiledNoThreadCacheConformance : AllocatorConformance, IDisposable
+{
+    private const long MeanSampleBytes = 4096;
+
+    private readonly HakmemProfiler _profiler;
+
+    public ProfiledNoThreadCacheConformance()
+        : this(new HakmemAllocator(new HakmemOptions { ThreadCacheBytes = 0 }))
+    {
+    }
+
+    private ProfiledNoThreadCacheConformance(HakmemAllocator heap)
+        : base(heap)
+    {
+        _profiler = HakmemProfiler.Start(heap, MeanSampleBytes);
+    }
+
+    protected override nuint SizeStep => 997;
+
+    public new void Dispose()
+    {
+        _profiler.Dispose();
+        base.Dispose();
+    }
+}
