@@ -98,8 +98,6 @@ internal static class Program
         run.Add<ProfiledHeapConformance>();
         run.Add<ProfiledCheckedConformance>();
         run.Add<ProfiledFullConformance>();
-        run.Add<ProfiledNoThreadCacheConformance>();
-        run.Add<ProfiledSampledConformance>();
         run.Add<FrameworkPoolConformance>();
         run.Add<IsolatedPoolConformance>();
         run.Add<IsolatedHeapStress>(StressConformance.ThreadCounts);

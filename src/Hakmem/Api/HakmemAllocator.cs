@@ -418,9 +418,10 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
                 : _heap.TryAllocateLoaded(cache->Inner, (int)index, byteCount);
             cache = ThreadCache.MagazinesOf(cache);
             Debug.Assert(cache->Inner == null, "The record with the magazines has no Inner.");
-            if (block == null && !cache->CountsAllocations)
+            if (block == null)
             {
-                block = _heap.TryAllocateFromSecondary(cache, (int)index);
+                block = !cache->CountsAllocations ? _heap.TryAllocateFromSecondary(cache, (int)index)
+                    : cache->Profile != null ? _heap.TryAllocateProfiledFromSecondary(cache, (int)index) : null;
             }
         }
 

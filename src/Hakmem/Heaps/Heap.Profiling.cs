@@ -107,6 +107,12 @@ internal sealed unsafe partial class Heap
         UpdateCounting(cache);
     }
 
+    // As TryAllocateFromSecondary, for a profiled cache: null also if the next allocation is to be sampled.
+    public void* TryAllocateProfiledFromSecondary(ThreadCache* cache, int sizeClass) =>
+        _sampler == null || _hook != null || _quarantine != null
+            ? null
+            : MarkLive(SampleCountdown.TryAllocFromSecondary(cache, sizeClass));
+
     // Whether the slow paths of a cache have to go through the heap. A profiler that starts meanwhile sets the flag
     // after _sampler; so one of the two threads sees what the other has written.
     private void UpdateCounting(ThreadCache* cache)

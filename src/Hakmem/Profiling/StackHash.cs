@@ -21,6 +21,10 @@ internal static unsafe class StackHash
     public const int MaxFrames = 64;
 
 #if NET
+    // Without optimisation, native functions are called through a method of the runtime, whose frame is the one that is
+    // found: it lies at most so far below this class's own, and has just been left, so that it is still there.
+    private const int MaxCallBytes = 1024;
+
     private const ulong Factor = 0x9E37_79B9_7F4A_7C15;
 
     private static readonly OsMemory? s_os = CreateOs();
@@ -57,14 +61,15 @@ internal static unsafe class StackHash
         ulong sum = 0;
         int depth = 0;
         nuint frame = s_framePointer();
-        nuint last = here - 1;
-        if (here >= t_begin)
+        nuint last = here - MaxCallBytes;
+        if (last >= t_begin && here < end)
         {
-            // SAFETY: each address read lies between a local variable of this method and the end of the stack.
+            // SAFETY: each address read lies between a local variable of this method and the end of the stack, except
+            // that of the first frame, which lies in pages that the call has just used.
             while (depth < MaxFrames && frame > last && frame < end && end - frame >= 2 * (nuint)sizeof(nuint) &&
                 frame % (nuint)sizeof(nuint) == 0)
             {
-                last = frame;
+                last = nuint.Max(frame, here);
                 nuint* words = (nuint*)frame;
                 sum = (sum ^ words[1]) * Factor;
                 sum ^= sum >> 32;

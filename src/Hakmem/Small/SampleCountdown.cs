@@ -82,6 +82,51 @@ internal static unsafe class SampleCountdown
         CacheGate.Open(cache);
     }
 
+    // As CacheExchange.TryAllocFromSecondary, for a profiled cache: the commonest of its slow paths. Null also if the
+    // next allocation is to be sampled.
+    public static void* TryAllocFromSecondary(ThreadCache* cache, int sizeClass)
+    {
+        ProfileBin* countdown = Sync(cache, sizeClass);
+        Bin* from = ThreadCache.BinAt(cache, (uint)sizeClass);
+        Magazine* empty = from->Primary;
+        int index = ThreadCache.OwnIndexOf(cache, sizeClass);
+        FreeSide* side = ThreadCache.FreeSideOf(cache, index);
+        void** top = side->FreeTop;
+        if (countdown->Until == 0 || empty == null || *top == null || RepeatedFrees.AreIn(top))
+        {
+            return null;
+        }
+
+        CacheGate.Close(cache);
+
+        // Read again: the reaper may have taken the blocks, or put one back.
+        void* block = null;
+        if (*from->AllocTop == null && *top != null && empty->Hidden == 0)
+        {
+            Bin* to = ThreadCache.BinOf(cache, index);
+            Magazine* full = to->Secondary;
+            to->Secondary = empty;
+            empty->Holes = 0;
+            side->FreeTop = Magazine.SlotsOf(empty) - 1;
+            side->FreeEnd = side->FreeTop + Math.Min(ThreadCache.StateAt(cache, index)->Capacity, empty->Capacity);
+            from->Primary = full;
+            long excess = top - Magazine.SlotsOf(full) + 1 - full->Holes - countdown->Until;
+            if (excess > 0)
+            {
+                full->Count = (int)(top - Magazine.SlotsOf(full)) + 1;
+                full->Hidden = (byte)excess;
+                top -= excess;
+            }
+
+            block = *top;
+            from->AllocTop = top - 1;
+            countdown->LoadedTop = top;
+        }
+
+        CacheGate.Open(cache);
+        return block;
+    }
+
     // Allocates from the primary magazine of a profiled cache, or, once that is empty, from the secondary one, which
     // takes its place if isPaired; null if neither has a block.
     public static void* TryAllocLoaded(ThreadCache* cache, int index, bool isPaired)

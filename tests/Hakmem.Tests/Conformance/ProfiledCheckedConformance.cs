@@ -22,6 +22,8 @@ public sealed class ProfiledCheckedConformance : AllocatorConformance, IDisposab
         _profiler = HakmemProfiler.Start(heap, MeanSampleBytes);
     }
 
+    protected override nuint SizeStep => 997;
+
     public new void Dispose()
     {
         _profiler.Dispose();
