@@ -89,6 +89,9 @@ public sealed unsafe class HakmemProfiler : IDisposable
         return new HakmemProfiler(allocator, heap, sampler);
     }
 
+    // For tests.
+    internal HeapSampler Sampler => _sampler;
+
     /// <summary>Returns what has been sampled until now. It may be called at any time and changes nothing.</summary>
     /// <returns>The profile.</returns>
     /// <exception cref="ObjectDisposedException">The profiler has been disposed.</exception>

@@ -58,6 +58,9 @@ internal sealed unsafe class HeapSampler
 
     private long _lostSamples;
 
+    // How often the runtime was asked to name a stack's methods. Interlocked.
+    private long _resolvedStacks;
+
     // Throws OutOfMemoryException if the system refuses memory for the tables.
     public HeapSampler(OsMemory os, long meanBytes)
     {
@@ -90,6 +93,8 @@ internal sealed unsafe class HeapSampler
 
     // Samples that were drawn and could not be taken, because memory for them was out.
     public long LostSamples => Volatile.Read(ref _lostSamples);
+
+    public long ResolvedStacks => Volatile.Read(ref _resolvedStacks);
 
     // Draws how many allocations of a class are served before the next sampled one, and the weight of that.
     public void Draw(ProfileBin* countdown, int blockBytes)
@@ -128,6 +133,7 @@ internal sealed unsafe class HeapSampler
             }
         }
 
+        Interlocked.Increment(ref _resolvedStacks);
         sample.Stack = Resolve();
         using (_lock.Enter())
         {
@@ -252,9 +258,13 @@ internal sealed unsafe class HeapSampler
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static ulong NewSeed() =>
-        ((ulong)Stopwatch.GetTimestamp() * SeedStep) ^ ((ulong)Environment.CurrentManagedThreadId << 32) ^
-        (ulong)(uint)Environment.ProcessId;
+    private static ulong NewSeed()
+    {
+        // The address tells processes apart that start at the same moment.
+        int local;
+        return ((ulong)Stopwatch.GetTimestamp() * SeedStep) ^ ((ulong)Environment.CurrentManagedThreadId << 32) ^
+            (nuint)(&local);
+    }
 
     private static int Resolve()
     {

@@ -13,6 +13,11 @@ namespace Hakmem.Profiling;
 // frame pointer (some of the C library does) can end the chain early or make a hash of its own for a stack, and nothing
 // else. On a stack that is not the thread's (a signal's) there is no hash.
 //
+// Small methods with one call keep no frame. Their return addresses lie right above a frame, below the variables of the
+// method with the next one. So the words there are hashed too, if they look like addresses of compiled methods: if they
+// are near those of this class. Some are left from earlier calls, which may give a stack several hashes; that costs time,
+// and nothing else, as equal texts have one number.
+//
 // Whether the chain is usable depends on the runtime and the system. So a few calls are tried when this class is first
 // used; unless they give what they should, there are no hashes, and the caller asks the runtime for each stack.
 internal static unsafe class StackHash
@@ -21,6 +26,18 @@ internal static unsafe class StackHash
     public const int MaxFrames = 64;
 
 #if NET
+    // How much of what lies above a frame is searched, the frame's own two words included: some three small methods.
+    private const int GapBytes = 10 * sizeof(ulong);
+
+    // This library's own frames, above which nothing is searched.
+    private const int OwnFrames = 4;
+
+    // Compiled methods lie within this distance of each other.
+    private const nuint CodeBytes = 256 << 20;
+
+    // How often the test of the chain repeats a call.
+    private const int Rounds = 4;
+
     // Without optimisation, native functions are called through a method of the runtime, whose frame is the one that is
     // found: it lies at most so far below this class's own, and has just been left, so that it is still there.
     private const int MaxCallBytes = 1024;
@@ -31,6 +48,7 @@ internal static unsafe class StackHash
     private static readonly delegate* unmanaged[SuppressGCTransition]<nuint> s_framePointer =
         (delegate* unmanaged[SuppressGCTransition]<nuint>)(s_os is null ? null : s_os.TryMakeFrameReader());
 
+    // The last of the initializers, since it uses what the others make.
     private static readonly bool s_isTrusted = s_framePointer != null && IsUsable();
 
     // The bounds of the thread's stack; both 0 before the first use, and both 1 if they are not known.
@@ -58,11 +76,13 @@ internal static unsafe class StackHash
         int local = 0;
         nuint here = (nuint)(&local) & ~(nuint)(sizeof(nuint) - 1);
         nuint end = t_end != 0 ? t_end : FindBounds();
+        nuint begin = t_begin;
         ulong sum = 0;
+        nuint code = 0;
         int depth = 0;
         nuint frame = s_framePointer();
         nuint last = here - MaxCallBytes;
-        if (last >= t_begin && here < end)
+        if (last >= begin && here < end)
         {
             // SAFETY: each address read lies between a local variable of this method and the end of the stack, except
             // that of the first frame, which lies in pages that the call has just used.
@@ -71,15 +91,32 @@ internal static unsafe class StackHash
             {
                 last = nuint.Max(frame, here);
                 nuint* words = (nuint*)frame;
-                sum = (sum ^ words[1]) * Factor;
-                sum ^= sum >> 32;
+                sum = Mix(sum, words[1]);
+                code = depth == 0 ? words[1] : code;
                 depth++;
                 frame = words[0];
+                nuint* gap = words + 2;
+                bool isSearched = depth > OwnFrames && frame > last && frame < end;
+                nuint gapEnd = isSearched ? nuint.Min(frame, last + (nuint)GapBytes) : 0;
+                for (; (nuint)gap < gapEnd; gap++)
+                {
+                    if (*gap - (code - CodeBytes) < 2 * CodeBytes && *gap - begin >= end - begin)
+                    {
+                        sum = Mix(sum, *gap);
+                    }
+                }
             }
         }
 
         hash = sum;
         return depth;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong Mix(ulong sum, nuint word)
+    {
+        sum = (sum ^ word) * Factor;
+        return sum ^ (sum >> 32);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -107,10 +144,11 @@ internal static unsafe class StackHash
     {
         ulong first = 0;
         int depth = 0;
-        for (int round = 0; round < 2; round++)
+        for (int round = 0; round < Rounds; round++)
         {
+            // The first calls may be compiled and linked meanwhile.
             int found = CallA(out ulong hash);
-            if (round == 1 && (hash != first || found != depth))
+            if (round == Rounds - 1 && (hash != first || found != depth))
             {
                 return false;
             }
