@@ -1,5 +1,5 @@
 using System;
-using System.Threading;
+using System.Collections.Concurrent;
 using Hakmem.Tests.Support;
 using Xunit;
 
@@ -79,14 +79,147 @@ public sealed unsafe class ProfilerEstimateTests
         Assert.True(heap.Verify().IsSound);
     }
 
+    // The slow paths of all modes count, whatever else they do.
+    [Theory]
+    [InlineData(HardeningLevel.Standard, 20, null)]
+    [InlineData(HardeningLevel.Checked, 0, null)]
+    [InlineData(HardeningLevel.Full, 0, null)]
+    [InlineData(HardeningLevel.Standard, 0, 0)]
+    public void EveryModeIsCountedUnbiased(HardeningLevel hardening, int guardedInterval, int? threadCacheBytes)
+    {
+        const long Mean = 256 << 10;
+        HakmemOptions options = new() { Hardening = hardening, GuardedSampleInterval = guardedInterval };
+        options = threadCacheBytes is { } bytes ? options with { ThreadCacheBytes = bytes } : options;
+        using HakmemAllocator heap = new(options);
+        using HakmemProfiler profiler = HakmemProfiler.Start(heap, Mean);
+        const int Count = 60_000;
+        const int Bytes = 3_000;
+        for (int i = 0; i < Count; i++)
+        {
+            heap.Free(heap.Alloc(Bytes));
+        }
+
+        HeapProfile profile = profiler.Capture();
+        RequireEstimate(profile.AllocatedObjects, profile.AllocatedBytes, Bytes, Count, Mean);
+        Assert.Equal(0, profile.InUseObjects);
+    }
+
+    [Fact]
+    public void AMixtureOfSizesIsCountedUnbiased()
+    {
+        const long Mean = 64 << 10;
+        const int Count = 200_000;
+        using HakmemAllocator heap = new();
+        using HakmemProfiler profiler = HakmemProfiler.Start(heap, Mean);
+        Seeded.Run(seed =>
+        {
+            Random random = new(seed);
+            nint[] slots = new nint[500];
+            double sum = 0;
+            double variance = 0;
+            for (int i = 0; i < Count; i++)
+            {
+                int bytes = 1 << random.Next(4, 15);
+                int slot = random.Next(slots.Length);
+                heap.Free((void*)slots[slot]);
+                slots[slot] = (nint)heap.Alloc((nuint)bytes);
+                double p = ChanceOf(bytes, Mean);
+                sum += bytes;
+                variance += (double)bytes * bytes * (1 - p) / p;
+            }
+
+            double error = Errors * Math.Sqrt(variance);
+            Assert.InRange(profiler.Capture().AllocatedBytes, sum - error, sum + error);
+            Array.ForEach(slots, slot => heap.Free((void*)slot));
+            Assert.Equal(0, profiler.Capture().InUseBytes);
+        });
+    }
+
+    // A block that Realloc moves is one more; one that it leaves where it is counts as it did.
+    [Fact]
+    public void ResizedBlocksAreCountedUnbiased()
+    {
+        const long Mean = 64 << 10;
+        const int Count = 100_000;
+        using HakmemAllocator heap = new();
+        using HakmemProfiler profiler = HakmemProfiler.Start(heap, Mean);
+        for (int i = 0; i < Count; i++)
+        {
+            void* block = heap.Alloc(1_000);
+            block = heap.Realloc(block, 700);
+            heap.Free(heap.Realloc(block, 3_000));
+        }
+
+        HeapProfile profile = profiler.Capture();
+        double error = Errors * Math.Sqrt(Count * ((VarianceOf(1_000, Mean)) + VarianceOf(3_000, Mean)));
+        Assert.InRange(profile.AllocatedBytes, (Count * 4_000.0) - error, (Count * 4_000.0) + error);
+        Assert.Equal(0, profile.InUseBytes);
+    }
+
+    [Fact]
+    public void AChangedMeanLeavesTheEstimatesUnbiased()
+    {
+        const int Bytes = 200;
+        const int Count = 400_000;
+        const long LargestMean = 32 << 10;
+        using HakmemAllocator heap = new();
+        using HakmemProfiler profiler = HakmemProfiler.Start(heap, LargestMean);
+        for (int i = 0; i < Count; i++)
+        {
+            if (i % 1_000 == 0)
+            {
+                profiler.MeanSampleBytes = LargestMean >> (i / 1_000 % 4);
+            }
+
+            heap.Free(heap.Alloc(Bytes));
+        }
+
+        HeapProfile profile = profiler.Capture();
+        RequireEstimate(profile.AllocatedObjects, profile.AllocatedBytes, Bytes, Count, LargestMean);
+    }
+
+    [Fact]
+    public void BlocksFreedByOtherThreadsAreCountedUnbiased()
+    {
+        const int Bytes = 500;
+        const int Count = 100_000;
+        const long Mean = 32 << 10;
+        using HakmemAllocator heap = new();
+        using HakmemProfiler profiler = HakmemProfiler.Start(heap, Mean);
+        using BlockingCollection<nint> queue = new(boundedCapacity: 2_000);
+        Workers.Run(2, index =>
+        {
+            for (int i = 0; i < Count && index == 0; i++)
+            {
+                queue.Add((nint)heap.Alloc(Bytes));
+            }
+
+            for (int i = 0; i < Count && index == 1; i++)
+            {
+                heap.Free((void*)queue.Take());
+            }
+        });
+
+        HeapProfile profile = profiler.Capture();
+        RequireEstimate(profile.AllocatedObjects, profile.AllocatedBytes, Bytes, Count, Mean);
+        Assert.Equal(0, profile.InUseObjects);
+    }
+
     // Requires both estimates to lie within the errors of Binomial(count, p) samples.
     private static void RequireEstimate(long objects, long bytes, int size, int count, long mean)
     {
-        double p = 1 - Math.Exp(-(double)heapBlock(size) / mean);
+        double p = ChanceOf(size, mean);
         double error = Errors * Math.Sqrt(count * (1 - p) / p);
         Assert.InRange(objects, (long)(count - error) - 1, (long)(count + error) + 1);
         Assert.InRange(bytes, (long)((count - error) * size) - 1, (long)((count + error) * size) + 1);
+    }
 
-        static int heapBlock(int size) => size > 1 << 20 ? size : (int)HakmemAllocator.Shared.GoodSize((nuint)size);
+    private static double VarianceOf(int size, long mean) =>
+        (double)size * size * (1 - ChanceOf(size, mean)) / ChanceOf(size, mean);
+
+    private static double ChanceOf(int size, long mean)
+    {
+        double block = size > 1 << 20 ? size : (double)HakmemAllocator.Shared.GoodSize((nuint)size);
+        return 1 - Math.Exp(-block / mean);
     }
 }
