@@ -1,6 +1,9 @@
 using System;
 using System.Linq;
 using System.Runtime.CompilerServices;
+using System.Threading;
+using Hakmem.Api;
+using Hakmem.Records;
 using Hakmem.Tests.Support;
 using Xunit;
 
@@ -188,6 +191,54 @@ public sealed unsafe class HakmemProfilerTests
         ledger.FreeAll();
         Assert.Equal(0, heap.GetStatistics().LiveBlocks);
         Assert.Empty(heap.Verify().Problems);
+    }
+
+    [Fact]
+    public void PageMapEntriesFollowTheFormOfBins()
+    {
+        Assert.SkipUnless(HakmemAllocator.IsSupported, "There is no page map here.");
+        using HakmemAllocator heap = new();
+        void* block = heap.Alloc(1_000);
+        ulong stacked = ProcessArena.Instance!.EntryOf(block);
+        HakmemProfiler profiler = HakmemProfiler.Start(heap);
+        ulong paired = ProcessArena.Instance.EntryOf(block);
+        Assert.NotEqual(stacked, paired);
+        Assert.True(PageMapEntry.IsSameSpan(stacked, paired));
+        profiler.Dispose();
+        Assert.Equal(stacked, ProcessArena.Instance.EntryOf(block));
+        heap.Free(block);
+    }
+
+    // A loop that never runs out of blocks is in no slow path, until its frees meet entries of the other form.
+    [Fact]
+    public void AThreadInALoopOfOneBlockIsCountedFromTheStartOn()
+    {
+        const int Count = 300_000;
+        const int Bytes = 1_000;
+        using HakmemAllocator heap = new();
+        using ManualResetEventSlim isWarm = new();
+        using ManualResetEventSlim isStarted = new();
+        HakmemProfiler? profiler = null;
+        Workers.Run(2, index =>
+        {
+            if (index == 1)
+            {
+                isWarm.Wait();
+                profiler = HakmemProfiler.Start(heap, 64 << 10);
+                isStarted.Set();
+                return;
+            }
+
+            heap.Free(heap.Alloc(Bytes));
+            isWarm.Set();
+            isStarted.Wait();
+            for (int i = 0; i < Count; i++)
+            {
+                heap.Free(heap.Alloc(Bytes));
+            }
+        });
+        Assert.InRange(profiler!.Capture().AllocatedObjects, Count * 0.9, Count * 1.1);
+        profiler.Dispose();
     }
 
     private static void AllocateEverySize(BlockLedger ledger)

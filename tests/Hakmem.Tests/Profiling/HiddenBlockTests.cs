@@ -169,6 +169,27 @@ public sealed unsafe class HiddenBlockTests : IDisposable
         Assert.True(SampleCountdown.TryAllocFromSecondary(_cache, Paired) == null);
     }
 
+    [Fact]
+    public void ACacheWhoseFormCameBackIsAsANewOne()
+    {
+        ThreadCache* changed = _layer.NewCache();
+        ThreadCache* plain = _layer.NewCache();
+        int firstStacked = plain->FirstStacked;
+        ThreadCaches.SetForms(changed, CacheLayer.Classes, Pages.SpanLayer.HeapSlot, SizeClass.Count);
+        ThreadCaches.SetForms(changed, CacheLayer.Classes, Pages.SpanLayer.HeapSlot, firstStacked);
+        for (int index = 0; index < SizeClass.Count; index++)
+        {
+            ulong* words = (ulong*)ThreadCache.BinAt(changed, (uint)index);
+            ulong* expected = (ulong*)ThreadCache.BinAt(plain, (uint)index);
+            for (int word = 0; word < Bin.Bytes / sizeof(ulong); word++)
+            {
+                // Tops and ends of unused bins point at the cache's own sentinel.
+                bool isSentinel = expected[word] == (ulong)&plain->EmptySlot;
+                Assert.Equal(isSentinel ? (ulong)&changed->EmptySlot : expected[word], words[word]);
+            }
+        }
+    }
+
     // Loads a magazine, of which all blocks are visible, and returns how many there are.
     private int Fill()
     {
