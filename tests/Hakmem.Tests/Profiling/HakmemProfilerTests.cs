@@ -54,6 +54,24 @@ public sealed unsafe class HakmemProfilerTests
         Assert.Throws<ObjectDisposedException>(() => HakmemProfiler.Start(heap));
     }
 
+    // Hidden blocks are free, and sampled ones are not.
+    [Fact]
+    public void TryDisposeSeesWhatIsFree()
+    {
+        HakmemAllocator heap = new();
+        using HakmemProfiler profiler = HakmemProfiler.Start(heap, 4_096);
+        nint[] blocks = [.. Enumerable.Range(0, 3_000).Select(i => (nint)heap.Alloc((nuint)(i % 400)))];
+        foreach (nint block in blocks[1..])
+        {
+            heap.Free((void*)block);
+        }
+
+        Assert.Equal(1, heap.GetStatistics().LiveBlocks);
+        Assert.False(heap.TryDispose());
+        heap.Free((void*)blocks[0]);
+        Assert.True(heap.TryDispose());
+    }
+
     [Fact]
     public void ADisposedProfilerCapturesNothing()
     {

@@ -83,6 +83,17 @@ public sealed unsafe class HiddenBlockTests : IDisposable
         Assert.False(_layer.Exchange.TryFree(_cache, Paired, hidden, isLive: false, out _));
     }
 
+    // A free's slow path saves and loads the bin as well, and takes no sample.
+    [Fact]
+    public void AllocationsBeforeASaveAreCounted()
+    {
+        Hide();
+        PairedBin->AllocTop -= 2;
+        SampleCountdown.Apply(_cache, Paired);
+        Assert.Equal(Until - 2, BinCounts.VisibleOf(_cache, Paired));
+        Assert.Equal(Until - 2, SampleCountdown.Sync(_cache, Paired)->Until);
+    }
+
     [Fact]
     public void EveryBlockIsServedOnceWhateverIsHidden()
     {

@@ -156,6 +156,24 @@ public sealed unsafe class ProfilerEstimateTests
         Assert.Equal(0, profile.InUseBytes);
     }
 
+    // Large zeroed blocks come from spans, past the magazines.
+    [Fact]
+    public void ZeroedBlocksOfSpansAreCountedUnbiased()
+    {
+        const int Bytes = 40_000;
+        const int Count = 4_000;
+        const long Mean = 256 << 10;
+        using HakmemAllocator heap = new();
+        using HakmemProfiler profiler = HakmemProfiler.Start(heap, Mean);
+        for (int i = 0; i < Count; i++)
+        {
+            heap.AllocZeroed(Bytes);
+        }
+
+        HeapProfile profile = profiler.Capture();
+        RequireEstimate(profile.InUseObjects, profile.InUseBytes, Bytes, Count, Mean);
+    }
+
     [Fact]
     public void AChangedMeanLeavesTheEstimatesUnbiased()
     {
