@@ -15,8 +15,8 @@ namespace Hakmem.Profiling;
 //
 // Small methods with one call keep no frame. Their return addresses lie right above a frame, below the variables of the
 // method with the next one. So the words there are hashed too, if they look like addresses of compiled methods: if they
-// are near those of this class. Some are left from earlier calls, which may give a stack several hashes; that costs time,
-// and nothing else, as equal texts have one number.
+// are near those of this class. Some are left from earlier calls, which may give a stack several hashes. That costs
+// time, and nothing else, as equal texts have one number.
 //
 // Whether the chain is usable depends on the runtime and the system. So a few calls are tried when this class is first
 // used; unless they give what they should, there are no hashes, and the caller asks the runtime for each stack.
