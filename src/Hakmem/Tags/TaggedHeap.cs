@@ -68,11 +68,11 @@ internal sealed unsafe class TaggedHeap
 
     public void ScheduleTrim() => _blocks.ScheduleTrim();
 
-    // The steady state: a block from the thread's cache. Null if the slow path has to serve the request.
+    // The steady state: a block from the thread's cache. shared is the thread's cache of the shared heap, or null. Null
+    // if the slow path has to serve the request.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void* TryAllocateCached(TagLedger ledger, nuint byteCount)
+    public void* TryAllocateCached(TagLedger ledger, ThreadCache* shared, nuint byteCount)
     {
-        ThreadCache* shared = CurrentThread.Shared;
         ThreadCache* cache = CurrentThread.PeerOf(shared, _slot);
         nuint lastByte = byteCount - 1;
         if (cache == null || lastByte >= SizeClass.MaxBytes || ledger.IsClosed)
@@ -118,9 +118,8 @@ internal sealed unsafe class TaggedHeap
     // The steady state: frees a block into the thread's cache. False, and nothing has changed, if the slow path has to
     // decide. likely is the ledger that the block probably has.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool TryFreeCached(TagLedger likely, void* block)
+    public bool TryFreeCached(TagLedger likely, ThreadCache* shared, void* block)
     {
-        ThreadCache* shared = CurrentThread.Shared;
         ThreadCache* cache = CurrentThread.PeerOf(shared, _slot);
         if (cache == null)
         {
