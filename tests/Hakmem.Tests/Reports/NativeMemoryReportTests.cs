@@ -47,7 +47,7 @@ public sealed class NativeMemoryReportTests
         Assert.Equal(report.CapturedAt, root.GetProperty("capturedAt").GetDateTimeOffset());
         Assert.Equal(report.ResidentBytes, root.GetProperty("residentBytes").GetInt64());
         Assert.Equal(report.AttributedBytes, root.GetProperty("attributedBytes").GetInt64());
-        Assert.Equal(report.AttributedShare, root.GetProperty("attributedShare").GetDouble(), 5);
+        Assert.Equal(report.AttributedShare, root.GetProperty("attributedShare").GetDouble(), tolerance: 0.000001);
         Assert.Equal(report.Rows.Count, root.GetProperty("rows").GetArrayLength());
         JsonElement[] elements = [.. root.GetProperty("rows").EnumerateArray()];
         foreach ((NativeMemoryRow row, JsonElement element) in report.Rows.Zip(elements))
