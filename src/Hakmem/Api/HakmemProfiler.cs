@@ -59,8 +59,8 @@ public sealed unsafe class HakmemProfiler : IDisposable
         }
     }
 
-    /// <summary>Starts to sample a heap's allocations, until <see cref="Dispose"/>. A heap has one profiler at a
-    /// time.</summary>
+    /// <summary>Starts to sample a heap's allocations, those of its tags included, until <see cref="Dispose"/>. A heap
+    /// has one profiler at a time.</summary>
     /// <param name="allocator">The heap. The profiler keeps the object alive; dispose the profiler first.</param>
     /// <param name="meanSampleBytes">The mean number of bytes between two samples: 1 to 2^40.</param>
     /// <returns>The profiler.</returns>
@@ -85,6 +85,7 @@ public sealed unsafe class HakmemProfiler : IDisposable
                 "The heap has a profiler already. Dispose that one before you start another.");
         }
 
+        allocator.ProfileTagged();
         allocator.UpdateCacheForm();
         return new HakmemProfiler(allocator, heap, sampler);
     }
@@ -111,6 +112,7 @@ public sealed unsafe class HakmemProfiler : IDisposable
         if (Interlocked.Exchange(ref _isDisposed, 1) == 0)
         {
             _heap.StopProfiling(_sampler);
+            _allocator.StopProfilingTagged(_sampler);
             _sampler.Close();
             if (_allocator.LiveHeap is not null)
             {

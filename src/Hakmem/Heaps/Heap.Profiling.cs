@@ -35,6 +35,9 @@ internal sealed unsafe partial class Heap
     // Whether Dispose has begun. Guarded by _profilingLock.
     private bool _isClosed;
 
+    // Null unless the heap is profiled; may change at any time.
+    public HeapSampler? Sampler => _sampler;
+
     // Starts to sample allocations. Returns false if the heap is profiled already.
     public bool TryStartProfiling(HeapSampler sampler)
     {

@@ -3,7 +3,9 @@ using System.Collections.Generic;
 using System.Linq;
 using System.Runtime.CompilerServices;
 using System.Threading;
+using Hakmem.Heaps;
 using Hakmem.Pages;
+using Hakmem.Profiling;
 using Hakmem.Records;
 using Hakmem.Small;
 using Hakmem.Tags;
@@ -146,8 +148,27 @@ public sealed unsafe partial class HakmemAllocator
         }
 
         Link(made.Blocks);
+        ProfileTagged();
         return made;
     }
+
+    // Has the profiler of this heap sample the tagged blocks too; called once for the start of a profiler, and once for
+    // the first tag. A profiler that ends meanwhile has ended this heap's sampling first, and then looks for tags.
+    internal void ProfileTagged()
+    {
+        HeapSampler? sampler = _heap?.Sampler;
+        if (sampler is not null && Volatile.Read(ref _tagged) is { } tagged)
+        {
+            Heap blocks = tagged.Blocks._heap;
+            if (blocks.TryStartProfiling(sampler) && _heap!.Sampler != sampler)
+            {
+                blocks.StopProfiling(sampler);
+            }
+        }
+    }
+
+    internal void StopProfilingTagged(HeapSampler sampler) =>
+        Volatile.Read(ref _tagged)?.Blocks._heap.StopProfiling(sampler);
 
     // Adds the tagged blocks to a figure of this heap's own blocks.
 
