@@ -7,7 +7,7 @@ namespace Hakmem.Tests.Conformance;
 [Category(TestCategory.Stress)]
 public sealed class ProfiledCheckedConformance : AllocatorConformance, IDisposable
 {
-    private const long MeanSampleBytes = 4096;
+    private const long MeanSampleBytes = 16 << 10;
 
     private readonly HakmemProfiler _profiler;
 

@@ -5,7 +5,7 @@ namespace Hakmem.Tests.Conformance;
 // A small mean, so that many blocks are sampled.
 public sealed class ProfiledHeapConformance : AllocatorConformance, IDisposable
 {
-    private const long MeanSampleBytes = 4096;
+    private const long MeanSampleBytes = 16 << 10;
 
     private readonly HakmemProfiler _profiler;
 
