@@ -97,6 +97,7 @@ internal sealed unsafe partial class Heap
 
         ProfileState* old = cache->Profile;
         _exchange.FlushAll(cache);
+        FlushDepots();
         CacheGate.Close(cache);
         cache->Profile = state;
         int firstStacked = sampler != null ? SizeClass.Count : ThreadCaches.FirstStackedOf(_classes);
@@ -108,6 +109,17 @@ internal sealed unsafe partial class Heap
         }
 
         UpdateCounting(cache);
+    }
+
+    // A cache that is changed leaves magazines with few blocks in the depots. A thread that got one of them would swap
+    // its magazines every few allocations from then on.
+    private void FlushDepots()
+    {
+        for (int index = 0; index < _depots.Count; index++)
+        {
+            nuint corruptAddress = _depots.Find(index)?.FlushAll() ?? 0;
+            _decay.Report(corruptAddress);
+        }
     }
 
     // As TryAllocateFromSecondary, for a profiled cache: null also if the next allocation is to be sampled.
