@@ -34,11 +34,20 @@ public static class HakmemHttpContextExtensions
             return known.Region;
         }
 
-        RequestRegions regions = context.RequestServices.GetService<RequestRegions>() ??
+        RequestRegions regions = context.RequestServices?.GetService<RequestRegions>() ??
             throw new InvalidOperationException("GetMemoryRegion needs AddHakmem on the services of the application.");
         RequestRegion created = regions.Create(options);
-        context.Response.RegisterForDispose(created);
-        context.Features.Set(created);
+        try
+        {
+            context.Response.RegisterForDispose(created);
+            context.Features.Set(created);
+        }
+        catch
+        {
+            created.Dispose();
+            throw;
+        }
+
         return created.Region;
     }
 }

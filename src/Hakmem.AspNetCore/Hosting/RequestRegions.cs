@@ -1,6 +1,7 @@
 using System;
 using System.Diagnostics.Metrics;
 using System.Threading;
+using System.Threading.Tasks;
 
 namespace Hakmem.AspNetCore.Hosting;
 
@@ -11,6 +12,8 @@ internal sealed class RequestRegions
     public const string MeterName = "Hakmem.AspNetCore";
     public const string SizeName = "hakmem.request_region.size";
     public const string ActiveName = "hakmem.request_region.active";
+
+    private static readonly TimeSpan s_retry = TimeSpan.FromMilliseconds(100);
 
     private readonly HakmemAllocator _heap;
     private readonly Histogram<long>? _sizes;
@@ -37,10 +40,51 @@ internal sealed class RequestRegions
 
     public void End(MemoryRegion region)
     {
-        Interlocked.Decrement(ref _active);
-        _sizes?.Record(region.CommittedBytes);
-        region.Dispose();
+        long bytes = region.CommittedBytes;
+        try
+        {
+            region.Dispose();
+        }
+        catch (InvalidOperationException inUse) when (IsInUse(inUse))
+        {
+            // Work that outlives the request is in a call of the region, against the rules. Its memory is freed when it
+            // is not: nobody else will.
+            ThreadPool.UnsafeQueueUserWorkItem(static late => DisposeLate(late), region, preferLocal: false);
+            throw;
+        }
+        finally
+        {
+            // Last, because listeners' code runs here.
+            Interlocked.Decrement(ref _active);
+            _sizes?.Record(bytes);
+        }
     }
+
+    private static async void DisposeLate(MemoryRegion region)
+    {
+        bool isDone = false;
+        while (!isDone)
+        {
+            await Task.Delay(s_retry).ConfigureAwait(false);
+            try
+            {
+                region.Dispose();
+                isDone = true;
+            }
+            catch (InvalidOperationException inUse) when (IsInUse(inUse))
+            {
+            }
+            catch (HakmemCorruptionException)
+            {
+                // Everything was freed nevertheless, and the event source has told the finding.
+                isDone = true;
+            }
+        }
+    }
+
+    // The region's own answer, and not that of a type below the exception's.
+    private static bool IsInUse(InvalidOperationException failure) =>
+        failure.GetType() == typeof(InvalidOperationException);
 }
 
 // The region of one request: a feature of its HttpContext, which the response disposes when the request has ended. The
