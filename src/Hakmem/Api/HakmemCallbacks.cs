@@ -118,6 +118,10 @@ public static unsafe class HakmemCallbacks
         {
             return HakmemAllocator.Shared.TryRealloc(ref block, byteCount) ? block : null;
         }
+        catch (OutOfMemoryException)
+        {
+            return null;
+        }
         catch (Exception found)
         {
             return Fail(found);
@@ -147,6 +151,10 @@ public static unsafe class HakmemCallbacks
         {
             return HakmemAllocator.Shared.TryAlignedAlloc(byteCount, alignment, out void* block) ? block : null;
         }
+        catch (OutOfMemoryException)
+        {
+            return null;
+        }
         catch (Exception found)
         {
             return Fail(found);
@@ -167,7 +175,8 @@ public static unsafe class HakmemCallbacks
 
     private static void* Fail(Exception found)
     {
-        Environment.FailFast($"A native caller of Hakmem made an error: {found.Message}", found);
+        string cause = found is HakmemCorruptionException ? "A native caller of Hakmem made an error" : "Hakmem failed";
+        Environment.FailFast($"{cause}: {found.Message}", found);
         return null;
     }
 
