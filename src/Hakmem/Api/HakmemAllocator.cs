@@ -10,6 +10,7 @@ using Hakmem.Events;
 using Hakmem.Guarded;
 using Hakmem.Heaps;
 using Hakmem.Pages;
+using Hakmem.Profiling;
 using Hakmem.Reclaim;
 using Hakmem.Records;
 using Hakmem.Small;
@@ -488,7 +489,9 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
 
         if (cache == null)
         {
+            // A listener of an event allocates with this cache, so it has to be the thread's by then.
             _failure?.Throw();
+            using DeferredCallouts deferred = DeferredCallouts.Begin();
             cache = _core.TryCreateThreadCache();
             CurrentThread.SetShared(cache);
         }
@@ -523,6 +526,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
             return null;
         }
 
+        using DeferredCallouts deferred = DeferredCallouts.Begin();
         cache = _heap.TryCreateThreadCache();
         if (cache != null)
         {

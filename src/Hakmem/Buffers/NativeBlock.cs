@@ -5,6 +5,7 @@ using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using System.Threading;
 using Hakmem.Os;
+using Hakmem.Profiling;
 
 namespace Hakmem;
 
@@ -243,6 +244,8 @@ internal sealed unsafe class NativeBlock
     // Resizes by the heap's Realloc, unless there are pins.
     private bool TryReallocate(nuint bytes, out bool isPinned)
     {
+        // A listener, or a handler of what the heap does here, may pin this block.
+        using DeferredCallouts deferred = DeferredCallouts.Begin();
         using (_lock.Enter())
         {
             isPinned = _pinCount > 0;

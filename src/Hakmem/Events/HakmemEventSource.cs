@@ -38,8 +38,13 @@ internal sealed class HakmemEventSource : EventSource
 
     private static readonly FrameworkCall.Step<Pending> s_raise = static (ref Pending pending) => pending.Raise();
 
-    // Kept alive for the listeners. Of two threads that make one, the first one's is kept.
+    // Kept alive for the listeners. Written once, by the thread that made it.
     private static HakmemEventSource? s_source;
+
+    // 1 from when a thread has begun to make the source. Interlocked. There is never a second one: the framework
+    // disables what has the name of another. A thread that needs the source meanwhile does without it, and so does code
+    // of a listener that the making runs.
+    private static int s_isMade;
 
     // Whether a listener has enabled the source. Written by the framework's calls of OnEventCommand on any thread; read
     // by slow paths. No other memory depends on it; a stale value loses an event, or raises one that nobody hears.
@@ -47,6 +52,12 @@ internal sealed class HakmemEventSource : EventSource
 
     [ThreadStatic]
     private static bool t_isRaising;
+
+    [ThreadStatic]
+    private static bool t_isDeferred;
+
+    [ThreadStatic]
+    private static Pending t_deferred;
 
     private HakmemEventSource()
     {
@@ -59,11 +70,15 @@ internal sealed class HakmemEventSource : EventSource
     [NonEvent]
     public static void Prepare()
     {
-        if (Volatile.Read(ref s_source) is null)
+        if (Volatile.Read(ref s_isMade) == 0 && Interlocked.Exchange(ref s_isMade, 1) == 0)
         {
             // An allocation does not fail because there is no source.
             HakmemEventSource? made = null;
-            _ = FrameworkCall.Try(ref made, s_create);
+            if (FrameworkCall.Try(ref made, s_create) is not null)
+            {
+                // Managed memory was out, or interrupts ended each try: the next caller tries again.
+                Volatile.Write(ref s_isMade, 0);
+            }
         }
     }
 
@@ -96,28 +111,18 @@ internal sealed class HakmemEventSource : EventSource
         Tell(new Pending(ReleasedId, heap, count, committedBytes));
 
     [NonEvent]
-    public static void TellRefused(int heap, long requestedBytes, long committedBytes, long limitBytes)
-    {
-        Prepare();
-        Tell(new Pending(RefusedId, heap, requestedBytes, committedBytes, limitBytes));
-    }
+    public static void TellRefused(int heap, long requestedBytes, long committedBytes, long limitBytes) =>
+        Tell(new Pending(RefusedId, heap, requestedBytes, committedBytes, limitBytes), needsSource: true);
 
     [NonEvent]
     public static void TellAdopted(int heap, int cache) => Tell(new Pending(AdoptedId, heap, cache, 0));
 
     [NonEvent]
-    public static void TellCorruption(string message, nuint address)
-    {
-        Prepare();
-        Tell(new Pending(CorruptionId, (long)address, 0, 0) { Text = message });
-    }
+    public static void TellCorruption(string message, nuint address) =>
+        Tell(new Pending(CorruptionId, (long)address, 0, 0) { Text = message }, needsSource: true);
 
     [NonEvent]
-    public static void TellLeak(long bytes)
-    {
-        Prepare();
-        Tell(new Pending(LeakId, bytes, 0, 0));
-    }
+    public static void TellLeak(long bytes) => Tell(new Pending(LeakId, bytes, 0, 0), needsSource: true);
 
     [NonEvent]
     public static void TellDecay(int heap, long microseconds, long reapedBlocks, long purgedBytes) =>
@@ -183,18 +188,38 @@ internal sealed class HakmemEventSource : EventSource
     private static HakmemEventSource Create()
     {
         HakmemEventSource made = new();
-        if (Interlocked.CompareExchange(ref s_source, made, null) is { } first)
-        {
-            made.Dispose();
-            return first;
-        }
-
+        Volatile.Write(ref s_source, made);
         return made;
     }
 
+    // Raises the last of the events that were to be raised while callouts were deferred.
     [NonEvent]
-    private static void Tell(Pending pending)
+    public static void TellDeferred()
     {
+        if (t_isDeferred)
+        {
+            t_isDeferred = false;
+            Tell(t_deferred, needsSource: true);
+            t_deferred = default;
+        }
+    }
+
+    [NonEvent]
+    private static void Tell(Pending pending, bool needsSource = false)
+    {
+        if (Callouts.AreDeferred)
+        {
+            t_deferred = pending;
+            t_isDeferred = true;
+            Callouts.NoteDeferred();
+            return;
+        }
+
+        if (needsSource)
+        {
+            Prepare();
+        }
+
         if (s_isOn && !t_isRaising)
         {
             // Without managed memory the event is lost.

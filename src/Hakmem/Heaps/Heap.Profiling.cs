@@ -25,12 +25,20 @@ namespace Hakmem.Heaps;
 // any other large block, the sampler forgets the sample.
 internal sealed unsafe partial class Heap
 {
+    // The most flushes of all depots for one start or end of a profiler.
+    private const int MaxFlushes = 4;
+
     // Held while a profiler starts or ends. Outside the registry's lock.
     private readonly UninterruptibleLock _profilingLock = new();
 
     // Null unless the heap is profiled. Written under _profilingLock; read by slow paths, which may act on an old value
     // for as long as one call takes.
     private volatile HeapSampler? _sampler;
+
+    // The sampler, or 0 for none, that the depots were last flushed for, and how often. Interlocked; a race costs or
+    // saves a flush.
+    private long _flushedFor;
+    private int _flushes;
 
     // Whether Dispose has begun. Guarded by _profilingLock.
     private bool _isClosed;
@@ -75,8 +83,14 @@ internal sealed unsafe partial class Heap
     {
         Debug.Assert(cache->Inner == null, "The record with the magazines has no Inner.");
         HeapSampler? sampler = _sampler;
-        if ((cache->Profile != null) == (sampler != null))
+        if (cache->Profile == null ? sampler == null : cache->Profile->Sampler == sampler?.Number)
         {
+            if (sampler == null)
+            {
+                // A profiler may have come and gone without a slow path of this thread.
+                UpdateCounting(cache);
+            }
+
             return;
         }
 
@@ -89,6 +103,7 @@ internal sealed unsafe partial class Heap
                 return;
             }
 
+            state->Sampler = sampler.Number;
             for (int sizeClass = 0; sizeClass < SizeClass.Count; sizeClass++)
             {
                 sampler.Draw(ProfileState.BinOf(state, sizeClass), _classes[sizeClass].BlockBytes);
@@ -97,7 +112,6 @@ internal sealed unsafe partial class Heap
 
         ProfileState* old = cache->Profile;
         _exchange.FlushAll(cache);
-        FlushDepots();
         CacheGate.Close(cache);
         cache->Profile = state;
         int firstStacked = sampler != null ? SizeClass.Count : ThreadCaches.FirstStackedOf(_classes);
@@ -109,22 +123,38 @@ internal sealed unsafe partial class Heap
         }
 
         UpdateCounting(cache);
+        FlushDepots(sampler);
     }
 
     // A cache that is changed leaves magazines with few blocks in the depots. A thread that got one of them would swap
-    // its magazines every few allocations from then on.
-    private void FlushDepots()
+    // its magazines every few allocations from then on. The first threads that change are those that are at work; later
+    // ones leave the depots alone, which others use by then.
+    private void FlushDepots(HeapSampler? sampler)
     {
+        long number = sampler?.Number ?? 0;
+        if (Interlocked.Exchange(ref _flushedFor, number) != number)
+        {
+            Volatile.Write(ref _flushes, 0);
+        }
+
+        if (Interlocked.Increment(ref _flushes) > MaxFlushes)
+        {
+            return;
+        }
+
         for (int index = 0; index < _depots.Count; index++)
         {
             nuint corruptAddress = _depots.Find(index)?.FlushAll() ?? 0;
             _decay.Report(corruptAddress);
         }
+
+        _superSlabs.PurgeExcess();
     }
 
-    // As TryAllocateFromSecondary, for a profiled cache: null also if the next allocation is to be sampled.
+    // As TryAllocateFromSecondary, for a profiled cache: null also if the next allocation is to be sampled, or if the
+    // countdowns are those of an earlier profiler.
     public void* TryAllocateProfiledFromSecondary(ThreadCache* cache, int sizeClass) =>
-        _sampler == null || _hook != null || _quarantine != null
+        cache->Profile == null || cache->Profile->Sampler != _sampler?.Number || _hook != null || _quarantine != null
             ? null
             : MarkLive(SampleCountdown.TryAllocFromSecondary(cache, sizeClass));
 

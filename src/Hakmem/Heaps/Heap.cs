@@ -147,7 +147,7 @@ internal sealed unsafe partial class Heap : HeapCore
 
     public override void Free(ThreadCache* cache, void* address)
     {
-        if (cache != null && (cache->Profile != null) != (_sampler != null))
+        if (cache != null && (cache->Profile != null || _sampler != null))
         {
             UpdateForm(cache);
         }
@@ -379,7 +379,10 @@ internal sealed unsafe partial class Heap : HeapCore
     {
         _decay.NotifyUsed();
         _decay.Events.Tell();
-        Budget.TellIfAbove();
+        if (!Callouts.AreDeferred)
+        {
+            Budget.TellIfAbove();
+        }
     }
 
     // Returns what is unused, for a request of the other heap of the budget that failed. Under no lock.
@@ -415,9 +418,13 @@ internal sealed unsafe partial class Heap : HeapCore
     }
 
     private void* TryAllocateOnce(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed) =>
-        _sampler != null || (cache != null && cache->Profile != null)
+        _sampler != null || (cache != null && (cache->Profile != null || IsCountingInVain(cache)))
             ? TryAllocateProfiled(cache, byteCount, alignment, isZeroed)
             : TryAllocateUncounted(cache, byteCount, alignment, isZeroed);
+
+    // Whether a cache still counts for a profiler that has gone.
+    private bool IsCountingInVain(ThreadCache* cache) =>
+        cache->CountsAllocations && _hook == null && _quarantine == null;
 
     private void* TryAllocateUncounted(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
     {

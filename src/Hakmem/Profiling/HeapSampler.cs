@@ -40,6 +40,9 @@ internal sealed unsafe class HeapSampler
     [ThreadStatic]
     private static bool t_isInside;
 
+    [ThreadStatic]
+    private static DeferredSample t_deferred;
+
     private readonly UninterruptibleLock _lock = new();
     private readonly OsMemory _os;
 
@@ -61,9 +64,13 @@ internal sealed unsafe class HeapSampler
     // How often the runtime was asked to name a stack's methods. Interlocked.
     private long _resolvedStacks;
 
+    // Tells samplers apart. Interlocked.
+    private static long s_samplers;
+
     // Throws OutOfMemoryException if the system refuses memory for the tables.
     public HeapSampler(OsMemory os, long meanBytes)
     {
+        Number = Interlocked.Increment(ref s_samplers);
         _os = os;
         _meanBytes = meanBytes;
         _samples = new SampleTable(os);
@@ -77,9 +84,15 @@ internal sealed unsafe class HeapSampler
 
         StackCapture.Prepare();
         RuntimeHelpers.RunClassConstructor(typeof(StackHash).TypeHandle);
+
+        // Loads what the runtime needs for names now, and not in the middle of an allocation.
+        _ = Resolve();
     }
 
     public static StackTable Stacks { get; } = new(OsMemory.CreateForCurrentSystem(), StackBytes);
+
+    // From 1 on: a thread's cache has the number of the sampler that its countdowns were drawn by.
+    public long Number { get; }
 
     // Whether the calling thread is resolving a stack.
     public static bool IsInside => t_isInside;
@@ -133,6 +146,24 @@ internal sealed unsafe class HeapSampler
             }
         }
 
+        if (Callouts.AreDeferred)
+        {
+            using (_lock.Enter())
+            {
+                AddLocked(sample);
+            }
+
+            t_deferred = new DeferredSample
+            {
+                Sampler = this,
+                Address = sample.Address,
+                Hash = hash,
+                IsHashed = isHashed,
+            };
+            Callouts.NoteDeferred();
+            return block;
+        }
+
         Interlocked.Increment(ref _resolvedStacks);
         sample.Stack = Resolve();
         using (_lock.Enter())
@@ -146,6 +177,43 @@ internal sealed unsafe class HeapSampler
         }
 
         return block;
+    }
+
+    // Resolves the stack of the last sample that was taken while that was not allowed. The calling thread's stack is
+    // the same but for frames of this library, which are left out.
+    public static void ResolveDeferred()
+    {
+        DeferredSample deferred = t_deferred;
+        if (deferred.Sampler is { } sampler)
+        {
+            t_deferred = default;
+            sampler.ResolveLater(deferred);
+        }
+    }
+
+    private void ResolveLater(DeferredSample deferred)
+    {
+        Interlocked.Increment(ref _resolvedStacks);
+        int stack = Resolve();
+        using (_lock.Enter())
+        {
+            if (_isClosed)
+            {
+                return;
+            }
+
+            if (deferred.IsHashed)
+            {
+                _hashes.Add(deferred.Hash, stack);
+            }
+
+            if (_samples.TryRemove(deferred.Address, out Sample sample))
+            {
+                bool isMoved = sample.Stack == StackTable.None && _figures.TryMove(sample, stack);
+                sample.Stack = isMoved ? stack : sample.Stack;
+                _ = _samples.TryAdd(sample);
+            }
+        }
     }
 
     // Ends the sample of a block that is about to be freed, if it is one.
@@ -268,7 +336,8 @@ internal sealed unsafe class HeapSampler
 
     private static int Resolve()
     {
-        if (t_isInside)
+        // A thread deep in recursion must not die of a sample: the runtime needs some pages of stack for the names.
+        if (t_isInside || !HasStackLeft())
         {
             return StackTable.None;
         }
@@ -278,10 +347,32 @@ internal sealed unsafe class HeapSampler
         {
             return StackCapture.Take(Stacks, MaxFrames, MaxTextBytes);
         }
+        catch (Exception)
+        {
+            // Whatever a handler of the program threw: the block is served, and its stack is unknown.
+            return StackTable.None;
+        }
         finally
         {
             t_isInside = false;
         }
+    }
+
+    private static bool HasStackLeft()
+    {
+#if NET
+        return RuntimeHelpers.TryEnsureSufficientExecutionStack();
+#else
+        try
+        {
+            RuntimeHelpers.EnsureSufficientExecutionStack();
+            return true;
+        }
+        catch (InsufficientExecutionStackException)
+        {
+            return false;
+        }
+#endif
     }
 
     private void AddLocked(Sample sample)
@@ -308,5 +399,14 @@ internal sealed unsafe class HeapSampler
         }
 
         _liveSamples = _samples.Count;
+    }
+
+    // A sample whose stack is still to be resolved.
+    private struct DeferredSample
+    {
+        public HeapSampler? Sampler;
+        public nuint Address;
+        public ulong Hash;
+        public bool IsHashed;
     }
 }

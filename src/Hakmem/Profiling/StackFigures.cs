@@ -57,6 +57,24 @@ internal sealed unsafe class StackFigures(OsMemory os)
         return true;
     }
 
+    // Counts a sample for another stack than before; false if there is no room for that.
+    public bool TryMove(Sample sample, int stack)
+    {
+        Sample moved = sample;
+        moved.Stack = stack;
+        if (!TryAdd(moved))
+        {
+            return false;
+        }
+
+        Remove(sample);
+        StackFigure* figure = _items.Items + sample.Stack;
+        figure->AllocatedObjects -= sample.Weight;
+        figure->AllocatedBytes -= sample.Weight * sample.Bytes;
+        figure->Samples--;
+        return true;
+    }
+
     // The block of a sample that was added before is freed.
     public void Remove(Sample sample)
     {

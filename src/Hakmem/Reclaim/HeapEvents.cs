@@ -1,4 +1,5 @@
 using Hakmem.Events;
+using Hakmem.Os;
 using Hakmem.Pages;
 
 namespace Hakmem.Reclaim;
@@ -14,7 +15,8 @@ internal sealed class HeapEvents(SuperSlabCache superSlabs)
 
     public void Tell()
     {
-        if (HakmemEventSource.IsOn)
+        // What is not told now is told with the next change.
+        if (HakmemEventSource.IsOn && !Callouts.AreDeferred)
         {
             TellChanges();
         }

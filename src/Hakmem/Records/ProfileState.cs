@@ -6,12 +6,18 @@ namespace Hakmem.Records;
 [StructLayout(LayoutKind.Sequential, Size = Bytes)]
 internal unsafe struct ProfileState
 {
-    public const int Bytes = SizeClass.Count * ProfileBin.Bytes;
+    public const int Bytes = HeadBytes + (SizeClass.Count * ProfileBin.Bytes);
+
+    private const int HeadBytes = 8;
+
+    // The number of the profiler's sampler, which has drawn the countdowns.
+    public long Sampler;
 
     private ProfileBin _first;
 
     // SAFETY: the record is allocated with its full size, and the class is one of SizeClass.Count.
-    public static ProfileBin* BinOf(ProfileState* state, int sizeClass) => (ProfileBin*)state + sizeClass;
+    public static ProfileBin* BinOf(ProfileState* state, int sizeClass) =>
+        (ProfileBin*)((byte*)state + HeadBytes) + sizeClass;
 }
 
 // The countdown of one size class.

@@ -43,7 +43,15 @@ internal sealed class DepotSet(
         Depot? first = Interlocked.CompareExchange(ref _depots[sizeClass], created, null);
         if (first is null)
         {
-            created.SetPaired(_isPaired);
+            // Until it has the form that is wanted after it was told: SetPaired may run beside this.
+            bool isPaired;
+            do
+            {
+                isPaired = _isPaired;
+                created.SetPaired(isPaired);
+                Interlocked.MemoryBarrier();
+            }
+            while (_isPaired != isPaired);
         }
 
         return first ?? created;

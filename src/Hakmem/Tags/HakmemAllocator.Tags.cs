@@ -152,23 +152,35 @@ public sealed unsafe partial class HakmemAllocator
         return made;
     }
 
-    // Has the profiler of this heap sample the tagged blocks too; called once for the start of a profiler, and once for
-    // the first tag. A profiler that ends meanwhile has ended this heap's sampling first, and then looks for tags.
+    // Has the profiler of this heap sample the tagged blocks too; called for the start of a profiler, for the first
+    // tag, and when the tagged blocks lose a profiler: another one may have started meanwhile, and found them taken.
     internal void ProfileTagged()
     {
-        HeapSampler? sampler = _heap?.Sampler;
-        if (sampler is not null && Volatile.Read(ref _tagged) is { } tagged)
+        if (_heap is null || Volatile.Read(ref _tagged) is not { } tagged)
         {
-            Heap blocks = tagged.Blocks._heap;
-            if (blocks.TryStartProfiling(sampler) && _heap!.Sampler != sampler)
-            {
-                blocks.StopProfiling(sampler);
-            }
+            return;
         }
+
+        Heap blocks = tagged.Blocks._heap;
+        HeapSampler? sampler = _heap.Sampler;
+        while (sampler is not null && blocks.TryStartProfiling(sampler) && _heap.Sampler != sampler)
+        {
+            // A profiler that ends stops this heap's sampling first, and may have looked for tags already.
+            blocks.StopProfiling(sampler);
+            sampler = _heap.Sampler;
+        }
+
+        tagged.Blocks.UpdateCacheForm();
     }
 
-    internal void StopProfilingTagged(HeapSampler sampler) =>
-        Volatile.Read(ref _tagged)?.Blocks._heap.StopProfiling(sampler);
+    internal void StopProfilingTagged(HeapSampler sampler)
+    {
+        if (Volatile.Read(ref _tagged) is { Blocks.LiveHeap: not null } tagged)
+        {
+            tagged.Blocks._heap.StopProfiling(sampler);
+            ProfileTagged();
+        }
+    }
 
     // Adds the tagged blocks to a figure of this heap's own blocks.
 

@@ -7,6 +7,7 @@ using Hakmem.Api;
 using Hakmem.Fallback;
 using Hakmem.Os;
 using Hakmem.Pages;
+using Hakmem.Profiling;
 using Hakmem.Records;
 using Hakmem.Small;
 
@@ -240,6 +241,9 @@ internal sealed unsafe class TaggedHeap
 
         TagLedger ledger = FindLedger(block, "TryExpand");
         bool isLarger;
+
+        // A listener, or a handler of what the heap does here, may make another tagged block larger.
+        using (DeferredCallouts.Begin())
         using (_expandLock.Enter())
         {
             long before = (long)_blocks.UsableSize(block);

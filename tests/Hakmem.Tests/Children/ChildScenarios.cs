@@ -26,6 +26,7 @@ internal static class ChildScenarios
     public const string Events = "events";
     public const string CallbackMisuse = "callback-misuse";
     public const string SqliteCallbacks = "sqlite-callbacks";
+    public const string SampleDeepInRecursion = "sample-deep-in-recursion";
     public const string Report = "report";
 
     public static int Run(string name, string[] args)
@@ -86,6 +87,9 @@ internal static class ChildScenarios
                 return 0;
             case CallbackMisuse:
                 FreeTwiceByCallback();
+                return 0;
+            case SampleDeepInRecursion:
+                DeepRecursionScenario.Run();
                 return 0;
             case SqliteCallbacks:
                 Sqlite.Run();

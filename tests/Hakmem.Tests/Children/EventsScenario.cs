@@ -1,4 +1,5 @@
 using System;
+using System.Buffers;
 using System.Collections.Concurrent;
 using System.Diagnostics.Tracing;
 using System.Linq;
@@ -13,6 +14,7 @@ internal static unsafe class EventsScenario
 {
     public const string Listen = "listen";
     public const string Wait = "wait";
+    public const string Race = "race";
 
     // What is refused, in a heap of twice as many bytes.
     public const long RefusedBytes = 128 << 20;
@@ -20,8 +22,16 @@ internal static unsafe class EventsScenario
     // What is leaked.
     public const int LeakedBytes = 12_345;
 
+    private static ReadOnlyMemory<byte> s_pinned;
+
     public static void Run(string[] args)
     {
+        if (args is [Race])
+        {
+            RaceToMakeTheSource();
+            return;
+        }
+
         using HakmemAllocator heap = new(new HakmemOptions
         {
             MaxBytes = RefusedBytes / 2,
@@ -36,6 +46,7 @@ internal static unsafe class EventsScenario
         }
 
         UseLargeBlocks(heap);
+        GrowWriter(heap);
         UseThreads(heap);
         FreeTwice(heap);
         Leak(heap);
@@ -44,6 +55,45 @@ internal static unsafe class EventsScenario
         {
             Console.WriteLine(line);
         }
+    }
+
+    // The listener pins the writer's memory in the events that its growth raises.
+    private static void GrowWriter(HakmemAllocator heap)
+    {
+        using NativeBufferWriter<byte> writer = new(heap);
+        writer.Write([1]);
+        s_pinned = writer.WrittenMemory;
+        for (int bytes = 1 << 10; bytes < 16 << 20; bytes *= 2)
+        {
+            writer.GetSpan(bytes);
+            writer.Advance(bytes);
+        }
+
+        s_pinned = default;
+    }
+
+    // Each thread is refused for the first time, and so is a listener while the source is being made. Of what follows
+    // each event is heard.
+    private static void RaceToMakeTheSource()
+    {
+        const int threads = 8;
+        using HakmemAllocator heap = new(new HakmemOptions { MaxBytes = 4 << 20 });
+        using RefusalListener listener = new(heap);
+        using Barrier barrier = new(threads);
+        Thread[] all = [.. Enumerable.Range(0, threads).Select(_ => new Thread(() =>
+        {
+            barrier.SignalAndWait();
+            heap.TryAlloc((nuint)RefusedBytes, out void* _);
+        }))];
+        Array.ForEach(all, thread => thread.Start());
+        Array.ForEach(all, thread => thread.Join());
+        int before = listener.Count;
+        for (int i = 0; i < 10; i++)
+        {
+            heap.TryAlloc((nuint)RefusedBytes, out _);
+        }
+
+        Console.WriteLine($"refusals={listener.Count - before}");
     }
 
     // Commits, is refused, purges by the timer, and releases.
@@ -118,9 +168,32 @@ internal static unsafe class EventsScenario
         protected override void OnEventWritten(EventWrittenEventArgs written)
         {
             HakmemAllocator.Shared.Free(HakmemAllocator.Shared.Alloc(3 << 20));
+            using MemoryHandle pin = s_pinned.Pin();
             string payload = string.Join(' ', written.Payload!.Select(value => $"{value}"));
             Lines?.Enqueue($"event: {written.EventName} {payload}");
             throw new InvalidOperationException("A listener failed.");
         }
+    }
+
+    private sealed class RefusalListener : EventListener
+    {
+        // Null within the base class's constructor.
+        private readonly HakmemAllocator? _heap;
+        private int _count;
+
+        public RefusalListener(HakmemAllocator heap) => _heap = heap;
+
+        public int Count => Volatile.Read(ref _count);
+
+        protected override void OnEventSourceCreated(EventSource source)
+        {
+            if (source.Name == "Hakmem")
+            {
+                EnableEvents(source, EventLevel.Warning);
+                _heap?.TryAlloc((nuint)RefusedBytes, out _);
+            }
+        }
+
+        protected override void OnEventWritten(EventWrittenEventArgs written) => Interlocked.Increment(ref _count);
     }
 }

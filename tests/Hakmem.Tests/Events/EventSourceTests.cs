@@ -45,6 +45,14 @@ public sealed class EventSourceTests
     }
 
     [Fact]
+    public void ThreadsThatMakeTheSourceAtOnceLeaveOneThatWorks()
+    {
+        ChildResult child = ChildProcess.Run(ChildScenarios.Events, [EventsScenario.Race]);
+        child.AssertSucceeded();
+        Assert.Equal(10, child.Figure("refusals"));
+    }
+
+    [Fact]
     public void WithoutAListenerNothingIsRaised()
     {
         ChildResult child = ChildProcess.Run(ChildScenarios.Events);

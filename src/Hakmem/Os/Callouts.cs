@@ -1,0 +1,31 @@
+using System;
+
+namespace Hakmem.Os;
+
+// Whether the calling thread may run code of the program now: a listener of an event, or a handler of what the runtime
+// does to name a stack. It must not while it holds a lock that such code may want, as when a writer's block is resized
+// under the block's own lock. What is to be called out is noted then, and done when the lock has been left: see
+// Profiling/DeferredCallouts.cs, which the holders of such locks use.
+internal static class Callouts
+{
+    [ThreadStatic]
+    private static int t_depth;
+
+    [ThreadStatic]
+    private static bool t_isAnyDeferred;
+
+    public static bool AreDeferred => t_depth != 0;
+
+    public static void Defer() => t_depth++;
+
+    // Called by whoever has noted something for later.
+    public static void NoteDeferred() => t_isAnyDeferred = true;
+
+    // Whether this ends the outermost Defer, and something was noted since.
+    public static bool EndDefer()
+    {
+        bool isAny = --t_depth == 0 && t_isAnyDeferred;
+        t_isAnyDeferred &= !isAny;
+        return isAny;
+    }
+}

@@ -1,0 +1,47 @@
+using System;
+using System.Runtime.CompilerServices;
+using System.Threading;
+
+namespace Hakmem.Tests.Children;
+
+// Allocates where the stack has less left than the runtime needs to name a stack's methods, but enough for an
+// allocation, in a heap whose every allocation is sampled.
+internal static unsafe class DeepRecursionScenario
+{
+    private const int StackBytes = 1 << 20;
+
+    // What is taken of the rest in which the runtime says that the stack does not suffice: 128 KiB.
+    private const int PadBytes = 100_000;
+
+    public static void Run()
+    {
+        Thread thread = new(
+            () =>
+            {
+                HakmemAllocator heap = HakmemAllocator.Shared;
+                heap.Free(heap.Alloc(64));
+                using HakmemProfiler profiler = HakmemProfiler.Start(heap, 1);
+                Recurse(heap);
+                Console.WriteLine($"samples={profiler.Capture().Samples.Count}");
+            },
+            StackBytes);
+        thread.Start();
+        thread.Join();
+    }
+
+    private static void Recurse(HakmemAllocator heap)
+    {
+        if (RuntimeHelpers.TryEnsureSufficientExecutionStack())
+        {
+            Recurse(heap);
+            return;
+        }
+
+        byte* pad = stackalloc byte[PadBytes];
+        pad[0] = 1;
+        Allocate(heap);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Allocate(HakmemAllocator heap) => heap.Free(heap.Alloc(64));
+}
