@@ -1,4 +1,5 @@
 using System;
+using System.Diagnostics.CodeAnalysis;
 using System.Diagnostics.Tracing;
 using System.Threading;
 using Hakmem.Os;
@@ -231,6 +232,7 @@ internal sealed class HakmemEventSource : EventSource
 
     // There is no overload for four numbers that needs neither an array nor reflection.
     [NonEvent]
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "The payload consists of numbers.")]
     private unsafe void WriteLongs(int id, long first, long second, long third, long fourth)
     {
         long* values = stackalloc long[] { first, second, third, fourth };

@@ -11,7 +11,7 @@ internal static unsafe class DeepRecursionScenario
     private const int StackBytes = 1 << 20;
 
     // What is taken of the rest in which the runtime says that the stack does not suffice: 128 KiB.
-    private const int PadBytes = 100_000;
+    private const int PadBytes = 110_000;
 
     public static void Run()
     {
