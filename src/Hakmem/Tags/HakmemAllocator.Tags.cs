@@ -74,6 +74,9 @@ public sealed unsafe partial class HakmemAllocator
         return _core.UsableSize(cache, ptr);
     }
 
+    // As UsableSize, for a block that the caller is sure of: does not throw while TryDispose has the heap closed.
+    internal nuint SizeOfLive(void* ptr) => _core.UsableSize(null, ptr);
+
     // Has the next Trim throw what was found while an address had to be returned.
     internal void ReportLater(HakmemCorruptionException finding) => _heap?.Report(finding);
 

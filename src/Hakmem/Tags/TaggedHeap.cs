@@ -36,7 +36,7 @@ internal sealed unsafe class TaggedHeap
     private readonly HakmemAllocator _owner;
     private readonly HakmemAllocator _blocks;
 
-    // The slot of _blocks, or one that no thread's table has once that is disposed.
+    // The slot of _blocks, or one that no thread's table has once that is disposed, or while TryDispose counts.
     private int _slot;
 
     private readonly UninterruptibleLock _expandLock = new();
@@ -224,7 +224,7 @@ internal sealed unsafe class TaggedHeap
 
         void* now = moved == null ? block : moved;
         *NumberOf(now) = ledger.Number;
-        Settle(ledger, before + charged, (long)_blocks.UsableSize(now));
+        Settle(ledger, before + charged, (long)_blocks.SizeOfLive(now));
         ledger.Account.TellIfAbove();
         return moved;
     }
@@ -275,13 +275,27 @@ internal sealed unsafe class TaggedHeap
         _blocks.Dispose();
     }
 
-    // As HakmemAllocator.TryDispose.
+    // As HakmemAllocator.TryDispose. The slot goes first, so that the barrier in front of the final count is one for the
+    // fast paths here too: each has ended or finds no cache.
     public bool TryDispose()
     {
-        bool isDone = _blocks.TryDispose();
+        int slot = _slot;
+        Volatile.Write(ref _slot, int.MaxValue);
+        bool isDone = false;
+        try
+        {
+            isDone = _blocks.TryDispose();
+        }
+        finally
+        {
+            if (!_blocks.IsDisposed)
+            {
+                Volatile.Write(ref _slot, slot);
+            }
+        }
+
         if (isDone)
         {
-            _slot = int.MaxValue;
             RemoveLedgers();
         }
 
@@ -464,7 +478,7 @@ internal sealed unsafe class TaggedHeap
             return null;
         }
 
-        long bytes = (long)_blocks.UsableSize(block);
+        long bytes = (long)_blocks.SizeOfLive(block);
         if (ledger.Account.IsLimited && bytes > had + charged)
         {
             // Alignment has made the block larger than its size says.

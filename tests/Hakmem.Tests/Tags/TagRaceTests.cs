@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Concurrent;
+using System.Threading;
 using Hakmem.Tests.Support;
 using Xunit;
 
@@ -110,6 +111,45 @@ public sealed unsafe class TagRaceTests : IDisposable
         }
     }
 
+    // A thread that always holds a block, now of one size and now of another, by the paths that take no lock: a count
+    // that goes from class to class beside it sees none.
+    [Fact]
+    public void TryDisposeBesideSwappedBlocksKeepsTheHeap()
+    {
+        const nuint Large = 32_768;
+        using MemoryTag tag = new("tag");
+        HakmemAllocator heap = new();
+        IHakmemAllocator view = heap.ForTag(tag);
+        nint last = (nint)view.Alloc(64);
+        bool isOver = false;
+        Workers.Run(2, worker =>
+        {
+            if (worker == 0)
+            {
+                for (int i = 0; i < 20_000; i++)
+                {
+                    Assert.False(heap.TryDispose());
+                }
+
+                Volatile.Write(ref isOver, true);
+                return;
+            }
+
+            void* held = (void*)last;
+            for (nuint bytes = Large; !Volatile.Read(ref isOver); bytes ^= Large ^ 64)
+            {
+                void* next = RetryAlloc(view, bytes);
+                RetryFree(view, held);
+                held = next;
+            }
+
+            last = (nint)held;
+        });
+        Assert.Equal(1, heap.GetStatistics().LiveBlocks);
+        view.Free((void*)last);
+        Assert.True(heap.TryDispose());
+    }
+
     // Threads that end pass what they have counted on to those that come after them.
     [Fact]
     public void FiguresOutliveTheirThreads()
@@ -140,5 +180,37 @@ public sealed unsafe class TagRaceTests : IDisposable
         }
 
         Assert.Equal(0, tag.LiveBytes);
+    }
+
+    // A call is refused while a try has the heap closed.
+    private static void* RetryAlloc(IHakmemAllocator view, nuint bytes)
+    {
+        while (true)
+        {
+            try
+            {
+                return view.Alloc(bytes);
+            }
+            catch (ObjectDisposedException)
+            {
+                Thread.Yield();
+            }
+        }
+    }
+
+    private static void RetryFree(IHakmemAllocator view, void* block)
+    {
+        while (true)
+        {
+            try
+            {
+                view.Free(block);
+                return;
+            }
+            catch (ObjectDisposedException)
+            {
+                Thread.Yield();
+            }
+        }
     }
 }
