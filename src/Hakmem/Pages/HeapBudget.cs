@@ -15,7 +15,9 @@ namespace Hakmem.Pages;
 //
 // Thread-safe, without a lock: the bytes are reserved by compare-exchange before they are committed, so that the hard
 // limit is never exceeded by racing threads. A racing Remove may leave the state above Below; the next question of the
-// state corrects it.
+// state corrects it. Each step of the state gives it a value that it never had before, so a thread that read the bytes
+// under one value cannot end what began after it. Whoever moves the state to Below looks at the soft limit again: a
+// thread that added bytes just before found a state that told already.
 internal sealed class HeapBudget(long softBytes, long hardBytes)
 {
     // The part of a soft limit below which it can be exceeded again.
@@ -24,6 +26,9 @@ internal sealed class HeapBudget(long softBytes, long hardBytes)
     private const int Below = 0;
     private const int Untold = 1;
     private const int Told = 2;
+
+    // The bits of a state that are one of these three; the others count its steps.
+    private const int KindMask = 3;
 
     // Written by SetLimits; zero for none. A reader may see an old limit for a moment.
     private long _softBytes = softBytes;
@@ -37,6 +42,9 @@ internal sealed class HeapBudget(long softBytes, long hardBytes)
     // Tells the program that the soft limit is exceeded, on another thread; false if that must be tried again. Never
     // throws. Set before the heap has users; null for a heap whose program cannot be told.
     public Func<bool>? Notify { get; set; }
+
+    // For tests: called by a thread that found the bytes below RearmPercent, before it moves the state.
+    public Action? OnRearm { get; set; }
 
     public HeapBudget(HeapLimits limits)
         : this(limits.SoftLimitBytes, limits.MaxBytes)
@@ -53,7 +61,7 @@ internal sealed class HeapBudget(long softBytes, long hardBytes)
     public long PeakBytes => Interlocked.Read(ref _peakBytes);
 
     // Whether the soft limit was exceeded, and the bytes did not fall below RearmPercent of it since.
-    public bool IsAboveSoft => Volatile.Read(ref _state) != Below && !TryRearm();
+    public bool IsAboveSoft => KindOf(Volatile.Read(ref _state)) != Below && !TryRearm();
 
     // Whether the hard limit has room for so many bytes more; fewer than none if bytes are about to be removed.
     public bool Admits(long moreBytes)
@@ -112,7 +120,7 @@ internal sealed class HeapBudget(long softBytes, long hardBytes)
     public void Remove(long bytes)
     {
         Interlocked.Add(ref _committedBytes, -bytes);
-        if (Volatile.Read(ref _state) != Below)
+        if (KindOf(Volatile.Read(ref _state)) != Below)
         {
             TryRearm();
         }
@@ -123,7 +131,10 @@ internal sealed class HeapBudget(long softBytes, long hardBytes)
     {
         Interlocked.Exchange(ref _softBytes, softBytes);
         Interlocked.Exchange(ref _hardBytes, hardBytes);
-        Interlocked.Exchange(ref _state, Below);
+        while (!TryMove(Volatile.Read(ref _state), Below))
+        {
+        }
+
         CheckSoft();
     }
 
@@ -131,7 +142,7 @@ internal sealed class HeapBudget(long softBytes, long hardBytes)
     // may hold a block that nothing else refers to: never throws.
     public void TellIfAbove()
     {
-        if (Volatile.Read(ref _state) == Untold)
+        if (KindOf(Volatile.Read(ref _state)) == Untold)
         {
             Tell();
         }
@@ -148,34 +159,56 @@ internal sealed class HeapBudget(long softBytes, long hardBytes)
         }
     }
 
+    private static int KindOf(int state) => state & KindMask;
+
     private void Tell()
     {
-        bool isMine = !TryRearm() && Interlocked.CompareExchange(ref _state, Told, Untold) == Untold;
+        if (TryRearm())
+        {
+            return;
+        }
+
+        int state = Volatile.Read(ref _state);
+        bool isMine = KindOf(state) == Untold && TryMove(state, Told);
         if (isMine && Notify is { } notify && !notify())
         {
-            Interlocked.CompareExchange(ref _state, Untold, Told);
+            TryMove(StepTo(state, Told), Untold);
         }
     }
 
     private void CheckSoft()
     {
+        // The state comes first: if the bytes fall and rise between the two reads, the exchange fails.
+        int state = Volatile.Read(ref _state);
         long soft = SoftBytes;
-        if (soft != 0 && CommittedBytes > soft && Volatile.Read(ref _state) == Below)
+        if (soft != 0 && KindOf(state) == Below && CommittedBytes > soft)
         {
-            Interlocked.CompareExchange(ref _state, Untold, Below);
+            TryMove(state, Untold);
         }
     }
 
     // Whether the soft limit can be exceeded again. SoftBytes / 100 first, so that no product overflows.
     private bool TryRearm()
     {
+        // The state comes first, as in CheckSoft: it is that under which the bytes were below.
+        int state = Volatile.Read(ref _state);
         long soft = SoftBytes;
         bool isBelow = soft == 0 || CommittedBytes < soft - (soft / 100 * (100 - RearmPercent));
-        if (isBelow)
+        if (isBelow && KindOf(state) != Below)
         {
-            Interlocked.Exchange(ref _state, Below);
+            OnRearm?.Invoke();
+            if (TryMove(state, Below))
+            {
+                CheckSoft();
+            }
         }
 
         return isBelow;
     }
+
+    // Moves from a state to one of a kind, unless another thread has moved it meanwhile.
+    private bool TryMove(int state, int kind) =>
+        Interlocked.CompareExchange(ref _state, StepTo(state, kind), state) == state;
+
+    private static int StepTo(int state, int kind) => unchecked(((state | KindMask) + 1) | kind);
 }

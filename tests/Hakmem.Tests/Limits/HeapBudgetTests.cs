@@ -104,6 +104,42 @@ public sealed class HeapBudgetTests
         Assert.False(budget.IsAboveSoft);
     }
 
+    // A thread finds that use has fallen below nine tenths, and before it says so another exceeds the limit.
+    [Fact]
+    public void ALimitThatIsExceededBesideARemovalIsTold()
+    {
+        HeapBudget budget = New(100, 0);
+        Add(budget, 101);
+        budget.OnRearm = () =>
+        {
+            budget.OnRearm = null;
+            Add(budget, 70);
+        };
+        budget.Remove(50);
+        Assert.True(budget.IsAboveSoft);
+        budget.TellIfAbove();
+        budget.TellIfAbove();
+        Assert.Equal(2, _told);
+    }
+
+    // The same, but the other thread also finds that, and tells that the limit is exceeded.
+    [Fact]
+    public void ALateRemovalTellsNothingAgain()
+    {
+        HeapBudget budget = New(100, 0);
+        Add(budget, 101);
+        budget.OnRearm = () =>
+        {
+            budget.OnRearm = null;
+            budget.Remove(1);
+            Add(budget, 71);
+        };
+        budget.Remove(50);
+        Assert.Equal(2, _told);
+        Add(budget, 1);
+        Assert.Equal(2, _told);
+    }
+
     private static void Add(HeapBudget budget, long bytes)
     {
         Assert.True(budget.TryAdd(bytes));
