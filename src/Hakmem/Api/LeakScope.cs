@@ -21,7 +21,7 @@ namespace Hakmem;
 /// of committed memory for each live block: for tests, not for production. A heap has one scope or profiler at a time.
 /// </para>
 /// </remarks>
-[DebuggerDisplay("{_isEnded ? \"ended\" : \"looks for leaks\",nq}")]
+[DebuggerDisplay("{DebuggerDisplay,nq}")]
 public sealed class LeakScope : IDisposable
 {
     // At 1 byte a block of 16 bytes, the smallest, is left out once in ten million times.
@@ -31,6 +31,8 @@ public sealed class LeakScope : IDisposable
 
     private readonly HakmemProfiler _profiler;
     private bool _isEnded;
+
+    private string DebuggerDisplay => _isEnded ? "ended" : "looks for leaks";
 
     private LeakScope(HakmemProfiler profiler) => _profiler = profiler;
 

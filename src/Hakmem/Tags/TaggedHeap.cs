@@ -275,8 +275,8 @@ internal sealed unsafe class TaggedHeap
         _blocks.Dispose();
     }
 
-    // As HakmemAllocator.TryDispose. The slot goes first, so that the barrier in front of the final count is one for the
-    // fast paths here too: each has ended or finds no cache.
+    // As HakmemAllocator.TryDispose. The slot goes first, so that the barrier in front of the final count is one for
+    // the fast paths here too: each has ended or finds no cache.
     public bool TryDispose()
     {
         int slot = _slot;
