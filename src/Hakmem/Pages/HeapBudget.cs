@@ -73,10 +73,10 @@ internal sealed class HeapBudget(long softBytes, long hardBytes)
     // Adds bytes that are about to be committed, if the hard limit has room for them.
     public bool TryAdd(long bytes)
     {
-        bool isReserved = TryReserve(bytes);
+        bool isReserved = TryReserve(bytes, out long reached);
         if (isReserved)
         {
-            NoteGrowth();
+            NoteGrowth(reached);
         }
 
         return isReserved;
@@ -85,13 +85,13 @@ internal sealed class HeapBudget(long softBytes, long hardBytes)
     // Adds bytes whatever the limits.
     public void Add(long bytes)
     {
-        Interlocked.Add(ref _committedBytes, bytes);
-        NoteGrowth();
+        NoteGrowth(Interlocked.Add(ref _committedBytes, bytes));
     }
 
-    // As TryAdd, for a caller that calls NoteGrowth once it is certain that it needs the bytes.
-    public bool TryReserve(long bytes)
+    // As TryAdd, for a caller that calls NoteGrowth, with the sum, once it is certain that it needs the bytes.
+    public bool TryReserve(long bytes, out long reached)
     {
+        reached = 0;
         long committed = CommittedBytes;
         long seen;
         do
@@ -107,13 +107,14 @@ internal sealed class HeapBudget(long softBytes, long hardBytes)
         }
         while (committed != seen);
 
+        reached = seen + bytes;
         return true;
     }
 
-    // Raises the peak, and finds whether the soft limit is exceeded.
-    public void NoteGrowth()
+    // Raises the peak to the sum that adding reached, and finds whether the soft limit is exceeded.
+    public void NoteGrowth(long reached)
     {
-        RaisePeak(CommittedBytes);
+        RaisePeak(reached);
         CheckSoft();
     }
 

@@ -20,6 +20,9 @@ namespace Hakmem.Tags;
 // under which nothing is allocated: the links are in the accounts.
 internal sealed class TagAccount
 {
+    // How many accounts of a line have exact peaks where threads race; more would take more stack.
+    private const int MaxExactSums = 16;
+
     private static readonly UninterruptibleLock s_treeLock = new();
 
     // The tag, which a program may drop without disposing it.
@@ -83,35 +86,30 @@ internal sealed class TagAccount
     // Adds bytes to this account and all parents. If a hard limit refuses them, nothing changes but, if isCounted, the
     // counts of refusals, here and in each parent up to the one whose limit it was. Returns that one; null if they were
     // added.
+    //
+    // Every limit is asked before anything is reserved: what is reserved in vain is part of the sums, and so of the
+    // peaks and soft limits, that other threads find meanwhile.
     public TagAccount? TryCharge(long bytes, bool isCounted)
     {
-        TagAccount? refusing = this;
-        while (refusing is not null && refusing.Budget.TryReserve(bytes))
-        {
-            refusing = refusing.Parent;
-        }
-
-        if (refusing is null)
-        {
-            for (TagAccount? account = this; account is not null; account = account.Parent)
-            {
-                account.Budget.NoteGrowth();
-            }
-
-            return null;
-        }
-
-        for (TagAccount account = this; account != refusing; account = account.Parent!)
-        {
-            account.Budget.Remove(bytes);
-        }
-
-        if (isCounted)
+        TagAccount? refusing = FindRefusing(bytes) ?? TryReserve(bytes);
+        if (refusing is not null && isCounted)
         {
             CountRefusal(refusing);
         }
 
         return refusing;
+    }
+
+    // The account whose limit has no room for bytes now, of this one and its parents; null if all have.
+    public TagAccount? FindRefusing(long bytes)
+    {
+        TagAccount? account = this;
+        while (account is not null && account.Budget.Admits(bytes))
+        {
+            account = account.Parent;
+        }
+
+        return account;
     }
 
     // Adds bytes, of which there may be fewer than none, to this account and all parents.
@@ -154,12 +152,12 @@ internal sealed class TagAccount
         }
     }
 
-    // Calls the heap of each ledger, under no lock.
+    // Calls the heap of each ledger of this account and those below it, under no lock.
     public void TrimHeaps()
     {
         foreach (TagLedger? ledger in TagLedgers.All())
         {
-            if (ledger?.Account == this)
+            if (ledger is not null && Includes(ledger.Account))
             {
                 ledger.Heap.ScheduleTrim();
             }
@@ -248,6 +246,35 @@ internal sealed class TagAccount
         Add(-passedOn);
     }
 
+    // From here to the outermost parent. Takes back what it reserved if one refuses; returns that one.
+    private unsafe TagAccount? TryReserve(long bytes)
+    {
+        // The sum that each account reached: what it has later may contain what others take back.
+        long* sums = stackalloc long[MaxExactSums];
+        int count = 0;
+        TagAccount? refusing = this;
+        while (refusing is not null && refusing.Budget.TryReserve(bytes, out long reached))
+        {
+            sums[Math.Min(count++, MaxExactSums - 1)] = reached;
+            refusing = refusing.Parent;
+        }
+
+        TagAccount? account = this;
+        for (int i = 0; i < count; i++, account = account!.Parent)
+        {
+            if (refusing is null)
+            {
+                account!.Budget.NoteGrowth(i < MaxExactSums - 1 ? sums[i] : account.Budget.CommittedBytes);
+            }
+            else
+            {
+                account!.Budget.Remove(bytes);
+            }
+        }
+
+        return refusing;
+    }
+
     private long Sum(bool most)
     {
         long passedOn = Budget.CommittedBytes;
@@ -255,6 +282,17 @@ internal sealed class TagAccount
         {
             return passedOn + PendingBelow(most);
         }
+    }
+
+    // Whether an account is this one or below it.
+    private bool Includes(TagAccount? account)
+    {
+        while (account is not null && account != this)
+        {
+            account = account.Parent;
+        }
+
+        return account is not null;
     }
 
     private void CloseLedgers()

@@ -42,6 +42,9 @@ internal sealed unsafe class TagLedger
     // Whether the tag is disposed. Written by any thread, once.
     public bool IsClosed { get; set; }
 
+    // See AddShared.
+    public Action? OnPass { get; set; }
+
     // The next ledger of the account. Guarded by the tree's lock.
     public TagLedger? Next { get; set; }
 
@@ -88,14 +91,13 @@ internal sealed unsafe class TagLedger
         }
     }
 
-    // Adds bytes at once, whatever the limits.
+    // Adds bytes at once, whatever the limits. OnPass is for tests: called before the bytes are in the figures.
     public void AddShared(long bytes)
     {
-        if (!_isRemoved)
-        {
-            Interlocked.Add(ref _passedOn, bytes);
-            Account.Add(bytes);
-        }
+        OnPass?.Invoke();
+        Interlocked.Add(ref _passedOn, bytes);
+        Account.Add(bytes);
+        TakeBackIfRemoved();
     }
 
     // Raises the peaks to what one thread has seen beside what was passed on.
@@ -112,11 +114,17 @@ internal sealed unsafe class TagLedger
     public TagAccount? TryCharge(long bytes, bool isCounted = true)
     {
         TagAccount? refusing = Account.TryCharge(bytes, isCounted);
-        Interlocked.Add(ref _passedOn, refusing is null ? bytes : 0);
+        if (refusing is null)
+        {
+            Interlocked.Add(ref _passedOn, bytes);
+            TakeBackIfRemoved();
+        }
+
         return refusing;
     }
 
-    // Returns what was passed on, for the account to subtract, and counts no more. Under the tree's lock.
+    // Returns what was passed on, for the account to subtract, and counts no more: whoever adds afterwards finds that
+    // and takes back what it added. Under the tree's lock.
     public long TakePassedOn()
     {
         _isRemoved = true;
@@ -145,6 +153,16 @@ internal sealed unsafe class TagLedger
         using (_lock.Enter())
         {
             return _view.TryGetTarget(out TaggedAllocator? view) ? view : null;
+        }
+    }
+
+    // The bytes are added first, and the mark of the removal is set first: of two that race at least one sees the other,
+    // and only one takes the bytes.
+    private void TakeBackIfRemoved()
+    {
+        if (_isRemoved)
+        {
+            Account.Add(-Interlocked.Exchange(ref _passedOn, 0));
         }
     }
 

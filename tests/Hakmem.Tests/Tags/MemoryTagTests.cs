@@ -3,7 +3,9 @@ using System.Collections.Generic;
 using System.Linq;
 using System.Runtime.CompilerServices;
 using System.Threading;
+using Hakmem.Reclaim;
 using Hakmem.Tags;
+using Hakmem.Tests.Pages;
 using Hakmem.Tests.Support;
 using Xunit;
 
@@ -395,6 +397,73 @@ public sealed unsafe class MemoryTagTests : IDisposable
         Assert.True(told.Wait(s_patience, TestContext.Current.CancellationToken));
         view.Free(block);
         Assert.Equal(0, tag.LiveBytes);
+    }
+
+    // What a parent refuses is in nobody's peak, although another thread counts beside it.
+    [Fact]
+    public void RefusedBytesAreInNoPeak()
+    {
+        const long TooMuch = 1L << 40;
+        using MemoryTag parent = new("parent", null, 0, 1 << 20);
+        using MemoryTag child = new("child", parent, 1 << 20);
+        TagAccount account = child.Account;
+        bool isOver = false;
+        Workers.Run(2, index =>
+        {
+            for (int i = 0; index == 0 ? i < 100_000 : !Volatile.Read(ref isOver); i++)
+            {
+                if (index == 0)
+                {
+                    Assert.NotNull(account.TryCharge(TooMuch, isCounted: false));
+                }
+                else if (account.TryCharge(64, isCounted: false) is null)
+                {
+                    account.Add(-64);
+                }
+            }
+
+            Volatile.Write(ref isOver, true);
+        });
+        Assert.InRange(child.PeakBytes, 0, 64);
+        Assert.InRange(parent.PeakBytes, 0, 64);
+        Assert.False(account.Budget.IsAboveSoft);
+    }
+
+    // A block is freed while its heap is disposed: the tag counts neither, whichever comes first.
+    [Fact]
+    public void AFreeBesideTheEndOfItsHeapCountsOnce()
+    {
+        using MemoryTag tag = new("tag", null, 0, 1 << 20);
+        HakmemAllocator heap = new();
+        TaggedAllocator view = (TaggedAllocator)heap.ForTag(tag);
+        long bytes = (long)heap.UsableSize(view.Alloc(1_000));
+        TagLedger ledger = view.Ledger;
+        ledger.OnPass = heap.Dispose;
+        ledger.AddShared(-bytes);
+        Assert.Equal(0, tag.Account.Budget.CommittedBytes);
+        ledger.OnPass = null;
+        Assert.Null(ledger.TryCharge(bytes));
+        Assert.Equal(0, tag.Account.Budget.CommittedBytes);
+    }
+
+    // A parent's soft limit returns what is unused of the heaps that only its children are used with.
+    [Fact]
+    public void AParentsSoftLimitTrimsItsChildrensHeaps()
+    {
+        using TestArena test = new();
+        DecayTimer timer = new(new ManualTime(), () => false, observesCollections: false);
+        using HakmemAllocator heap = new(new HakmemOptions(), test.Arena, timer);
+        using MemoryTag parent = new("parent", null, 1L << 40);
+        using MemoryTag child = new("child", parent);
+        IHakmemAllocator view = heap.ForTag(child);
+        view.Free(view.Alloc(6 << 20));
+        void* kept = view.Alloc(100_000);
+        timer.OnTimer();
+        Assert.InRange(heap.GetStatistics().CommittedBytes, 4 << 20, long.MaxValue);
+        parent.SetLimits(50_000, 0);
+        timer.OnTimer();
+        Assert.InRange(heap.GetStatistics().CommittedBytes, 1, (4 << 20) - 1);
+        view.Free(kept);
     }
 
     // With the collector's help for those that are dropped.
