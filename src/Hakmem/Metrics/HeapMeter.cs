@@ -71,7 +71,8 @@ internal sealed class HeapMeter : IDisposable
             name, () => Measure(bit, figure) is [{ Value: > 0 }] limit ? limit : [], unit, description);
     }
 
-    // One measurement for each tag, which the attribute hakmem.tag names by its path.
+    // One measurement for each path, which is the attribute hakmem.tag. Several tags may have a path: one that is
+    // disposed and has live blocks, and its successor.
     private void AddTags(string name, string unit, string description, Func<TagStatistics, long> figure)
     {
         uint bit = 1u << _instruments++;
@@ -89,7 +90,8 @@ internal sealed class HeapMeter : IDisposable
 
     private Measurement<long>[] MeasureTags(uint bit, Func<TagStatistics, long> figure) =>
         Read(bit) is { Tags: { Count: > 0 } tags }
-            ? [.. tags.Select(tag => new Measurement<long>(figure(tag), [.. _tags, new("hakmem.tag", tag.Path)]))]
+            ? [.. tags.GroupBy(tag => tag.Path).Select(same => new Measurement<long>(
+                same.Sum(figure), [.. _tags, new("hakmem.tag", same.Key)]))]
             : [];
 
     // Returns null once the heap is disposed. No lock is held during GetStatistics: it may throw, and an exception

@@ -60,8 +60,12 @@ public sealed unsafe class HakmemMetricsTests : IDisposable
         });
         _heap.ForTag(child).Alloc(1_024);
         _heap.ForTag(root).Alloc(512);
+
+        // Another tag of the same path is part of its measurement.
+        using MemoryTag successor = new("child", root);
+        _heap.ForTag(successor).Alloc(256);
         _listener.RecordObservableInstruments();
-        Assert.Equal(new Dictionary<string, long> { ["root"] = 1_536, ["root/child"] = 1_024 }, measured);
+        Assert.Equal(new Dictionary<string, long> { ["root"] = 1_792, ["root/child"] = 1_280 }, measured);
     }
 
     [Fact]
