@@ -385,15 +385,23 @@ internal sealed unsafe partial class Heap : HeapCore
         }
     }
 
-    // Returns what is unused, for a request of the other heap of the budget that failed. Under no lock.
-    private void ReleaseForSibling(nuint byteCount)
+    // Returns what is unused, for a request of the other heap of the budget that failed. Whether that was a round of
+    // the reclaimer, which the caller calls off as a failure if it serves the request. Under no lock.
+    private bool ReleaseForSibling(nuint byteCount)
     {
-        _reclaimer.TryReclaim(null, byteCount, out nuint corruptAddress);
+        bool isReclaimed = _reclaimer.TryReclaim(null, byteCount, out nuint corruptAddress);
         _decay.Report(corruptAddress);
+        if (!isReclaimed)
+        {
+            _superSlabs.AwaitPurge();
+        }
+
         using (_superSlabs.SyncRoot.Enter())
         {
             _superSlabs.ReleaseCached();
         }
+
+        return isReclaimed;
     }
 
     // Returns damage or a double free found on the way, or null.
@@ -450,8 +458,12 @@ internal sealed unsafe partial class Heap : HeapCore
         void* block = TryAllocateOnce(cache, byteCount, alignment, isZeroed);
         if (block == null && Sibling is { } sibling)
         {
-            sibling.ReleaseForSibling(nuint.Max(byteCount, alignment));
+            bool isSiblingReclaimed = sibling.ReleaseForSibling(nuint.Max(byteCount, alignment));
             block = TryAllocateOnce(cache, byteCount, alignment, isZeroed);
+            if (isSiblingReclaimed && block != null)
+            {
+                sibling._reclaimer.ForgetFailure();
+            }
         }
 
         if (isReclaimed)

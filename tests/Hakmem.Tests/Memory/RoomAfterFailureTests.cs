@@ -101,6 +101,41 @@ public sealed unsafe class RoomAfterFailureTests
         }
     }
 
+    // Untagged requests that need what the tagged blocks of two threads have left in their caches, one after the other:
+    // a round that served one is no reason against the next. The first takes so long that none is due by time.
+    [Fact]
+    public void RoundsOfTaggedBlocksThatServedAreRepeated()
+    {
+        using TestArena test = new();
+        using HakmemAllocator heap = LimitedHeap(test);
+        using MemoryTag tag = new("tag");
+        IHakmemAllocator view = heap.ForTag(tag);
+        UninterruptibleLock purge = ((Heap)heap.LiveHeap!).Sibling!.SuperSlabs.PurgeLock;
+        Workers.RunAndHold(1, _ => FillAndEmpty(view), whileIdle: () =>
+        {
+            FillAndEmpty(view);
+            Thread holder = HoldUntilWaitedFor(purge);
+            AssertHasAll(heap);
+            holder.Join();
+            for (int i = 0; i < 3; i++)
+            {
+                FillAndEmpty(view);
+                AssertHasAll(heap);
+            }
+        });
+    }
+
+    private static void FillAndEmpty(IHakmemAllocator allocator)
+    {
+        List<Block> blocks = [];
+        for (long bytes = 0; bytes < Limit / 2; bytes += (long)BlockSizes.Mid)
+        {
+            blocks.Add(Block.Allocate(allocator, BlockSizes.Mid, (uint)blocks.Count));
+        }
+
+        blocks.ForEach(block => block.VerifyAndFree(allocator));
+    }
+
     private static HakmemAllocator LimitedHeap(TestArena test) => new(new HakmemOptions { MaxBytes = Limit }, test.Arena);
 
     // Has threads fill their caches with blocks from everywhere, and makes a request that needs all of the limit.
@@ -130,8 +165,15 @@ public sealed unsafe class RoomAfterFailureTests
     // start by time.
     private static void FailSlowly(HakmemAllocator heap, nuint byteCount)
     {
-        UninterruptibleLock purge = ((Heap)heap.LiveHeap!).SuperSlabs.PurgeLock;
         long rounds = heap.ReclaimRounds;
+        Thread holder = HoldUntilWaitedFor(((Heap)heap.LiveHeap!).SuperSlabs.PurgeLock);
+        Assert.False(heap.TryAlloc(byteCount, out _));
+        holder.Join();
+        Assert.Equal(rounds + 1, heap.ReclaimRounds);
+    }
+
+    private static Thread HoldUntilWaitedFor(UninterruptibleLock purge)
+    {
         using ManualResetEventSlim isHeld = new();
         Thread holder = new(() =>
         {
@@ -141,11 +183,12 @@ public sealed unsafe class RoomAfterFailureTests
                 SpinWait.SpinUntil(() => purge.IsWaitedFor);
                 Thread.Sleep(50);
             }
-        });
+        })
+        {
+            IsBackground = true,
+        };
         holder.Start();
         isHeld.Wait();
-        Assert.False(heap.TryAlloc(byteCount, out _));
-        holder.Join();
-        Assert.Equal(rounds + 1, heap.ReclaimRounds);
+        return holder;
     }
 }
