@@ -78,6 +78,13 @@ internal sealed unsafe class ForeignHeap(IHakmemAllocator allocator) : HeapCore
         return block;
     }
 
+    // See IUncountedAllocator. What a program's own class counts is its business.
+    public void* TryAllocUncounted(nuint byteCount) => allocator is IUncountedAllocator own
+        ? own.TryAllocUncounted(byteCount)
+        : TryAllocate(null, byteCount, alignment: 1, isZeroed: false);
+
+    public void CountRefused(nuint byteCount) => (allocator as IUncountedAllocator)?.CountRefused(byteCount);
+
     public override void* TryReallocate(ThreadCache* cache, void* address, nuint byteCount, nuint alignment)
     {
         if (alignment <= Geometry.MinAlignment)

@@ -242,6 +242,23 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     internal void* TryAllocAligned(nuint byteCount, nuint alignment) =>
         TryAllocSlow(byteCount, alignment, isZeroed: false);
 
+    // See IUncountedAllocator.
+    internal void* TryAllocUncounted(nuint byteCount) => _core is ForeignHeap foreign
+        ? foreign.TryAllocUncounted(byteCount)
+        : _core.TryAllocate(GetMagazines(), byteCount, alignment: 1, isZeroed: false);
+
+    internal void CountRefused(nuint byteCount)
+    {
+        if (_core is ForeignHeap foreign)
+        {
+            foreign.CountRefused(byteCount);
+        }
+        else
+        {
+            CountRefusal(byteCount);
+        }
+    }
+
     internal OutOfMemoryException OutOfMemory(nuint byteCount) => _core.OutOfMemory(byteCount);
 
     /// <inheritdoc/>
@@ -266,10 +283,10 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     public HakmemStatistics GetStatistics()
     {
         ThrowIfDisposed();
-        return AddTagged(AddCallbackFailures(_core.GetStatistics())) with
+        return AddTagged(AddCallbackFailures(_core.GetStatistics()) with
         {
             RefusedAllocations = Interlocked.Read(ref _refusedAllocations),
-        };
+        });
     }
 
     // Whether the heap's memory is released, for objects that outlive the heap. The read is plain and publishes
@@ -457,12 +474,19 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     {
         if (block == null)
         {
-            Interlocked.Increment(ref _refusedAllocations);
-            HakmemEventSource.TellRefused(
-                _slot, (long)Math.Min(byteCount, long.MaxValue), _core.CommittedBytes, _core.LimitBytes);
+            CountRefusal(byteCount);
         }
 
         return block;
+    }
+
+    // The committed bytes are those that the limit is for: of this heap and of its tagged blocks.
+    private void CountRefusal(nuint byteCount)
+    {
+        Interlocked.Increment(ref _refusedAllocations);
+        HakmemEventSource.TellRefused(
+            _slot, (long)Math.Min(byteCount, long.MaxValue), _budget?.CommittedBytes ?? _core.CommittedBytes,
+            _core.LimitBytes);
     }
 
     [DoesNotReturn]

@@ -39,7 +39,7 @@ public sealed record NativeMemoryPoolStatistics
     public long ReturnCount { get; init; }
 
     /// <summary>The number of rentals that ended with an <see cref="System.OutOfMemoryException"/>, because the pool or
-    /// its heap was at its limit or the system refused memory.</summary>
+    /// its heap was at its limit or the system refused memory, or that waited for room until their timeout.</summary>
     public long RefusedCount { get; init; }
 
     /// <summary>The limit in bytes; zero for none (see <see cref="NativeMemoryPoolOptions.MaxBytes"/>).</summary>

@@ -175,14 +175,17 @@ internal sealed class PoolCore<T>
         }
 
         RentalQueue<T> queue = Queue;
-        return !queue.IsAnyWaiting && TryRent(length) is { } owner
+        StackTrace? stack = _capturesStacks ? CaptureStack() : null;
+        return !queue.IsAnyWaiting && TryRent(length, stack, out _) is { } owner
             ? new ValueTask<IMemoryOwner<T>>(owner)
-            : new ValueTask<IMemoryOwner<T>>(queue.Wait(length, (int)timeoutMs, cancellation));
+            : new ValueTask<IMemoryOwner<T>>(queue.Wait(length, (int)timeoutMs, stack, cancellation));
     }
 
-    // As RentSlow, for a length in range; null if there is no room.
-    public unsafe IMemoryOwner<T>? TryRent(int length)
+    // As RentSlow, for a length in range; null, and no refusal is counted, if there is no room. isHeapFull: whether the
+    // heap refused it, not the cap. stack: that of the rental, if the pool captures stacks.
+    public unsafe IMemoryOwner<T>? TryRent(int length, StackTrace? stack, out bool isHeapFull)
     {
+        isHeapFull = false;
         if (_isDisposed)
         {
             ThrowCannotRent(length);
@@ -200,8 +203,10 @@ internal sealed class PoolCore<T>
         try
         {
             NativeMemoryOwner<T> owner =
-                _isTracked ? BeginTracking(shard, idle) : idle ?? new NativeMemoryOwner<T>(this);
-            if (_allocator.TryAlloc(bytes, out block))
+                _isTracked ? BeginTracking(shard, idle, stack) : idle ?? new NativeMemoryOwner<T>(this);
+            block = _allocator.TryAllocUncounted(bytes);
+            isHeapFull = block == null;
+            if (!isHeapFull)
             {
                 owner.Attach(block, length);
                 shard.AddRental((long)bytes);
@@ -220,6 +225,16 @@ internal sealed class PoolCore<T>
                     shard.PutIdle(idle);
                 }
             }
+        }
+    }
+
+    // Counts a rental that waited in vain: once, however often it was tried.
+    public void CountRefusal(int length, bool isHeapFull)
+    {
+        Interlocked.Increment(ref _refusedCount);
+        if (isHeapFull)
+        {
+            _allocator.CountRefused(BytesOf(length));
         }
     }
 
@@ -363,7 +378,8 @@ internal sealed class PoolCore<T>
         }
     }
 
-    private RentalQueue<T> Queue =>
+    // Made by the first call.
+    internal RentalQueue<T> Queue =>
         Volatile.Read(ref _queue) ?? Interlocked.CompareExchange(ref _queue, new RentalQueue<T>(this), null) ?? _queue!;
 
     // The length of a rental; throws if the pool rents none such.
@@ -416,7 +432,9 @@ internal sealed class PoolCore<T>
         try
         {
             NativeMemoryOwner<T> owner =
-                _isTracked ? BeginTracking(shard, idle) : idle ?? new NativeMemoryOwner<T>(this);
+                _isTracked
+                    ? BeginTracking(shard, idle, _capturesStacks ? CaptureStack() : null)
+                    : idle ?? new NativeMemoryOwner<T>(this);
             owner.Attach(Alloc(bytes), length);
             shard.AddRental((long)bytes);
             return owner;
@@ -430,17 +448,17 @@ internal sealed class PoolCore<T>
 
     // A method of its own, so that its types are not loaded unless a pool tracks owners.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private TrackedMemoryOwner<T> BeginTracking(RentalShard shard, NativeMemoryOwner<T>? idle)
+    private TrackedMemoryOwner<T> BeginTracking(RentalShard shard, NativeMemoryOwner<T>? idle, StackTrace? stack)
     {
         shard.ClearTakenSlot();
         TrackedMemoryOwner<T> owner = idle is null ? new TrackedMemoryOwner<T>(this) : (TrackedMemoryOwner<T>)idle;
-        if (_capturesStacks)
-        {
-            owner.CaptureStack();
-        }
-
+        owner.RentalStack = stack;
         return owner;
     }
+
+    // As BeginTracking.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static StackTrace CaptureStack() => TrackedMemoryOwner<T>.CaptureStack();
 
     [DoesNotReturn]
     private void ThrowCannotRent(int minBufferSize)

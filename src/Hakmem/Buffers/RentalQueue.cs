@@ -1,5 +1,7 @@
 using System;
 using System.Buffers;
+using System.Diagnostics;
+using System.Runtime.ExceptionServices;
 using System.Threading;
 using System.Threading.Tasks;
 using Hakmem.Os;
@@ -14,7 +16,8 @@ namespace Hakmem;
 // has it try once more (_tries). No thread waits.
 //
 // A rental ends once: by a buffer, its timeout, its cancellation, or an error. Whoever changes its state from waiting
-// completes it, and a buffer for one that has ended meanwhile goes to the next. Its task completes on the pool.
+// completes it, and a buffer for one that has ended meanwhile goes to the next. Its task completes on the pool, and
+// before anything is called that may throw: a timer and a registration that stay find that the rental has ended.
 //
 // The lock guards the list, and nothing is allocated or thrown under it.
 internal sealed class RentalQueue<T>(PoolCore<T> core)
@@ -36,10 +39,13 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
     // joined the list.
     public bool IsAnyWaiting => Volatile.Read(ref _first) is not null;
 
-    // Adds a rental. timeoutMs: -1 for none.
-    public Task<IMemoryOwner<T>> Wait(int length, int timeoutMs, CancellationToken cancellation)
+    // For tests: called before each call of the framework that may throw.
+    public Action? OnFrameworkCall { get; set; }
+
+    // Adds a rental. timeoutMs: -1 for none. stack: of the caller of the pool, if it captures stacks.
+    public Task<IMemoryOwner<T>> Wait(int length, int timeoutMs, StackTrace? stack, CancellationToken cancellation)
     {
-        Waiter waiter = new(this, length);
+        Waiter waiter = new(this, length, stack);
         Timer timer = GetTimer();
         using (_lock.Enter())
         {
@@ -56,8 +62,21 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
             _last = waiter;
         }
 
-        timer.Change(PollMs, PollMs);
-        waiter.Begin(timeoutMs, cancellation);
+        try
+        {
+            if (!TryChange(timer, PollMs))
+            {
+                throw new OutOfMemoryException("The pool could not start the timer of the rentals that wait.");
+            }
+
+            waiter.Begin(timeoutMs, cancellation);
+        }
+        catch (Exception failure)
+        {
+            // It must not stay in the list without an end. If it has ended already, the caller has what it was given.
+            waiter.TryFail(failure);
+        }
+
         TryAll();
         return waiter.Task;
     }
@@ -104,7 +123,8 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
 
         try
         {
-            IMemoryOwner<T>? owner = core.TryRent(waiter.Length);
+            IMemoryOwner<T>? owner = core.TryRent(waiter.Length, waiter.Stack, out bool isHeapFull);
+            waiter.IsHeapFull = isHeapFull;
             if (owner is not null && !waiter.TryComplete(owner))
             {
                 owner.Dispose();
@@ -132,9 +152,10 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
         }
     }
 
+    private void CountRefusal(Waiter waiter) => core.CountRefusal(waiter.Length, waiter.IsHeapFull);
+
     private void Remove(Waiter waiter)
     {
-        Timer? idle = null;
         using (_lock.Enter())
         {
             if (waiter.Previous is null)
@@ -154,16 +175,28 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
             {
                 waiter.Next.Previous = waiter.Previous;
             }
-
-            idle = _first is null ? _timer : null;
         }
+    }
 
-        idle?.Change(Timeout.Infinite, Timeout.Infinite);
-        if (idle is not null && IsAnyWaiting)
+    private void StopTimerIfIdle()
+    {
+        if (!IsAnyWaiting && Volatile.Read(ref _timer) is { } timer && TryChange(timer, Timeout.Infinite) &&
+            IsAnyWaiting)
         {
             // One has come between the two steps.
-            idle.Change(PollMs, PollMs);
+            TryChange(timer, PollMs);
         }
+    }
+
+    // False if managed memory is out, or interrupts ended every try.
+    private bool TryChange(Timer timer, int periodMs)
+    {
+        (RentalQueue<T> Queue, Timer Timer, int Ms) call = (this, timer, periodMs);
+        return FrameworkCall.IsDone(ref call, static (ref (RentalQueue<T> Queue, Timer Timer, int Ms) call) =>
+        {
+            call.Queue.OnFrameworkCall?.Invoke();
+            call.Timer.Change(call.Ms, call.Ms);
+        });
     }
 
     // The timer refers to the queue, and through it to the pool, only while rentals wait.
@@ -203,7 +236,7 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
     }
 
     // One rental that waits.
-    private sealed class Waiter(RentalQueue<T> queue, int length)
+    private sealed class Waiter(RentalQueue<T> queue, int length, StackTrace? stack)
         : TaskCompletionSource<IMemoryOwner<T>>(TaskCreationOptions.RunContinuationsAsynchronously)
     {
         // 1 once it has ended. Interlocked.
@@ -217,6 +250,11 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
 
         public int Length => length;
 
+        public StackTrace? Stack => stack;
+
+        // Whether the heap, and not the pool's cap, left no room at the last try. Written by the thread that tries.
+        public bool IsHeapFull { get; set; }
+
         // Guarded by the queue's lock.
         public Waiter? Next { get; set; }
 
@@ -224,19 +262,31 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
 
         public void Begin(int timeoutMs, CancellationToken cancellation)
         {
-            if (timeoutMs >= 0)
+            _cancellation = cancellation;
+            (Waiter Waiter, int TimeoutMs) call = (this, timeoutMs);
+            Exception? failure = FrameworkCall.Try(
+                ref call, static (ref (Waiter Waiter, int TimeoutMs) call) => call.Waiter.Register(call.TimeoutMs));
+            FinishStep();
+            if (failure is not null)
+            {
+                ExceptionDispatchInfo.Capture(failure).Throw();
+            }
+        }
+
+        // May be called again after an exception.
+        private void Register(int timeoutMs)
+        {
+            queue.OnFrameworkCall?.Invoke();
+            if (timeoutMs >= 0 && _timeout is null)
             {
                 _timeout = CreateTimer(static waiter => ((Waiter)waiter!).Expire(), this, timeoutMs);
             }
 
-            if (cancellation.CanBeCanceled)
+            if (_cancellation.CanBeCanceled)
             {
-                _cancellation = cancellation;
-                _registration = cancellation.Register(
+                _registration = _cancellation.Register(
                     static waiter => ((Waiter)waiter!).Cancel(), this, useSynchronizationContext: false);
             }
-
-            FinishStep();
         }
 
         public bool TryComplete(IMemoryOwner<T> owner)
@@ -245,6 +295,7 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
             if (isMine)
             {
                 TrySetResult(owner);
+                CleanUp();
             }
 
             return isMine;
@@ -256,6 +307,7 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
             if (isMine)
             {
                 TrySetException(failure);
+                CleanUp();
             }
 
             return isMine;
@@ -263,8 +315,12 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
 
         private void Expire()
         {
-            if (TryFail(new TimeoutException($"The pool had no room for a buffer of {length} elements in time.")))
+            TimeoutException failure = new($"The pool had no room for a buffer of {length} elements in time.");
+            if (TryEnd())
             {
+                queue.CountRefusal(this);
+                TrySetException(failure);
+                CleanUp();
                 queue.TryAll();
             }
         }
@@ -274,6 +330,7 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
             if (TryEnd())
             {
                 TrySetCanceled(_cancellation);
+                CleanUp();
                 queue.TryAll();
             }
         }
@@ -286,8 +343,13 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
             }
 
             queue.Remove(this);
-            FinishStep();
             return true;
+        }
+
+        private void CleanUp()
+        {
+            queue.StopTimerIfIdle();
+            FinishStep();
         }
 
         // The second of the two steps, beginning and ending, releases what they used.
@@ -295,9 +357,17 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
         {
             if (Interlocked.Increment(ref _steps) == 2)
             {
-                _timeout?.Dispose();
-                _registration.Dispose();
+                Waiter waiter = this;
+                FrameworkCall.IsDone(ref waiter, static (ref Waiter waiter) => waiter.Unregister());
             }
+        }
+
+        // May be called again after an exception.
+        private void Unregister()
+        {
+            queue.OnFrameworkCall?.Invoke();
+            _timeout?.Dispose();
+            _registration.Dispose();
         }
     }
 }

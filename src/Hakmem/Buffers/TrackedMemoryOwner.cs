@@ -10,14 +10,14 @@ namespace Hakmem;
 internal sealed class TrackedMemoryOwner<T>(PoolCore<T> core) : NativeMemoryOwner<T>(core)
 {
     // The stack that made the current rental, if the pool captures stacks.
-    private StackTrace? _rentalStack;
+    public StackTrace? RentalStack { get; set; }
 
 #pragma warning disable CA2015 // The rule is about finalizers that free memory; this one does not.
     ~TrackedMemoryOwner()
     {
         if (IsRented)
         {
-            Core.ReportLeak(Length, _rentalStack);
+            Core.ReportLeak(Length, RentalStack);
         }
     }
 #pragma warning restore CA2015
@@ -30,7 +30,7 @@ internal sealed class TrackedMemoryOwner<T>(PoolCore<T> core) : NativeMemoryOwne
     // The stack begins with the caller of the pool. How many frames are the pool's own depends on what the compiler has
     // inlined or compiled to a jump.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public void CaptureStack()
+    public static StackTrace CaptureStack()
     {
         StackTrace all = new(skipFrames: 1, fNeedFileInfo: false);
         int own = 0;
@@ -40,6 +40,6 @@ internal sealed class TrackedMemoryOwner<T>(PoolCore<T> core) : NativeMemoryOwne
             own++;
         }
 
-        _rentalStack = new StackTrace(own + 1, fNeedFileInfo: true);
+        return new StackTrace(own + 1, fNeedFileInfo: true);
     }
 }

@@ -74,6 +74,9 @@ public sealed unsafe partial class HakmemAllocator
         return _core.UsableSize(cache, ptr);
     }
 
+    // Counts a request that a tag's limit refused, before this heap was asked.
+    internal void CountRefusalByTag() => Interlocked.Increment(ref _refusedAllocations);
+
     // As UsableSize, for a block that the caller is sure of: does not throw while TryDispose has the heap closed.
     internal nuint SizeOfLive(void* ptr) => _core.UsableSize(null, ptr);
 
@@ -212,6 +215,7 @@ public sealed unsafe partial class HakmemAllocator
             SuperSlabsCached = own.SuperSlabsCached + other.SuperSlabsCached,
             ThreadCaches = own.ThreadCaches + other.ThreadCaches,
             SizeClasses = AddClasses(own.SizeClasses, other.SizeClasses),
+            RefusedAllocations = own.RefusedAllocations + other.RefusedAllocations,
             Tags = tagged.Describe(),
         };
     }

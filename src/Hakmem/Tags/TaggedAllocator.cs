@@ -2,6 +2,7 @@ using System;
 using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using Hakmem.Api;
 using Hakmem.Records;
 using Hakmem.Small;
 
@@ -10,7 +11,8 @@ namespace Hakmem.Tags;
 // A heap as the users of one tag see it: blocks that it allocates count for the tag. It takes any block of the heap for
 // all else. See TaggedHeap.
 [DebuggerDisplay("{DebuggerDisplay,nq}")]
-internal sealed unsafe class TaggedAllocator(TaggedHeap heap, MemoryTag tag, TagLedger ledger) : IHakmemAllocator
+internal sealed unsafe class TaggedAllocator(TaggedHeap heap, MemoryTag tag, TagLedger ledger)
+    : IHakmemAllocator, IUncountedAllocator
 {
     public MemoryTag Tag => tag;
 
@@ -51,6 +53,28 @@ internal sealed unsafe class TaggedAllocator(TaggedHeap heap, MemoryTag tag, Tag
         ptr = ptr != null ? ptr : TryAllocate(byteCount, 1, false, out _);
         GC.KeepAlive(tag);
         return ptr != null;
+    }
+
+    public void* TryAllocUncounted(nuint byteCount)
+    {
+        void* block = heap.TryAllocateCached(ledger, CurrentThread.Shared, byteCount);
+        block = block != null ? block : heap.TryAllocate(ledger, byteCount, 1, false, out _, isCounted: false);
+        GC.KeepAlive(tag);
+        return block;
+    }
+
+    public void CountRefused(nuint byteCount)
+    {
+        TagAccount account = ledger.Account;
+        if (account.FindRefusing((long)GoodSize(byteCount)) is { } refusing)
+        {
+            account.CountRefusal(refusing);
+            heap.Blocks.CountRefusalByTag();
+        }
+        else
+        {
+            heap.Blocks.CountRefused(byteCount);
+        }
     }
 
     public bool TryAllocZeroed(nuint byteCount, out void* ptr) =>

@@ -103,15 +103,17 @@ internal sealed unsafe class TaggedHeap
     }
 
     // Allocates a block of any size. Returns null if there is no room; refusing is the tag whose limit it was, or null.
+    // isCounted: whether that is counted as a refusal; always if there is an alignment or the block is zeroed.
     public void* TryAllocate(
-        TagLedger ledger, nuint byteCount, nuint alignment, bool isZeroed, out TagAccount? refusing)
+        TagLedger ledger, nuint byteCount, nuint alignment, bool isZeroed, out TagAccount? refusing,
+        bool isCounted = true)
     {
         ObjectDisposedException.ThrowIf(ledger.Account.IsClosed, typeof(MemoryTag));
         refusing = null;
-        bool isCounted = ledger.Account.IsLimited && alignment == 1 && !isZeroed;
-        void* block = isCounted ? TryAllocateCounted(ledger, byteCount) : null;
+        bool isPlain = ledger.Account.IsLimited && alignment == 1 && !isZeroed;
+        void* block = isPlain ? TryAllocateCounted(ledger, byteCount) : null;
         block = block != null ? block
-            : TryAllocateInstead(ledger, byteCount, alignment, isZeroed, had: 0, out refusing);
+            : TryAllocateInstead(ledger, byteCount, alignment, isZeroed, had: 0, out refusing, isCounted);
         ledger.Account.TellIfAbove();
         return block;
     }
@@ -418,7 +420,8 @@ internal sealed unsafe class TaggedHeap
 
     // Charges the bytes that a block of a size will have beyond those that it has. Returns them, or -1 if a limit
     // refuses them.
-    private long TryCharge(TagLedger ledger, nuint byteCount, long before, out TagAccount? refusing)
+    private long TryCharge(
+        TagLedger ledger, nuint byteCount, long before, bool isCounted, out TagAccount? refusing)
     {
         refusing = null;
         if (byteCount > ImpossibleBytes)
@@ -427,8 +430,20 @@ internal sealed unsafe class TaggedHeap
         }
 
         long charged = Math.Max((long)_blocks.GoodSize(byteCount) - before, 0);
-        refusing = ledger.TryCharge(charged);
+        refusing = isCounted ? TryChargeCounted(ledger, charged) : ledger.TryCharge(charged, isCounted: false);
         return refusing is null ? charged : -1;
+    }
+
+    // Charges bytes. A refusal counts for the tags, and once for the heap.
+    private TagAccount? TryChargeCounted(TagLedger ledger, long bytes)
+    {
+        TagAccount? refusing = ledger.TryCharge(bytes);
+        if (refusing is not null)
+        {
+            _blocks.CountRefusalByTag();
+        }
+
+        return refusing;
     }
 
     // Charges the bytes that a block which grows may get: whole units, or SuperSlabs. Returns them, or -1 if a limit
@@ -449,10 +464,11 @@ internal sealed unsafe class TaggedHeap
     // Allocates a block and has the ledger count it in place of another of the tag, which has so many bytes; the ledger
     // counts the other as before if it returns null.
     private void* TryAllocateInstead(
-        TagLedger ledger, nuint byteCount, nuint alignment, bool isZeroed, long had, out TagAccount? refusing)
+        TagLedger ledger, nuint byteCount, nuint alignment, bool isZeroed, long had, out TagAccount? refusing,
+        bool isCounted = true)
     {
         refusing = null;
-        long charged = ledger.Account.IsLimited ? TryCharge(ledger, byteCount, had, out refusing) : 0;
+        long charged = ledger.Account.IsLimited ? TryCharge(ledger, byteCount, had, isCounted, out refusing) : 0;
         if (charged < 0)
         {
             return null;
@@ -462,6 +478,7 @@ internal sealed unsafe class TaggedHeap
         try
         {
             block = alignment > 1 ? _blocks.TryAllocAligned(byteCount, alignment)
+                : !isCounted ? _blocks.TryAllocUncounted(byteCount)
                 : !isZeroed ? _blocks.TryAllocAny(byteCount)
                 : _blocks.TryAllocZeroed(byteCount, out void* zeroed) ? zeroed : null;
         }
@@ -482,7 +499,7 @@ internal sealed unsafe class TaggedHeap
         if (ledger.Account.IsLimited && bytes > had + charged)
         {
             // Alignment has made the block larger than its size says.
-            refusing = ledger.TryCharge(bytes - had - charged);
+            refusing = TryChargeCounted(ledger, bytes - had - charged);
             if (refusing is not null)
             {
                 _blocks.Free(block);

@@ -2,8 +2,10 @@ using System;
 using System.Buffers;
 using System.Collections.Generic;
 using System.Linq;
+using System.Runtime.CompilerServices;
 using System.Threading;
 using System.Threading.Tasks;
+using Hakmem.Tests.Support;
 using Xunit;
 
 namespace Hakmem.Tests.Limits;
@@ -151,6 +153,101 @@ public sealed class RentAsyncTests : IDisposable
         Assert.Equal(0, tag.LiveBytes);
     }
 
+    // However often it was tried, and whether the pool, the heap or a tag had no room.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task ARentalThatGivesUpIsOneRefusal(bool isTag)
+    {
+        using HakmemAllocator heap = new(new HakmemOptions { MaxBytes = isTag ? 0 : 2 << 20 });
+        using MemoryTag tag = new("tag", null, 0, isTag ? 1 << 20 : 0);
+        using NativeMemoryPool pool = new(isTag ? heap.ForTag(tag) : heap);
+        IMemoryOwner<byte> all = pool.Rent(1 << 20);
+        IMemoryOwner<byte>? rest = isTag ? null : pool.Rent(900_000);
+        Task<IMemoryOwner<byte>> waiting =
+            pool.RentAsync(1 << 20, TimeSpan.FromMilliseconds(200), Test).AsTask();
+        await Assert.ThrowsAsync<TimeoutException>(() => waiting.WaitAsync(s_patience, Test));
+        Assert.Equal(1, pool.GetStatistics().RefusedCount);
+        Assert.Equal(1, heap.GetStatistics().RefusedAllocations);
+        Assert.Equal(isTag ? 1 : 0, tag.RefusedCount);
+        all.Dispose();
+        rest?.Dispose();
+        IMemoryOwner<byte> taken = _pool.Rent(100);
+        await Assert.ThrowsAsync<TimeoutException>(() => Rent(1, TimeSpan.FromMilliseconds(60), Test));
+        Assert.Equal(1, _pool.GetStatistics().RefusedCount);
+        Assert.Equal(0, _heap.GetStatistics().RefusedAllocations);
+        taken.Dispose();
+    }
+
+    // An interrupt in a lock of the framework's, of the thread that rents and then of the one that returns.
+    [Fact]
+    public async Task InterruptsLoseNoRental()
+    {
+        PoolCore<byte> core = CoreWithFaults(out Action<int, Func<Exception>> fail);
+        IMemoryOwner<byte> taken = core.Rent(100);
+        fail(2, () => new ThreadInterruptedException());
+        Task<IMemoryOwner<byte>> waiting = core.RentAsync(100, s_forever, CancellationToken.None).AsTask();
+        Assert.Throws<ThreadInterruptedException>(() => Thread.Sleep(1));
+        Assert.False(waiting.IsCompleted);
+        fail(2, () => new ThreadInterruptedException());
+        taken.Dispose();
+        Assert.Throws<ThreadInterruptedException>(() => Thread.Sleep(1));
+        (await waiting.WaitAsync(s_patience, Test)).Dispose();
+        Assert.Equal(0, core.GetStatistics().RentedCount);
+    }
+
+    [Fact]
+    public async Task ARentalWithoutATimerFailsAndLeavesTheQueue()
+    {
+        PoolCore<byte> core = CoreWithFaults(out Action<int, Func<Exception>> fail);
+        IMemoryOwner<byte> taken = core.Rent(100);
+        foreach (int skipped in new[] { 0, 1 })
+        {
+            int calls = 0;
+            core.Queue.OnFrameworkCall = () =>
+            {
+                if (calls++ == skipped)
+                {
+                    throw new OutOfMemoryException();
+                }
+            };
+            Task<IMemoryOwner<byte>> waiting = core.RentAsync(100, s_forever, CancellationToken.None).AsTask();
+            await Assert.ThrowsAsync<OutOfMemoryException>(() => waiting.WaitAsync(s_patience, Test));
+            Assert.False(core.Queue.IsAnyWaiting);
+        }
+
+        // What the clean-up throws comes after the result.
+        core.Queue.OnFrameworkCall = null;
+        Task<IMemoryOwner<byte>> served = core.RentAsync(100, s_forever, CancellationToken.None).AsTask();
+        fail(int.MaxValue, () => new InvalidOperationException());
+        taken.Dispose();
+        core.Queue.OnFrameworkCall = null;
+        (await served.WaitAsync(s_patience, Test)).Dispose();
+    }
+
+    // The report has the stack that asked, not that of the thread which had room for it.
+    [Fact]
+    public async Task ALeakOfARentalThatWaitedHasItsStack()
+    {
+        using HakmemAllocator heap = new();
+        using NativeMemoryPool pool = new(
+            heap, new NativeMemoryPoolOptions { MaxBytes = 100, LeakTracking = LeakTracking.Stacks });
+        TaskCompletionSource<NativeMemoryLeak> leaked = new();
+        pool.Leaked += (_, leak) => leaked.TrySetResult(leak);
+        IMemoryOwner<byte> taken = pool.Rent(100);
+        Workers.RunOne(() => RentAndDrop(pool, taken));
+        SpinWait.SpinUntil(
+            () =>
+            {
+                GC.Collect();
+                GC.WaitForPendingFinalizers();
+                return leaked.Task.IsCompleted;
+            },
+            s_patience);
+        NativeMemoryLeak report = await leaked.Task.WaitAsync(s_patience, Test);
+        Assert.Equal(nameof(RentLater), report.RentalStack!.GetFrame(0)!.GetMethod()!.Name);
+    }
+
     [Fact]
     public async Task ThousandsWaitAndAllAreServed()
     {
@@ -177,6 +274,35 @@ public sealed class RentAsyncTests : IDisposable
     {
         await Task.WhenAll(Enumerable.Range(0, 8).Select(seed => Task.Run(() => RentAtRandom(seed), Test)));
         (await Rent(100, s_patience, Test)).Dispose();
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void RentAndDrop(NativeMemoryPool pool, IMemoryOwner<byte> taken)
+    {
+        Task<IMemoryOwner<byte>> rental = RentLater(pool);
+        taken.Dispose();
+        Assert.Equal(100, rental.GetAwaiter().GetResult().Memory.Length);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static Task<IMemoryOwner<byte>> RentLater(NativeMemoryPool pool)
+    {
+        ValueTask<IMemoryOwner<byte>> rental = pool.RentAsync(100, s_forever, CancellationToken.None);
+        return rental.AsTask();
+    }
+
+    // fail: makes so many of the next calls of the framework throw.
+    private PoolCore<byte> CoreWithFaults(out Action<int, Func<Exception>> fail)
+    {
+        PoolCore<byte> core = new(_pool, _heap, new NativeMemoryPoolOptions { MaxBytes = 100 }, isShared: false);
+        fail = (count, create) => core.Queue.OnFrameworkCall = () =>
+        {
+            if (Interlocked.Decrement(ref count) >= 0)
+            {
+                throw create();
+            }
+        };
+        return core;
     }
 
     private async Task RentAtRandom(int seed)

@@ -45,6 +45,26 @@ public sealed unsafe class RefusedAllocationsTests : IDisposable
         Assert.Equal(8 << 20, _heap.GetStatistics().LimitBytes);
     }
 
+    // Refused by the tag's limit, by its parent's, and by the heap's.
+    [Fact]
+    public void CallsRefusedThroughATagCountOnce()
+    {
+        using MemoryTag parent = new("parent", null, 0, 5 << 20);
+        using MemoryTag limited = new("limited", parent, 0, 1 << 20);
+        using MemoryTag free = new("free");
+        IHakmemAllocator view = _heap.ForTag(limited);
+        Assert.False(view.TryAlloc(2 << 20, out _));
+        Assert.Throws<OutOfMemoryException>(() => view.AlignedAlloc(TooMuch, 4_096));
+        void* block = view.Alloc(100);
+        Assert.False(view.TryRealloc(ref block, 2 << 20));
+        Assert.Equal(3, _heap.GetStatistics().RefusedAllocations);
+        Assert.False(_heap.ForTag(free).TryAllocZeroed(TooMuch, out _));
+        Assert.False(_heap.ForTag(parent).TryAlloc(TooMuch, out _));
+        Assert.False(_heap.TryAlloc(TooMuch, out _));
+        Assert.Equal(6, _heap.GetStatistics().RefusedAllocations);
+        view.Free(block);
+    }
+
     [Fact]
     public void AFallbackCountsAndNamesItsLimitToo()
     {
