@@ -156,8 +156,8 @@ internal sealed unsafe class TagLedger
         }
     }
 
-    // The bytes are added first, and the mark of the removal is set first: of two that race at least one sees the other,
-    // and only one takes the bytes.
+    // The bytes are added first, and the mark of the removal is set first: of two that race at least one sees the
+    // other, and only one takes the bytes.
     private void TakeBackIfRemoved()
     {
         if (_isRemoved)
