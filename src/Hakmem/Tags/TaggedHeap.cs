@@ -65,6 +65,9 @@ internal sealed unsafe class TaggedHeap
 
     public HakmemAllocator Blocks => _blocks;
 
+    // For tests: called by TryDispose before it counts.
+    public Action? OnCount { get; set; }
+
     public bool Owns(void* address) => _blocks.Owns(address);
 
     public void ScheduleTrim() => _blocks.ScheduleTrim();
@@ -286,6 +289,7 @@ internal sealed unsafe class TaggedHeap
         bool isDone = false;
         try
         {
+            OnCount?.Invoke();
             isDone = _blocks.TryDispose();
         }
         finally

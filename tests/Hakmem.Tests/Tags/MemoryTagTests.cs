@@ -272,6 +272,31 @@ public sealed unsafe class MemoryTagTests : IDisposable
         Assert.Equal(0, tag.LiveBytes);
     }
 
+    // Else a thread that swaps blocks could be missed by the count.
+    [Fact]
+    public void TryDisposeClosesTheFastPathsBeforeItCounts()
+    {
+        using MemoryTag tag = new("tag");
+        HakmemAllocator heap = new();
+        TaggedAllocator view = (TaggedAllocator)heap.ForTag(tag);
+        TaggedHeap tagged = view.Ledger.Heap;
+        view.Free(view.Alloc(64));
+        void* block = null;
+        void TryFast() => block = tagged.TryAllocateCached(view.Ledger, Hakmem.Small.CurrentThread.Shared, 64);
+        tagged.OnCount = TryFast;
+        void* live = view.Alloc(100);
+        Assert.False(tagged.TryDispose());
+        Assert.True(block == null);
+
+        // A try that fails opens them again.
+        TryFast();
+        Assert.True(block != null);
+        view.Free(block);
+        view.Free(live);
+        Assert.True(heap.TryDispose());
+        Assert.True(block == null);
+    }
+
     [Fact]
     public void ASecondFreeIsFoundAndCountsOnce()
     {
