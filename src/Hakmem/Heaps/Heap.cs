@@ -456,6 +456,13 @@ internal sealed unsafe partial class Heap : HeapCore
         }
 
         void* block = TryAllocateOnce(cache, byteCount, alignment, isZeroed);
+        if (block == null && isReclaimed)
+        {
+            // The timer may have begun to purge what had become empty by then.
+            _superSlabs.AwaitPurge();
+            block = TryAllocateOnce(cache, byteCount, alignment, isZeroed);
+        }
+
         if (block == null && Sibling is { } sibling)
         {
             bool isSiblingReclaimed = sibling.ReleaseForSibling(nuint.Max(byteCount, alignment));

@@ -358,22 +358,16 @@ internal sealed unsafe class HeapSampler
         }
     }
 
-    private static bool HasStackLeft()
-    {
 #if NET
-        return RuntimeHelpers.TryEnsureSufficientExecutionStack();
+    private static bool HasStackLeft() => RuntimeHelpers.TryEnsureSufficientExecutionStack();
 #else
-        try
-        {
-            RuntimeHelpers.EnsureSufficientExecutionStack();
-            return true;
-        }
-        catch (InsufficientExecutionStackException)
-        {
-            return false;
-        }
+    // The runtime has it, if it is not too old; what the reach target offers throws, which needs stack itself.
+    private static readonly Func<bool>? s_hasStackLeft = (Func<bool>?)Delegate.CreateDelegate(
+        typeof(Func<bool>), typeof(RuntimeHelpers), "TryEnsureSufficientExecutionStack", ignoreCase: false,
+        throwOnBindFailure: false);
+
+    private static bool HasStackLeft() => s_hasStackLeft?.Invoke() ?? true;
 #endif
-    }
 
     private void AddLocked(Sample sample)
     {

@@ -24,12 +24,12 @@ public sealed class ReportTests
         [
             ("arenas", NativeMemoryKind.MallocKept, 100),
             ("native-cache", NativeMemoryKind.MallocInUse, 100),
-            ("array-pool", NativeMemoryKind.CollectorLargeObjects, 120),
-            ("pinned", NativeMemoryKind.CollectorPinnedObjects, 120),
+            ("array-pool", NativeMemoryKind.CollectorLargeObjects, 100),
+            ("pinned", NativeMemoryKind.CollectorPinnedObjects, 100),
             ("fragments", NativeMemoryKind.CollectorFree, 24),
             ("stacks", NativeMemoryKind.ThreadStacks, 90),
             ("files", NativeMemoryKind.MappedFiles, 127),
-            ("hakmem", NativeMemoryKind.HakmemLive, 120),
+            ("hakmem", NativeMemoryKind.HakmemLive, 100),
             ("code", NativeMemoryKind.CompiledCode, 16),
         ];
         if (!s_isGlibc)
