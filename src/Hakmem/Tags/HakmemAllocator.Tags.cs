@@ -216,7 +216,7 @@ public sealed unsafe partial class HakmemAllocator
             ThreadCaches = own.ThreadCaches + other.ThreadCaches,
             SizeClasses = AddClasses(own.SizeClasses, other.SizeClasses),
             RefusedAllocations = own.RefusedAllocations + other.RefusedAllocations,
-            Tags = tagged.Describe(),
+            Tags = TagLedgers.Describe(tagged),
         };
     }
 

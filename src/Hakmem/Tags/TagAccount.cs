@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Diagnostics;
 using System.Threading;
 using Hakmem.Os;
@@ -68,7 +69,20 @@ internal sealed class TagAccount
     public bool IsAbandoned => _isClosed || !_tag.TryGetTarget(out _);
 
     // The names from the outermost parent to this tag.
-    public string Path => Parent is null ? Name : $"{Parent.Path}/{Name}";
+    public string Path
+    {
+        get
+        {
+            List<string> names = [];
+            for (TagAccount? account = this; account is not null; account = account.Parent)
+            {
+                names.Add(account.Name);
+            }
+
+            names.Reverse();
+            return string.Join("/", names);
+        }
+    }
 
     // Exact while no other thread allocates or frees. What was passed on comes first: see TagShard.
     public long LiveBytes => Math.Max(0, Sum(most: false));

@@ -1,4 +1,6 @@
 using System;
+using System.Collections.Generic;
+using System.Linq;
 using System.Threading;
 using Hakmem.Os;
 
@@ -89,6 +91,26 @@ internal static class TagLedgers
 
     // A copy, for walks under no lock.
     public static TagLedger?[] All() => (TagLedger?[])Volatile.Read(ref s_items).Clone();
+
+    // The tags that have been used with a heap and their parents, by path.
+    public static TagStatistics[] Describe(TaggedHeap heap)
+    {
+        Dictionary<TagAccount, long> bytesOf = [];
+        foreach (TagLedger? ledger in All())
+        {
+            long bytes = ledger?.Heap == heap ? Math.Max(0, ledger.LiveBytes) : 0;
+            TagAccount? account = ledger?.Heap == heap ? ledger.Account : null;
+            for (; account is not null; account = account.Parent)
+            {
+                bytesOf[account] = bytesOf.TryGetValue(account, out long others) ? others + bytes : bytes;
+            }
+        }
+
+        TagStatistics[] rows = [.. bytesOf.Select(pair => new TagStatistics(
+            pair.Key.Path, pair.Value, pair.Key.PeakBytes, pair.Key.RefusedCount))];
+        Array.Sort(rows, static (a, b) => string.CompareOrdinal(a.Path, b.Path));
+        return rows;
+    }
 
     private static bool IsLookDue()
     {

@@ -1,6 +1,4 @@
 using System;
-using System.Collections.Generic;
-using System.Linq;
 using System.Runtime.CompilerServices;
 using System.Threading;
 using Hakmem.Api;
@@ -264,8 +262,17 @@ internal sealed unsafe class TaggedHeap
                 return false;
             }
 
-            isLarger = _blocks.TryExpand(block, byteCount);
-            Settle(ledger, before + charged, (long)_blocks.UsableSize(block));
+            // What an exception leaves is the block as it was.
+            long now = before;
+            try
+            {
+                isLarger = _blocks.TryExpand(block, byteCount);
+                now = (long)_blocks.UsableSize(block);
+            }
+            finally
+            {
+                Settle(ledger, before + charged, now);
+            }
         }
 
         ledger.Account.TellIfAbove();
@@ -339,26 +346,6 @@ internal sealed unsafe class TaggedHeap
         : new OutOfMemoryException(
             $"Hakmem could not allocate {byteCount} bytes: {refusing.LiveBytes} of the limit of " +
             $"{refusing.Budget.HardBytes} bytes of the tag '{refusing.Path}' are live.");
-
-    // The tags that have been used with this heap and their parents, by path.
-    public TagStatistics[] Describe()
-    {
-        Dictionary<TagAccount, long> bytesOf = [];
-        foreach (TagLedger? ledger in TagLedgers.All())
-        {
-            long bytes = ledger?.Heap == this ? Math.Max(0, ledger.LiveBytes) : 0;
-            TagAccount? account = ledger?.Heap == this ? ledger.Account : null;
-            for (; account is not null; account = account.Parent)
-            {
-                bytesOf[account] = bytesOf.TryGetValue(account, out long others) ? others + bytes : bytes;
-            }
-        }
-
-        TagStatistics[] rows = [.. bytesOf.Select(pair => new TagStatistics(
-            pair.Key.Path, pair.Value, pair.Key.PeakBytes, pair.Key.RefusedCount))];
-        Array.Sort(rows, static (a, b) => string.CompareOrdinal(a.Path, b.Path));
-        return rows;
-    }
 
     // The size of the blocks of each bin, by the bin's place in a cache.
     private static int[] CreateBlockBytes()

@@ -532,7 +532,8 @@ public sealed unsafe class MemoryTagTests : IDisposable
     [Fact]
     public void ADeepLineOfTagsCounts()
     {
-        const int Depth = 5_000;
+        // Far more than a call for each level would have stack for.
+        const int Depth = 200_000;
         MemoryTag[] line = new MemoryTag[Depth];
         for (int i = 0; i < Depth; i++)
         {
