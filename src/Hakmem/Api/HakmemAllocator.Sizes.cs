@@ -96,15 +96,15 @@ public sealed unsafe partial class HakmemAllocator
         return _core.GoodSize(byteCount);
     }
 
-    // As the other TryPutInto; also false if the block's class is not known to have so many bytes.
+    // As the other TryPutInto; also false if the block's class is not known to have so many bytes. The entry is read
+    // once: a profiler that starts or ends may rewrite it at any moment.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool TryPutInto(ThreadCache* cache, void* ptr, nuint byteCount) =>
-        FreeSide.Covers(SideOf(cache, ptr), byteCount) && TryPutInto(cache, ptr);
-
-    // The side for the block at an address; for any other address, one that does not admit it.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static FreeSide* SideOf(ThreadCache* cache, void* ptr) =>
-        ThreadCache.FreeSideAt(cache, PageMapEntry.BinOffsetOf(Arena.EntryOf(cache, ptr)));
+    private static bool TryPutInto(ThreadCache* cache, void* ptr, nuint byteCount)
+    {
+        ulong entry = Arena.EntryOf(cache, ptr);
+        FreeSide* side = ThreadCache.FreeSideAt(cache, PageMapEntry.BinOffsetOf(entry));
+        return FreeSide.Covers(side, byteCount) && TryPutInto(side, entry, ptr);
+    }
 
     // Whether an address is that of a small block of at least so many bytes, live or free. False if the cache, which is
     // the calling thread's or null, does not tell.
@@ -116,9 +116,9 @@ public sealed unsafe partial class HakmemAllocator
             return false;
         }
 
-        FreeSide* side = SideOf(magazines, ptr);
-        return FreeSide.Admits(side, Arena.EntryOf(magazines, ptr), ptr) && FreeSide.IsOfKind(side) &&
-            FreeSide.Covers(side, byteCount);
+        ulong entry = Arena.EntryOf(magazines, ptr);
+        FreeSide* side = ThreadCache.FreeSideAt(magazines, PageMapEntry.BinOffsetOf(entry));
+        return FreeSide.Admits(side, entry, ptr) && FreeSide.IsOfKind(side) && FreeSide.Covers(side, byteCount);
     }
 
     private static void RequireAlignment(nuint alignment)

@@ -272,8 +272,15 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     /// <inheritdoc/>
     public void Trim()
     {
-        _core.Trim(GetMagazines());
-        TrimTagged();
+        try
+        {
+            _core.Trim(GetMagazines());
+        }
+        finally
+        {
+            // Also if the own half has found a double free.
+            TrimTagged();
+        }
     }
 
     // How many times all unused memory was reclaimed after an allocation had failed; for tests.
@@ -354,9 +361,15 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static bool TryPutInto(ThreadCache* cache, void* ptr)
     {
-        // Rejects every address that is not a block of this heap.
         ulong entry = Arena.EntryOf(cache, ptr);
-        FreeSide* put = ThreadCache.FreeSideAt(cache, PageMapEntry.BinOffsetOf(entry));
+        return TryPutInto(ThreadCache.FreeSideAt(cache, PageMapEntry.BinOffsetOf(entry)), entry, ptr);
+    }
+
+    // The same with the entry of the block's address, and the side that it leads to.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool TryPutInto(FreeSide* put, ulong entry, void* ptr)
+    {
+        // Rejects every address that is not a block of this heap.
         if (FreeSide.Admits(put, entry, ptr))
         {
             // The first test finds the commonest double free, that of the block freed last. It comes before the test of
