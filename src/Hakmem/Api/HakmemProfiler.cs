@@ -23,6 +23,9 @@ namespace Hakmem;
 /// A sampled block of up to 1 MiB takes at least 64 KiB of committed memory, of which a page is resident for a small
 /// one, until it is freed: with the default mean, an eighth of the live bytes.
 /// </para>
+/// <para>
+/// A profiler that is dropped undisposed goes on sampling, and its heap can have no other.
+/// </para>
 /// </remarks>
 [DebuggerDisplay("a sample in {MeanSampleBytes} bytes")]
 public sealed unsafe class HakmemProfiler : IDisposable

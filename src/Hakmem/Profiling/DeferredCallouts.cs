@@ -10,7 +10,7 @@ internal readonly ref struct DeferredCallouts
 
     private DeferredCallouts(bool hasBegun) => _hasBegun = hasBegun;
 
-    // A struct's constructor without parameters could be left out.
+    // Not a constructor: `default` and `new DeferredCallouts()` would begin nothing, and look as if they did.
     public static DeferredCallouts Begin()
     {
         Callouts.Defer();

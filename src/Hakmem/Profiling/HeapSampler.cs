@@ -84,9 +84,6 @@ internal sealed unsafe class HeapSampler
 
         StackCapture.Prepare();
         RuntimeHelpers.RunClassConstructor(typeof(StackHash).TypeHandle);
-
-        // Loads what the runtime needs for names now, and not in the middle of an allocation.
-        _ = Resolve();
     }
 
     public static StackTable Stacks { get; } = new(OsMemory.CreateForCurrentSystem(), StackBytes);

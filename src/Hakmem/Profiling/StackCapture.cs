@@ -20,11 +20,15 @@ internal static class StackCapture
     private static readonly FrameworkCall.Step<Request> s_resolve =
         static (ref Request request) => request.Number = Resolve(request);
 
-    // Creates everything that Take needs.
+    // Creates everything that Take needs, and has the runtime load what it names methods with: a handler of loaded
+    // assemblies runs here then, and not in the middle of an allocation.
     public static void Prepare()
     {
         _ = s_ownAssembly;
         _ = StackTable.Instance;
+        Span<byte> text = stackalloc byte[MaxBytes];
+        _ = Utf8Text.Write(DescribeCaller(new StackFrame(needFileInfo: false))?.Text ?? string.Empty, text);
+        _ = new StackTrace(fNeedFileInfo: false).FrameCount;
     }
 
     // Returns the stack's number in the table; the text has at most maxFrames frames and maxBytes bytes. Does not throw
