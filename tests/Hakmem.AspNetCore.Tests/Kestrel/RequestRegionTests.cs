@@ -2,6 +2,7 @@ using System;
 using System.Collections.Concurrent;
 using System.Collections.Generic;
 using System.Diagnostics.Metrics;
+using System.Diagnostics.Tracing;
 using System.Linq;
 using System.Net.Http;
 using System.Net.WebSockets;
@@ -23,6 +24,9 @@ public sealed class RequestRegionTests : IAsyncLifetime
 {
     private const int Bytes = 1_000;
 
+    // Of the heap.
+    private const int MaxBytes = 16 << 20;
+
     // The default size of a region's first chunk.
     private const int ChunkBytes = 64 << 10;
 
@@ -33,14 +37,20 @@ public sealed class RequestRegionTests : IAsyncLifetime
     private readonly MeterListener _listener = new();
     private readonly SemaphoreSlim _reached = new(0);
     private readonly SemaphoreSlim _goOn = new(0);
+    private readonly ManualResetEventSlim _mayReturn = new();
     private long _active;
+    private bool _listenerThrows;
 
     public RequestRegionTests()
     {
         WebApplicationBuilder builder = WebApplication.CreateBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
-        builder.AddHakmem(options => options.Isolated = true);
+        builder.AddHakmem(options =>
+        {
+            options.Isolated = true;
+            options.Heap.MaxBytes = MaxBytes;
+        });
         _app = builder.Build();
         _app.UseWebSockets();
         _app.MapGet("/twice", context =>
@@ -64,6 +74,7 @@ public sealed class RequestRegionTests : IAsyncLifetime
         _app.MapGet("/streamed", StreamAsync);
         _app.Map("/upgraded", EchoAsync);
         _app.MapGet("/none", () => "nothing");
+        _app.MapGet("/used-on", UseOnAsync);
     }
 
     public async ValueTask InitializeAsync()
@@ -84,6 +95,10 @@ public sealed class RequestRegionTests : IAsyncLifetime
             if (instrument.Name == RequestRegions.SizeName)
             {
                 _sizes.Enqueue(value);
+                if (_listenerThrows)
+                {
+                    throw new InvalidOperationException("A listener failed.");
+                }
             }
             else
             {
@@ -164,6 +179,27 @@ public sealed class RequestRegionTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task AListenerThatThrowsDoesNotKeepTheRegion()
+    {
+        _listenerThrows = true;
+        await _client.GetStringAsync("/twice", TestContext.Current.CancellationToken);
+        await AssertEndedAsync();
+    }
+
+    // Against the rules: a thread is in a call of the region when the request ends, and its memory is freed later.
+    [Fact]
+    public async Task ARegionInUseAtTheEndIsFreedWhenItIsNot()
+    {
+        await _client.GetStringAsync("/used-on", TestContext.Current.CancellationToken);
+        await Await.UntilAsync(() => !_sizes.IsEmpty, () => "no region was measured");
+        Assert.True(_regions.Single().CommittedBytes > 0);
+        _mayReturn.Set();
+
+        // What the call was refused counts while it lasts.
+        await AssertEndedAsync(ChunkBytes + MaxBytes);
+    }
+
+    [Fact]
     public async Task ARequestThatDoesNotAskHasNone()
     {
         Assert.Equal("nothing", await _client.GetStringAsync("/none", TestContext.Current.CancellationToken));
@@ -210,6 +246,28 @@ public sealed class RequestRegionTests : IAsyncLifetime
         await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, context.RequestAborted);
     }
 
+    // Has a thread stay in a call of the region: its heap tells a listener of a refusal within, which waits.
+    private async Task UseOnAsync(HttpContext context)
+    {
+        Use(context);
+        MemoryRegion region = _regions.Last();
+        Thread thread = new(() =>
+        {
+            using RefusalListener listener = new(() =>
+            {
+                _reached.Release();
+                _mayReturn.Wait(Await.Deadlock);
+            });
+            Assert.Throws<OutOfMemoryException>(() => region.AllocSpan<byte>(MaxBytes));
+        })
+        {
+            IsBackground = true,
+        };
+        thread.Start();
+        await ReachedAsync();
+        await context.Response.WriteAsync("done");
+    }
+
     private void Use(HttpContext context)
     {
         MemoryRegion region = context.GetMemoryRegion();
@@ -228,15 +286,40 @@ public sealed class RequestRegionTests : IAsyncLifetime
     }
 
     // The client may have its answer before the server has ended the request.
-    private async Task AssertEndedAsync()
+    private async Task AssertEndedAsync(long size = ChunkBytes)
     {
         await Await.UntilAsync(() => !_sizes.IsEmpty, () => "no region was measured");
         MemoryRegion region = _regions.Single();
         await Await.UntilAsync(() => region.CommittedBytes == 0, () => "the region has memory");
         Assert.Throws<ObjectDisposedException>(() => region.AllocMemory<byte>(1));
-        Assert.Equal([ChunkBytes], _sizes);
+        Assert.Equal([size], _sizes);
         _listener.RecordObservableInstruments();
         Assert.Equal(0, Volatile.Read(ref _active));
         Assert.Equal(0, _app.Services.GetRequiredService<HakmemAllocator>().GetStatistics().LiveBlocks);
+    }
+
+    // Calls back in each refusal on the thread that made it.
+    private sealed class RefusalListener : EventListener
+    {
+        private readonly int _thread = Environment.CurrentManagedThreadId;
+        private readonly Action? _onRefusal;
+
+        public RefusalListener(Action onRefusal) => _onRefusal = onRefusal;
+
+        protected override void OnEventSourceCreated(EventSource source)
+        {
+            if (source.Name == "Hakmem")
+            {
+                EnableEvents(source, EventLevel.Warning);
+            }
+        }
+
+        protected override void OnEventWritten(EventWrittenEventArgs written)
+        {
+            if (written.EventName == "AllocationRefused" && Environment.CurrentManagedThreadId == _thread)
+            {
+                _onRefusal?.Invoke();
+            }
+        }
     }
 }
