@@ -1,8 +1,8 @@
 using System;
 using System.Collections.Generic;
-using System.Diagnostics.Metrics;
 using System.Linq;
 using System.Threading.Tasks;
+using Hakmem.Tests.Support;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -70,28 +70,11 @@ public sealed class MetricsPublicationTests
     }
 
     private static Dictionary<string, long> Published(string name) =>
-        Measurements(name).DistinctBy(pair => pair.Key).ToDictionary();
+        Measurements(name).DistinctBy(each => each.Name).ToDictionary(each => each.Name, each => each.Value);
 
-    private static List<KeyValuePair<string, long>> Measurements(string name)
+    private static IReadOnlyList<MeterReader.Measured> Measurements(string name)
     {
-        List<KeyValuePair<string, long>> measured = [];
-        using MeterListener listener = new();
-        listener.InstrumentPublished = (instrument, all) =>
-        {
-            if (instrument.Meter.Name == HakmemMetrics.MeterName)
-            {
-                all.EnableMeasurementEvents(instrument);
-            }
-        };
-        listener.SetMeasurementEventCallback<long>((instrument, value, attributes, _) =>
-        {
-            if (attributes.ToArray().Any(pair => name.Equals(pair.Value)))
-            {
-                measured.Add(new(instrument.Name, value));
-            }
-        });
-        listener.Start();
-        listener.RecordObservableInstruments();
-        return measured;
+        using MeterReader reader = new(name);
+        return reader.Read();
     }
 }

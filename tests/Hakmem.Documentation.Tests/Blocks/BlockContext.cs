@@ -47,7 +47,8 @@ internal sealed record BlockContext(bool IsWeb, string Before, string After)
         // The block adds the end point /count to `app`.
         ["service with /count"] = new(IsWeb: true, MakeService, RunService + """
 
-            if (await client.GetStringAsync("/count") != "1") throw new InvalidOperationException("The region was not zero.");
+            string count = await client.GetStringAsync("/count");
+            if (count != "1") throw new InvalidOperationException("The region was not zero.");
             await app.StopAsync();
             """),
 

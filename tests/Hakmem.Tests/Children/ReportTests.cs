@@ -41,8 +41,10 @@ public sealed class ReportTests
         ChildResult[] children = new ChildResult[programs.Length];
         Parallel.For(0, programs.Length, new ParallelOptions { MaxDegreeOfParallelism = 2 }, i =>
             children[i] = ChildProcess.Run(ChildScenarios.Report, [programs[i].Program], s_manyArenas));
-        foreach (((string program, NativeMemoryKind culprit, long leastMiB), ChildResult child) in programs.Zip(children))
+        for (int i = 0; i < programs.Length; i++)
         {
+            (string program, NativeMemoryKind culprit, long leastMiB) = programs[i];
+            ChildResult child = children[i];
             child.AssertSucceeded();
             string output = $"{program}: {child.Output}";
             Assert.True(child.Figure("largest") == (int)ToldAs(culprit), output);

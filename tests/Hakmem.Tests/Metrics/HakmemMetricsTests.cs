@@ -1,6 +1,5 @@
 using System;
 using System.Collections.Generic;
-using System.Diagnostics.Metrics;
 using System.Linq;
 using Hakmem.Tests.Support;
 using Xunit;
@@ -12,34 +11,13 @@ public sealed unsafe class HakmemMetricsTests : IDisposable
 {
     private readonly HakmemAllocator _heap = new();
     private readonly string _name = Guid.NewGuid().ToString();
-    private readonly MeterListener _listener = new();
-    private readonly Dictionary<string, long> _measured = [];
-    private readonly Dictionary<string, string?> _units = [];
+    private readonly MeterReader _reader;
 
-    public HakmemMetricsTests()
-    {
-        _listener.InstrumentPublished = (instrument, listener) =>
-        {
-            if (instrument.Meter.Name == HakmemMetrics.MeterName)
-            {
-                listener.EnableMeasurementEvents(instrument);
-            }
-        };
-        _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
-        {
-            // Other tests' heaps may be registered at the same time.
-            if (tags.ToArray().Contains(new KeyValuePair<string, object?>("hakmem.heap", _name)))
-            {
-                _measured.Add(instrument.Name, value);
-                _units[instrument.Name] = instrument.Unit;
-            }
-        });
-        _listener.Start();
-    }
+    public HakmemMetricsTests() => _reader = new MeterReader(_name);
 
     public void Dispose()
     {
-        _listener.Dispose();
+        _reader.Dispose();
         _heap.Dispose();
     }
 
@@ -49,22 +27,14 @@ public sealed unsafe class HakmemMetricsTests : IDisposable
         using IDisposable registration = HakmemMetrics.Register(_heap, _name);
         using MemoryTag root = new("root");
         using MemoryTag child = new("child", root);
-        Dictionary<string, long> measured = [];
-        _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
-        {
-            KeyValuePair<string, object?>[] all = tags.ToArray();
-            if (instrument.Name == "hakmem.tag.live" && all.Contains(new("hakmem.heap", _name)))
-            {
-                measured.Add((string)all.Single(tag => tag.Key == "hakmem.tag").Value!, value);
-            }
-        });
         _heap.ForTag(child).Alloc(1_024);
         _heap.ForTag(root).Alloc(512);
 
         // Another tag of the same path is part of its measurement.
         using MemoryTag successor = new("child", root);
         _heap.ForTag(successor).Alloc(256);
-        _listener.RecordObservableInstruments();
+        Dictionary<string, long> measured = _reader.Read().Where(each => each.Name == "hakmem.tag.live")
+            .ToDictionary(each => (string)each.Attributes["hakmem.tag"]!, each => each.Value);
         Assert.Equal(new Dictionary<string, long> { ["root"] = 1_792, ["root/child"] = 1_280 }, measured);
     }
 
@@ -79,7 +49,7 @@ public sealed unsafe class HakmemMetricsTests : IDisposable
 
         _heap.Free(_heap.Alloc(BlockSizes.Large));
         Assert.False(_heap.TryAlloc(nuint.MaxValue, out _));
-        Collect();
+        Dictionary<string, long> measured = _reader.ReadByName();
         HakmemStatistics statistics = _heap.GetStatistics();
         Assert.Equal(
             new Dictionary<string, long>
@@ -101,11 +71,22 @@ public sealed unsafe class HakmemMetricsTests : IDisposable
                 ["hakmem.blocks.reaped"] = statistics.ReapedBlocks,
                 ["hakmem.allocations.refused"] = statistics.RefusedAllocations,
             },
-            _measured);
-        Assert.Equal(64_000, _measured["hakmem.memory.live"]);
-        Assert.True(_measured["hakmem.superslabs.cached"] > 0);
-        Assert.Equal(1, _measured["hakmem.allocations.refused"]);
-        Assert.All(_units.Where(unit => unit.Key.Contains("memory", StringComparison.Ordinal)), unit => Assert.Equal("By", unit.Value));
+            measured);
+        Assert.Equal(64_000, measured["hakmem.memory.live"]);
+        Assert.True(measured["hakmem.superslabs.cached"] > 0);
+        Assert.Equal(1, measured["hakmem.allocations.refused"]);
+        Assert.All(
+            _reader.Read().Where(each => each.Name.Contains("memory", StringComparison.Ordinal)),
+            each => Assert.Equal("By", each.Unit));
+    }
+
+    [Fact]
+    public void ALimitIsPublishedWhileThereIsOne()
+    {
+        using IDisposable registration = HakmemMetrics.Register(_heap, _name);
+        Assert.DoesNotContain("hakmem.memory.limit", _reader.ReadByName().Keys);
+        _heap.SetLimits(0, 64 << 20);
+        Assert.Equal(64 << 20, _reader.ReadByName()["hakmem.memory.limit"]);
     }
 
     [Fact]
@@ -114,8 +95,7 @@ public sealed unsafe class HakmemMetricsTests : IDisposable
         using IDisposable registration = HakmemMetrics.Register(_heap, _name);
         for (int blocks = 0; blocks < 5; blocks++)
         {
-            Collect();
-            Assert.Equal(blocks, _measured["hakmem.blocks.live"]);
+            Assert.Equal(blocks, _reader.ReadByName()["hakmem.blocks.live"]);
             _heap.Alloc(BlockSizes.Mid);
         }
     }
@@ -123,15 +103,12 @@ public sealed unsafe class HakmemMetricsTests : IDisposable
     [Fact]
     public void NothingIsPublishedBeforeItIsAskedForOrAfterItsEnd()
     {
-        Collect();
-        Assert.Empty(_measured);
+        Assert.Empty(_reader.Read());
         IDisposable registration = HakmemMetrics.Register(_heap, _name);
-        Collect();
-        Assert.NotEmpty(_measured);
+        Assert.NotEmpty(_reader.Read());
         registration.Dispose();
         registration.Dispose();
-        Collect();
-        Assert.Empty(_measured);
+        Assert.Empty(_reader.Read());
     }
 
     [Fact]
@@ -142,8 +119,7 @@ public sealed unsafe class HakmemMetricsTests : IDisposable
         IDisposable registration = HakmemMetrics.Register(other, _name + "2");
         using IDisposable own = HakmemMetrics.Register(_heap, _name);
         registration.Dispose();
-        Collect();
-        Assert.Equal(0, _measured["hakmem.blocks.live"]);
+        Assert.Equal(0, _reader.ReadByName()["hakmem.blocks.live"]);
     }
 
     [Fact]
@@ -151,11 +127,9 @@ public sealed unsafe class HakmemMetricsTests : IDisposable
     {
         HakmemAllocator heap = new();
         using IDisposable registration = HakmemMetrics.Register(heap, _name);
-        Collect();
-        Assert.NotEmpty(_measured);
+        Assert.NotEmpty(_reader.Read());
         heap.Dispose();
-        Collect();
-        Assert.Empty(_measured);
+        Assert.Empty(_reader.Read());
     }
 
     [Fact]
@@ -164,11 +138,5 @@ public sealed unsafe class HakmemMetricsTests : IDisposable
         Assert.Throws<ArgumentNullException>(() => HakmemMetrics.Register(null!, _name));
         Assert.Throws<ArgumentNullException>(() => HakmemMetrics.Register(_heap, null!));
         Assert.Throws<ArgumentException>(() => HakmemMetrics.Register(_heap, ""));
-    }
-
-    private void Collect()
-    {
-        _measured.Clear();
-        _listener.RecordObservableInstruments();
     }
 }

@@ -1,7 +1,6 @@
 using System;
 using System.Buffers;
 using System.Collections.Generic;
-using System.Diagnostics.Metrics;
 using System.Linq;
 using Hakmem.Tests.Support;
 using Xunit;
@@ -13,31 +12,13 @@ public sealed class PoolMetricsTests : IDisposable
 {
     private readonly HakmemAllocator _heap = new();
     private readonly string _name = Guid.NewGuid().ToString();
-    private readonly MeterListener _listener = new();
-    private readonly Dictionary<string, long> _measured = [];
+    private readonly MeterReader _reader;
 
-    public PoolMetricsTests()
-    {
-        _listener.InstrumentPublished = (instrument, listener) =>
-        {
-            if (instrument.Meter.Name == HakmemMetrics.MeterName)
-            {
-                listener.EnableMeasurementEvents(instrument);
-            }
-        };
-        _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
-        {
-            if (tags.ToArray().Contains(new KeyValuePair<string, object?>("hakmem.pool", _name)))
-            {
-                _measured.Add($"{instrument.Name} {instrument.Unit}", value);
-            }
-        });
-        _listener.Start();
-    }
+    public PoolMetricsTests() => _reader = new MeterReader(_name);
 
     public void Dispose()
     {
-        _listener.Dispose();
+        _reader.Dispose();
         _heap.Dispose();
     }
 
@@ -51,7 +32,6 @@ public sealed class PoolMetricsTests : IDisposable
         Assert.Throws<OutOfMemoryException>(() => pool.Rent(9_000));
         returned.Dispose();
         returned.Dispose();
-        Collect();
         Assert.Equal(
             new Dictionary<string, long>
             {
@@ -64,7 +44,7 @@ public sealed class PoolMetricsTests : IDisposable
                 ["hakmem.pool.late_disposals {disposal}"] = 1,
                 ["hakmem.pool.limit By"] = 10_000,
             },
-            _measured);
+            _reader.Read().ToDictionary(each => $"{each.Name} {each.Unit}", each => each.Value));
     }
 
     [Fact]
@@ -73,12 +53,11 @@ public sealed class PoolMetricsTests : IDisposable
         using NativeMemoryPool<int> pool = new(_heap);
         IDisposable registration = HakmemMetrics.RegisterPool(pool, _name);
         using IMemoryOwner<int> owner = pool.Rent(100);
-        Collect();
-        Assert.Equal(400, _measured["hakmem.pool.rented By"]);
-        Assert.DoesNotContain("hakmem.pool.limit By", _measured.Keys);
+        Dictionary<string, long> measured = _reader.ReadByName();
+        Assert.Equal(400, measured["hakmem.pool.rented"]);
+        Assert.DoesNotContain("hakmem.pool.limit", measured.Keys);
         registration.Dispose();
-        Collect();
-        Assert.Empty(_measured);
+        Assert.Empty(_reader.Read());
     }
 
     [Fact]
@@ -117,11 +96,5 @@ public sealed class PoolMetricsTests : IDisposable
         Assert.Equal((400, 4_000), (statistics.RentedCount, statistics.RentedBytes));
         Array.ForEach(owners[^400..], owner => owner.Dispose());
         Assert.Equal(0, pool.GetStatistics().RentedBytes);
-    }
-
-    private void Collect()
-    {
-        _measured.Clear();
-        _listener.RecordObservableInstruments();
     }
 }

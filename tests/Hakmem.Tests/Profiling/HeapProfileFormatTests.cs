@@ -91,7 +91,8 @@ public sealed class HeapProfileFormatTests
         Assert.Equal(0, stream.Position);
         Assert.Throws<ArgumentNullException>(() => s_profile.WriteSpeedscope(null!));
         Assert.Throws<ArgumentNullException>(() => s_profile.WriteCollapsed(null!));
-        Assert.Throws<ArgumentOutOfRangeException>(() => s_profile.WriteCollapsed(TextWriter.Null, (HeapProfileValue)4));
+        Assert.Throws<ArgumentOutOfRangeException>(
+            () => s_profile.WriteCollapsed(TextWriter.Null, (HeapProfileValue)4));
     }
 
     private static (long, long, long, long) Figures(HeapProfileSample sample) =>

@@ -7,7 +7,8 @@ using Xunit;
 
 namespace Hakmem.Tests.Profiling;
 
-// Reads pprof's format by the definition of its messages (proto/profile.proto), and requires that every reference holds.
+// Reads pprof's format by the definition of its messages (proto/profile.proto), and requires that every reference
+// holds.
 internal sealed class PprofReader
 {
     private readonly List<string> _strings = [];
@@ -17,7 +18,8 @@ internal sealed class PprofReader
     private PprofReader(byte[] bytes)
     {
         List<(int Field, ulong Number, byte[] Bytes)> fields = FieldsOf(bytes);
-        _strings.AddRange(fields.Where(field => field.Field == 6).Select(field => Encoding.UTF8.GetString(field.Bytes)));
+        _strings.AddRange(
+            fields.Where(field => field.Field == 6).Select(field => Encoding.UTF8.GetString(field.Bytes)));
         Assert.Equal(string.Empty, _strings[0]);
         foreach ((int number, ulong _, byte[] inner) in fields)
         {
@@ -69,7 +71,9 @@ internal sealed class PprofReader
     private (string[] Frames, long[] Values) SampleOf(byte[] bytes)
     {
         ulong[] locations = PackedOf(bytes, 1);
-        return ([.. locations.Select(id => _functions[_functionOfLocation[id]])], [.. PackedOf(bytes, 2).Select(value => (long)value)]);
+        return (
+            [.. locations.Select(id => _functions[_functionOfLocation[id]])],
+            [.. PackedOf(bytes, 2).Select(value => (long)value)]);
     }
 
     private static ulong[] PackedOf(byte[] bytes, int field)

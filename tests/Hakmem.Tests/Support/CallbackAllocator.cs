@@ -2,8 +2,8 @@ using System;
 
 namespace Hakmem.Tests.Support;
 
-// An allocator that calls HakmemCallbacks through their pointers for all that C has a function for. They end the process
-// where an allocator throws, so a wrong pointer is told before.
+// An allocator that calls HakmemCallbacks through their pointers for all that C has a function for. They end the
+// process where an allocator throws, so a wrong pointer is told before.
 internal sealed unsafe class CallbackAllocator : IHakmemAllocator, IDisposable
 {
     private static readonly HakmemAllocator s_shared = HakmemAllocator.Shared;

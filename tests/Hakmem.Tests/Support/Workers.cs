@@ -46,7 +46,8 @@ internal static class Workers
             if (whileIdle is not null)
             {
                 Assert.True(
-                    SpinWait.SpinUntil(() => Volatile.Read(ref done) == count && threads.TrueForAll(IsWaiting), s_deadlock),
+                    SpinWait.SpinUntil(
+                        () => Volatile.Read(ref done) == count && threads.TrueForAll(IsWaiting), s_deadlock),
                     $"The worker threads did not wait within {s_deadlock}.");
                 whileIdle();
             }
