@@ -6,6 +6,7 @@ using System.Net.Http;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using System.Threading.Tasks;
+using Hakmem.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -18,6 +19,7 @@ namespace Hakmem.AspNetCore.Tests.Hosting;
 
 // docs/grafana/hakmem.json beside what OpenTelemetry's exporter for Prometheus says of a service: a query that names no
 // metric would be an empty panel.
+[Collection(MeterReader.Collection)]
 public sealed partial class GrafanaDashboardTests
 {
     [Fact]

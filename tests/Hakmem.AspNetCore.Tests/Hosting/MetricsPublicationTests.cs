@@ -11,6 +11,7 @@ using Xunit;
 namespace Hakmem.AspNetCore.Tests.Hosting;
 
 // A service that calls AddHakmem and nothing else has metrics.
+[Collection(MeterReader.Collection)]
 public sealed class MetricsPublicationTests
 {
     private readonly string _name = Guid.NewGuid().ToString();

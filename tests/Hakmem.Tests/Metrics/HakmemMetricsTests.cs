@@ -7,6 +7,7 @@ using Xunit;
 namespace Hakmem.Tests.Metrics;
 
 // What a listener gets to see of a heap that one thread uses.
+[Collection(MeterReader.Collection)]
 public sealed unsafe class HakmemMetricsTests : IDisposable
 {
     private readonly HakmemAllocator _heap = new();

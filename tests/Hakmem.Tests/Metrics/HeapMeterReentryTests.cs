@@ -7,6 +7,7 @@ using Xunit;
 namespace Hakmem.Tests.Metrics;
 
 // A collection in a handler that runs where the heap says that it is disposed.
+[Collection(MeterReader.Collection)]
 public sealed class HeapMeterReentryTests
 {
     [Fact]

@@ -8,6 +8,7 @@ using Xunit;
 namespace Hakmem.Tests.Metrics;
 
 // The figures of a pool, and what a listener sees of them.
+[Collection(MeterReader.Collection)]
 public sealed class PoolMetricsTests : IDisposable
 {
     private readonly HakmemAllocator _heap = new();

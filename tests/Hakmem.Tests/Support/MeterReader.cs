@@ -7,8 +7,13 @@ namespace Hakmem.Tests.Support;
 
 // Listens to the instruments of the meter `Hakmem`, of one heap or pool by its name in the attributes: other tests may
 // publish theirs at the same time.
+//
+// Listeners share a heap's readings for a moment (see HeapMeter), so classes that listen to this meter run one after
+// the other: [Collection(MeterReader.Collection)].
 internal sealed class MeterReader : IDisposable
 {
+    public const string Collection = "listeners of the meter Hakmem";
+
     private readonly MeterListener _listener = new();
     private readonly List<Measured> _measured = [];
 
