@@ -27,7 +27,7 @@ internal static class StackCapture
         _ = s_ownAssembly;
         _ = StackTable.Instance;
         Span<byte> text = stackalloc byte[MaxBytes];
-        _ = Utf8Text.Write(DescribeCaller(new StackFrame(needFileInfo: false))?.Text ?? string.Empty, text);
+        _ = Utf8Text.Write(DescribeCaller(new StackFrame(0, false))?.Text ?? string.Empty, text);
         _ = new StackTrace(fNeedFileInfo: false).FrameCount;
     }
 
