@@ -30,6 +30,9 @@ internal sealed unsafe class MallocInfo
 
     public long InUseBytes { get; private set; }
 
+    // What is not in use of the arenas.
+    public long FreeBytes { get; private set; }
+
     // Null if the C library has no such function (musl), or refuses.
     public static MallocInfo? TryRead()
     {
@@ -97,6 +100,7 @@ internal sealed unsafe class MallocInfo
                 isInArena = false;
                 info._arenas.Add(arena);
                 info.InUseBytes += arena.InUseBytes;
+                info.FreeBytes += arena.Bytes - arena.InUseBytes;
             }
             else if (tag.SequenceEqual("/malloc"u8))
             {

@@ -116,7 +116,7 @@ internal sealed unsafe class ReportBuilder
         AddCollector();
         AddRuntime();
         AddHakmem(_set[ResidentKind.HakmemBlocks], _set[ResidentKind.HakmemRecords], "its own ranges of addresses");
-        AddMalloc();
+        long beyondMalloc = AddMalloc();
         string threads = _set.Threads == 0
             ? Text($"{_set.StackMappings} mappings behind a guard page or around a stack pointer")
             : Text($"{_set.Threads} threads; mappings behind a guard page or around a thread's stack pointer");
@@ -128,7 +128,8 @@ internal sealed unsafe class ReportBuilder
             NativeMemoryKind.SharedMemory, "shared memory", _set[ResidentKind.SharedMemory],
             "shared mappings without a file on a disk");
         Add(
-            NativeMemoryKind.OtherAnonymous, "other anonymous memory", _set[ResidentKind.OtherAnonymous],
+            NativeMemoryKind.OtherAnonymous, "other anonymous memory",
+            _set[ResidentKind.OtherAnonymous] + beyondMalloc,
             "nothing that this report knows, such as direct mappings of native code");
     }
 
@@ -197,7 +198,8 @@ internal sealed unsafe class ReportBuilder
         Add(NativeMemoryKind.HakmemRecords, "Hakmem: records", records, "its records and tables");
     }
 
-    private void AddMalloc()
+    // Returns what lies in mappings that look like malloc's, and is more than malloc says that it has.
+    private long AddMalloc()
     {
         if (_set.Malloc is { } malloc && _set.OtherMalloc is null)
         {
@@ -208,16 +210,17 @@ internal sealed unsafe class ReportBuilder
                 Text($"{malloc.Arenas.Count} arenas' own count, blocks in caches of threads included"),
                 ArenaParts(malloc, static arena => arena.InUseBytes, malloc.MappedBytes));
             Add(
-                NativeMemoryKind.MallocKept, "malloc: kept", arenas,
+                NativeMemoryKind.MallocKept, "malloc: kept", Take(ref arenas, malloc.FreeBytes),
                 "what is not in use of its arenas; malloc_trim returns most of it",
                 ArenaParts(malloc, static arena => arena.FreeBytes, 0));
-            return;
+            return arenas;
         }
 
         Add(
             NativeMemoryKind.OtherMalloc, (_set.OtherMalloc ?? "malloc") + " and other anonymous memory",
             _set[ResidentKind.OtherMalloc] + _set[ResidentKind.MallocArenas] + _set[ResidentKind.MallocMapped],
             "this malloc does not say which mappings it has");
+        return 0;
     }
 
     private static IEnumerable<NativeMemoryPart> ArenaParts(
