@@ -12,7 +12,7 @@ namespace Hakmem.Events;
 // The source is made late, because that takes some milliseconds: by the timer that returns memory, by HakmemMetrics, or
 // by the first event that is never lost (a refusal, a corruption, a leak, the fallback). The runtime enables a source
 // for sessions that asked for its name before. Nothing is raised, and almost nothing is executed, unless a listener has
-// enabled the source: see IsOn.
+// enabled the source: see EventListening.
 //
 // A listener's code runs within the call that raises an event, so events are raised under no lock. What it throws does
 // not reach the allocation: the framework catches it. An event that a listener's own allocation would raise within
@@ -47,10 +47,6 @@ internal sealed class HakmemEventSource : EventSource
     // of a listener that the making runs.
     private static int s_isMade;
 
-    // Whether a listener has enabled the source. Written by the framework's calls of OnEventCommand on any thread; read
-    // by slow paths. No other memory depends on it; a stale value loses an event, or raises one that nobody hears.
-    private static volatile bool s_isOn;
-
     [ThreadStatic]
     private static bool t_isRaising;
 
@@ -63,9 +59,6 @@ internal sealed class HakmemEventSource : EventSource
     private HakmemEventSource()
     {
     }
-
-    // Whether to compute what an event says.
-    public static bool IsOn => s_isOn;
 
     // Makes the source, unless it was made before. Runs the code of listeners, which may allocate.
     [NonEvent]
@@ -179,7 +172,7 @@ internal sealed class HakmemEventSource : EventSource
     // The base class's constructor calls it too, for those that wait for a source of this name.
     protected override void OnEventCommand(EventCommandEventArgs command)
     {
-        s_isOn = IsEnabled();
+        EventListening.IsOn = IsEnabled();
         if (command.Command == EventCommand.Enable && Volatile.Read(ref s_reason) is { } reason)
         {
             FallbackInUse(reason);
@@ -221,7 +214,7 @@ internal sealed class HakmemEventSource : EventSource
             Prepare();
         }
 
-        if (s_isOn && !t_isRaising)
+        if (EventListening.IsOn && !t_isRaising)
         {
             // Without managed memory the event is lost.
             t_isRaising = true;

@@ -178,7 +178,7 @@ internal sealed class HeapDecay(
 
     private void TellPass(long startedAt, long reapedBlocks, long purgedBytes)
     {
-        if (HakmemEventSource.IsOn)
+        if (EventListening.IsOn)
         {
             long microseconds = (Stopwatch.GetTimestamp() - startedAt) * 1_000_000 / Stopwatch.Frequency;
             HakmemEventSource.TellDecay(superSlabs.HeapSlot, microseconds, reapedBlocks, purgedBytes);

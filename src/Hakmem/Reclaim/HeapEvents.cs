@@ -16,7 +16,7 @@ internal sealed class HeapEvents(SuperSlabCache superSlabs)
     public void Tell()
     {
         // What is not told now is told with the next change.
-        if (HakmemEventSource.IsOn && !Callouts.AreDeferred)
+        if (EventListening.IsOn && !Callouts.AreDeferred)
         {
             TellChanges();
         }
