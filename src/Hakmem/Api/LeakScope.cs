@@ -95,7 +95,8 @@ public sealed class LeakScope : IDisposable
         foreach (HeapProfileSample leak in leaks.Take(MaxStacks))
         {
             text.Append(
-                CultureInfo.InvariantCulture, $"\n{leak.InUseObjects} blocks, {leak.InUseBytes} bytes, allocated\n");
+                CultureInfo.InvariantCulture, $"\n{leak.InUseObjects} blocks, {leak.InUseBytes} bytes, allocated");
+            text.Append(leak.Tag is null ? "\n" : $" for the tag '{leak.Tag}'\n");
             text.Append(leak.StackText.TrimEnd('\n'));
         }
 

@@ -14,7 +14,7 @@ internal sealed unsafe class GuardedKind(
 {
     public override UnitKind MapKind => UnitKind.Guarded;
 
-    private int Stack => keepsStacks ? StackCapture.Take(StackTable.Instance) : StackTable.None;
+    private int Stack => keepsStacks ? HistoryStacks.Take() : StackTable.None;
 
     public override void* TryAllocate(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed) =>
         blocks == null ? null : blocks.TryAllocate(byteCount, alignment, isZeroed, Stack);

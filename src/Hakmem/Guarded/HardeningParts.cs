@@ -66,7 +66,7 @@ internal sealed class HardeningParts
         if (IsSampled || _limits.CaptureStacks)
         {
             // An exception here leaves nothing half done; one within an allocation would.
-            StackCapture.Prepare();
+            HistoryStacks.Prepare();
         }
 
         GuardedBlocks blocks = new(_arena, new GuardedRanges(_arena, units, runs), _limits.QuarantineBytes);

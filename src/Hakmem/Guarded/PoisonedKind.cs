@@ -14,7 +14,7 @@ internal sealed unsafe class PoisonedKind(HeapParts heap, PoisonedBlocks poisone
 {
     public override bool HasQuarantine => true;
 
-    private int Stack => keepsStacks ? StackCapture.Take(StackTable.Instance) : StackTable.None;
+    private int Stack => keepsStacks ? HistoryStacks.Take() : StackTable.None;
 
     public override bool Serves(nuint byteCount, nuint alignment)
     {

@@ -26,7 +26,7 @@ public sealed class HeapProfile
         }
     }
 
-    /// <summary>The estimates for each call stack, those with the most bytes in use first.</summary>
+    /// <summary>The estimates for each call stack and tag, those with the most bytes in use first.</summary>
     public IReadOnlyList<HeapProfileSample> Samples { get; }
 
     /// <summary>How many blocks were allocated since the profiler was started: an estimate.</summary>
@@ -69,14 +69,14 @@ public sealed class HeapProfile
         Dictionary<string, HeapProfileSample> left = [];
         foreach (HeapProfileSample sample in Samples)
         {
-            left[sample.StackText] = sample;
+            left[sample.Text] = sample;
         }
 
         foreach (HeapProfileSample sample in earlier.Samples)
         {
-            left[sample.StackText] = left.TryGetValue(sample.StackText, out HeapProfileSample? now)
+            left[sample.Text] = left.TryGetValue(sample.Text, out HeapProfileSample? now)
                 ? now.Less(sample)
-                : new HeapProfileSample(sample.StackText).Less(sample);
+                : new HeapProfileSample(sample.Text).Less(sample);
         }
 
         HeapProfileOrigin origin = Origin with
@@ -88,7 +88,8 @@ public sealed class HeapProfile
     }
 
     /// <summary>Writes the profile in the format of pprof: gzipped protocol buffers with the sample types
-    /// <c>alloc_objects</c>, <c>alloc_space</c>, <c>inuse_objects</c> and <c>inuse_space</c>.</summary>
+    /// <c>alloc_objects</c>, <c>alloc_space</c>, <c>inuse_objects</c> and <c>inuse_space</c>. Samples of tagged blocks
+    /// have the label <c>tag</c>.</summary>
     /// <param name="stream">Where to write. It stays open. Nothing is written before all is ready.</param>
     /// <exception cref="ArgumentNullException"><paramref name="stream"/> is null.</exception>
     /// <exception cref="IOException">The stream cannot be written.</exception>
@@ -125,7 +126,7 @@ public sealed class HeapProfile
 
     internal static HeapProfileSample[] Sort(IEnumerable<HeapProfileSample> samples) =>
         [.. samples.OrderByDescending(sample => sample.InUseBytes).ThenByDescending(sample => sample.AllocatedBytes)
-            .ThenBy(sample => sample.StackText, StringComparer.Ordinal)];
+            .ThenBy(sample => sample.Text, StringComparer.Ordinal)];
 
     private static void RequireValue(HeapProfileValue value)
     {

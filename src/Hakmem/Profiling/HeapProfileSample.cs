@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
+using Hakmem.Profiling;
 
 namespace Hakmem;
 
@@ -11,9 +12,18 @@ public sealed class HeapProfileSample
 {
     private const string FramePrefix = "   at ";
 
-    // The text is as in StackTable: a line for each frame.
-    internal HeapProfileSample(string stackText)
+    // The text is as in StackTable: a line for the tag, if there is one, and one for each frame.
+    internal HeapProfileSample(string text)
     {
+        string stackText = text;
+        if (text.StartsWith(SampleOwnership.LinePrefix, StringComparison.Ordinal))
+        {
+            int end = text.IndexOf('\n');
+            Tag = text[SampleOwnership.LinePrefix.Length..end];
+            stackText = text[(end + 1)..];
+        }
+
+        Text = text;
         StackText = stackText;
         string[] lines = stackText.Split(['\n'], StringSplitOptions.RemoveEmptyEntries);
         for (int i = 0; i < lines.Length; i++)
@@ -34,6 +44,11 @@ public sealed class HeapProfileSample
     /// be read.</summary>
     public string StackText { get; }
 
+    /// <summary>The <see cref="MemoryTag"/> that the blocks belong to: the names from its outermost parent to the tag,
+    /// separated by slashes. Of more than 512 characters only the last ones are there, after an ellipsis. Null for
+    /// blocks without a tag, and if the stack could not be read.</summary>
+    public string? Tag { get; }
+
     /// <summary>How many blocks were allocated: an estimate.</summary>
     public long AllocatedObjects { get; internal init; }
 
@@ -51,6 +66,9 @@ public sealed class HeapProfileSample
     /// of similar sizes.</summary>
     public long SampleCount { get; internal init; }
 
+    // Tells the samples of a profile apart: the stack with the tag.
+    internal string Text { get; }
+
     internal bool IsEmpty => (AllocatedObjects | AllocatedBytes | InUseObjects | InUseBytes) == 0;
 
     internal long ValueOf(HeapProfileValue value) => value switch
@@ -61,7 +79,7 @@ public sealed class HeapProfileSample
         _ => InUseBytes,
     };
 
-    internal HeapProfileSample Less(HeapProfileSample earlier) => new(StackText)
+    internal HeapProfileSample Less(HeapProfileSample earlier) => new(Text)
     {
         AllocatedObjects = AllocatedObjects - earlier.AllocatedObjects,
         AllocatedBytes = AllocatedBytes - earlier.AllocatedBytes,

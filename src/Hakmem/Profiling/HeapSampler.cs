@@ -128,11 +128,13 @@ internal sealed unsafe class HeapSampler
         return true;
     }
 
-    // Notes a sample with the calling thread's stack. Returns the block.
+    // Notes a sample with the calling thread's stack, and whose blocks the thread allocates. Returns the block.
     public void* Add(void* block, nuint bytes, double weight)
     {
         Sample sample = new() { Address = (nuint)block, Bytes = bytes, Weight = weight };
+        ISampleOwner? owner = SampleOwnership.Current;
         bool isHashed = StackHash.TryTake(out ulong hash);
+        hash ^= owner is null ? 0 : owner.Number * SeedStep;
         using (_lock.Enter())
         {
             sample.Stack = isHashed ? _hashes.Find(hash) : StackTable.None;
@@ -156,13 +158,14 @@ internal sealed unsafe class HeapSampler
                 Address = sample.Address,
                 Hash = hash,
                 IsHashed = isHashed,
+                Owner = owner,
             };
             Callouts.NoteDeferred();
             return block;
         }
 
         Interlocked.Increment(ref _resolvedStacks);
-        sample.Stack = Resolve();
+        sample.Stack = Resolve(owner);
         using (_lock.Enter())
         {
             if (isHashed && !_isClosed)
@@ -191,7 +194,7 @@ internal sealed unsafe class HeapSampler
     private void ResolveLater(DeferredSample deferred)
     {
         Interlocked.Increment(ref _resolvedStacks);
-        int stack = Resolve();
+        int stack = Resolve(deferred.Owner);
         using (_lock.Enter())
         {
             if (_isClosed)
@@ -331,10 +334,9 @@ internal sealed unsafe class HeapSampler
             (nuint)(&local);
     }
 
-    private static int Resolve()
+    private static int Resolve(ISampleOwner? owner)
     {
-        // A thread deep in recursion must not die of a sample: the runtime needs some pages of stack for the names.
-        if (t_isInside || !HasStackLeft())
+        if (t_isInside)
         {
             return StackTable.None;
         }
@@ -342,7 +344,7 @@ internal sealed unsafe class HeapSampler
         t_isInside = true;
         try
         {
-            return StackCapture.Take(Stacks, MaxFrames, MaxTextBytes);
+            return StackCapture.Take(Stacks, MaxFrames, MaxTextBytes, owner);
         }
         catch (Exception)
         {
@@ -354,17 +356,6 @@ internal sealed unsafe class HeapSampler
             t_isInside = false;
         }
     }
-
-#if NET
-    private static bool HasStackLeft() => RuntimeHelpers.TryEnsureSufficientExecutionStack();
-#else
-    // The runtime has it, if it is not too old; what the reach target offers throws, which needs stack itself.
-    private static readonly Func<bool>? s_hasStackLeft = (Func<bool>?)Delegate.CreateDelegate(
-        typeof(Func<bool>), typeof(RuntimeHelpers), "TryEnsureSufficientExecutionStack", ignoreCase: false,
-        throwOnBindFailure: false);
-
-    private static bool HasStackLeft() => s_hasStackLeft?.Invoke() ?? true;
-#endif
 
     private void AddLocked(Sample sample)
     {
@@ -399,5 +390,6 @@ internal sealed unsafe class HeapSampler
         public nuint Address;
         public ulong Hash;
         public bool IsHashed;
+        public ISampleOwner? Owner;
     }
 }

@@ -40,6 +40,14 @@ internal static class PprofWriter
                     (ulong)sample.AllocatedObjects, (ulong)sample.AllocatedBytes, (ulong)sample.InUseObjects,
                     (ulong)sample.InUseBytes,
                 ]);
+            if (sample.Tag is { } tag)
+            {
+                ProtobufWriter label = new();
+                label.WriteNumber(1, strings.NumberOf("tag"));
+                label.WriteNumber(2, strings.NumberOf(tag));
+                inner.WriteMessage(3, label);
+            }
+
             message.WriteMessage(2, inner);
         }
 

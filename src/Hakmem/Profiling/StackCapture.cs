@@ -32,11 +32,19 @@ internal static class StackCapture
     }
 
     // Returns the stack's number in the table; the text has at most maxFrames frames and maxBytes bytes. Does not throw
-    // if managed memory is out, because callers are between two steps: the stack is unknown then.
+    // if managed memory is out, because callers are between two steps: the stack is unknown then. It is unknown too if
+    // the thread is so deep in recursion that naming the methods, which takes some pages, could overflow its stack.
+    // With an owner the text begins with its line.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static int Take(StackTable table, int maxFrames = MaxFrames, int maxBytes = MaxBytes)
+    public static int Take(
+        StackTable table, int maxFrames = MaxFrames, int maxBytes = MaxBytes, ISampleOwner? owner = null)
     {
-        Request state = new() { Table = table, MaxFrames = maxFrames, MaxBytes = maxBytes };
+        if (!HasStackLeft())
+        {
+            return StackTable.None;
+        }
+
+        Request state = new() { Table = table, MaxFrames = maxFrames, MaxBytes = maxBytes, Owner = owner };
         return FrameworkCall.IsDone(ref state, s_resolve) ? state.Number : StackTable.None;
     }
 
@@ -45,7 +53,7 @@ internal static class StackCapture
     {
         Span<byte> text = stackalloc byte[request.MaxBytes];
         StackTrace trace = new(skipFrames: 2, fNeedFileInfo: false);
-        int length = 0;
+        int length = request.Owner is null ? 0 : Utf8Text.Write(SampleOwnership.LineOf(request.Owner), text);
         int frames = 0;
         for (int i = 0; i < trace.FrameCount && frames < request.MaxFrames; i++)
         {
@@ -69,11 +77,23 @@ internal static class StackCapture
         return (comma < 0 ? assembly : assembly[..comma]).SequenceEqual(s_ownAssembly.AsSpan());
     }
 
+#if NET
+    private static bool HasStackLeft() => RuntimeHelpers.TryEnsureSufficientExecutionStack();
+#else
+    // The runtime has it, if it is not too old; what the reach target offers throws, which needs stack itself.
+    private static readonly Func<bool>? s_hasStackLeft = (Func<bool>?)Delegate.CreateDelegate(
+        typeof(Func<bool>), typeof(RuntimeHelpers), "TryEnsureSufficientExecutionStack", ignoreCase: false,
+        throwOnBindFailure: false);
+
+    private static bool HasStackLeft() => s_hasStackLeft?.Invoke() ?? true;
+#endif
+
     private struct Request
     {
         public StackTable Table;
         public int MaxFrames;
         public int MaxBytes;
+        public ISampleOwner? Owner;
         public int Number;
     }
 

@@ -179,6 +179,8 @@ public sealed unsafe partial class HakmemAllocator
         tagged.Blocks.UpdateCacheForm();
     }
 
+    internal bool IsProfiled => _heap?.Sampler is not null;
+
     internal void StopProfilingTagged(HeapSampler sampler)
     {
         if (Volatile.Read(ref _tagged) is { Blocks.LiveHeap: not null } tagged)

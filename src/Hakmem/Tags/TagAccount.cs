@@ -4,6 +4,7 @@ using System.Diagnostics;
 using System.Threading;
 using Hakmem.Os;
 using Hakmem.Pages;
+using Hakmem.Profiling;
 
 namespace Hakmem.Tags;
 
@@ -19,12 +20,15 @@ namespace Hakmem.Tags;
 //
 // Accounts with ledgers, and their parents, are linked into a tree, which LiveBytes walks. One lock for all trees,
 // under which nothing is allocated: the links are in the accounts.
-internal sealed class TagAccount
+internal sealed class TagAccount : ISampleOwner
 {
     // How many accounts of a line have exact peaks where threads race; more would take more stack.
     private const int MaxExactSums = 16;
 
     private static readonly UninterruptibleLock s_treeLock = new();
+
+    // The number of the account made last. Interlocked.
+    private static long s_numbers;
 
     // The tag, which a program may drop without disposing it.
     private readonly WeakReference<MemoryTag> _tag;
@@ -51,6 +55,8 @@ internal sealed class TagAccount
         Budget = budget;
         IsLimited = budget.SoftBytes > 0 || budget.HardBytes > 0 || parent is { IsLimited: true };
     }
+
+    public ulong Number { get; } = (ulong)Interlocked.Increment(ref s_numbers);
 
     public string Name { get; }
 

@@ -207,6 +207,7 @@ internal sealed unsafe class TaggedHeap
         }
 
         void* moved;
+        using SampleOwnership ownership = OwnershipOf(ledger);
         try
         {
             moved = _blocks.TryRealloc(block, byteCount, alignment);
@@ -246,6 +247,7 @@ internal sealed unsafe class TaggedHeap
         bool isLarger;
 
         // A listener, or a handler of what the heap does here, may make another tagged block larger.
+        using (OwnershipOf(ledger))
         using (DeferredCallouts.Begin())
         using (_expandLock.Enter())
         {
@@ -405,6 +407,10 @@ internal sealed unsafe class TaggedHeap
         }
     }
 
+    // Only slow paths take samples.
+    private SampleOwnership OwnershipOf(TagLedger ledger) =>
+        SampleOwnership.Of(_blocks.IsProfiled ? ledger.Account : null);
+
     // Where the number of a block is.
     private ushort* NumberOf(void* block) =>
         _origin == null ? &FallbackHeader.Of(block)->Tag : TagTable.EntryOf(_origin, block);
@@ -466,6 +472,7 @@ internal sealed unsafe class TaggedHeap
         }
 
         void* block = null;
+        using SampleOwnership ownership = OwnershipOf(ledger);
         try
         {
             block = alignment > 1 ? _blocks.TryAllocAligned(byteCount, alignment)

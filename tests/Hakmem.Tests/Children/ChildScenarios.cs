@@ -89,7 +89,7 @@ internal static class ChildScenarios
                 FreeTwiceByCallback();
                 return 0;
             case SampleDeepInRecursion:
-                DeepRecursionScenario.Run();
+                DeepRecursionScenario.Run(args);
                 return 0;
             case SqliteCallbacks:
                 Sqlite.Run();

@@ -37,6 +37,33 @@ public sealed class HeapProfileFormatTests
     }
 
     [Fact]
+    public void PprofHasTheTagAsALabel()
+    {
+        HeapProfile profile = Profile(
+            Sample("tag tenants/7 é\n   at A.Inner\n   at A.Outer\n", 1, 10, 1, 10),
+            Sample("   at A.Inner\n   at A.Outer\n", 2, 20, 2, 20),
+            Sample("tag unknown\n", 3, 30, 3, 30));
+        using MemoryStream stream = new();
+        profile.WritePprof(stream);
+        PprofReader read = PprofReader.Read(stream.ToArray());
+        Assert.Equal(["tenants/7 é", null, "unknown"], read.Samples.Select(sample => sample.Tag));
+        Assert.Equal(["A.Inner", "A.Outer"], read.Samples[0].Frames);
+        Assert.Equal(["(unknown)"], read.Samples[2].Frames);
+        Assert.Equal("   at A.Inner\n   at A.Outer\n", profile.Samples[0].StackText);
+    }
+
+    [Fact]
+    public void SubtractKeepsTagsApart()
+    {
+        HeapProfile earlier = Profile(Sample("tag a\n   at A.Inner\n", 1, 10, 1, 10));
+        HeapProfile later = Profile(
+            Sample("tag a\n   at A.Inner\n", 2, 20, 2, 20), Sample("tag b\n   at A.Inner\n", 4, 40, 4, 40));
+        Assert.Equal(
+            [("b", 40L), ("a", 10L)],
+            later.Subtract(earlier).Samples.Select(sample => (sample.Tag, sample.InUseBytes)));
+    }
+
+    [Fact]
     public void SpeedscopeHasAProfileForEachType()
     {
         using MemoryStream stream = new();

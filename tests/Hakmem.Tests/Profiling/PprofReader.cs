@@ -45,7 +45,7 @@ internal sealed class PprofReader
 
     public IReadOnlyList<(string Name, string Unit)> SampleTypes { get; }
 
-    public IReadOnlyList<(string[] Frames, long[] Values)> Samples { get; }
+    public IReadOnlyList<(string[] Frames, long[] Values, string? Tag)> Samples { get; }
 
     public (string Name, string Unit) PeriodType { get; }
 
@@ -68,12 +68,19 @@ internal sealed class PprofReader
     private (string, string) TypeOf(byte[] bytes) =>
         (_strings[(int)NumberOf(bytes, 1)], _strings[(int)NumberOf(bytes, 2)]);
 
-    private (string[] Frames, long[] Values) SampleOf(byte[] bytes)
+    private (string[] Frames, long[] Values, string? Tag) SampleOf(byte[] bytes)
     {
         ulong[] locations = PackedOf(bytes, 1);
         return (
             [.. locations.Select(id => _functions[_functionOfLocation[id]])],
-            [.. PackedOf(bytes, 2).Select(value => (long)value)]);
+            [.. PackedOf(bytes, 2).Select(value => (long)value)],
+            FieldsOf(bytes).Where(field => field.Field == 3).Select(field => TagOf(field.Bytes)).SingleOrDefault());
+    }
+
+    private string TagOf(byte[] label)
+    {
+        Assert.Equal("tag", _strings[(int)NumberOf(label, 1)]);
+        return _strings[(int)NumberOf(label, 2)];
     }
 
     private static ulong[] PackedOf(byte[] bytes, int field)

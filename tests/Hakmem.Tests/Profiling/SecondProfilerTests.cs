@@ -120,6 +120,14 @@ public sealed unsafe class SecondProfilerTests : IDisposable
         Assert.True(child.Figure("samples") > 0);
     }
 
+    [Fact]
+    public void ABlockAllocatedDeepInARecursionDoesNotEndTheProcess()
+    {
+        ChildResult child = ChildProcess.Run(ChildScenarios.SampleDeepInRecursion, ["histories"]);
+        child.AssertSucceeded();
+        Assert.Equal(0, child.Figure("live"));
+    }
+
     [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
     private static void Grow(NativeBufferWriter<byte> writer)
     {

@@ -82,6 +82,56 @@ public sealed unsafe class TaggedProfileTests : IDisposable
         }
     }
 
+    [Fact]
+    public void SamplesNameTheTagOfTheirBlocks()
+    {
+        using MemoryTag child = new("of\nit", _tag);
+        using HakmemProfiler profiler = HakmemProfiler.Start(_heap, Mean);
+        IHakmemAllocator[] allocators = [_heap, _heap.ForTag(_tag), _heap.ForTag(child)];
+        nint[][] blocks = [.. allocators.Select(Allocate)];
+        Assert.Equal(
+            [(null, 1), ("profiled", 1), ("profiled/of it", 1)],
+            profiler.Capture().Samples.Where(IsOfAllocate).OrderBy(sample => sample.Tag, StringComparer.Ordinal)
+                .Select(sample => (sample.Tag, (int)Math.Round((double)sample.InUseBytes / (Blocks * Bytes)))));
+
+        // Freed by whomever, and once more by the same line for another tag: the stacks are known, the tags told apart.
+        foreach (nint[] each in blocks)
+        {
+            Array.ForEach(each, block => _heap.Free((void*)block));
+        }
+
+        Assert.All(profiler.Capture().Samples.Where(IsOfAllocate), sample => Assert.Equal(0, sample.InUseBytes));
+    }
+
+    [Fact]
+    public void AResizedBlockKeepsItsTagInTheProfile()
+    {
+        IHakmemAllocator tagged = _heap.ForTag(_tag);
+        using HakmemProfiler profiler = HakmemProfiler.Start(_heap, Mean);
+        void* block = tagged.Alloc(Bytes);
+        foreach (int bytes in (ReadOnlySpan<int>)[50_000, 3 << 20, 5 << 20, 900])
+        {
+            block = tagged.Realloc(block, (nuint)bytes);
+            HeapProfileSample sample = Assert.Single(profiler.Capture().Samples, each => each.InUseBytes > 0);
+            Assert.Equal(("profiled", bytes), (sample.Tag, (int)sample.InUseBytes));
+        }
+
+        tagged.Free(block);
+    }
+
+    [Fact]
+    public void ALongPathLosesItsBeginning()
+    {
+        using MemoryTag longer = new(new string('x', 600), _tag);
+        using MemoryTag child = new("end", longer);
+        using HakmemProfiler profiler = HakmemProfiler.Start(_heap, Mean);
+        IHakmemAllocator tagged = _heap.ForTag(child);
+        nint[] blocks = Allocate(tagged);
+        string tag = Assert.Single(profiler.Capture().Samples, IsOfAllocate).Tag!;
+        Assert.Equal('…' + new string('x', 507) + "/end", tag);
+        Array.ForEach(blocks, block => tagged.Free((void*)block));
+    }
+
     private static void AssertSampled(HakmemProfiler profiler, IHakmemAllocator tagged)
     {
         nint[] blocks = Allocate(tagged);
@@ -103,7 +153,9 @@ public sealed unsafe class TaggedProfileTests : IDisposable
         return blocks;
     }
 
-    private static long InUse(HeapProfile profile) => profile.Samples
-        .Where(sample => sample.Frames.Any(frame => frame.EndsWith($".{nameof(Allocate)}", StringComparison.Ordinal)))
-        .Sum(sample => sample.InUseBytes);
+    private static long InUse(HeapProfile profile) =>
+        profile.Samples.Where(IsOfAllocate).Sum(sample => sample.InUseBytes);
+
+    private static bool IsOfAllocate(HeapProfileSample sample) =>
+        sample.Frames.Any(frame => frame.EndsWith($".{nameof(Allocate)}", StringComparison.Ordinal));
 }
