@@ -66,7 +66,8 @@ public static unsafe class HakmemAllocatorExtensions
     }
 
     /// <summary>Rents memory for code that takes a <see cref="Memory{T}"/>, in an owner object of its own. Dispose it,
-    /// on any thread; a second disposal does nothing. There is no finalizer that frees.</summary>
+    /// on any thread; a second disposal does nothing. Memory that is pinned then is freed by the last unpin. There is
+    /// no finalizer that frees.</summary>
     /// <remarks>For many rentals use a <see cref="NativeMemoryPool{T}"/>: it counts them, can limit them and find those
     /// that were not disposed, and can reuse owners. Here each rental is one block and one small object.</remarks>
     /// <typeparam name="T">The element type.</typeparam>
@@ -84,7 +85,39 @@ public static unsafe class HakmemAllocatorExtensions
     /// <exception cref="ObjectDisposedException">The heap has been disposed.</exception>
     public static IMemoryOwner<T> RentMemory<T>(
         this IHakmemAllocator allocator, int length, int alignment = 0, bool zeroed = false)
-        where T : unmanaged
+        where T : unmanaged => RentBlock<T>(allocator, length, alignment, zeroed);
+
+    /// <summary>Rents memory as <see cref="RentMemory"/> does, for code that knows of its element type only that it is
+    /// a struct, such as a library's interface. Whether the type has references is checked at the call.</summary>
+    /// <typeparam name="T">The element type. No field of it, nor of its fields, may be a reference.</typeparam>
+    /// <param name="allocator">The allocator.</param>
+    /// <param name="length">The number of elements, zero or more. The memory has exactly this length.</param>
+    /// <param name="alignment">The alignment in bytes: a power of two, or 0 for that of every block, 16. Below 16 it
+    /// counts as 16.</param>
+    /// <param name="zeroed">True to set all elements to zero; otherwise they are undefined.</param>
+    /// <returns>The owner, as <see cref="RentMemory"/> returns it.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="allocator"/> is null.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative.</exception>
+    /// <exception cref="ArgumentException"><typeparamref name="T"/> has references, which the garbage collector would
+    /// not see there; or <paramref name="alignment"/> is neither 0 nor a power of two.</exception>
+    /// <exception cref="OutOfMemoryException">The size overflows, or there is no room.</exception>
+    /// <exception cref="ObjectDisposedException">The heap has been disposed.</exception>
+    public static IMemoryOwner<T> RentStructMemory<T>(
+        this IHakmemAllocator allocator, int length, int alignment = 0, bool zeroed = false)
+        where T : struct
+    {
+        if (RuntimeHelpers.IsReferenceOrContainsReferences<T>())
+        {
+            throw new ArgumentException(
+                $"{Disposed.NameOf(typeof(T))} has references, so it cannot be in unmanaged memory. Use an array.");
+        }
+
+        return RentBlock<T>(allocator, length, alignment, zeroed);
+    }
+
+    // T has no references.
+    private static AllocatorMemoryOwner<T> RentBlock<T>(
+        IHakmemAllocator allocator, int length, int alignment, bool zeroed)
     {
         ArgumentNullException.ThrowIfNull(allocator);
         ArgumentOutOfRangeException.ThrowIfNegative(length);
@@ -95,7 +128,7 @@ public static unsafe class HakmemAllocatorExtensions
         }
 
         // The owner comes first and the block second: if there is no memory for a block, the owner is only garbage.
-        nuint bytes = ByteCount((nuint)sizeof(T), (nuint)length);
+        nuint bytes = ByteCount((nuint)Unsafe.SizeOf<T>(), (nuint)length);
         AllocatorMemoryOwner<T> owner = new(allocator, length);
         HakmemAllocator front = ForeignHeap.FrontOf(allocator);
         owner.Attach(NativeBlock.Allocate(front, bytes, (nuint)Math.Max(alignment, 1), zeroed));

@@ -142,4 +142,99 @@ public sealed class AllocatorMemoryOwnerTests
 
         HeapHealth.AssertWorks(heap, expectedLiveBlocks: 0);
     }
+
+    // The holder of a pin, the kernel for instance, may still write to the memory.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public unsafe void PinnedMemoryIsFreedByTheLastUnpin(bool isForeign)
+    {
+        using HakmemAllocator heap = new(new HakmemOptions { Hardening = HardeningLevel.Checked });
+        IHakmemAllocator allocator = isForeign ? new ForwardingAllocator(heap) : heap;
+        IMemoryOwner<int> owner = allocator.RentMemory<int>(100);
+        Memory<int> memory = owner.Memory;
+        MemoryHandle first = memory.Pin();
+        MemoryHandle second = memory[50..].Pin();
+        owner.Dispose();
+        owner.Dispose();
+        Assert.Equal(1, heap.GetStatistics().LiveBlocks);
+        Assert.Equal(50, (int*)second.Pointer - (int*)first.Pointer);
+        ((int*)first.Pointer)[99] = 7;
+        Assert.Throws<ObjectDisposedException>(() => memory.Span.Length);
+        Assert.Throws<ObjectDisposedException>(() => memory.Pin());
+        first.Dispose();
+        first.Dispose();
+        Assert.Equal(1, heap.GetStatistics().LiveBlocks);
+        second.Dispose();
+        HeapHealth.AssertWorks(heap, expectedLiveBlocks: 0);
+    }
+
+    [Fact]
+    public void UnpinWithoutAPinDoesNothing()
+    {
+        using HakmemAllocator heap = new(new HakmemOptions { Hardening = HardeningLevel.Checked });
+        IMemoryOwner<int> owner = heap.RentMemory<int>(100);
+        ((MemoryManager<int>)owner).Unpin();
+        owner.Memory.Span.Fill(1);
+        owner.Dispose();
+        ((MemoryManager<int>)owner).Unpin();
+        HeapHealth.AssertWorks(heap, expectedLiveBlocks: 0);
+    }
+
+    [Fact]
+    public void RacingUnpinsAndDisposalsFreeOnce()
+    {
+        using HakmemAllocator heap = new(new HakmemOptions { Hardening = HardeningLevel.Checked });
+        for (int round = 0; round < 200; round++)
+        {
+            IMemoryOwner<int> owner = heap.RentMemory<int>(100);
+            MemoryHandle[] pins = [owner.Memory.Pin(), owner.Memory.Pin()];
+            Workers.Run(3, worker =>
+            {
+                if (worker < pins.Length)
+                {
+                    pins[worker].Dispose();
+                }
+                else
+                {
+                    owner.Dispose();
+                }
+            });
+        }
+
+        HeapHealth.AssertWorks(heap, expectedLiveBlocks: 0);
+    }
+
+    [Fact]
+    public void StructsWithoutReferencesHaveTheMemoryOfRentMemory()
+    {
+        using HakmemAllocator heap = new(new HakmemOptions { MaxBytes = 16 << 20 });
+        using (IMemoryOwner<(byte Flag, double Value)> owner = Rent<(byte, double)>(heap, 1_000))
+        {
+            Assert.Equal(1_000, owner.Memory.Length);
+            Assert.Equal((0, 0.0), owner.Memory.Span[999]);
+            owner.Memory.Span[999] = (1, 2.0);
+            Assert.Equal(1, heap.GetStatistics().LiveBlocks);
+        }
+
+        Assert.Throws<ArgumentOutOfRangeException>(() => heap.RentStructMemory<int>(-1));
+        Assert.Throws<ArgumentException>(() => heap.RentStructMemory<int>(1, alignment: 3));
+        Assert.Throws<ArgumentNullException>(() => ((IHakmemAllocator)null!).RentStructMemory<int>(1));
+        Assert.Throws<OutOfMemoryException>(() => heap.RentStructMemory<(decimal, decimal)>(int.MaxValue));
+        HeapHealth.AssertWorks(heap, expectedLiveBlocks: 0);
+
+        static IMemoryOwner<T> Rent<T>(IHakmemAllocator allocator, int length)
+            where T : struct => allocator.RentStructMemory<T>(length, alignment: 64, zeroed: true);
+    }
+
+    [Fact]
+    public void StructsWithReferencesAreRefused()
+    {
+        using HakmemAllocator heap = new();
+        ArgumentException refused = Assert.Throws<ArgumentException>(() => heap.RentStructMemory<(int, string)>(1));
+        Assert.Contains("has references", refused.Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>(() => heap.RentStructMemory<ArraySegment<byte>>(1));
+        Assert.Throws<ArgumentException>(() => heap.RentStructMemory<(int, (long, object))>(1));
+        HeapHealth.AssertWorks(heap, expectedLiveBlocks: 0);
+    }
 }
