@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Collections.Immutable;
 using System.Linq;
 using System.Reflection.Metadata;
@@ -36,7 +37,14 @@ public sealed class AssemblyTests
         "runtimes/osx-arm64/lib/net10.0/Hakmem.dll", "runtimes/win-x64/lib/net10.0/Hakmem.dll",
     ];
 
-    private static readonly string[] s_aspNetCore = ["lib/net10.0/Hakmem.AspNetCore.dll"];
+    // The packages of managed code alone.
+    private static readonly Dictionary<string, string[]> s_others = new()
+    {
+        [PackageFile.AspNetCore] = ["lib/net10.0/Hakmem.AspNetCore.dll"],
+        [PackageFile.Arrow] = ["lib/net10.0/Hakmem.Arrow.dll", "lib/net8.0/Hakmem.Arrow.dll"],
+        [PackageFile.ImageSharp] = ["lib/net10.0/Hakmem.ImageSharp.dll", "lib/net8.0/Hakmem.ImageSharp.dll"],
+        [PackageFile.BenchmarkDotNet] = ["lib/net10.0/Hakmem.BenchmarkDotNet.dll"],
+    };
 
     public static TheoryData<string, string> IlPaths { get; } = PathsIn("");
 
@@ -50,7 +58,7 @@ public sealed class AssemblyTests
     public void AssembliesOfThePackagesAreTheseAndNoOthers()
     {
         Assert.Equal([.. s_coreIl, .. s_images], PackageFile.PathsEndingWith(PackageFile.Core, ".dll"));
-        Assert.Equal(s_aspNetCore, PackageFile.PathsEndingWith(PackageFile.AspNetCore, ".dll"));
+        Assert.All(s_others, other => Assert.Equal(other.Value, PackageFile.PathsEndingWith(other.Key, ".dll")));
     }
 
     [Theory]
@@ -125,9 +133,12 @@ public sealed class AssemblyTests
             data.Add(PackageFile.Core, path);
         }
 
-        foreach (string path in s_aspNetCore.Where(path => path.StartsWith(folder, StringComparison.Ordinal)))
+        foreach ((string package, string[] paths) in s_others)
         {
-            data.Add(PackageFile.AspNetCore, path);
+            foreach (string path in paths.Where(path => path.StartsWith(folder, StringComparison.Ordinal)))
+            {
+                data.Add(package, path);
+            }
         }
 
         return data;

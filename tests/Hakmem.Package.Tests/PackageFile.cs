@@ -16,6 +16,9 @@ internal static class PackageFile
 {
     public const string Core = "Hakmem";
     public const string AspNetCore = "Hakmem.AspNetCore";
+    public const string Arrow = "Hakmem.Arrow";
+    public const string ImageSharp = "Hakmem.ImageSharp";
+    public const string BenchmarkDotNet = "Hakmem.BenchmarkDotNet";
 
     private const string Variable = "HAKMEM_TEST_FEED";
 

@@ -22,6 +22,9 @@ public sealed partial class ReadmeTests
     [Theory]
     [InlineData(PackageFile.Core)]
     [InlineData(PackageFile.AspNetCore)]
+    [InlineData(PackageFile.Arrow)]
+    [InlineData(PackageFile.ImageSharp)]
+    [InlineData(PackageFile.BenchmarkDotNet)]
     public void ReadmeInAPackageHasNoRelativeAddress(string package)
     {
         string[] addresses = [.. AddressesIn(package)];
@@ -32,6 +35,9 @@ public sealed partial class ReadmeTests
     [Theory]
     [InlineData(PackageFile.Core)]
     [InlineData(PackageFile.AspNetCore)]
+    [InlineData(PackageFile.Arrow)]
+    [InlineData(PackageFile.ImageSharp)]
+    [InlineData(PackageFile.BenchmarkDotNet)]
     public void ReadmeInAPackageLeadsToWhatThereIs(string package)
     {
         string[] ours = [.. AddressesIn(package).Where(address => StartsWithAny(address, Pages, Pictures))];
