@@ -53,7 +53,7 @@ public sealed class CodeBlockTests
             [
                 "README.md", "docs/adapters.md", "docs/aspnetcore.md", "docs/buffers.md", "docs/migration.md",
                 "docs/where-is-my-memory.md", "src/Hakmem.Arrow/README.md", "src/Hakmem.AspNetCore/README.md",
-                "src/Hakmem.ImageSharp/README.md",
+                "src/Hakmem.BenchmarkDotNet/README.md", "src/Hakmem.ImageSharp/README.md",
             ],
             page => Assert.Contains(Documents.Blocks, block => block.Document == page && block.Language == "csharp"));
 
