@@ -293,6 +293,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
         return AddTagged(AddCallbackFailures(_core.GetStatistics()) with
         {
             RefusedAllocations = Interlocked.Read(ref _refusedAllocations),
+            CorruptionReports = HakmemCorruptionException.Count,
         });
     }
 

@@ -1,4 +1,5 @@
 using System;
+using System.Threading;
 using Hakmem.Events;
 
 namespace Hakmem;
@@ -11,6 +12,9 @@ namespace Hakmem;
 /// </summary>
 public sealed class HakmemCorruptionException : InvalidOperationException
 {
+    // How many reports the library has made. Interlocked.
+    private static long s_count;
+
     /// <summary>Creates an exception with a general message.</summary>
     public HakmemCorruptionException()
         : this("The pointer is not a live block of this heap.")
@@ -37,10 +41,13 @@ public sealed class HakmemCorruptionException : InvalidOperationException
         : base(message)
     {
         Address = address;
+        Interlocked.Increment(ref s_count);
         HakmemEventSource.TellCorruption(message, address);
         AllocationStack = allocationStack;
         FreeStack = freeStack;
     }
+
+    internal static long Count => Interlocked.Read(ref s_count);
 
     /// <summary>The address of the misused block: the pointer that the call passed, or the block of an earlier double
     /// free that was found; zero if it is not known.</summary>

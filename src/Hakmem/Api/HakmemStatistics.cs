@@ -65,6 +65,24 @@ public sealed record HakmemStatistics
     /// <summary>The number of system calls that purged <see cref="PurgedBytes"/>.</summary>
     public long PurgeCalls { get; init; }
 
+    /// <summary>The number of system calls so far that changed memory for any heap of the process: reserved, committed,
+    /// protected, populated, moved or returned it. Page faults are none.</summary>
+    public long SystemCalls { get; init; }
+
+    /// <summary>How long the <see cref="SystemCalls"/> took in all, by the clock.</summary>
+    public TimeSpan SystemCallTime { get; init; }
+
+    /// <summary>The number of exchanges so far between a thread's cache and a depot: of a magazine of up to 253 blocks
+    /// for another.</summary>
+    public long DepotExchanges { get; init; }
+
+    /// <summary>The number of the <see cref="DepotExchanges"/> that had to wait for another thread's.</summary>
+    public long DepotWaits { get; init; }
+
+    /// <summary>The number of exceptions so far, of all heaps, that reported misuse
+    /// (<see cref="HakmemCorruptionException"/>).</summary>
+    public long CorruptionReports { get; init; }
+
     /// <summary>The number of free blocks moved out of thread caches because of disuse or short memory.</summary>
     public long ReapedBlocks { get; init; }
 
@@ -116,6 +134,12 @@ public sealed record HakmemStatistics
         string slabs = $"in {SuperSlabsInUse} SuperSlabs in use, {SuperSlabsCached} empty";
         Line(text, "committed", CommittedBytes, $"{slabs}; peak {Size(PeakCommittedBytes)}");
         Line(text, "dirty", DirtyBytes, "may have physical pages");
+        string time = string.Create(CultureInfo.InvariantCulture, $"{SystemCallTime.TotalMilliseconds:0.##} ms");
+        text.Append(CultureInfo.InvariantCulture, $"system    {SystemCalls,12}  calls of all heaps, {time}\n");
+        text.Append(
+            CultureInfo.InvariantCulture, $"depots    {DepotExchanges,12}  exchanges, {DepotWaits} after a wait\n");
+        text.Append(
+            CorruptionReports == 0 ? string.Empty : $"misuse    {CorruptionReports,12}  reports of all heaps\n");
         string reaped = $"{ReapedBlocks} blocks reaped from thread caches";
         Line(text, "purged", PurgedBytes, $"so far, in {PurgeCalls} calls; {reaped}");
         if (FailedDecayPasses > 0)

@@ -1,6 +1,7 @@
-using System.Collections.Generic;
+using System.Diagnostics;
 using System.Numerics;
 using System.Threading;
+using Hakmem.Os;
 using Hakmem.Pages;
 using Hakmem.Records;
 using Hakmem.Small;
@@ -80,7 +81,7 @@ internal sealed unsafe class StatisticsCollector
         long liveBytes = 0;
         long cachedBytes = 0;
         long uncommittedBytes = _uncommittedUnits << Geometry.UnitShift;
-        IReadOnlyList<SizeClassStatistics> rows = [];
+        SmallTotals? small = null;
         foreach (KindTotals totals in _totals)
         {
             totals.Finish();
@@ -88,9 +89,10 @@ internal sealed unsafe class StatisticsCollector
             liveBytes += totals.LiveBytes;
             cachedBytes += totals.CachedBytes;
             uncommittedBytes += totals.UncommittedBytes;
-            rows = totals is SmallTotals small ? small.Rows : rows;
+            small = totals as SmallTotals ?? small;
         }
 
+        OsCallFigures calls = _arena.Os.CallFigures;
         return new HakmemStatistics
         {
             LiveBytes = liveBytes,
@@ -104,9 +106,13 @@ internal sealed unsafe class StatisticsCollector
             DirtyBytes = _dirtyBytes,
             PurgedBytes = _purgedBytes,
             PurgeCalls = _purgeCalls,
+            SystemCalls = calls.Count,
+            SystemCallTime = Stopwatch.GetElapsedTime(0, calls.Ticks),
             SuperSlabsInUse = _ownedSlabs - _cachedSlabs,
             SuperSlabsCached = _cachedSlabs,
-            SizeClasses = rows,
+            DepotExchanges = small?.Exchanges ?? 0,
+            DepotWaits = small?.ExchangeWaits ?? 0,
+            SizeClasses = small is null ? [] : small.Rows,
         };
     }
 

@@ -46,6 +46,14 @@ internal sealed class HeapMeter : IDisposable
         Add("hakmem.memory.tables", "By", "Bytes charged for the address tables of all heaps.", s => s.TableBytes);
         AddCounter("hakmem.memory.purged", "By", "Bytes returned to the operating system.", s => s.PurgedBytes);
         AddCounter("hakmem.purge.calls", "{call}", "System calls that returned memory.", s => s.PurgeCalls);
+        AddCounter("hakmem.system.calls", "{call}", "System calls that changed any heap's memory.", s => s.SystemCalls);
+        AddSeconds("hakmem.system.time", "Time in these system calls.", s => s.SystemCallTime);
+        AddCounter(
+            "hakmem.depot.exchanges", "{exchange}", "Exchanges between thread caches and depots.",
+            s => s.DepotExchanges);
+        AddCounter("hakmem.depot.waits", "{exchange}", "Exchanges that waited for another thread.", s => s.DepotWaits);
+        AddCounter(
+            "hakmem.corruption.reports", "{report}", "Reports of misuse, of all heaps.", s => s.CorruptionReports);
         AddCounter("hakmem.blocks.reaped", "{block}", "Free blocks taken out of thread caches.", s => s.ReapedBlocks);
         AddCounter(
             "hakmem.allocations.refused", "{allocation}", "Allocations that memory or a limit refused.",
@@ -84,6 +92,15 @@ internal sealed class HeapMeter : IDisposable
         uint bit = 1u << _instruments++;
         _meter.CreateObservableCounter(name, () => Measure(bit, figure), unit, description);
     }
+
+    private void AddSeconds(string name, string description, Func<HakmemStatistics, TimeSpan> figure)
+    {
+        uint bit = 1u << _instruments++;
+        _meter.CreateObservableCounter(name, () => MeasureSeconds(bit, figure), "s", description);
+    }
+
+    private Measurement<double>[] MeasureSeconds(uint bit, Func<HakmemStatistics, TimeSpan> figure) =>
+        Read(bit) is { } reading ? [new Measurement<double>(figure(reading).TotalSeconds, _tags)] : [];
 
     private Measurement<long>[] Measure(uint bit, Func<HakmemStatistics, long> figure) =>
         Read(bit) is { } reading ? [new Measurement<long>(figure(reading), _tags)] : [];

@@ -32,6 +32,9 @@ internal abstract unsafe class OsMemory
     // Takes some system calls.
     public abstract long MaxArenaBytes { get; }
 
+    // How often it was called to change memory, and for how long. Zero unless it counts: see TimedMemory.
+    public virtual OsCallFigures CallFigures => default;
+
     public bool Has(OsFeatures features) => (Features & features) == features;
 
     // Reserves inaccessible address space that costs no memory; null if refused. The address is aligned only to a page.
@@ -115,7 +118,7 @@ internal abstract unsafe class OsMemory
     // The memory of the process's arena. Throws as CreateForCurrentSystem does.
     public static OsMemory CreateForThisProcess()
     {
-        OsMemory memory = CreateForCurrentSystem();
+        OsMemory memory = new TimedMemory(CreateForCurrentSystem());
         return Decorator is null ? memory : Decorator(memory);
     }
 
@@ -163,6 +166,9 @@ internal abstract unsafe class OsMemory
         }
     }
 }
+
+// How often the system was called to change memory, and for how many ticks of Stopwatch.
+internal readonly record struct OsCallFigures(long Count, long Ticks);
 
 // The operating systems that memory layers are written for.
 internal enum OsSystem

@@ -162,9 +162,8 @@ internal sealed unsafe partial class Depot
     {
         DepotStripe own = _stripes[thread];
         Magazine* magazine;
-        using (own.Lock.Enter())
+        using (own.EnterToExchange())
         {
-            own.IsUsed = true;
             magazine = TakeFull(own, thread, empty, wanted);
         }
 
@@ -195,9 +194,8 @@ internal sealed unsafe partial class Depot
         corruptAddress = 0;
         bool isRepeated = full != null && Magazines.HasRepeated(full);
         DepotStripe own = _stripes[thread];
-        using (own.Lock.Enter())
+        using (own.EnterToExchange())
         {
-            own.IsUsed = true;
             if (full == null)
             {
                 return own.PopOrCreateEmpty(wanted);
@@ -313,6 +311,21 @@ internal sealed unsafe partial class Depot
                 return counts;
             }
         }
+    }
+
+    // How many exchanges there were so far, and how many of them had to wait for another thread.
+    public (long Exchanges, long Waits) CountExchanges()
+    {
+        long exchanges = 0;
+        long waits = 0;
+        foreach (DepotStripe stripe in _stripes.All)
+        {
+            (long more, long waited) = stripe.Figures;
+            exchanges += more;
+            waits += waited;
+        }
+
+        return (exchanges, waits);
     }
 
     // Flushes the full magazines that were not needed since the last call, the oldest first; if no magazine was

@@ -84,6 +84,26 @@ internal sealed unsafe partial class DepotStripe
         }
     }
 
+    // How many exchanges there were, and how many of them had to wait for the lock. Written under the lock, read
+    // without: each is a sum of its own that only grows.
+    public (long Exchanges, long Waits) Figures =>
+        (Volatile.Read(ref _lists.Exchanges), Volatile.Read(ref _lists.Waits));
+
+    // Enters the lock for an exchange of magazines, which is counted.
+    public UninterruptibleLock.Scope EnterToExchange()
+    {
+        bool isFree = Lock.TryEnter();
+        if (!isFree)
+        {
+            _ = Lock.Enter();
+        }
+
+        Volatile.Write(ref _lists.Exchanges, _lists.Exchanges + 1);
+        Volatile.Write(ref _lists.Waits, _lists.Waits + (isFree ? 0 : 1));
+        _lists.IsUsed = true;
+        return new UninterruptibleLock.Scope(Lock);
+    }
+
     // Adds a magazine with any number of blocks.
     public void Put(Magazine* magazine)
     {
@@ -341,5 +361,12 @@ internal sealed unsafe partial class DepotStripe
         // In a Debug build the managed id of the thread that holds the lock, or 0; as in UninterruptibleLock.
         [FieldOffset(PairBytes + 40)]
         public int OwnerThread;
+
+        // See Figures.
+        [FieldOffset(PairBytes + 48)]
+        public long Exchanges;
+
+        [FieldOffset(PairBytes + 56)]
+        public long Waits;
     }
 }

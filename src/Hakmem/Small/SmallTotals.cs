@@ -21,6 +21,11 @@ internal sealed class SmallTotals(HeapParts heap) : KindTotals
     // A row for each size class that has spans, smallest first. After Finish.
     public List<SizeClassStatistics> Rows { get; } = [];
 
+    // The exchanges of all depots so far, and those that had to wait. After ReadFree.
+    public long Exchanges { get; private set; }
+
+    public long ExchangeWaits { get; private set; }
+
     public override void ReadFree()
     {
         heap.Registry.CountBlocks(_cached);
@@ -30,6 +35,9 @@ internal sealed class SmallTotals(HeapParts heap) : KindTotals
             (long blocksOut, long blocksHere, _) = heap.Depots.Find(index)?.Count() ?? default;
             _blocksOut[index] = blocksOut;
             _cached[index] += blocksHere;
+            (long exchanges, long waits) = heap.Depots.Find(index)?.CountExchanges() ?? default;
+            Exchanges += exchanges;
+            ExchangeWaits += waits;
         }
     }
 

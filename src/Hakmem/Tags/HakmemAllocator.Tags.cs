@@ -210,6 +210,8 @@ public sealed unsafe partial class HakmemAllocator
             DirtyBytes = own.DirtyBytes + other.DirtyBytes,
             PurgedBytes = own.PurgedBytes + other.PurgedBytes,
             PurgeCalls = own.PurgeCalls + other.PurgeCalls,
+            DepotExchanges = own.DepotExchanges + other.DepotExchanges,
+            DepotWaits = own.DepotWaits + other.DepotWaits,
             ReapedBlocks = own.ReapedBlocks + other.ReapedBlocks,
             FailedDecayPasses = own.FailedDecayPasses + other.FailedDecayPasses,
             LastDecayFailure = own.LastDecayFailure ?? other.LastDecayFailure,

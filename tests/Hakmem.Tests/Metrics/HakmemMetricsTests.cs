@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Diagnostics.Metrics;
 using System.Linq;
 using Hakmem.Tests.Support;
 using Xunit;
@@ -50,8 +51,15 @@ public sealed unsafe class HakmemMetricsTests : IDisposable
 
         _heap.Free(_heap.Alloc(BlockSizes.Large));
         Assert.False(_heap.TryAlloc(nuint.MaxValue, out _));
+        HakmemStatistics earlier = _heap.GetStatistics();
         Dictionary<string, long> measured = _reader.ReadByName();
         HakmemStatistics statistics = _heap.GetStatistics();
+
+        // Those of all heaps change while other tests run.
+        Assert.True(measured.Remove("hakmem.system.calls", out long calls));
+        Assert.InRange(calls, earlier.SystemCalls, statistics.SystemCalls);
+        Assert.True(measured.Remove("hakmem.corruption.reports", out long reports));
+        Assert.InRange(reports, earlier.CorruptionReports, statistics.CorruptionReports);
         Assert.Equal(
             new Dictionary<string, long>
             {
@@ -70,6 +78,8 @@ public sealed unsafe class HakmemMetricsTests : IDisposable
                 ["hakmem.memory.purged"] = statistics.PurgedBytes,
                 ["hakmem.purge.calls"] = statistics.PurgeCalls,
                 ["hakmem.blocks.reaped"] = statistics.ReapedBlocks,
+                ["hakmem.depot.exchanges"] = statistics.DepotExchanges,
+                ["hakmem.depot.waits"] = statistics.DepotWaits,
                 ["hakmem.allocations.refused"] = statistics.RefusedAllocations,
             },
             measured);
@@ -79,6 +89,31 @@ public sealed unsafe class HakmemMetricsTests : IDisposable
         Assert.All(
             _reader.Read().Where(each => each.Name.Contains("memory", StringComparison.Ordinal)),
             each => Assert.Equal("By", each.Unit));
+    }
+
+    [Fact]
+    public void TimeInSystemCallsIsInSeconds()
+    {
+        using IDisposable registration = HakmemMetrics.Register(_heap, _name);
+        double seconds = -1;
+        using MeterListener listener = new()
+        {
+            InstrumentPublished = static (instrument, listener) =>
+            {
+                if (instrument is { Meter.Name: HakmemMetrics.MeterName, Name: "hakmem.system.time", Unit: "s" })
+                {
+                    listener.EnableMeasurementEvents(instrument);
+                }
+            },
+        };
+        listener.SetMeasurementEventCallback<double>((_, value, tags, _) =>
+            seconds = tags.ToArray().Any(tag => (string?)tag.Value == _name) ? value : seconds);
+        listener.Start();
+        HakmemStatistics before = _heap.GetStatistics();
+        listener.RecordObservableInstruments();
+        HakmemStatistics after = _heap.GetStatistics();
+        Assert.InRange(seconds, before.SystemCallTime.TotalSeconds, after.SystemCallTime.TotalSeconds);
+        Assert.True(seconds > 0);
     }
 
     [Fact]

@@ -1,11 +1,9 @@
 using System;
 using System.Linq;
-using BenchmarkDotNet.Attributes;
 using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
-using Hakmem;
 
 // Benchmarks in processes of their own, with the diagnoser from the package.
 Job job = Job.Dry.WithWarmupCount(1).WithIterationCount(2).WithInvocationCount(32).WithUnrollFactor(1);
@@ -26,33 +24,4 @@ void Require(string benchmark, string metric, double expected)
     {
         throw new InvalidOperationException($"{benchmark}: {metric} is {found}, not {expected}.");
     }
-}
-
-[HakmemDiagnoser]
-public unsafe class Buffers
-{
-    private HakmemAllocator _own = null!;
-
-    [GlobalSetup]
-    public void Setup()
-    {
-        _own = new HakmemAllocator();
-        HakmemDiagnoser.Watch(_own);
-    }
-
-    [GlobalCleanup]
-    public void Cleanup() => _own.Dispose();
-
-    [Benchmark]
-    public int Rented()
-    {
-        using NativeBuffer<byte> buffer = HakmemAllocator.Shared.Rent<byte>(1_000);
-        return buffer.Span.Length;
-    }
-
-    [Benchmark]
-    public nint Leaks() => (nint)HakmemAllocator.Shared.Alloc(48);
-
-    [Benchmark]
-    public void OfItsOwnHeap() => _own.Free(_own.Alloc(2_000));
 }
