@@ -30,16 +30,59 @@ public sealed partial class NativeMemoryStream
     {
         ThrowIfDisposed();
         EndHandout();
-        int count = (int)Math.Min(buffer.Length, Remaining);
+        return SafeRead(buffer, ref _position);
+    }
+
+    /// <summary>Reads bytes at a position of the caller's. Several threads may do that at a time, while none changes
+    /// the stream.</summary>
+    /// <param name="buffer">The destination.</param>
+    /// <param name="streamPosition">The position in bytes, from zero; it moves to the end of the bytes.</param>
+    /// <returns>The number of bytes read: less than the buffer has only at the end of the stream.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="streamPosition"/> is negative.</exception>
+    /// <exception cref="ObjectDisposedException">The stream or its heap has been disposed.</exception>
+    public int SafeRead(Span<byte> buffer, ref long streamPosition)
+    {
+        ThrowIfDisposed();
+        ArgumentOutOfRangeException.ThrowIfNegative(streamPosition);
+        int count = (int)Math.Min(buffer.Length, Math.Max(0, _length - streamPosition));
         for (int done = 0; done < count;)
         {
-            Span<byte> part = _chunks.SpanAt(_position, count - done);
+            Span<byte> part = _chunks.SpanAt(streamPosition, count - done);
             part.CopyTo(buffer[done..]);
             done += part.Length;
-            _position += part.Length;
+            streamPosition += part.Length;
         }
 
         return count;
+    }
+
+    /// <summary>Reads bytes as <see cref="SafeRead(Span{byte}, ref long)"/> does.</summary>
+    /// <param name="buffer">The array to read to.</param>
+    /// <param name="offset">Where in the array the bytes go.</param>
+    /// <param name="count">The most bytes to read.</param>
+    /// <param name="streamPosition">The position in bytes, from zero; it moves to the end of the bytes.</param>
+    /// <returns>The number of bytes read: less than requested only at the end of the stream.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="buffer"/> is null.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The range does not lie in the array, or
+    /// <paramref name="streamPosition"/> is negative.</exception>
+    /// <exception cref="ObjectDisposedException">The stream or its heap has been disposed.</exception>
+    public int SafeRead(byte[] buffer, int offset, int count, ref long streamPosition)
+    {
+        Stream.ValidateBufferArguments(buffer, offset, count);
+        return SafeRead(buffer.AsSpan(offset, count), ref streamPosition);
+    }
+
+    /// <summary>Reads one byte at a position of the caller's, as <see cref="SafeRead(Span{byte}, ref long)"/>
+    /// does.</summary>
+    /// <param name="streamPosition">The position in bytes, from zero; it moves by one.</param>
+    /// <returns>The byte, or -1 at or beyond the end of the stream; the position then stays.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="streamPosition"/> is negative.</exception>
+    /// <exception cref="ObjectDisposedException">The stream or its heap has been disposed.</exception>
+    public int SafeReadByte(ref long streamPosition)
+    {
+        ThrowIfDisposed();
+        ArgumentOutOfRangeException.ThrowIfNegative(streamPosition);
+        return streamPosition < _length ? _chunks.SpanAt(streamPosition++, 1)[0] : -1;
     }
 
     /// <summary>Reads one byte at the position and moves the position by one.</summary>
@@ -152,19 +195,63 @@ public sealed partial class NativeMemoryStream
             // As MemoryStream does: an empty write extends a stream whose position is beyond its end.
             stream.Write([]);
         }
-        else if (ReferenceEquals(stream, this))
+        else
+        {
+            WriteTo(stream, 0, _length);
+        }
+    }
+
+    /// <summary>Writes some of the contents to another stream. The position has no effect and stays as it is.</summary>
+    /// <param name="stream">The other stream, or this one, whose position then moves to the end of the bytes.</param>
+    /// <param name="offset">Where the bytes begin, from zero to the length.</param>
+    /// <param name="count">How many bytes, from zero to the length - <paramref name="offset"/>.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="stream"/> is null.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The range does not lie in the contents.</exception>
+    /// <exception cref="ObjectDisposedException">One of the streams has been disposed.</exception>
+    /// <exception cref="OutOfMemoryException">The other stream is a <see cref="NativeMemoryStream"/> and has no room;
+    /// nothing has been written.</exception>
+    public void WriteTo(Stream stream, long offset, long count)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        RequireRange(offset, count);
+        if (ReferenceEquals(stream, this))
         {
             // The write may overwrite bytes that are still to be read.
             using NativeMemoryStream copy = new(_allocator);
-            WriteRange(0, _length, copy);
-            MakeRoomIn(this, _length);
-            copy.WriteRange(0, copy._length, this);
+            WriteRange(offset, offset + count, copy);
+            MakeRoomIn(this, count);
+            copy.WriteRange(0, count, this);
         }
         else
         {
-            MakeRoomIn(stream, _length);
-            WriteRange(0, _length, stream);
+            MakeRoomIn(stream, count);
+            WriteRange(offset, offset + count, stream);
         }
+    }
+
+    /// <summary>Copies all contents to an array. The position has no effect and stays as it is.</summary>
+    /// <param name="buffer">The array, at whose start the bytes go.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="buffer"/> is null.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The array is shorter than the contents.</exception>
+    /// <exception cref="ObjectDisposedException">The stream or its heap has been disposed.</exception>
+    public void WriteTo(byte[] buffer) => WriteTo(buffer, 0, Length);
+
+    /// <summary>Copies some of the contents to an array. The position has no effect and stays as it is.</summary>
+    /// <param name="buffer">The array.</param>
+    /// <param name="offset">Where the bytes begin, from zero to the length.</param>
+    /// <param name="count">How many bytes, from zero to the length - <paramref name="offset"/>.</param>
+    /// <param name="targetOffset">Where in the array the bytes go.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="buffer"/> is null.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The range does not lie in the contents, or not in the array.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The stream or its heap has been disposed.</exception>
+    public void WriteTo(byte[] buffer, long offset, long count, int targetOffset = 0)
+    {
+        ArgumentNullException.ThrowIfNull(buffer);
+        RequireRange(offset, count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)targetOffset, (uint)buffer.Length, nameof(targetOffset));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, buffer.Length - targetOffset, nameof(count));
+        _ = SafeRead(buffer.AsSpan(targetOffset, (int)count), ref offset);
     }
 
     /// <summary>Returns all contents without copying them. The position has no effect.</summary>
@@ -203,10 +290,12 @@ public sealed partial class NativeMemoryStream
     /// <summary>Copies all contents to a new array. The position has no effect.</summary>
     /// <returns>The array.</returns>
     /// <exception cref="InvalidOperationException">The contents are longer than <c>Array.MaxLength</c>.</exception>
+    /// <exception cref="NotSupportedException">The stream's manager is set to throw.</exception>
     /// <exception cref="ObjectDisposedException">The stream or its heap has been disposed.</exception>
     public byte[] ToArray()
     {
         ThrowIfDisposed();
+        Tracker?.OnToArray(_length);
         if (_length > Array.MaxLength)
         {
             throw new InvalidOperationException(
@@ -223,6 +312,13 @@ public sealed partial class NativeMemoryStream
         {
             native.EnsureRoom(count);
         }
+    }
+
+    private void RequireRange(long offset, long count)
+    {
+        ThrowIfDisposed();
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((ulong)offset, (ulong)_length, nameof(offset));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((ulong)count, (ulong)(_length - offset), nameof(count));
     }
 
     // The destination may be this stream. So the end is a parameter, and each turn of the loop looks up its part anew.

@@ -9,9 +9,10 @@ namespace Hakmem;
 // Writing, as a stream and as a buffer writer.
 public sealed partial class NativeMemoryStream
 {
-    // The handout is the room that GetSpan or GetMemory returned last, until Advance ends it: its size in bytes, zero
-    // if there is none, and whether it is the scratch block, which Advance copies to the chunks.
+    // The handout is what is left of the room that GetSpan or GetMemory returned last: its size in bytes, zero if there
+    // is none, and whether it is the scratch block, from which Advance copies to the chunks, and from where on.
     private int _handoutBytes;
+    private int _scratchStart;
     private bool _isHandoutScratch;
 
     // For requests that do not fit into the chunk at the position. Kept for the next such request.
@@ -37,7 +38,7 @@ public sealed partial class NativeMemoryStream
 #endif
     {
         ThrowIfDisposed();
-        if (_position + buffer.Length > _chunks.Capacity || _position > _length)
+        if (_position + buffer.Length > WritableEnd || _position > _length)
         {
             buffer = MakeWritable(buffer);
         }
@@ -118,48 +119,47 @@ public sealed partial class NativeMemoryStream
     /// <returns>The room: in the stream itself if a chunk has enough, otherwise in a block that <see cref="Advance"/>
     /// copies to the stream. It ends with any call that reads, writes, moves the position, or sets the length or the
     /// capacity.</returns>
-    /// <exception cref="ArgumentException"><paramref name="sizeHint"/> is negative.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="sizeHint"/> is negative.</exception>
     /// <exception cref="IOException">The stream would become longer than 1 TiB.</exception>
     /// <exception cref="ObjectDisposedException">The stream or its heap has been disposed.</exception>
     /// <exception cref="OutOfMemoryException">There is no room; the stream is unchanged.</exception>
     public Span<byte> GetSpan(int sizeHint = 0) =>
-        HandOut(sizeHint) ? _scratch!.All.GetSpan()[.._handoutBytes] : _chunks.SpanAt(_position, int.MaxValue);
+        HandOut(sizeHint) ? _scratch!.All.GetSpan()[.._handoutBytes] : _chunks.SpanAt(_position, _handoutBytes);
 
     /// <inheritdoc cref="GetSpan"/>
     public Memory<byte> GetMemory(int sizeHint = 0) =>
-        HandOut(sizeHint) ? _scratch!.All.Slice(0, _handoutBytes) : _chunks.MemoryAt(_position, int.MaxValue);
+        HandOut(sizeHint) ? _scratch!.All.Slice(0, _handoutBytes) : _chunks.MemoryAt(_position, _handoutBytes);
 
     /// <summary>Adds bytes to the stream that the caller wrote to the room of <see cref="GetSpan"/> or
-    /// <see cref="GetMemory"/>, and moves the position to their end.</summary>
-    /// <param name="count">The number of bytes, from zero to the length of the room.</param>
-    /// <exception cref="ArgumentException"><paramref name="count"/> is negative.</exception>
+    /// <see cref="GetMemory"/>, and moves the position to their end. What is left of the room may be added by further
+    /// calls.</summary>
+    /// <param name="count">The number of bytes, from zero to the length of the room that is left.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative.</exception>
     /// <exception cref="InvalidOperationException"><paramref name="count"/> exceeds the length of the room, or another
     /// call has ended the room.</exception>
     /// <exception cref="ObjectDisposedException">The stream or its heap has been disposed.</exception>
     public void Advance(int count)
     {
         ThrowIfDisposed();
-        if (count < 0)
-        {
-            throw new ArgumentException("The count must not be negative.", nameof(count));
-        }
-
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
         if (count > _handoutBytes)
         {
             throw new InvalidOperationException(
                 $"Advance({count}) exceeds the room of {_handoutBytes} bytes. Call GetSpan or GetMemory first.");
         }
 
-        bool isScratch = _isHandoutScratch;
-        EndHandout();
         if (count == 0)
         {
             return;
         }
 
-        if (isScratch)
+        int left = _handoutBytes - count;
+        if (_isHandoutScratch)
         {
-            Write(_scratch!.All.GetSpan()[..count]);
+            int start = _scratchStart;
+            Write(_scratch!.All.GetSpan().Slice(start, count));
+            _isHandoutScratch = true;
+            _scratchStart = start + count;
         }
         else
         {
@@ -168,22 +168,21 @@ public sealed partial class NativeMemoryStream
             _position += count;
             _length = Math.Max(_length, _position);
         }
+
+        _handoutBytes = left;
     }
 
     // Prepares the handout of GetSpan. Returns whether it is the scratch block.
     private bool HandOut(int sizeHint)
     {
-        if (sizeHint < 0)
-        {
-            throw new ArgumentException("The size hint must not be negative.", nameof(sizeHint));
-        }
+        ArgumentOutOfRangeException.ThrowIfNegative(sizeHint);
 
         int least = Math.Max(sizeHint, 1);
         ThrowIfDisposed();
         if (_chunks.BytesInChunkFrom(_position) >= least)
         {
             EnsureWritable(least);
-            _handoutBytes = _chunks.SpanAt(_position, int.MaxValue).Length;
+            _handoutBytes = _chunks.SpanAt(_position, _maxBytes - _position).Length;
             return false;
         }
 
@@ -250,6 +249,7 @@ public sealed partial class NativeMemoryStream
     private void EndHandout()
     {
         _handoutBytes = 0;
+        _scratchStart = 0;
         _isHandoutScratch = false;
     }
 
@@ -265,7 +265,7 @@ public sealed partial class NativeMemoryStream
     private void EnsureRoom(long count)
     {
         ThrowIfDisposed();
-        if (_position + count > _chunks.Capacity || _position > _length)
+        if (_position + count > WritableEnd || _position > _length)
         {
             MakeWritable(count);
         }
@@ -292,5 +292,7 @@ public sealed partial class NativeMemoryStream
         {
             throw new IOException($"The stream cannot be longer than {MaxLength} bytes.");
         }
+
+        RequireCapacity(_position + count);
     }
 }

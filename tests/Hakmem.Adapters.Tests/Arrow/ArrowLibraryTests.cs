@@ -26,7 +26,7 @@ public sealed class ArrowLibraryTests : IDisposable
     [InlineData(0)]
     [InlineData(1)]
     [InlineData(1_000)]
-    [InlineData(100_000)]
+    [InlineData(20_000)]
     public void ColumnsOfEachLayoutSayWhatArrowsOwnAllocatorGives(int rows)
     {
         using (RecordBatch own = ArrowColumns.Batch(rows, MemoryAllocator.Default.Value))

@@ -126,8 +126,8 @@ public sealed class NativeMemoryStreamTests : IDisposable
     {
         using NativeMemoryStream stream = new(_heap, chunkBytes: 256);
         Assert.Throws<InvalidOperationException>(() => stream.Advance(1));
-        Assert.Throws<ArgumentException>(() => stream.GetSpan(-1).Length);
-        Assert.Throws<ArgumentException>(() => stream.Advance(-1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => stream.GetSpan(-1).Length);
+        Assert.Throws<ArgumentOutOfRangeException>(() => stream.Advance(-1));
         int room = stream.GetSpan(10).Length;
         Assert.Throws<InvalidOperationException>(() => stream.Advance(room + 1));
         stream.GetSpan(10)[0] = 1;
@@ -160,7 +160,7 @@ public sealed class NativeMemoryStreamTests : IDisposable
         Assert.Throws<ArgumentOutOfRangeException>(() => stream.SetLength(-1));
         Assert.Throws<ArgumentOutOfRangeException>(() => stream.SetLength(long.MaxValue));
         Assert.Throws<ArgumentException>(() => stream.Seek(0, (SeekOrigin)9));
-        Assert.Throws<ArgumentNullException>(() => stream.WriteTo(null!));
+        Assert.Throws<ArgumentNullException>(() => stream.WriteTo((Stream)null!));
         stream.Position = long.MaxValue;
         Assert.Throws<IOException>(() => stream.WriteByte(1));
         Assert.Throws<IOException>(() => stream.GetSpan(1).Length);

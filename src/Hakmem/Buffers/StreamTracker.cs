@@ -1,0 +1,67 @@
+using System;
+using System.Diagnostics;
+
+namespace Hakmem;
+
+// What a manager knows of one of its streams. The stream has it, so that its finalizer finds a stream that was dropped
+// undisposed. The finalizer reports and never frees: a span or a memory of the stream may still be in use.
+internal sealed class StreamTracker
+{
+    private readonly NativeMemoryStreamManager _manager;
+    private readonly StreamChunks _chunks;
+    private readonly long _createdAt = Stopwatch.GetTimestamp();
+
+    public StreamTracker(NativeMemoryStreamManager manager, StreamChunks chunks, Guid id, string? tag)
+    {
+        _manager = manager;
+        _chunks = chunks;
+        Id = id;
+        Tag = tag;
+        AllocationStack = CaptureStack();
+    }
+
+    ~StreamTracker() => _manager.OnFinalized(this, _chunks.Capacity);
+
+    public Guid Id { get; }
+
+    public string? Tag { get; }
+
+    // Null unless the manager captures stacks, as the other stacks.
+    public StackTrace? AllocationStack { get; }
+
+    // Null before the disposal.
+    public StackTrace? DisposeStack { get; private set; }
+
+    public TimeSpan Age => TimeSpan.FromSeconds((Stopwatch.GetTimestamp() - _createdAt) / (double)Stopwatch.Frequency);
+
+    // The stream never came to its caller, or is disposed.
+#pragma warning disable CA1816 // The stream calls this, in its Dispose.
+    public void End() => GC.SuppressFinalize(this);
+#pragma warning restore CA1816
+
+    public void OnDisposed(long length)
+    {
+        End();
+        DisposeStack = CaptureStack();
+        _manager.OnDisposed(new NativeMemoryStreamDisposedEventArgs(this, length));
+    }
+
+    public void OnDisposedAgain() =>
+        _manager.OnDoubleDisposed(new NativeMemoryStreamDoubleDisposedEventArgs(this, CaptureStack()));
+
+    // Throws if the manager allows no arrays.
+    public void OnToArray(long length) =>
+        _manager.OnToArray(new NativeMemoryStreamConvertedToArrayEventArgs(this, length, CaptureStack()));
+
+    // Returns the exception to throw.
+    public OutOfMemoryException OverCapacity(long requestedBytes, long maxBytes)
+    {
+        _manager.OnOverCapacity(new NativeMemoryStreamOverCapacityEventArgs(this, requestedBytes, maxBytes));
+        return new OutOfMemoryException(
+            $"The stream{(Tag is null ? "" : $" '{Tag}'")} cannot have {requestedBytes} bytes: " +
+            $"its manager's limit is {maxBytes} bytes.");
+    }
+
+    private StackTrace? CaptureStack() =>
+        _manager.Options.CaptureStacks ? TrackedMemoryOwner<byte>.CaptureStack() : null;
+}
