@@ -103,31 +103,14 @@ internal sealed class AllocatorMemoryOwner<T>(IHakmemAllocator allocator, int le
         return true;
     }
 
+    // SAFETY: the state has become DisposedBit alone, without pins, which happens once.
+    private unsafe void Free() => NativeBlock.Release(allocator, (void*)_address);
+
     private void ThrowIfGone(bool isDisposed)
     {
         if (isDisposed || IsHeapGone)
         {
             throw Disposed.Error($"IMemoryOwner<{Disposed.NameOf(typeof(T))}>", isHeapGone: !isDisposed);
-        }
-    }
-
-    // SAFETY: the state has become DisposedBit alone, without pins, which happens once.
-    private unsafe void Free()
-    {
-        void* block = (void*)_address;
-        if (allocator is HakmemAllocator heap)
-        {
-            NativeBlock.ThrowIfFound(NativeBlock.TryRelease(heap, block));
-            return;
-        }
-
-        try
-        {
-            allocator.Free(block);
-        }
-        catch (ObjectDisposedException)
-        {
-            // The allocator was disposed before, which freed the block.
         }
     }
 }

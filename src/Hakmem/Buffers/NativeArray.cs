@@ -252,7 +252,7 @@ public sealed unsafe class NativeArray<T> : IDisposable
         }
     }
 
-    private void ThrowUnlessInside(long start, long length)
+    internal void ThrowUnlessInside(long start, long length)
     {
         ThrowIfDisposed();
         ArgumentOutOfRangeException.ThrowIfGreaterThan((ulong)start, (ulong)_length, nameof(start));
@@ -266,7 +266,7 @@ public sealed unsafe class NativeArray<T> : IDisposable
         throw new IndexOutOfRangeException();
     }
 
-    private void ThrowIfDisposed()
+    internal void ThrowIfDisposed()
     {
         if (_start == null || _allocator.IsDisposed)
         {

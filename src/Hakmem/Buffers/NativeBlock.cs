@@ -121,6 +121,26 @@ internal sealed unsafe class NativeBlock
         return null;
     }
 
+    // Frees a block of any allocator, which may have been disposed before: then the block is freed already. Null does
+    // nothing.
+    public static void Release(IHakmemAllocator allocator, void* pointer)
+    {
+        if (allocator is HakmemAllocator heap)
+        {
+            ThrowIfFound(TryRelease(heap, pointer));
+            return;
+        }
+
+        try
+        {
+            allocator.Free(pointer);
+        }
+        catch (ObjectDisposedException)
+        {
+            // The allocator was disposed before, which freed the block.
+        }
+    }
+
     public static void ThrowIfFound(HakmemCorruptionException? finding)
     {
         if (finding is not null)

@@ -73,8 +73,8 @@ internal sealed unsafe class StreamChunks(HakmemAllocator allocator, int chunkBy
             return ReadOnlySequence<byte>.Empty;
         }
 
-        Segment first = new(MemoryAt(0, length), 0);
-        Segment last = first;
+        MemorySegment<byte> first = new(MemoryAt(0, length), 0);
+        MemorySegment<byte> last = first;
         for (long position = last.Memory.Length; position < length; position += last.Memory.Length)
         {
             last = last.Append(MemoryAt(position, length - position));
@@ -232,23 +232,5 @@ internal sealed unsafe class StreamChunks(HakmemAllocator allocator, int chunkBy
         }
 
         return finding;
-    }
-
-    // The part of the contents in one chunk, as ReadOnlySequence<byte> requires it.
-    private sealed class Segment : ReadOnlySequenceSegment<byte>
-    {
-        public Segment(ReadOnlyMemory<byte> memory, long runningIndex)
-        {
-            Memory = memory;
-            RunningIndex = runningIndex;
-        }
-
-        // Creates the segment after this one and returns it.
-        public Segment Append(ReadOnlyMemory<byte> memory)
-        {
-            Segment next = new(memory, RunningIndex + Memory.Length);
-            Next = next;
-            return next;
-        }
     }
 }
