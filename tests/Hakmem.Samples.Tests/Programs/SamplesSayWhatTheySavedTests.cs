@@ -50,6 +50,19 @@ public sealed partial class SamplesSayWhatTheySavedTests
     }
 
     [Fact]
+    public async Task TheGridDoes()
+    {
+        const int Side = 600;
+        string output = await SampleProcess.RunAsync("Hakmem.GridSample", $"{Side}");
+        PrintedComparison comparison = Assert.Single(PrintedComparison.ReadAll(output));
+        Assert.Equal("PooledMemory<float>", comparison.Own.Name);
+
+        // Two grids of floats.
+        AssertSaved(comparison, "managed arrays", 2 * Side * Side * sizeof(float) / 1_024);
+        Assert.Contains("Both ways found", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task TheWebServiceDoes()
     {
         const int Requests = 2;
