@@ -69,6 +69,8 @@ internal static class Program
         run.Add<IsolatedPoolConformance>();
         run.Add<RecyclingPoolConformance>();
         run.Add<TrackedPoolConformance>();
+        run.Add<RegionConformance>();
+        run.Add<SharedRegionConformance>();
         if (withStress)
         {
             run.Add<SharedHeapStress>(StressConformance.ThreadCounts);
@@ -100,6 +102,10 @@ internal static class Program
         run.Add<ProfiledFullConformance>();
         run.Add<FrameworkPoolConformance>();
         run.Add<IsolatedPoolConformance>();
+        run.Add<RegionConformance>();
+        run.Add<SharedRegionConformance>();
+        run.Add<CheckedRegionConformance>();
+        run.Add<FullSharedRegionConformance>();
         run.Add<IsolatedHeapStress>(StressConformance.ThreadCounts);
         run.Add<FullHardeningStress>(StressConformance.ThreadCounts);
     }

@@ -137,7 +137,15 @@ public sealed unsafe partial class MemoryRegion
             throw new ArgumentException($"The alignment must be a power of two, not {alignment}.", nameof(alignment));
         }
 
+        void* block = TryAllocSlow(byteCount, alignment, out Exception? failure);
+        return block != null ? block : throw failure!;
+    }
+
+    // Returns null if there is no room or the region has been disposed, and the exception for that.
+    private void* TryAllocSlow(nuint byteCount, nuint alignment, out Exception? failure)
+    {
         // An alignment that the fast path does not serve. Only this thread uses the range.
+        failure = null;
         byteCount = nuint.Max(byteCount, 1);
         alignment = nuint.Max(alignment, Unit);
         void* block = _direct.TryTake(byteCount, alignment);
@@ -147,20 +155,20 @@ public sealed unsafe partial class MemoryRegion
         }
 
         bool isOuter = EnterCall();
-        Exception? failure = null;
         try
         {
-            block = IsGone ? null : TryAlloc(byteCount, alignment, out failure);
+            block = IsGone ? null : TryAllocChecked(byteCount, alignment, out failure);
         }
         finally
         {
             ExitCall(isOuter);
         }
 
-        return block != null ? block : throw failure ?? GoneError();
+        failure = block != null ? null : failure ?? GoneError();
+        return block;
     }
 
-    private void* TryAlloc(nuint bytes, nuint alignment, out Exception? failure)
+    private void* TryAllocChecked(nuint bytes, nuint alignment, out Exception? failure)
     {
         failure = null;
         void* block = TryAllocKept(bytes, alignment, mayOpen: IsSmall(bytes, alignment));
@@ -493,6 +501,7 @@ public sealed unsafe partial class MemoryRegion
             _isDisposed = true;
         }
 
+        _view?.MarkGone();
         finding = Release(freed);
         return true;
     }
@@ -503,6 +512,7 @@ public sealed unsafe partial class MemoryRegion
         _closedUsedBytes = 0;
         _epoch++;
         _offered = null;
+        _view?.OnReset();
     }
 
     // Empties a list and returns it, with another behind it.
