@@ -119,9 +119,28 @@ public sealed unsafe partial class HakmemAllocator
     /// method counts the blocks, which takes as long as <see cref="GetStatistics"/>; if it finds none, it counts again
     /// while the slow paths of other threads wait.
     /// </remarks>
-    /// <returns>True if the heap is disposed, by this call or an earlier one; otherwise false.</returns>
+    /// <returns>True if the heap is disposed, by this call or an earlier one; otherwise false. Also false while
+    /// another thread's call has not decided.</returns>
     /// <exception cref="InvalidOperationException">This is <see cref="Shared"/>.</exception>
     public bool TryDispose()
+    {
+        // One at a time: this counts what another would release.
+        if (Interlocked.Exchange(ref _isTryingDispose, 1) != 0)
+        {
+            return Volatile.Read(ref _isGone);
+        }
+
+        try
+        {
+            return TryDisposeAlone();
+        }
+        finally
+        {
+            Volatile.Write(ref _isTryingDispose, 0);
+        }
+    }
+
+    private bool TryDisposeAlone()
     {
         if (_slot != DisposedSlot && _slot != HeapSlots.Shared && CountLiveBlocks() != 0)
         {

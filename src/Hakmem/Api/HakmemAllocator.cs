@@ -62,6 +62,9 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     // closes and may open again.
     private bool _isGone;
 
+    // 1 while a thread is in TryDispose. Interlocked.
+    private int _isTryingDispose;
+
     // Allocations and resizes that ended without a block. Interlocked additions.
     private long _refusedAllocations;
 

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Concurrent;
 using System.Threading;
 using Hakmem.Api;
 using Hakmem.Records;
@@ -82,6 +83,51 @@ public sealed unsafe class TryDisposeTests
         });
         Assert.Equal(2, heap.GetStatistics().LiveBlocks);
     });
+
+    // Threads that try at once: none throws, and one of them disposes an unused heap.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void TriesBesideEachOtherDisposeOnce(bool isTagged)
+    {
+        const int Threads = 3;
+        const int Rounds = 1_000;
+        using MemoryTag tag = new("tag");
+        using Barrier barrier = new(Threads);
+        HakmemAllocator[] heaps = new HakmemAllocator[Rounds];
+        int[] done = new int[Rounds];
+        ConcurrentQueue<ObjectDisposedException> failures = [];
+        for (int round = 0; round < Rounds; round++)
+        {
+            heaps[round] = new HakmemAllocator();
+            IHakmemAllocator view = isTagged ? heaps[round].ForTag(tag) : heaps[round];
+            view.Free(view.Alloc(100));
+        }
+
+        Workers.Run(Threads, worker =>
+        {
+            for (int round = 0; round < Rounds; round++)
+            {
+                barrier.SignalAndWait();
+                Thread.SpinWait((round * worker) % 300);
+                try
+                {
+                    if (heaps[round].TryDispose())
+                    {
+                        Interlocked.Increment(ref done[round]);
+                    }
+                }
+                catch (ObjectDisposedException failure)
+                {
+                    failures.Enqueue(failure);
+                }
+            }
+        });
+        Assert.Empty(failures);
+        Assert.All(done, count => Assert.InRange(count, 1, Threads));
+        Assert.All(heaps, heap => Assert.True(heap.TryDispose()));
+        Assert.Throws<ObjectDisposedException>(heaps[0].GetStatistics);
+    }
 
     // A thread within a call may hold a block that the count does not see: the gate of its cache tells of it.
     [Fact]
