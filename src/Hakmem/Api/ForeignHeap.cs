@@ -83,6 +83,11 @@ internal sealed unsafe class ForeignHeap(IHakmemAllocator allocator) : HeapCore
         ? own.TryAllocUncounted(byteCount)
         : TryAllocate(null, byteCount, alignment: 1, isZeroed: false);
 
+    public void* TryReallocUncounted(void* address, nuint byteCount, nuint alignment) =>
+        allocator is IUncountedAllocator own && alignment <= Geometry.MinAlignment
+            ? own.TryReallocUncounted(address, byteCount)
+            : TryReallocate(null, address, byteCount, alignment);
+
     public void CountRefused(nuint byteCount) => (allocator as IUncountedAllocator)?.CountRefused(byteCount);
 
     public override void* TryReallocate(ThreadCache* cache, void* address, nuint byteCount, nuint alignment)

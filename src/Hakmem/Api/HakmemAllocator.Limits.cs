@@ -64,6 +64,32 @@ public sealed unsafe partial class HakmemAllocator
         ThrowIfDisposed();
         _budget.SetLimits(softBytes, hardBytes);
         _budget.TellIfAbove();
+        SignalRoom();
+    }
+
+    /// <summary>
+    /// The part of the memory limit of the process's container, in percent, that all heaps together may commit; 0 for
+    /// no such limit. At first it is the setting <c>HAKMEM_CONTAINER_LIMIT_PERCENT</c>, 75 by default. Always 0 where
+    /// <see cref="IsSupported"/> is false, since fallbacks know no such limit.
+    /// </summary>
+    /// <remarks>Thread-safe.</remarks>
+    public static int ContainerLimitPercent => ProcessArena.Instance?.LimitPercent ?? 0;
+
+    /// <summary>
+    /// Replaces <see cref="ContainerLimitPercent"/>, and reads the container's limit anew. Thread-safe, also while
+    /// other threads allocate: a call that has begun may use the old limit.
+    /// </summary>
+    /// <remarks>Live blocks stay valid whatever the limit. One below what all heaps have committed refuses growth until
+    /// enough was returned. What waits for room (<see cref="NativeMemoryPool{T}.RentAsync"/>,
+    /// <see cref="NativeBufferWriter{T}.GetMemoryAsync"/>) finds more within 25 ms. It has no effect where
+    /// <see cref="IsSupported"/> is false or the process has no memory limit.</remarks>
+    /// <param name="percent">The part in percent, from 0 to 100; 0 for no limit.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="percent"/> is out of its range.</exception>
+    public static void SetContainerLimit(int percent)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(percent);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(percent, 100);
+        ProcessArena.Instance?.SetLimitPercent(percent);
     }
 
     // See HeapBudget.Notify.

@@ -238,9 +238,21 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
 
     // Realloc and AlignedAlloc for an owner of a block that cannot handle an exception at the call. If there is no room
     // they return null, and the owner throws OutOfMemory(byteCount) later.
-    internal void* TryRealloc(void* ptr, nuint byteCount, nuint alignment) => IsTagged(ptr)
-        ? TryReallocTagged(ptr, byteCount, alignment)
-        : CountRefusal(_core.TryReallocate(GetMagazines(), ptr, byteCount, alignment), byteCount);
+    internal void* TryRealloc(void* ptr, nuint byteCount, nuint alignment, bool isCounted = true)
+    {
+        if (IsTagged(ptr))
+        {
+            return TryReallocTagged(ptr, byteCount, alignment);
+        }
+
+        if (!isCounted && _core is ForeignHeap foreign)
+        {
+            return foreign.TryReallocUncounted(ptr, byteCount, alignment);
+        }
+
+        void* block = _core.TryReallocate(GetMagazines(), ptr, byteCount, alignment);
+        return isCounted ? CountRefusal(block, byteCount) : block;
+    }
 
     internal void* TryAllocAligned(nuint byteCount, nuint alignment) =>
         TryAllocSlow(byteCount, alignment, isZeroed: false);

@@ -7,6 +7,9 @@ internal unsafe interface IUncountedAllocator
     // As TryAlloc, but null if there is no room, and no refusal is counted.
     void* TryAllocUncounted(nuint byteCount);
 
+    // As TryRealloc, but null if there is no room, and no refusal is counted.
+    void* TryReallocUncounted(void* ptr, nuint byteCount);
+
     // Counts one refusal of such a request.
     void CountRefused(nuint byteCount);
 }

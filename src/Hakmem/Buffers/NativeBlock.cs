@@ -174,11 +174,11 @@ internal sealed unsafe class NativeBlock
         }
     }
 
-    // Resizes, but returns false if there is no room.
-    public bool TryResize(nuint bytes)
+    // Resizes, but returns false if there is no room. isCounted: whether that is counted as a refusal.
+    public bool TryResize(nuint bytes, bool isCounted = true)
     {
         Access();
-        return TryReallocate(bytes, out bool isPinned) || (isPinned && TryReplace(bytes));
+        return TryReallocate(bytes, isCounted, out bool isPinned) || (isPinned && TryReplace(bytes));
     }
 
     // A second call does nothing.
@@ -200,7 +200,9 @@ internal sealed unsafe class NativeBlock
             }
         }
 
-        return TryRelease(_allocator, freed);
+        HakmemCorruptionException? finding = TryRelease(_allocator, freed);
+        _allocator.SignalRoom();
+        return finding;
     }
 
     // Keeps the memory at its address until Unpin. Throws if it is freed, or has fewer than the given bytes.
@@ -262,14 +264,16 @@ internal sealed unsafe class NativeBlock
     private void ThrowGone() => throw Disposed.Error(_owner, isHeapGone: Pointer != null);
 
     // Resizes by the heap's Realloc, unless there are pins.
-    private bool TryReallocate(nuint bytes, out bool isPinned)
+    private bool TryReallocate(nuint bytes, bool isCounted, out bool isPinned)
     {
         // A listener, or a handler of what the heap does here, may pin this block.
         using DeferredCallouts deferred = DeferredCallouts.Begin();
         using (_lock.Enter())
         {
             isPinned = _pinCount > 0;
-            byte* moved = isPinned ? null : (byte*)_allocator.TryRealloc(Pointer, bytes, _alignment);
+            byte* moved = isPinned
+                ? null
+                : (byte*)_allocator.TryRealloc(Pointer, bytes, _alignment, isCounted);
             if (moved == null)
             {
                 return false;

@@ -4,6 +4,8 @@ using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Threading;
+using System.Threading.Tasks;
 using Hakmem.Api;
 
 namespace Hakmem;
@@ -153,6 +155,47 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
         return _memory.Slice(_written, _capacity - _written);
     }
 
+    /// <summary>
+    /// Returns free room as <see cref="GetMemory"/> does, but waits for it, in order of arrival, where that throws an
+    /// <see cref="OutOfMemoryException"/>. No thread is blocked.
+    /// </summary>
+    /// <remarks>
+    /// The writers that wait for one allocator form a queue, and the first is tried before all others, however little
+    /// they need: when a writer, array or stream of this library gives memory back to the allocator, when its limits
+    /// change, and every 25 ms, since memory may come back from elsewhere. Other requests do not wait, and may take the
+    /// room. A writer that waits keeps what it has, so several that wait for each other all time out: let one writer
+    /// wait at a time for what others hold. Use no other member of the writer before the task has ended.
+    /// </remarks>
+    /// <param name="sizeHint">The least length of the room in elements. Zero counts as one.</param>
+    /// <param name="timeout">How long to wait at most, from 0 to 2^31 - 1 ms; -1 ms for no limit. The end is seen up to
+    /// 25 ms late.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <returns>The whole free room. The task ends with a <see cref="TimeoutException"/> when the time is over, an
+    /// <see cref="OperationCanceledException"/> when it is cancelled, or an <see cref="ObjectDisposedException"/> when
+    /// the writer or its heap is disposed meanwhile. What was written stays as it is.</returns>
+    /// <exception cref="ArgumentException"><paramref name="sizeHint"/> is negative.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is out of its range.</exception>
+    /// <exception cref="OutOfMemoryException">The writer would have more than <see cref="int.MaxValue"/> elements.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The writer or its heap has been disposed.</exception>
+    public ValueTask<Memory<T>> GetMemoryAsync(
+        int sizeHint, TimeSpan timeout, CancellationToken cancellation = default)
+    {
+        int timeoutMs = Waiting.RequireTimeout(timeout);
+        ThrowIfDisposed();
+        NeededFor(sizeHint);
+        if (cancellation.IsCancellationRequested)
+        {
+            return new ValueTask<Memory<T>>(Task.FromCanceled<Memory<T>>(cancellation));
+        }
+
+        bool hasRoom = Math.Max(sizeHint, 1) <= _capacity - _written;
+        RoomQueue queue = _allocator.RoomQueue;
+        return hasRoom || (!queue.IsAnyWaiting && TryGrow(sizeHint))
+            ? new ValueTask<Memory<T>>(GetMemory(sizeHint))
+            : new ValueTask<Memory<T>>(WriterGrowth.WaitAsync(this, queue, sizeHint, timeoutMs, cancellation));
+    }
+
     /// <summary>Writes elements, and grows the writer if needed.</summary>
     /// <param name="values">The elements. They may be part of those written before.</param>
     /// <exception cref="OutOfMemoryException">There is no room, or the writer would have more than
@@ -231,46 +274,72 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void Grow(int sizeHint)
     {
-        ThrowIfDisposed();
-        if (sizeHint < 0)
+        if (!TryGrow(sizeHint, isCounted: true))
         {
-            throw new ArgumentException("The size hint must not be negative.", nameof(sizeHint));
+            throw OutOfMemory(sizeHint);
         }
+    }
 
-        long needed = (long)_written + Math.Max(sizeHint, 1);
-        if (needed > int.MaxValue)
-        {
-            throw new OutOfMemoryException(
-                $"The writer cannot hold {needed} elements; the most is {int.MaxValue}. Use several writers.");
-        }
+    // Grows, or returns false if there is no room. isCounted: whether each try of the heap that fails is a refusal.
+    internal bool TryGrow(int sizeHint, bool isCounted = false)
+    {
+        ThrowIfDisposed();
+        long needed = NeededFor(sizeHint);
 
         // Doubles each time, so that the bytes copied by growing stay in proportion to the bytes written. If there is
         // no room for that, it grows to an eighth more than needed, and failing that to what is needed and what its
         // block has beyond that, so that the next write need not grow again.
         long doubled = Math.Max(needed, Math.Clamp(2L * _capacity, DefaultInitialCapacity, int.MaxValue));
         long anEighthMore = needed + (needed / 8);
-        if ((doubled > needed && TrySetCapacity(doubled)) || (doubled > anEighthMore && TrySetCapacity(anEighthMore)))
+        if ((doubled > needed && TrySetCapacity(doubled, isCounted)) ||
+            (doubled > anEighthMore && TrySetCapacity(anEighthMore, isCounted)))
         {
-            return;
+            return true;
         }
 
-        if (!TrySetCapacity(needed))
+        if (!TrySetCapacity(needed, isCounted))
         {
-            throw _allocator.OutOfMemory((nuint)needed * (nuint)sizeof(T));
+            return false;
         }
 
         long usable = (long)(_block.UsableBytes / (nuint)sizeof(T));
         if (usable > needed && doubled > needed)
         {
-            _ = TrySetCapacity(Math.Min(usable, doubled));
+            _ = TrySetCapacity(Math.Min(usable, doubled), isCounted);
         }
+
+        return true;
     }
 
-    private bool TrySetCapacity(long capacity)
+    // The exception for a growth that waited in vain, which is one refusal.
+    internal TimeoutException GrowthTimedOut(int sizeHint)
+    {
+        nuint bytes = (nuint)NeededFor(sizeHint) * (nuint)sizeof(T);
+        _allocator.CountRefused(bytes);
+        return new TimeoutException($"The heap had no room in time for a writer of {bytes} bytes.");
+    }
+
+    private OutOfMemoryException OutOfMemory(int sizeHint) =>
+        _allocator.OutOfMemory((nuint)NeededFor(sizeHint) * (nuint)sizeof(T));
+
+    // The number of elements that the writer has with the room.
+    private long NeededFor(int sizeHint)
+    {
+        if (sizeHint < 0)
+        {
+            throw new ArgumentException("The size hint must not be negative.", nameof(sizeHint));
+        }
+
+        long needed = (long)_written + Math.Max(sizeHint, 1);
+        return needed <= int.MaxValue ? needed : throw new OutOfMemoryException(
+            $"The writer cannot hold {needed} elements; the most is {int.MaxValue}. Use several writers.");
+    }
+
+    private bool TrySetCapacity(long capacity, bool isCounted)
     {
         try
         {
-            return _block.TryResize((nuint)capacity * (nuint)sizeof(T));
+            return _block.TryResize((nuint)capacity * (nuint)sizeof(T), isCounted);
         }
         finally
         {

@@ -156,13 +156,7 @@ internal sealed class PoolCore<T>
     // See NativeMemoryPool<T>.RentAsync. A rental that could never be served does not wait.
     public ValueTask<IMemoryOwner<T>> RentAsync(int minBufferSize, TimeSpan timeout, CancellationToken cancellation)
     {
-        long timeoutMs = (long)timeout.TotalMilliseconds;
-        if (timeoutMs is < Timeout.Infinite or > int.MaxValue)
-        {
-            throw new ArgumentOutOfRangeException(
-                nameof(timeout), timeout, $"The timeout must be -1 ms for none, or from 0 to {int.MaxValue} ms.");
-        }
-
+        int timeoutMs = Waiting.RequireTimeout(timeout);
         int length = LengthOf(minBufferSize);
         if (cancellation.IsCancellationRequested)
         {
@@ -178,7 +172,7 @@ internal sealed class PoolCore<T>
         StackTrace? stack = _capturesStacks ? CaptureStack() : null;
         return !queue.IsAnyWaiting && TryRent(length, stack, out _) is { } owner
             ? new ValueTask<IMemoryOwner<T>>(owner)
-            : new ValueTask<IMemoryOwner<T>>(queue.Wait(length, (int)timeoutMs, stack, cancellation));
+            : new ValueTask<IMemoryOwner<T>>(queue.Wait(length, timeoutMs, stack, cancellation));
     }
 
     // As RentSlow, for a length in range; null, and no refusal is counted, if there is no room. isHeapFull: whether the

@@ -22,15 +22,14 @@ namespace Hakmem;
 // The lock guards the list, and nothing is allocated or thrown under it.
 internal sealed class RentalQueue<T>(PoolCore<T> core)
 {
-    // How long memory that comes back from elsewhere may wait to be seen.
-    private const int PollMs = 25;
-
     private readonly UninterruptibleLock _lock = new();
 
     // Guarded by the lock.
     private Waiter? _first;
     private Waiter? _last;
-    private Timer? _timer;
+
+    // Refers to the queue, and through it to the pool, only while rentals wait.
+    private PollTimer? _timer;
 
     // How many tries are wanted; the thread that raises it from zero makes them all. Interlocked.
     private int _tries;
@@ -46,7 +45,7 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
     public Task<IMemoryOwner<T>> Wait(int length, int timeoutMs, StackTrace? stack, CancellationToken cancellation)
     {
         Waiter waiter = new(this, length, stack);
-        Timer timer = GetTimer();
+        PollTimer timer = GetTimer();
         using (_lock.Enter())
         {
             waiter.Previous = _last;
@@ -64,7 +63,7 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
 
         try
         {
-            if (!TryChange(timer, PollMs))
+            if (!timer.TryStart())
             {
                 throw new OutOfMemoryException("The pool could not start the timer of the rentals that wait.");
             }
@@ -178,61 +177,21 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
         }
     }
 
-    private void StopTimerIfIdle()
-    {
-        if (!IsAnyWaiting && Volatile.Read(ref _timer) is { } timer && TryChange(timer, Timeout.Infinite) &&
-            IsAnyWaiting)
-        {
-            // One has come between the two steps.
-            TryChange(timer, PollMs);
-        }
-    }
-
-    // False if managed memory is out, or interrupts ended every try.
-    private bool TryChange(Timer timer, int periodMs)
-    {
-        (RentalQueue<T> Queue, Timer Timer, int Ms) call = (this, timer, periodMs);
-        return FrameworkCall.IsDone(ref call, static (ref (RentalQueue<T> Queue, Timer Timer, int Ms) call) =>
-        {
-            call.Queue.OnFrameworkCall?.Invoke();
-            call.Timer.Change(call.Ms, call.Ms);
-        });
-    }
-
-    // The timer refers to the queue, and through it to the pool, only while rentals wait.
-    private Timer GetTimer()
+    private PollTimer GetTimer()
     {
         if (Volatile.Read(ref _timer) is { } timer)
         {
             return timer;
         }
 
-        Timer made = CreateTimer(static queue => ((RentalQueue<T>)queue!).TryAll(), this, Timeout.Infinite);
+        PollTimer made = new(TryAll, () => IsAnyWaiting, () => OnFrameworkCall?.Invoke());
         timer = Interlocked.CompareExchange(ref _timer, made, null);
         if (timer is not null)
         {
-            made.Dispose();
+            made.End();
         }
 
         return timer ?? made;
-    }
-
-    // Without the context of whoever happens to rent.
-    private static Timer CreateTimer(TimerCallback callback, object state, int dueMs)
-    {
-        bool isFlowing = !ExecutionContext.IsFlowSuppressed();
-        AsyncFlowControl flow = isFlowing ? ExecutionContext.SuppressFlow() : default;
-        try
-        {
-            return new Timer(callback, state, dueMs, Timeout.Infinite);
-        }
-        finally
-        {
-            if (isFlowing)
-            {
-                flow.Undo();
-            }
-        }
     }
 
     // One rental that waits.
@@ -279,7 +238,7 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
             queue.OnFrameworkCall?.Invoke();
             if (timeoutMs >= 0 && _timeout is null)
             {
-                _timeout = CreateTimer(static waiter => ((Waiter)waiter!).Expire(), this, timeoutMs);
+                _timeout = PollTimer.Create(static waiter => ((Waiter)waiter!).Expire(), this, timeoutMs);
             }
 
             if (_cancellation.CanBeCanceled)
@@ -348,7 +307,7 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
 
         private void CleanUp()
         {
-            queue.StopTimerIfIdle();
+            queue._timer?.StopIfIdle();
             FinishStep();
         }
 

@@ -373,6 +373,16 @@ internal sealed unsafe class Arena
         _limit.Refresh();
     }
 
+    // The part of the system's limit that is admitted, in percent; 0 for no limit.
+    public int LimitPercent => _limit.Percent;
+
+    // Asks the system for its limit. Takes time. Under no lock.
+    public void SetLimitPercent(int percent)
+    {
+        _lock.AssertNotHeld();
+        _limit.SetPercent(percent);
+    }
+
     // After a failed allocation: whether the system's limit is higher now. Under no lock.
     public bool TryRefreshLimit()
     {

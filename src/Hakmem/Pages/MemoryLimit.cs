@@ -35,10 +35,13 @@ internal sealed class MemoryLimit
             answer.IsComplete = answer.Os.TryReadMemoryLimit(out answer.Bytes);
 
     private readonly OsMemory _os;
-    private readonly int _percent;
     private readonly TimeProvider? _time;
     private readonly Func<int>? _countCollections;
     private readonly UninterruptibleLock _lock = new();
+
+    // The part of the system's limit; 0 for none. Written under _lock, before the question that uses it gets its
+    // number; read after that.
+    private volatile int _percent;
 
     // The SuperSlabs that are admitted, and whether that is the system's answer. Written under _lock (release) in this
     // order; read by any thread (acquire). A reader that sees only the first asks the system.
@@ -80,6 +83,8 @@ internal sealed class MemoryLimit
             return _isKnown && slabs != int.MaxValue ? (long)slabs << Geometry.SlabShift : long.MaxValue;
         }
     }
+
+    public int Percent => _percent;
 
     private long NowMs => _time is null ? Environment.TickCount64 : (long)_time.GetElapsedTime(0).TotalMilliseconds;
 
@@ -136,6 +141,30 @@ internal sealed class MemoryLimit
         }
     }
 
+    // Replaces the part. Takes time. Under no lock.
+    public void SetPercent(int percent)
+    {
+        using (_lock.Enter())
+        {
+            // An answer to an earlier question is one for the old part.
+            _percent = percent;
+            _answered = Interlocked.Increment(ref _questions);
+            if (percent == 0)
+            {
+                _slabs = int.MaxValue;
+                _isKnown = true;
+                return;
+            }
+
+            // Unknown first: a refusal by what follows then asks the system. What was admitted under another part is
+            // admitted until the answer, unless that was everything.
+            _isKnown = false;
+            _slabs = _slabs == int.MaxValue ? SlabsBeforeLimitCheck : _slabs;
+        }
+
+        Ask();
+    }
+
     private bool IsDue()
     {
         using (_lock.Enter())
@@ -157,10 +186,11 @@ internal sealed class MemoryLimit
     {
         long question = Interlocked.Increment(ref _questions);
         int collections = Collections;
+        int percent = _percent;
         bool isComplete = TryRead(out long bytes);
-        int slabs = bytes == long.MaxValue
+        int slabs = percent == 0 || bytes == long.MaxValue
             ? int.MaxValue
-            : (int)Math.Clamp((bytes / 100 * _percent) >> Geometry.SlabShift, SlabsBeforeLimitCheck + 1, int.MaxValue);
+            : (int)Math.Clamp((bytes / 100 * percent) >> Geometry.SlabShift, SlabsBeforeLimitCheck + 1, int.MaxValue);
         long now = NowMs;
         using (_lock.Enter())
         {

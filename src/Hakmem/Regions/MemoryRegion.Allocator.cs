@@ -25,8 +25,8 @@ public sealed unsafe partial class MemoryRegion
     /// <para>
     /// As thread-safe as the region: if that is not <see cref="MemoryRegionOptions.IsShared"/>, one thread at a time
     /// may call it, whatever the interface says. Each block costs 16 bytes more than one of
-    /// <see cref="Alloc(nuint, nuint)"/>, or its alignment if that is larger, and blocks of the two are not to be mixed:
-    /// this allocator frees, resizes and measures only its own.
+    /// <see cref="Alloc(nuint, nuint)"/>, or its alignment if that is larger, and blocks of the two are not to be
+    /// mixed: this allocator frees, resizes and measures only its own.
     /// </para>
     /// <para>
     /// <c>Free</c> gives nothing back: the memory waits for <see cref="Reset"/> or <see cref="Dispose"/>. But it is
@@ -40,9 +40,9 @@ public sealed unsafe partial class MemoryRegion
     /// <c>GetStatistics</c> has the region's figures: <see cref="UsedBytes"/> as <c>LiveBytes</c>, the blocks that were
     /// not freed, <see cref="CommittedBytes"/>, the limit and the refused requests. All others are zero. After the
     /// disposal of the region or its heap each member throws an <see cref="ObjectDisposedException"/>, but for
-    /// <c>Owns</c>, which is false, and <c>Free</c> of null. Buffers, pools, writers and arrays over this allocator then
-    /// throw, too, and their <c>Dispose</c> does nothing. Dispose them before a <see cref="Reset"/>: after it that is a
-    /// <see cref="HakmemCorruptionException"/>.
+    /// <c>Owns</c>, which is false, and <c>Free</c> of null. Buffers, pools, writers and arrays over this allocator
+    /// then throw, too, and their <c>Dispose</c> does nothing. Dispose them before a <see cref="Reset"/>: after it that
+    /// is a <see cref="HakmemCorruptionException"/>.
     /// </para>
     /// </remarks>
     /// <returns>The allocator.</returns>

@@ -331,7 +331,7 @@ internal sealed class TagAccount : ISampleOwner
         using (s_treeLock.Enter())
         {
             TagLedger? ledger = _ledgers;
-            while (ledger is not null && ledger.LiveBytes != 0)
+            while (ledger is { IsEmpty: false })
             {
                 ledger = ledger.Next;
             }

@@ -28,6 +28,10 @@ internal sealed unsafe class TagLedger
     // lock.
     private volatile bool _isRemoved;
 
+    // How many blocks' sizes were about to change, and have changed. Interlocked.
+    private long _resizesBegun;
+    private long _resizesEnded;
+
     public TagLedger(TagAccount account, TaggedHeap heap)
     {
         Account = account;
@@ -60,6 +64,24 @@ internal sealed unsafe class TagLedger
             return passedOn + SumPending(most: false);
         }
     }
+
+    // Whether no block is live, for a tag that allocates no more. LiveBytes alone may be zero for a moment while a live
+    // block changes its size: a shard empties before its bytes are in the ledger. So no resize may be under way, nor
+    // begin, while the bytes are added up.
+    public bool IsEmpty
+    {
+        get
+        {
+            long ended = Interlocked.Read(ref _resizesEnded);
+            return Interlocked.Read(ref _resizesBegun) == ended && LiveBytes == 0 &&
+                Interlocked.Read(ref _resizesBegun) == ended;
+        }
+    }
+
+    // Called before a live block of the ledger changes its size, and EndResize after that is counted.
+    public void BeginResize() => Interlocked.Increment(ref _resizesBegun);
+
+    public void EndResize() => Interlocked.Increment(ref _resizesEnded);
 
     // What the shards have, or the most that each had since it passed on what it had.
     public long SumPending(bool most)

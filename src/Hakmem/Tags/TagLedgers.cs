@@ -124,7 +124,7 @@ internal static class TagLedgers
     {
         foreach (TagLedger? ledger in All())
         {
-            if (ledger is { Account.IsAbandoned: true, LiveBytes: 0 })
+            if (ledger is { Account.IsAbandoned: true, IsEmpty: true })
             {
                 ledger.Account.Unlink(ledger);
                 Remove(ledger);

@@ -63,6 +63,9 @@ internal sealed unsafe class TaggedAllocator(TaggedHeap heap, MemoryTag tag, Tag
         return block;
     }
 
+    public void* TryReallocUncounted(void* ptr, nuint byteCount) =>
+        TryReallocate(ptr, byteCount, 1, out _, isCounted: false);
+
     public void CountRefused(nuint byteCount)
     {
         TagAccount account = ledger.Account;
@@ -156,7 +159,8 @@ internal sealed unsafe class TaggedAllocator(TaggedHeap heap, MemoryTag tag, Tag
         return block;
     }
 
-    private void* TryReallocate(void* ptr, nuint byteCount, nuint alignment, out TagAccount? refusing)
+    private void* TryReallocate(
+        void* ptr, nuint byteCount, nuint alignment, out TagAccount? refusing, bool isCounted = true)
     {
         if (ptr == null)
         {
@@ -165,12 +169,12 @@ internal sealed unsafe class TaggedAllocator(TaggedHeap heap, MemoryTag tag, Tag
 
         if (heap.Owns(ptr))
         {
-            return heap.TryReallocate(ptr, byteCount, alignment, out refusing);
+            return heap.TryReallocate(ptr, byteCount, alignment, out refusing, isCounted);
         }
 
         // An untagged block stays one.
         refusing = null;
-        return Owner.TryRealloc(ptr, byteCount, alignment);
+        return Owner.TryRealloc(ptr, byteCount, alignment, isCounted);
     }
 
     private void* Require(void* block, nuint byteCount, TagAccount? refusing) =>

@@ -24,7 +24,7 @@ namespace Hakmem.Tags;
 //
 // Thread-safe. Whoever clears a number has the block. Only TryExpand changes a block's size that others may measure
 // meanwhile, so it has a lock.
-internal sealed unsafe class TaggedHeap
+internal sealed unsafe partial class TaggedHeap
 {
     // No heap has a block of so many bytes: it is left to the heap to refuse them, so that no figure overflows.
     private const ulong ImpossibleBytes = 1UL << 60;
@@ -185,101 +185,6 @@ internal sealed unsafe class TaggedHeap
     }
 
     public nuint UsableSize(void* block) => _blocks.UsableSize(block);
-
-    // Resizes a block, which keeps its tag. Returns null if there is no room; the old block is then as it was, but may
-    // have become larger.
-    public void* TryReallocate(void* block, nuint byteCount, nuint alignment, out TagAccount? refusing)
-    {
-        refusing = null;
-        long before = (long)_blocks.UsableSize(block);
-        TagLedger ledger = TakeLedger(block, "Realloc");
-        long charged = 0;
-        if (ledger.Account.IsLimited && (byteCount > (nuint)before || alignment > Geometry.MinAlignment))
-        {
-            // A block that grows may get more bytes than a new one. If a limit has no room for them, a new one may do.
-            charged = alignment > Geometry.MinAlignment ? -1 : TryChargeGrowth(ledger, byteCount, before);
-            if (charged < 0)
-            {
-                void* target = TryMove(ledger, block, before, byteCount, alignment, out refusing);
-                ledger.Account.TellIfAbove();
-                return target;
-            }
-        }
-
-        void* moved;
-        using SampleOwnership ownership = OwnershipOf(ledger);
-        try
-        {
-            moved = _blocks.TryRealloc(block, byteCount, alignment);
-        }
-        catch (HakmemCorruptionException finding) when (finding.Address == (nuint)block)
-        {
-            // The block was damaged, and is free.
-            Settle(ledger, before + charged, 0);
-            throw;
-        }
-        catch
-        {
-            // The block is as it was.
-            *NumberOf(block) = ledger.Number;
-            Settle(ledger, charged, 0);
-            throw;
-        }
-
-        void* now = moved == null ? block : moved;
-        *NumberOf(now) = ledger.Number;
-        Settle(ledger, before + charged, (long)_blocks.SizeOfLive(now));
-        ledger.Account.TellIfAbove();
-        return moved;
-    }
-
-    // Makes a block larger in place; false if that cannot be done. Several threads may do so with one block.
-    public bool TryExpand(void* block, nuint byteCount)
-    {
-        if (byteCount <= _blocks.UsableSize(block))
-        {
-            // Throws if the block is free.
-            FindLedger(block, "TryExpand");
-            return true;
-        }
-
-        TagLedger ledger = FindLedger(block, "TryExpand");
-        bool isLarger;
-
-        // A listener, or a handler of what the heap does here, may make another tagged block larger.
-        using (OwnershipOf(ledger))
-        using (DeferredCallouts.Begin())
-        using (_expandLock.Enter())
-        {
-            long before = (long)_blocks.UsableSize(block);
-            if (byteCount <= (nuint)before)
-            {
-                return true;
-            }
-
-            long charged = 0;
-            if (ledger.Account.IsLimited && (charged = TryChargeGrowth(ledger, byteCount, before)) < 0)
-            {
-                ledger.Account.CountRefusal(ledger.Account);
-                return false;
-            }
-
-            // What an exception leaves is the block as it was.
-            long now = before;
-            try
-            {
-                isLarger = _blocks.TryExpand(block, byteCount);
-                now = (long)_blocks.UsableSize(block);
-            }
-            finally
-            {
-                Settle(ledger, before + charged, now);
-            }
-        }
-
-        ledger.Account.TellIfAbove();
-        return isLarger;
-    }
 
     // Takes the blocks of a heap that is being disposed from their tags, and then disposes it.
     public void Dispose()
@@ -511,50 +416,6 @@ internal sealed unsafe class TaggedHeap
         *NumberOf(block) = ledger.Number;
         Settle(ledger, had + charged, bytes);
         return block;
-    }
-
-    // Moves a block of so many bytes, whose number the caller took, to a new one, of which the size is known before.
-    // Returns null, and changes nothing, if there is no room.
-    private void* TryMove(
-        TagLedger ledger, void* block, long bytes, nuint byteCount, nuint alignment, out TagAccount? refusing)
-    {
-        void* target = null;
-        try
-        {
-            target = TryAllocateInstead(ledger, byteCount, alignment, isZeroed: false, bytes, out refusing);
-        }
-        finally
-        {
-            if (target == null)
-            {
-                *NumberOf(block) = ledger.Number;
-            }
-        }
-
-        if (target == null)
-        {
-            return null;
-        }
-
-        nuint kept = nuint.Min((nuint)bytes, byteCount);
-        Buffer.MemoryCopy(block, target, kept, kept);
-        try
-        {
-            _blocks.Free(block);
-        }
-        catch (HakmemCorruptionException finding)
-        {
-            if (finding.Address == (nuint)block)
-            {
-                Free(target, 0);
-                throw;
-            }
-
-            // The caller needs the address of the new block.
-            _blocks.ReportLater(finding);
-        }
-
-        return target;
     }
 
     // Has a ledger count what a block has, after something else was charged.

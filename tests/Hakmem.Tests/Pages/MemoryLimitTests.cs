@@ -112,6 +112,67 @@ public sealed unsafe class MemoryLimitTests
         heap.Free(heap.Alloc(40 * BlockSizes.MiB));
     }
 
+    // The part of the limit changes while blocks are live: lowered below them, raised, and taken away.
+    [Fact]
+    public void APartThatChangesHoldsForWhatComesNext()
+    {
+        using FaultyMemory os = new() { MemoryLimit = Limit };
+        Arena arena = new(os, TestArena.DefaultBytes, new MemoryLimit(os, 50));
+        using HakmemAllocator heap = new(new HakmemOptions(), arena);
+        List<Block> blocks = TakeUpTo(long.MaxValue, heap, BlockSizes.MiB);
+        Assert.InRange(heap.GetStatistics().CommittedBytes, (Limit / 2) - (2 * (long)BlockSizes.SuperSlab), Limit / 2);
+
+        arena.SetLimitPercent(20);
+        Assert.Equal(20, arena.LimitPercent);
+        Assert.InRange(arena.LimitBytes, (Limit / 5) - (long)BlockSizes.SuperSlab, Limit / 5);
+        Assert.False(heap.TryAlloc(BlockSizes.Large, out _));
+        blocks.ForEach(block => block.Verify());
+        blocks.ForEach(block => block.VerifyAndFree(heap));
+        heap.Trim();
+        blocks = TakeUpTo(long.MaxValue, heap, BlockSizes.MiB);
+        Assert.InRange(heap.GetStatistics().CommittedBytes, (Limit / 5) - (2 * (long)BlockSizes.SuperSlab), Limit / 5);
+
+        arena.SetLimitPercent(100);
+        blocks.AddRange(TakeUpTo(long.MaxValue, heap, BlockSizes.MiB));
+        Assert.InRange(heap.GetStatistics().CommittedBytes, Limit - (2 * (long)BlockSizes.SuperSlab), Limit);
+
+        arena.SetLimitPercent(0);
+        Assert.Equal(0, arena.LimitPercent);
+        heap.Free(heap.Alloc(20 * BlockSizes.MiB));
+        heap.Trim();
+
+        // From no limit to one below what is live.
+        arena.SetLimitPercent(30);
+        Assert.False(heap.TryAlloc(BlockSizes.Large, out _));
+        blocks.ForEach(block => block.VerifyAndFree(heap));
+        HeapHealth.AssertWorks(heap, expectedLiveBlocks: 0);
+    }
+
+    // The system cannot be asked for a moment: the new part holds from the next answer.
+    [Fact]
+    public void APartThatChangesWithoutAnAnswerHoldsFromTheNext()
+    {
+        using FaultyMemory os = new() { MemoryLimit = Limit };
+        Arena arena = new(os, TestArena.DefaultBytes, new MemoryLimit(os, 0));
+        using HakmemAllocator heap = new(new HakmemOptions(), arena);
+        os.IsMemoryLimitUnreadable = true;
+        arena.SetLimitPercent(50);
+        heap.Free(heap.Alloc(BlockSizes.Large));
+        os.IsMemoryLimitUnreadable = false;
+        TakeUpTo(long.MaxValue, heap, BlockSizes.MiB).ForEach(block => block.Verify());
+        Assert.InRange(heap.GetStatistics().CommittedBytes, (Limit / 2) - (2 * (long)BlockSizes.SuperSlab), Limit / 2);
+    }
+
+    [Fact]
+    public void ThePublicPartIsChecked()
+    {
+        Assert.Throws<ArgumentOutOfRangeException>(() => HakmemAllocator.SetContainerLimit(-1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => HakmemAllocator.SetContainerLimit(101));
+        int before = HakmemAllocator.ContainerLimitPercent;
+        HakmemAllocator.SetContainerLimit(before);
+        Assert.Equal(before, HakmemAllocator.ContainerLimitPercent);
+    }
+
     [Fact]
     public void ALimitThatIsLoweredIsNotExceededFurther()
     {

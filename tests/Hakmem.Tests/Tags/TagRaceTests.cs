@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Concurrent;
 using System.Threading;
+using Hakmem.Tags;
 using Hakmem.Tests.Support;
 using Xunit;
 
@@ -87,6 +88,32 @@ public sealed unsafe class TagRaceTests : IDisposable
 
         Assert.Equal(0, root.LiveBytes);
         HeapSoundness.Assert(_heap);
+    }
+
+    // Its bytes are for a moment in no figure, where its size changes: the closed tag seems to have no block.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void ATagThatIsClosedWhileItsLastBlockChangesItsSizeKeepsIt(bool isExpand)
+    {
+        MemoryTag tag = new("tag");
+        TaggedAllocator view = (TaggedAllocator)_heap.ForTag(tag);
+        void* block = isExpand ? view.Realloc(view.Alloc(33_000), 34_000) : view.Alloc(50_000);
+        Assert.Equal(0, tag.Account.Budget.CommittedBytes);
+        bool isPassed = false;
+        view.Ledger.OnPass = () =>
+        {
+            isPassed = true;
+            tag.Dispose();
+        };
+        block = isExpand && _heap.TryExpand(block, 140_000) ? block : _heap.Realloc(block, 140_000);
+        Assert.True(isPassed);
+        view.Ledger.OnPass = null;
+        Assert.Equal((long)_heap.UsableSize(block), tag.LiveBytes);
+        Assert.Equal("tag", Assert.Single(_heap.GetStatistics().Tags).Path);
+        _heap.Free(block);
+        Assert.Equal(0, tag.LiveBytes);
+        Assert.Equal(0, _heap.GetStatistics().LiveBlocks);
     }
 
     // One thread makes a block larger in place while others do the same, and ask for its size.

@@ -1,0 +1,173 @@
+using System;
+using System.Threading;
+using System.Threading.Tasks;
+using Hakmem.Os;
+
+namespace Hakmem;
+
+// Those that wait until a heap has room, in order of arrival: the first tries before all others. Unlike a pool's
+// rentals (RentalQueue) each tries by itself, in its own flow, since what it resizes is not thread-safe.
+//
+// Whoever waits is woken to try when it becomes the first; then whenever a block of an owner of this library returns to
+// the heap, or the heap's limits change (Signal); and by the timer. No thread waits. A timeout is seen with the timer.
+//
+// Thread-safe. The lock guards the list, and nothing is allocated or thrown under it.
+internal sealed class RoomQueue
+{
+    private readonly UninterruptibleLock _lock = new();
+
+    // Guarded by the lock; _first is read without it too.
+    private Turn? _first;
+    private Turn? _last;
+
+    // Refers to the queue only while there are any.
+    private readonly PollTimer _timer;
+
+    public RoomQueue() => _timer = new PollTimer(Poll, () => IsAnyWaiting, null);
+
+    // By a plain read.
+    public bool IsAnyWaiting => Volatile.Read(ref _first) is not null;
+
+    // Waits until it is this caller's turn and tryTake returns true. False if the time is over before; throws what
+    // tryTake throws, and OperationCanceledException. timeoutMs: -1 for none.
+    public async Task<bool> WaitAsync(Func<bool> tryTake, int timeoutMs, CancellationToken cancellation)
+    {
+        Turn turn = new(timeoutMs);
+        (Turn Turn, CancellationToken Token, CancellationTokenRegistration Registration) call =
+            (turn, cancellation, default);
+        Join(turn);
+        try
+        {
+            bool isReady = _timer.TryStart() && FrameworkCall.IsDone(ref call, static (
+                ref (Turn Turn, CancellationToken Token, CancellationTokenRegistration Registration) call) =>
+                call.Registration = call.Token.Register(
+                    static turn => ((Turn)turn!).Wake(), call.Turn, useSynchronizationContext: false));
+            if (!isReady)
+            {
+                throw new OutOfMemoryException("Hakmem could not start to wait for memory.");
+            }
+
+            while (true)
+            {
+                // A wake from here on is not lost.
+                Task<bool> woken = turn.Arm();
+                cancellation.ThrowIfCancellationRequested();
+                if (Volatile.Read(ref _first) == turn && tryTake())
+                {
+                    return true;
+                }
+
+                if (turn.IsOver)
+                {
+                    return false;
+                }
+
+                await woken.ConfigureAwait(false);
+            }
+        }
+        finally
+        {
+            Leave(turn);
+            FrameworkCall.IsDone(ref call, static (
+                ref (Turn Turn, CancellationToken Token, CancellationTokenRegistration Registration) call) =>
+                call.Registration.Dispose());
+        }
+    }
+
+    // Has the first try. A second in line follows when the first has got what it wants.
+    public void Signal() => Volatile.Read(ref _first)?.Wake();
+
+    private void Poll()
+    {
+        Signal();
+        for (Turn? turn = Volatile.Read(ref _first); turn is not null; turn = NextOf(turn))
+        {
+            if (turn.IsOver)
+            {
+                turn.Wake();
+            }
+        }
+    }
+
+    private Turn? NextOf(Turn turn)
+    {
+        using (_lock.Enter())
+        {
+            return turn.Next;
+        }
+    }
+
+    private void Join(Turn turn)
+    {
+        using (_lock.Enter())
+        {
+            turn.Previous = _last;
+            if (_last is null)
+            {
+                Volatile.Write(ref _first, turn);
+            }
+            else
+            {
+                _last.Next = turn;
+            }
+
+            _last = turn;
+        }
+    }
+
+    private void Leave(Turn turn)
+    {
+        using (_lock.Enter())
+        {
+            if (turn.Previous is null)
+            {
+                Volatile.Write(ref _first, turn.Next);
+            }
+            else
+            {
+                turn.Previous.Next = turn.Next;
+            }
+
+            if (turn.Next is null)
+            {
+                _last = turn.Previous;
+            }
+            else
+            {
+                turn.Next.Previous = turn.Previous;
+            }
+        }
+
+        Signal();
+        _timer.StopIfIdle();
+    }
+
+    // One that waits. Only its own flow calls Arm, and one wake after it ends the task.
+    private sealed class Turn(int timeoutMs)
+    {
+        private readonly long _endsMs = timeoutMs < 0 ? long.MaxValue : Environment.TickCount64 + timeoutMs;
+
+        private TaskCompletionSource<bool> _wake = NewWake();
+
+        // Guarded by the queue's lock.
+        public Turn? Next { get; set; }
+
+        public Turn? Previous { get; set; }
+
+        public bool IsOver => Environment.TickCount64 >= _endsMs;
+
+        public Task<bool> Arm()
+        {
+            if (_wake.Task.IsCompleted)
+            {
+                Volatile.Write(ref _wake, NewWake());
+            }
+
+            return _wake.Task;
+        }
+
+        public void Wake() => Volatile.Read(ref _wake).TrySetResult(true);
+
+        private static TaskCompletionSource<bool> NewWake() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}
