@@ -1,0 +1,64 @@
+using System;
+using System.Globalization;
+using System.IO;
+using System.Linq;
+using System.Net.Http;
+using System.Threading.Tasks;
+
+namespace Hakmem.BackPressure;
+
+// What became of some downloads at once.
+internal sealed record Outcome(bool Waits, int Whole, int CutShort, int Waited, int MostServed)
+{
+    public static async Task<Outcome> OfAsync(int downloads, bool waits)
+    {
+        await using DownloadService service = new(downloads, waits);
+        Uri address = await service.StartAsync();
+        using HttpClient client = new();
+        bool[] isWhole = await Task.WhenAll(
+            Enumerable.Range(0, downloads).Select(_ => DownloadAsync(client, address, service.AllAsked)));
+        int whole = isWhole.Count(each => each);
+        return new Outcome(waits, whole, downloads - whole, service.Waited, service.MostServed);
+    }
+
+    public override string ToString() => string.Create(
+        CultureInfo.InvariantCulture,
+        $"  {(Waits ? "RentAsync" : "Rent"),-9}  {Whole,4} whole  {CutShort,4} cut short  {Waited,4} waited  {MostServed} served at a time");
+
+    // Whether all of it came. It is read on when every download has asked for its buffer.
+    private static async Task<bool> DownloadAsync(HttpClient client, Uri address, Task allAsked)
+    {
+        try
+        {
+            using HttpResponseMessage response = await client.GetAsync(address, HttpCompletionOption.ResponseHeadersRead);
+            response.EnsureSuccessStatusCode();
+            await allAsked;
+            await using Stream body = await response.Content.ReadAsStreamAsync();
+            return await IsWholeAsync(body);
+        }
+        catch (Exception ended) when (ended is HttpRequestException or IOException)
+        {
+            // The service has closed the connection.
+            return false;
+        }
+    }
+
+    private static async Task<bool> IsWholeAsync(Stream body)
+    {
+        byte[] piece = new byte[64 << 10];
+        long received = 0;
+        int read;
+        while ((read = await body.ReadAtLeastAsync(piece, piece.Length, throwOnEndOfStream: false)) > 0)
+        {
+            // Pieces of the service are whole multiples of these.
+            if (piece.AsSpan(0, read).IndexOfAnyExcept(DownloadService.PieceOf(received)) >= 0)
+            {
+                return false;
+            }
+
+            received += read;
+        }
+
+        return received == DownloadService.DownloadBytes;
+    }
+}
