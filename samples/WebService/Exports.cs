@@ -17,7 +17,7 @@ internal static class Exports
     public static async Task WriteAsync(Stream body, int rows, Rentals rentals, CancellationToken cancelled)
     {
         Pipe pipe = new(new PipeOptions(
-            rentals.Pool,
+            rentals.Exports.Pool,
             minimumSegmentSize: SegmentBytes,
             pauseWriterThreshold: PauseBytes,
             resumeWriterThreshold: PauseBytes / 2,

@@ -23,11 +23,13 @@ internal sealed record HeapReport
 
     public required ManagedReport Managed { get; init; }
 
+    public required RequestRegionReport Regions { get; init; }
+
     public required int SuperSlabCount { get; init; }
 
     public required IReadOnlyList<SuperSlabReport> SuperSlabs { get; init; }
 
-    public static HeapReport Take(Rentals rentals, LoadGenerator load)
+    public static HeapReport Take(Rentals rentals, LoadGenerator load, RequestRegionSizes regions)
     {
         HakmemHeapMap map = rentals.Heap.GetHeapMap();
         return new HeapReport
@@ -38,6 +40,7 @@ internal sealed record HeapReport
             IsLoaded = load.IsRunning,
             Heap = rentals.Heap.GetStatistics(),
             Managed = ManagedReport.Take(),
+            Regions = regions.Report,
             SuperSlabCount = map.SuperSlabs.Count,
             SuperSlabs = [.. map.SuperSlabs.Take(MaxSuperSlabs).Select(Describe)],
         };

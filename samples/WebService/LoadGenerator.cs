@@ -136,7 +136,7 @@ internal sealed partial class LoadGenerator(Rentals rentals, IHostApplicationLif
         {
             // Small ones for the most part, and now and then one above all size classes.
             int shift = random.Next(LargeOneIn) == 0 ? LargeShift : random.Next(4, 18);
-            IMemoryOwner<byte> session = rentals.Pool.Rent(random.Next(1 << shift, 2 << shift));
+            IMemoryOwner<byte> session = rentals.Sessions.Pool.Rent(random.Next(1 << shift, 2 << shift));
             session.Memory.Span.Fill(1);
             sessions.Enqueue(session);
         }

@@ -14,8 +14,9 @@ namespace Hakmem.WebService;
 //
 //   GET  /            the dashboard            POST /upload           SHA-256 of the body
 //   GET  /api/heap    its figures and map      POST /thumbnail        a PPM picture made smaller
-//   POST /api/load    starts the load          GET  /thumbnail        a generated picture made smaller
-//   DELETE /api/load  ends it                  GET  /export           many rows of JSON
+//   GET  /api/process resident set, stacks     GET  /thumbnail        a generated picture made smaller
+//   POST /api/load    starts the load          GET  /export           many rows of JSON
+//   DELETE /api/load  ends it
 //
 // Each of the three takes ?way=managed, for comparison.
 internal static class Service
@@ -31,7 +32,11 @@ internal static class Service
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(args);
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         builder.WebHost.ConfigureKestrel(options => options.Limits.MaxRequestBodySize = MaxBodyBytes);
-        builder.Services.AddSingleton(new Rentals(heap));
+        builder.Services.AddSingleton(heap);
+        builder.Services.AddHakmem();
+        builder.Services.AddSingleton<Rentals>();
+        builder.Services.AddSingleton<HeapWatch>();
+        builder.Services.AddSingleton<RequestRegionSizes>();
         builder.Services.AddSingleton<LoadGenerator>();
         WebApplication app = builder.Build();
         if (string.IsNullOrEmpty(app.Configuration["urls"]))
@@ -39,6 +44,9 @@ internal static class Service
             app.Urls.Add(DefaultUrl);
         }
 
+        // Before the first request: they see what happens from here on.
+        app.Services.GetRequiredService<HeapWatch>();
+        app.Services.GetRequiredService<RequestRegionSizes>();
         DashboardFiles.Map(app);
         MapWork(app);
         MapApi(app);
@@ -55,8 +63,9 @@ internal static class Service
                 : await Uploads.HashAsync(request.Body, rentals, cancelled);
         });
 
-        app.MapPost("/thumbnail", async (HttpRequest request, HttpResponse response, Rentals rentals, CancellationToken cancelled, string? way, int width = 160) =>
+        app.MapPost("/thumbnail", async (HttpContext context, Rentals rentals, CancellationToken cancelled, string? way, int width = 160) =>
         {
+            (HttpRequest request, HttpResponse response) = (context.Request, context.Response);
             rentals.CountRequest();
             if (request.ContentLength is not (> 0 and <= MaxBodyBytes))
             {
@@ -70,7 +79,7 @@ internal static class Service
             {
                 await (IsManaged(way)
                     ? Thumbnails.ShrinkManagedAsync(request.Body, length, width, response.BodyWriter, cancelled)
-                    : Thumbnails.ShrinkAsync(request.Body, length, width, rentals, response.BodyWriter, cancelled));
+                    : Thumbnails.ShrinkAsync(request.Body, length, width, rentals, context.GetMemoryRegion(), response.BodyWriter, cancelled));
             }
             catch (InvalidDataException notAPicture)
             {
@@ -80,11 +89,12 @@ internal static class Service
             }
         });
 
-        app.MapGet("/thumbnail", async (HttpResponse response, Rentals rentals, CancellationToken cancelled, int size = 1024, int width = 160) =>
+        app.MapGet("/thumbnail", async (HttpContext context, Rentals rentals, CancellationToken cancelled, int size = 1024, int width = 160) =>
         {
             rentals.CountRequest();
+            HttpResponse response = context.Response;
             response.ContentType = "image/bmp";
-            Thumbnails.ShrinkGenerated(Math.Clamp(size, 16, PpmPicture.MaxSide), width, rentals, response.BodyWriter);
+            Thumbnails.ShrinkGenerated(Math.Clamp(size, 16, PpmPicture.MaxSide), width, rentals, context.GetMemoryRegion(), response.BodyWriter);
             await response.BodyWriter.FlushAsync(cancelled);
         });
 
@@ -101,10 +111,16 @@ internal static class Service
 
     private static void MapApi(WebApplication app)
     {
-        app.MapGet("/api/heap", (Rentals rentals, LoadGenerator load, HttpResponse response) =>
+        app.MapGet("/api/heap", (Rentals rentals, LoadGenerator load, RequestRegionSizes regions, HttpResponse response) =>
         {
             response.Headers.CacheControl = "no-store";
-            return HeapReport.Take(rentals, load);
+            return HeapReport.Take(rentals, load, regions);
+        });
+
+        app.MapGet("/api/process", (HeapWatch watch, HttpResponse response) =>
+        {
+            response.Headers.CacheControl = "no-store";
+            return ProcessReport.Take(watch);
         });
 
         app.MapPost("/api/load", (LoadGenerator load, int seconds = 20, int workers = 2) =>

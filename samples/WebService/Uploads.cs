@@ -17,7 +17,7 @@ internal static class Uploads
     public static async Task<UploadResult> HashAsync(Stream body, Rentals rentals, CancellationToken cancelled)
     {
         Pipe pipe = new(new PipeOptions(
-            rentals.Pool,
+            rentals.Uploads.Pool,
             minimumSegmentSize: SegmentBytes,
             pauseWriterThreshold: PauseBytes,
             resumeWriterThreshold: PauseBytes / 2,

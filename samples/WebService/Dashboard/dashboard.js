@@ -1,9 +1,13 @@
 "use strict";
 
 const POLL_MS = 500;
+
+// What takes the service some milliseconds to find out.
+const PROCESS_POLL_MS = 3_000;
 const LONGEST_SPAN_MS = 120_000;
 const SHORTEST_SPAN_MS = 30_000;
 const TOP_CLASSES = 10;
+const TOP_ROWS = 10;
 const LOAD_SECONDS = 60;
 
 const MEMORY_LINES = [
@@ -49,6 +53,9 @@ function showFigures(report, rentsPerSecond, requestsPerSecond) {
   setText("managed", formatBytes(report.managed.heapBytes));
   setText("managed-detail",
     `${report.managed.gen0} collections, ${report.managed.gen2} full; ${report.managed.pauseMs.toLocaleString("en", { maximumFractionDigits: 1 })} ms paused`);
+  const regions = report.regions;
+  setText("regions", formatBytes(regions.count > 0 ? regions.totalBytes / regions.count : 0));
+  setText("regions-detail", `on average of ${formatCount(regions.count)}; the largest ${formatBytes(regions.mostBytes)}`);
   byId("start").disabled = report.isLoaded;
   byId("stop").disabled = !report.isLoaded;
   const status = byId("status");
@@ -86,6 +93,37 @@ function showClasses(classes) {
   byId("classes").replaceChildren(...rows);
 }
 
+// Rows of text; a column whose name is given is set to the left.
+function showRows(id, rows, leftColumns) {
+  byId(id).replaceChildren(...rows.map(texts => {
+    const row = document.createElement("tr");
+    texts.forEach((text, column) => {
+      const cell = document.createElement("td");
+      cell.className = leftColumns[column] ?? "";
+      cell.textContent = text;
+      row.append(cell);
+    });
+    return row;
+  }));
+}
+
+function showTags(tags) {
+  showRows(
+    "tags",
+    tags.map(tag => [tag.path, formatBytes(tag.liveBytes), formatBytes(tag.peakBytes), formatCount(tag.refusedCount)]),
+    ["name"]);
+}
+
+function showProcess(report) {
+  setText("process-summary", `${formatBytes(report.residentBytes)} resident, ${(100 * report.attributedShare).toFixed(1)} % of it attributed; the ten largest parts`);
+  showRows("process", report.rows.slice(0, TOP_ROWS).map(row => [row.name, formatBytes(row.residentBytes)]), ["name"]);
+  setText("profile-summary", `the stacks with the most live bytes, by samples of ${formatBytes(report.sampledBytes)} in all`);
+  showRows(
+    "profile",
+    report.stacks.map(stack => [formatBytes(stack.inUseBytes), formatCount(stack.inUseObjects), stack.frames.join(" ← ")]),
+    [undefined, undefined, "name stack"]);
+}
+
 function draw() {
   if (!latest) {
     return;
@@ -103,8 +141,13 @@ function draw() {
   const shown = latest.superSlabs.length;
   const kinds = kind => latest.superSlabs.filter(slab => slab.kind === kind).length;
   setText("map-summary",
-    `${latest.superSlabCount} SuperSlabs${shown < latest.superSlabCount ? `, the first ${shown} shown` : ""}: ` +
+    `${fragmentation(latest.heap)}${latest.superSlabCount} SuperSlabs${shown < latest.superSlabCount ? `, the first ${shown} shown` : ""}: ` +
     `${kinds("Spans")} with spans, ${kinds("LargeRun")} in large blocks, ${kinds("CachedDirty")} empty and warm, ${kinds("CachedClean")} empty and clean`);
+}
+
+// The share of the pages that may be in memory which callers use.
+function fragmentation(heap) {
+  return heap.dirtyBytes > 0 ? `live over dirty ${(100 * heap.liveBytes / heap.dirtyBytes).toFixed(0)} % · ` : "";
 }
 
 function show(report) {
@@ -124,15 +167,16 @@ function show(report) {
 
   latest = report;
   showFigures(report, point.rents, rate("requests"));
+  showTags(report.heap.tags);
   showClasses(report.heap.sizeClasses);
   draw();
   previous = report;
 }
 
 // Gives null where no whole report came.
-async function fetchReport() {
+async function fetchReport(path) {
   try {
-    const response = await fetch("api/heap");
+    const response = await fetch(path);
     return response.ok ? await response.json() : null;
   } catch {
     return null;
@@ -148,7 +192,7 @@ function showLost() {
 // An error in showing a report is the page's own: it goes to the console, and the next report is tried.
 async function poll() {
   try {
-    const report = await fetchReport();
+    const report = await fetchReport("api/heap");
     if (report) {
       show(report);
     } else {
@@ -156,6 +200,17 @@ async function poll() {
     }
   } finally {
     setTimeout(poll, POLL_MS);
+  }
+}
+
+async function pollProcess() {
+  try {
+    const report = await fetchReport("api/process");
+    if (report) {
+      showProcess(report);
+    }
+  } finally {
+    setTimeout(pollProcess, PROCESS_POLL_MS);
   }
 }
 
@@ -172,3 +227,4 @@ window.addEventListener("resize", draw);
 window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 fillLegend(byId("map-legend"), MAP_LEGEND);
 poll();
+pollProcess();

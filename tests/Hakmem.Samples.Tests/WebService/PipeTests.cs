@@ -19,9 +19,10 @@ public sealed class PipeTests
     public async Task AnUploadThatGetsNoMemoryFails()
     {
         using FullHeap full = new();
+        using Rentals rentals = new(full.Heap);
         using MemoryStream body = new(new byte[300_000]);
         await Assert.ThrowsAsync<OutOfMemoryException>(
-            () => Uploads.HashAsync(body, new Rentals(full.Heap), Cancelled).WaitAsync(s_patience, Cancelled));
+            () => Uploads.HashAsync(body, rentals, Cancelled).WaitAsync(s_patience, Cancelled));
         Assert.Equal(full.LiveBlocks, full.Heap.GetStatistics().LiveBlocks);
     }
 
@@ -29,9 +30,10 @@ public sealed class PipeTests
     public async Task AnUploadWhoseBodyFailsMidwayFailsLikeIt()
     {
         using HakmemAllocator heap = new();
+        using Rentals rentals = new(heap);
         using FailingStream body = new(reads: 3);
         await Assert.ThrowsAsync<NotSupportedException>(
-            () => Uploads.HashAsync(body, new Rentals(heap), Cancelled).WaitAsync(s_patience, Cancelled));
+            () => Uploads.HashAsync(body, rentals, Cancelled).WaitAsync(s_patience, Cancelled));
         Assert.Equal(0, heap.GetStatistics().LiveBlocks);
     }
 
@@ -39,10 +41,11 @@ public sealed class PipeTests
     public async Task AnExportThatGetsNoMemoryFailsOnceItsBodyIsLeftAlone()
     {
         using FullHeap full = new(segmentsLeft: 3);
+        using Rentals rentals = new(full.Heap);
         using HeldStream body = new();
 
         // No segment is back before the body is let go. So it is in the call that memory ends, while the body is being written.
-        Task exporting = Exports.WriteAsync(body, 100_000, new Rentals(full.Heap), Cancelled);
+        Task exporting = Exports.WriteAsync(body, 100_000, rentals, Cancelled);
         Assert.True(full.Heap.GetStatistics().LiveBlocks > full.LiveBlocks);
         Assert.False(exporting.IsCompleted);
         body.LetGo();

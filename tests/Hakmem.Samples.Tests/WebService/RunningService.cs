@@ -20,6 +20,8 @@ public sealed class RunningService : IAsyncLifetime
 
     public Uri Address => Client.BaseAddress!;
 
+    internal Rentals Rentals => _app!.Services.GetRequiredService<Rentals>();
+
     internal LoadGenerator Load => _app!.Services.GetRequiredService<LoadGenerator>();
 
     public async ValueTask InitializeAsync()

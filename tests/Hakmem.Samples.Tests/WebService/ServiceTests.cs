@@ -1,5 +1,6 @@
 using System;
 using System.Buffers;
+using System.Collections.Generic;
 using System.Linq;
 using System.Net;
 using System.Net.Http;
@@ -139,6 +140,58 @@ public sealed class ServiceTests(RunningService service) : IClassFixture<Running
             report.GetProperty("heap").GetProperty("committedBytes").GetInt64(),
             report.GetProperty("superSlabCount").GetInt64() * HakmemHeapMap.SuperSlabBytes);
     }
+
+    // Each component's bytes are its tag's and the service's, and those of another are not.
+    [Fact]
+    public async Task TheReportHasTheTags()
+    {
+        Rentals rentals = service.Rentals;
+        using IMemoryOwner<byte> picture = rentals.Pictures.Pool.Rent(200_000);
+        using IMemoryOwner<byte> export = rentals.Exports.Pool.Rent(100_000);
+        JsonElement report = await service.Client.GetFromJsonAsync<JsonElement>(new Uri("/api/heap", UriKind.Relative), Cancelled);
+        Dictionary<string, long> live = report.GetProperty("heap").GetProperty("tags").EnumerateArray()
+            .ToDictionary(tag => tag.GetProperty("path").GetString()!, tag => tag.GetProperty("liveBytes").GetInt64());
+        Assert.InRange(live["service/pictures"], 200_000, 230_000);
+        Assert.InRange(live["service/exports"], 100_000, 115_000);
+        Assert.Equal(0, live["service/uploads"]);
+        Assert.Equal(live["service/pictures"] + live["service/exports"], live["service"]);
+    }
+
+    // A generated picture and its thumbnail are in the region of the request.
+    [Fact]
+    public async Task TheReportHasTheRegionsOfRequests()
+    {
+        long before = await EndedRegionsAsync();
+        await service.Client.GetByteArrayAsync(new Uri("/thumbnail?size=200&width=50", UriKind.Relative), Cancelled);
+        AssertAllBack();
+        JsonElement regions = default;
+        for (long count = before; count == before; count = regions.GetProperty("count").GetInt64())
+        {
+            regions = (await service.Client.GetFromJsonAsync<JsonElement>(new Uri("/api/heap", UriKind.Relative), Cancelled)).GetProperty("regions");
+        }
+
+        Assert.InRange(regions.GetProperty("mostBytes").GetInt64(), 200 * 200 * 3, 64 << 20);
+        Assert.True(regions.GetProperty("totalBytes").GetInt64() >= regions.GetProperty("lastBytes").GetInt64());
+    }
+
+    // Hakmem's row of the resident set, and the stack that allocated the most.
+    [Fact]
+    public async Task TheProcessReportHasRowsAndStacks()
+    {
+        using IMemoryOwner<byte> held = service.Rentals.Sessions.Pool.Rent(40 << 20);
+        held.Memory.Span.Fill(1);
+        JsonElement report = await service.Client.GetFromJsonAsync<JsonElement>(new Uri("/api/process", UriKind.Relative), Cancelled);
+        Assert.True(report.GetProperty("residentBytes").GetInt64() > 40 << 20);
+        Assert.InRange(report.GetProperty("attributedShare").GetDouble(), 0.5, 1.1);
+        JsonElement own = Assert.Single(report.GetProperty("rows").EnumerateArray(), row => row.GetProperty("name").GetString() == "Hakmem: live");
+        Assert.True(own.GetProperty("residentBytes").GetInt64() >= 40 << 20);
+        JsonElement stack = report.GetProperty("stacks")[0];
+        Assert.InRange(stack.GetProperty("inUseBytes").GetInt64(), 40 << 20, 50 << 20);
+        Assert.Contains(stack.GetProperty("frames").EnumerateArray(), frame => frame.GetString()!.Contains("Rent", StringComparison.Ordinal));
+    }
+
+    private async Task<long> EndedRegionsAsync() =>
+        (await service.Client.GetFromJsonAsync<JsonElement>(new Uri("/api/heap", UriKind.Relative), Cancelled)).GetProperty("regions").GetProperty("count").GetInt64();
 
     private async Task<T?> PostAsync<T>(string path, byte[] body) => JsonSerializer.Deserialize<T>(await PostBytesAsync(path, body), JsonSerializerOptions.Web);
 
