@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using Hakmem.Benchmarks.Workloads;
 
 namespace Hakmem.Benchmarks.Subjects;
 
@@ -21,6 +22,13 @@ internal static class SubjectCatalog
         new BufferSubject<PooledOwnerBuffer<RecyclingMemoryPoolSource>>(
             "hakmem-pool-recycled", SubjectRole.Ours, "NativeMemoryPool with RecycleOwners, no garbage"),
         new RegionSubject("hakmem-region", "MemoryRegion: bump allocation, freed at once"),
+        new TagSubject<TaggedSubject>("hakmem-tagged", "HakmemAllocator.Shared.ForTag, a tag without a limit"),
+        new TagSubject<LimitedTagSubject>("hakmem-tagged-limit", "the same, a tag with a limit that is never reached"),
+        new QueueSubject(
+            "hakmem-rent-async",
+            SubjectRole.Ours,
+            "NativeMemoryPool.RentAsync at the pool's cap",
+            () => new PoolQueue(RentAsyncWorkload.MaxBuffers, RentAsyncWorkload.BufferBytes)),
         new VariantSubject("hakmem-checked", "HakmemAllocator.Shared at HardeningLevel.Checked", ("Hakmem.Hardening", "Checked")),
         new VariantSubject("hakmem-full", "HakmemAllocator.Shared with full hardening", ("Hakmem.Hardening", "Full")),
         new VariantSubject(
@@ -49,6 +57,11 @@ internal static class SubjectCatalog
         new PreloadedSubject(
             "tcmalloc", "tcmalloc preloaded under NativeMemory", "libtcmalloc_minimal.so.4", "libtcmalloc-minimal4"),
         new BufferSubject<ArrayPoolBuffer>("arraypool", SubjectRole.Peer, "ArrayPool<byte>.Shared"),
+        new QueueSubject(
+            "semaphore-arraypool",
+            SubjectRole.Peer,
+            "SemaphoreSlim in front of ArrayPool<byte>.Shared",
+            () => new SemaphoreQueue(RentAsyncWorkload.MaxBuffers)),
         new BufferSubject<PooledOwnerBuffer<SharedMemoryPoolSource>>(
             "memorypool", SubjectRole.Peer, "MemoryPool<byte>.Shared"),
         new BufferSubject<NewArrayBuffer>("new-array", SubjectRole.Peer, "new byte[], left to the garbage collector"),

@@ -122,6 +122,10 @@ internal abstract class Workload
     /// <summary>The workload over a <see cref="MemoryRegion"/>, or null when it has no such shape.</summary>
     public virtual WorkloadBody? ForRegion() => null;
 
+    /// <summary>The workload over buffers that are waited for, or null when it has no such shape.</summary>
+    /// <param name="create">Makes a queue with room for <see cref="RentAsyncWorkload.MaxBuffers"/> buffers.</param>
+    public virtual WorkloadBody? ForQueue(Func<IBufferQueue> create) => null;
+
     /// <summary>The workload over streams in memory, or null when it has no such shape.</summary>
     /// <param name="create">Makes an empty stream.</param>
     public virtual WorkloadBody? ForStream(Func<Stream> create) => null;

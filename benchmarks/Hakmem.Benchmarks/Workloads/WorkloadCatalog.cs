@@ -57,6 +57,13 @@ internal static class WorkloadCatalog
             Operation = Pair,
             Operations = 10_000_000,
         },
+        new TaggedWorkload("tagged")
+        {
+            Definition = "50 blocks of 32..1208 B in a loop that tests at its start, then all of them freed, for a tag or for none",
+            Exposes = "what it costs to count a tag's bytes",
+            Operation = Pair,
+            Operations = 10_000_000,
+        },
         new BatchForWorkload("batch-for")
         {
             Definition = "batch with a size and a number of blocks from variables",
@@ -235,6 +242,13 @@ internal static class WorkloadCatalog
             Exposes = "buffers that change threads at every await",
             Operation = Rental,
             Operations = 500_000,
+        },
+        new RentAsyncWorkload("rent-async")
+        {
+            Definition = "32 tasks that share room for 4 buffers of 16 KiB: each waits for one, awaits a yield, and returns it",
+            Exposes = "a service at its limit",
+            Operation = Rental,
+            Operations = 200_000,
         },
         new StressWorkload("mstress")
         {
