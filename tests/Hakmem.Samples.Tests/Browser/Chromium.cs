@@ -31,7 +31,7 @@ public sealed class Chromium : IDisposable
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
-            "--window-size=1360,2600",
+            "--window-size=1360,2400",
             $"--user-data-dir={_profile}");
         options.SetLoggingPreference(LogType.Browser, LogLevel.All);
         _service = ChromeDriverService.CreateDefaultService(Path.GetDirectoryName(DriverPath), Path.GetFileName(DriverPath));
