@@ -54,7 +54,7 @@ public sealed unsafe partial class HakmemAllocator
             }
             else
             {
-                _core = _heap = new Heap(arena, slot, limits, timer, _budget);
+                _core = _heap = new Heap(arena, slot, limits, timer, _budget) { Front = budget is null ? this : null };
             }
 
             _slot = slot;

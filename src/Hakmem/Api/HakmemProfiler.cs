@@ -142,6 +142,7 @@ public sealed unsafe class HakmemProfiler : IDisposable
                     InUseObjects = (long)Math.Round(figure.LiveObjects),
                     InUseBytes = (long)Math.Round(figure.LiveBytes),
                     SampleCount = figure.Samples,
+                    StackNumber = stack,
                 });
             }
         }

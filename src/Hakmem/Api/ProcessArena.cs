@@ -37,8 +37,15 @@ internal static class ProcessArena
     // Why there is no arena, where none is possible or wanted; null otherwise.
     public static string? Unsupported => s_unsupported;
 
-    // The keeper counts the live blocks of the shared heap before it releases the arena.
-    public static void SetShared(HakmemAllocator shared) => s_keeper?.SetShared(shared);
+    // The keeper counts the live blocks of the shared heap before it releases the arena. Called once.
+    public static void SetShared(HakmemAllocator shared)
+    {
+        if (s_keeper is { } keeper)
+        {
+            keeper.SetShared(shared);
+            EventSourceStarter.Attach();
+        }
+    }
 
     // The one place that decides whether the process has an arena or its heaps are fallbacks.
     private static Arena? TryCreate()

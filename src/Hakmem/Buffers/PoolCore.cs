@@ -273,6 +273,7 @@ internal sealed class PoolCore<T>
         long bytes = (long)BytesOf(length);
         Interlocked.Increment(ref _leakedCount);
         Interlocked.Add(ref _leakedBytes, bytes);
+        LeakLog.Add(bytes, rentalStack);
         HakmemEventSource.TellLeak(bytes);
         Leaked?.Invoke(_pool, new NativeMemoryLeak(bytes, rentalStack));
     }

@@ -18,7 +18,7 @@ namespace Hakmem.Events;
 // not reach the allocation: the framework catches it. An event that a listener's own allocation would raise within
 // another event's is left out.
 [EventSource(Name = "Hakmem")]
-internal sealed class HakmemEventSource : EventSource
+internal sealed partial class HakmemEventSource : EventSource
 {
     private const int FallbackId = 1;
     private const int CommittedId = 2;
@@ -29,6 +29,11 @@ internal sealed class HakmemEventSource : EventSource
     private const int CorruptionId = 7;
     private const int LeakId = 8;
     private const int DecayId = 9;
+
+    // All that the library raises by itself: a session for requests alone has none of it raised. Not among the keywords,
+    // each of which has to be one bit.
+    private const EventKeywords Happenings =
+        Keywords.Memory | Keywords.Limits | Keywords.Caches | Keywords.Misuse | Keywords.Decay;
 
     // Why the process is served by NativeMemory; null if it is not, or until the first allocation. Interlocked.
     private static string? s_reason;
@@ -172,10 +177,19 @@ internal sealed class HakmemEventSource : EventSource
     // The base class's constructor calls it too, for those that wait for a source of this name.
     protected override void OnEventCommand(EventCommandEventArgs command)
     {
-        EventListening.IsOn = IsEnabled();
+        EventListening.IsOn = IsEnabled(EventLevel.Critical, Happenings);
         if (command.Command == EventCommand.Enable && Volatile.Read(ref s_reason) is { } reason)
         {
             FallbackInUse(reason);
+        }
+
+        if (command.Command == EventCommand.Enable)
+        {
+            EventRequests.Receive(this, command.Arguments);
+        }
+        else if (!HearsAnswers)
+        {
+            EventRequests.EndAll();
         }
     }
 
@@ -255,6 +269,9 @@ internal sealed class HakmemEventSource : EventSource
 
         /// <summary>Passes of the timer that returns memory.</summary>
         public const EventKeywords Decay = (EventKeywords)0x10;
+
+        /// <summary>Answers to requests.</summary>
+        public const EventKeywords Requests = (EventKeywords)0x20;
     }
 
     // An event that is to be raised. Raised once: a repetition after an interrupt finds it done.

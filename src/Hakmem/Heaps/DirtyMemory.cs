@@ -21,11 +21,17 @@ internal static unsafe class DirtyMemory
             int unit = (slab << Geometry.UnitsPerSlabShift) + BitOperations.TrailingZeroCount(taken);
             if (PageMapEntry.Decode(Volatile.Read(ref *arena.EntryOf(unit))).Kind == EntryKind.Span)
             {
-                uint discarded = Volatile.Read(ref arena.Span(unit)->DiscardedPages);
-                bytes -= BitOperations.PopCount(discarded) * (long)arena.Os.PageSize;
+                bytes -= Geometry.UnitBytes - BytesOfSpanUnit(arena, unit);
             }
         }
 
         return bytes;
+    }
+
+    // The same for one dirty unit of a span.
+    public static long BytesOfSpanUnit(Arena arena, int unit)
+    {
+        uint discarded = Volatile.Read(ref arena.Span(unit)->DiscardedPages);
+        return Geometry.UnitBytes - (BitOperations.PopCount(discarded) * (long)arena.Os.PageSize);
     }
 }

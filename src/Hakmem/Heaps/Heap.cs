@@ -198,6 +198,10 @@ internal sealed unsafe partial class Heap : HeapCore
 
     public HeapBudget Budget => _superSlabs.Budget;
 
+    // The allocator in front of this heap, for those who list heaps; null for one that another heap's allocator serves.
+    // Written once, right after the heap has been registered: a reader that sees null leaves the heap out.
+    public object? Front { get; init; }
+
     // The other heap of the same budget, if there is one: see ReleaseForSibling. Written before it has blocks.
     public Heap? Sibling { get; set; }
 

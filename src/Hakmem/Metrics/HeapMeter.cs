@@ -33,6 +33,7 @@ internal sealed class HeapMeter : IDisposable
     {
         _allocator = allocator;
         _tags = [new("hakmem.heap", heapName)];
+        HeapNames.Add(allocator, heapName);
         Add("hakmem.memory.live", "By", "Bytes in blocks that callers hold.", s => s.LiveBytes);
         Add("hakmem.memory.cached", "By", "Bytes in free blocks in thread caches and depots.", s => s.CachedBytes);
         Add("hakmem.memory.committed", "By", "Bytes that are readable and writable.", s => s.CommittedBytes);
@@ -63,7 +64,11 @@ internal sealed class HeapMeter : IDisposable
         AddCounter("hakmem.decay.failed_passes", "{pass}", "Decay passes that failed.", s => s.FailedDecayPasses);
     }
 
-    public void Dispose() => _meter.Dispose();
+    public void Dispose()
+    {
+        HeapNames.Remove(_allocator, (string)_tags[0].Value!);
+        _meter.Dispose();
+    }
 
     private void Add(string name, string unit, string description, Func<HakmemStatistics, long> figure)
     {

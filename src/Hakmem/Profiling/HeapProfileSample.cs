@@ -69,6 +69,9 @@ public sealed class HeapProfileSample
     // Tells the samples of a profile apart: the stack with the tag.
     internal string Text { get; }
 
+    // The number of the stack in HeapSampler.Stacks.
+    internal int StackNumber { get; init; }
+
     internal bool IsEmpty => (AllocatedObjects | AllocatedBytes | InUseObjects | InUseBytes) == 0;
 
     internal long ValueOf(HeapProfileValue value) => value switch

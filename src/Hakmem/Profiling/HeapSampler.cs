@@ -131,7 +131,13 @@ internal sealed unsafe class HeapSampler
     // Notes a sample with the calling thread's stack, and whose blocks the thread allocates. Returns the block.
     public void* Add(void* block, nuint bytes, double weight)
     {
-        Sample sample = new() { Address = (nuint)block, Bytes = bytes, Weight = weight };
+        Sample sample = new()
+        {
+            Address = (nuint)block,
+            Bytes = bytes,
+            Weight = weight,
+            BornAt = SampleAge.Now,
+        };
         ISampleOwner? owner = SampleOwnership.Current;
         bool isHashed = StackHash.TryTake(out ulong hash);
         hash ^= owner is null ? 0 : owner.Number * SeedStep;
@@ -291,6 +297,27 @@ internal sealed unsafe class HeapSampler
             // Managed memory is allocated outside the lock.
             ObjectDisposedException.ThrowIf(wanted < 0, this);
             copy = new StackFigure[wanted];
+        }
+    }
+
+    // How old the live samples of each stack are, by its number. May have fewer stacks than Copy, or more. Throws as
+    // Copy does.
+    public SampleAge[] CopyAges(TimeSpan minAge)
+    {
+        SampleAge[] ages = new SampleAge[CountStacks()];
+        using (_lock.Enter())
+        {
+            _samples.AddAges(ages, SampleAge.Now, SampleAge.UnitsOf(minAge));
+        }
+
+        return ages;
+    }
+
+    private int CountStacks()
+    {
+        using (_lock.Enter())
+        {
+            return _figures.Count;
         }
     }
 

@@ -77,6 +77,20 @@ internal sealed unsafe class SampleTable(OsMemory os)
         return true;
     }
 
+    // Adds the figures of each stack's samples that are at least so old; the index is the stack's number.
+    public void AddAges(SampleAge[] ages, uint now, uint minAge)
+    {
+        for (int i = 0; i < _slots.Length; i++)
+        {
+            Sample sample = _slots.Items[i];
+            uint age = now - sample.BornAt;
+            if (sample.Address != 0 && sample.Stack < ages.Length)
+            {
+                ages[sample.Stack].Add(sample, age, isOld: age >= minAge);
+            }
+        }
+    }
+
     public void Clear()
     {
         for (int i = 0; i < _slots.Length; i++)
@@ -137,4 +151,7 @@ internal struct Sample
     public nuint Bytes;
     public double Weight;
     public int Stack;
+
+    // When the block was allocated: see SampleAge.
+    public uint BornAt;
 }

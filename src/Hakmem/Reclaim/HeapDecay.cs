@@ -128,6 +128,25 @@ internal sealed class HeapDecay(
         return Misuse.LateDoubleFree(corruptAddress);
     }
 
+    // The same for those who do not know what the heap's owner does meanwhile, and who cannot be told of a finding: the
+    // next Trim reports it. False once the heap is being disposed.
+    public bool TryTrim()
+    {
+        nuint corruptAddress;
+        using (SyncRoot.Enter())
+        {
+            if (_isStopped)
+            {
+                return false;
+            }
+
+            corruptAddress = TrimLocked();
+        }
+
+        Report(corruptAddress);
+        return true;
+    }
+
     // The same for an allocation that failed. Empty SuperSlabs stay in the cache, since that allocation takes or
     // releases them as it needs. Pages of free units stay too, because they count as committed either way and other
     // threads would have to populate them again. Returns the address of a block found free already, or 0. The caller

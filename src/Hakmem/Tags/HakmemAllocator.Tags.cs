@@ -192,15 +192,12 @@ public sealed unsafe partial class HakmemAllocator
 
     // Adds the tagged blocks to a figure of this heap's own blocks.
 
-    private HakmemStatistics AddTagged(HakmemStatistics own)
-    {
-        if (Volatile.Read(ref _tagged) is not { } tagged)
-        {
-            return own;
-        }
+    private HakmemStatistics AddTagged(HakmemStatistics own) => Volatile.Read(ref _tagged) is { } tagged
+        ? AddTagged(own, tagged, tagged.Blocks.GetStatistics())
+        : own;
 
-        HakmemStatistics other = tagged.Blocks.GetStatistics();
-        return own with
+    private static HakmemStatistics AddTagged(HakmemStatistics own, TaggedHeap tagged, HakmemStatistics other) =>
+        own with
         {
             LiveBytes = own.LiveBytes + other.LiveBytes,
             LiveBlocks = own.LiveBlocks + other.LiveBlocks,
@@ -222,7 +219,6 @@ public sealed unsafe partial class HakmemAllocator
             RefusedAllocations = own.RefusedAllocations + other.RefusedAllocations,
             Tags = TagLedgers.Describe(tagged),
         };
-    }
 
     private static SizeClassStatistics[] AddClasses(
         IReadOnlyList<SizeClassStatistics> own, IReadOnlyList<SizeClassStatistics> other) =>

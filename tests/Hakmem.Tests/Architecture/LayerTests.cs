@@ -16,6 +16,7 @@ public sealed partial class LayerTests
     [
         "Compat", "Os", "Events", "Records", "Pages", "Small", "Large", "Profiling", "Guarded", "Reclaim", "Heaps",
         "Fallback", "Api", "Pooling", "Tags", "Buffers", "Regions", "Metrics", "Reports",
+        "Inspection",
     ];
 
     private static readonly string s_forTheCompiler = Path.Combine(SourceTree.Library, "Compat", "Compiler");

@@ -48,3 +48,19 @@ internal sealed class UnconditionalSuppressMessageAttribute(string category, str
 
     public string? Justification { get; set; }
 }
+
+// What of a type is used by reflection, for the tools that leave out what is not used. This target is not trimmed.
+[Embedded]
+[AttributeUsage(AttributeTargets.Parameter | AttributeTargets.Property)]
+internal sealed class DynamicallyAccessedMembersAttribute(DynamicallyAccessedMemberTypes memberTypes) : Attribute
+{
+    public DynamicallyAccessedMemberTypes MemberTypes { get; } = memberTypes;
+}
+
+[Embedded]
+[Flags]
+internal enum DynamicallyAccessedMemberTypes
+{
+    None = 0,
+    PublicParameterlessConstructor = 1,
+}

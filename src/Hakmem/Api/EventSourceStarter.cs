@@ -1,0 +1,49 @@
+using System;
+using System.Threading;
+using Hakmem.Events;
+
+namespace Hakmem.Api;
+
+// Makes the event source of a process whose heaps are too small for a decay pass, which makes it otherwise: after the
+// first collection of the oldest generation, on a pool thread. A tool that gets no answer has the runtime collect once.
+//
+// Nothing refers to this object. Its finalizer registers it again until there has been such a collection. That costs the
+// first allocation of a process one small object. In a context that can be unloaded nothing is made: it would keep the
+// context a while longer.
+internal sealed class EventSourceStarter
+{
+    private readonly int _collections = GC.CollectionCount(GC.MaxGeneration);
+
+    private EventSourceStarter()
+    {
+    }
+
+    ~EventSourceStarter()
+    {
+        if (Environment.HasShutdownStarted ||
+            AssemblyLoadContext.GetLoadContext(typeof(EventSourceStarter).Assembly) is { IsCollectible: true })
+        {
+            return;
+        }
+
+        if (GC.CollectionCount(GC.MaxGeneration) == _collections || !TryQueue())
+        {
+            GC.ReRegisterForFinalize(this);
+        }
+    }
+
+    public static void Attach() => _ = new EventSourceStarter();
+
+    private static bool TryQueue()
+    {
+        try
+        {
+            return ThreadPool.UnsafeQueueUserWorkItem(static _ => HakmemEventSource.Prepare(), null);
+        }
+        catch (OutOfMemoryException)
+        {
+            // An exception of a finalizer would end the process. The next collection tries again.
+            return false;
+        }
+    }
+}

@@ -1,0 +1,88 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Threading;
+using Hakmem.Heaps;
+using Hakmem.Tags;
+
+namespace Hakmem;
+
+// What a request from outside the process asks of a heap, whose owner may dispose it at any moment. None of it
+// allocates from the heap, and none needs a cache of the calling thread.
+public sealed unsafe partial class HakmemAllocator
+{
+    // Null once the heap is being disposed.
+    internal HakmemStatistics? TryGetStatistics()
+    {
+        if (LiveHeap is not { } core)
+        {
+            return null;
+        }
+
+        HakmemStatistics? own = _heap is null ? core.GetStatistics() : _heap.TryGetStatistics();
+        if (own is null)
+        {
+            return null;
+        }
+
+        own = AddCallbackFailures(own) with { RefusedAllocations = Interlocked.Read(ref _refusedAllocations) };
+        return TaggedPart is { } tagged && tagged.Blocks._heap.TryGetStatistics() is { } other
+            ? AddTagged(own, tagged, other)
+            : own;
+    }
+
+    // Null once the heap is disposed. The map is read under the lock that a disposal releases the SuperSlabs under.
+    internal HakmemHeapMap? TryGetHeapMap()
+    {
+        if (LiveHeap is not { } core)
+        {
+            return null;
+        }
+
+        HakmemHeapMap own = core.GetHeapMap();
+        return TaggedPart is null
+            ? own
+            : new HakmemHeapMap
+            {
+                SuperSlabs =
+                [
+                    .. own.SuperSlabs.Concat(TaggedPart.Blocks._heap.GetHeapMap().SuperSlabs)
+                        .OrderBy(slab => slab.Address),
+                ],
+            };
+    }
+
+    // Returns what is unused. False once the heap is being disposed.
+    internal bool TryTrim() =>
+        _heap is not null && _heap.TryTrim() && (TaggedPart is not { } tagged || tagged.Blocks._heap.TryTrim());
+
+    // The bytes that may have physical pages in the spans of each size class, by the size of its blocks in bytes.
+    internal SortedDictionary<long, long> ReadDirtyBytes()
+    {
+        SortedDictionary<long, long> sums = [];
+        foreach (Heap? heap in new[] { _heap, TaggedPart?.Blocks._heap })
+        {
+            if (heap is null)
+            {
+                continue;
+            }
+
+            long[] bytes = new long[heap.ClassCount];
+            heap.AddDirtyBytes(bytes);
+            for (int i = 0; i < bytes.Length; i++)
+            {
+                if (bytes[i] != 0)
+                {
+                    sums.TryGetValue(heap.BlockBytesOf(i), out long others);
+                    sums[heap.BlockBytesOf(i)] = others + bytes[i];
+                }
+            }
+        }
+
+        return sums;
+    }
+
+    // Null if the heap has no tags, or is a fallback.
+    private TaggedHeap? TaggedPart =>
+        Volatile.Read(ref _tagged) is { Blocks._heap: not null } tagged ? tagged : null;
+}
