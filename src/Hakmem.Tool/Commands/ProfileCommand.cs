@@ -1,0 +1,221 @@
+using System;
+using System.CommandLine;
+using System.Globalization;
+using System.IO;
+using System.Linq;
+using System.Text;
+using System.Text.Json;
+using System.Threading;
+using System.Threading.Tasks;
+using Hakmem.Tool.Answers;
+using Hakmem.Tool.Attach;
+using Hakmem.Tool.Display;
+using Hakmem.Tool.Profiles;
+using Spectre.Console;
+
+namespace Hakmem.Tool.Commands;
+
+internal enum ProfileFormat
+{
+    Pprof,
+    Speedscope,
+    Collapsed,
+}
+
+internal enum ProfileValue
+{
+    InUse,
+    Allocated,
+}
+
+// A heap profile of a process over some seconds, or the difference of two profiles in files.
+internal static class ProfileCommand
+{
+    private const int DefaultRows = 20;
+
+    public static Command Create()
+    {
+        Options options = new();
+        Command command = new("profile", "Samples allocations for some seconds and shows which functions' blocks take the memory.")
+        {
+            options.Pid, options.Seconds, options.Heap, options.MeanBytes, options.Output, options.Format, options.Value,
+            options.Rows, options.Diff, options.Json, options.Timeout,
+        };
+        command.Validators.Add(result =>
+        {
+            bool hasPid = result.GetResult(options.Pid) is { Tokens.Count: > 0 };
+            bool hasDiff = result.GetResult(options.Diff) is { Implicit: false };
+            if (hasPid == hasDiff)
+            {
+                result.AddError("Name a process, or two files with --diff.");
+            }
+        });
+        CommandBase.SetAction(command, options.Json, (parsed, cancelled) => options.Run(parsed, cancelled));
+        return command;
+    }
+
+    private sealed class Options
+    {
+        public Argument<int?> Pid { get; } = new("pid")
+        {
+            Description = "The identifier of the process.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+
+        public Option<int> Seconds { get; } = CommandBase.Seconds("How long to sample.", 10);
+
+        public Option<string?> Heap { get; } = CommandBase.Heap();
+
+        public Option<long?> MeanBytes { get; } = new("--mean-bytes")
+        {
+            Description = "The mean number of bytes between two samples: 524288 by default. Fewer cost the process more.",
+        };
+
+        public Option<FileInfo?> Output { get; } = new("--output", "-o")
+        {
+            Description = "The file to write; without it one is named after the process and the time.",
+        };
+
+        public Option<ProfileFormat> Format { get; } = new("--format") { Description = "The format of the file." };
+
+        public Option<ProfileValue> Value { get; } = new("--by")
+        {
+            Description = "What the table shows: bytes in use at the end, or all that was allocated meanwhile.",
+        };
+
+        public Option<int> Rows { get; } = new("--rows")
+        {
+            Description = "How many functions the table shows.",
+            DefaultValueFactory = _ => DefaultRows,
+        };
+
+        public Option<string[]> Diff { get; } = new("--diff")
+        {
+            Description = "Two files in pprof's format: shows what the second has more than the first.",
+            Arity = new ArgumentArity(2, 2),
+            AllowMultipleArgumentsPerToken = true,
+        };
+
+        public Option<bool> Json { get; } = CommandBase.AsJson();
+
+        public Option<double> Timeout { get; } = CommandBase.Timeout();
+
+        public async Task Run(ParseResult parsed, CancellationToken cancelled)
+        {
+            if (parsed.GetValue(Diff) is [var before, var after])
+            {
+                HeapProfile difference = PprofReader.Read(after).Subtract(PprofReader.Read(before));
+                FileInfo? file = parsed.GetValue(Output);
+                WriteFile(file?.FullName, parsed, difference);
+                Show(parsed, difference, file?.FullName, $"{after} less {before}");
+                return;
+            }
+
+            Target target = Target.Require(parsed.GetValue(Pid)!.Value);
+            HeapProfile profile = await ReadAsync(target, parsed, cancelled);
+            string path = parsed.GetValue(Output)?.FullName ?? Path.GetFullPath(NameOf(target, parsed.GetValue(Format)));
+            WriteFile(path, parsed, profile);
+            Show(parsed, profile, path, $"process {target.Id} ({target.Name}), {profile.Duration.TotalSeconds:0.#} s");
+        }
+
+        private async Task<HeapProfile> ReadAsync(Target target, ParseResult parsed, CancellationToken cancelled)
+        {
+            Request request = Request.Of(
+                "profile", ("Seconds", parsed.GetValue(Seconds)), ("Heap", parsed.GetValue(Heap)),
+                ("MeanSampleBytes", parsed.GetValue(MeanBytes)));
+            JsonElement answer = await Waiting.ShowAsync(parsed.GetValue(Json), progress => Exchange.AskAsync(
+                target, request, CommandBase.TimeoutOf(parsed, Timeout), cancelled, progress));
+            return AnswerReader.Read<ProfileAnswer>(answer).ToProfile();
+        }
+
+        private void WriteFile(string? path, ParseResult parsed, HeapProfile profile)
+        {
+            if (path is null)
+            {
+                return;
+            }
+
+            WholeFile.Write(path, stream =>
+            {
+                switch (parsed.GetValue(Format))
+                {
+                    case ProfileFormat.Speedscope:
+                        profile.WriteSpeedscope(stream);
+                        break;
+                    case ProfileFormat.Collapsed:
+                        using (StreamWriter writer = new(stream, new UTF8Encoding(false), leaveOpen: true))
+                        {
+                            profile.WriteCollapsed(writer, BytesOf(parsed.GetValue(Value)));
+                        }
+
+                        break;
+                    default:
+                        profile.WritePprof(stream);
+                        break;
+                }
+            });
+        }
+
+        private void Show(ParseResult parsed, HeapProfile profile, string? path, string title)
+        {
+            ProfileValue value = parsed.GetValue(Value);
+            FunctionRow[] rows = TopFunctions.Of(profile, BytesOf(value), ObjectsOf(value));
+            long total = value == ProfileValue.InUse ? profile.InUseBytes : profile.AllocatedBytes;
+            FunctionRow[] shown = [.. rows.Take(Math.Max(0, parsed.GetValue(Rows)))];
+            if (parsed.GetValue(Json))
+            {
+                CommandBase.WriteJson(new
+                {
+                    file = path,
+                    profile.InUseBytes,
+                    profile.InUseObjects,
+                    profile.AllocatedBytes,
+                    profile.AllocatedObjects,
+                    profile.LostSamples,
+                    functions = shown,
+                });
+                return;
+            }
+
+            IAnsiConsole console = CommandBase.Terminal;
+            string what = value == ProfileValue.InUse ? "in use at the end" : "allocated meanwhile";
+            console.WriteLine($"About {Texts.Bytes(total)} {what}, allocated since the start: {title}");
+            Table table = Texts.NewTable(">bytes", ">share", ">with callees", ">share", ">blocks", "function");
+            foreach (FunctionRow row in shown)
+            {
+                table.AddTextRow(
+                    Texts.Bytes(row.Bytes), Texts.Share(row.Bytes, total), Texts.Bytes(row.SumBytes),
+                    Texts.Share(row.SumBytes, total), Texts.Count(row.Objects), row.Function);
+            }
+
+            console.Write(table);
+            if (profile.LostSamples > 0)
+            {
+                console.WriteLine($"{Texts.Count(profile.LostSamples)} samples could not be kept: the estimates are too low.");
+            }
+
+            if (path is not null)
+            {
+                console.WriteLine($"The profile is in {path}");
+            }
+        }
+
+        private static string NameOf(Target target, ProfileFormat format)
+        {
+            string time = DateTime.Now.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture);
+            string ending = format switch
+            {
+                ProfileFormat.Speedscope => "speedscope.json",
+                ProfileFormat.Collapsed => "collapsed.txt",
+                _ => "pb.gz",
+            };
+            return $"hakmem-{target.Id}-{time}.{ending}";
+        }
+
+        private static HeapProfileValue BytesOf(ProfileValue value) =>
+            value == ProfileValue.InUse ? HeapProfileValue.InUseBytes : HeapProfileValue.AllocatedBytes;
+
+        private static HeapProfileValue ObjectsOf(ProfileValue value) =>
+            value == ProfileValue.InUse ? HeapProfileValue.InUseObjects : HeapProfileValue.AllocatedObjects;
+    }
+}

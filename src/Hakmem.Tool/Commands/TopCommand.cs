@@ -1,0 +1,176 @@
+using System;
+using System.Collections.Concurrent;
+using System.CommandLine;
+using System.Linq;
+using System.Text.Json;
+using System.Threading;
+using System.Threading.Tasks;
+using Hakmem.Tool.Answers;
+using Hakmem.Tool.Attach;
+using Hakmem.Tool.Display;
+using Spectre.Console;
+using Spectre.Console.Rendering;
+
+namespace Hakmem.Tool.Commands;
+
+// A live table of the heaps of one process, or of all that use the library. Each process has one session, which sends
+// statistics at the interval until it is closed.
+internal static class TopCommand
+{
+    private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(10);
+
+    public static Command Create()
+    {
+        Argument<int?> pid = new("pid")
+        {
+            Description = "The identifier of the process; all processes without it.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        Option<double> interval = new("--interval")
+        {
+            Description = "Seconds between two readings.",
+            DefaultValueFactory = _ => 1,
+        };
+        interval.Validators.Add(result =>
+            CommandBase.Require(result, result.GetValue(interval) is >= 0.1 and <= 60, "from 0.1 to 60"));
+        Option<int> count = new("--count") { Description = "End after so many readings; 0 for none." };
+        Option<bool> json = CommandBase.AsJson();
+        Command command = new("top", "Shows the heaps of one process, or of all, as they change.")
+        {
+            pid, interval, count, json,
+        };
+        CommandBase.SetAction(command, json, (parsed, cancelled) => RunAsync(
+            parsed.GetValue(pid), TimeSpan.FromSeconds(parsed.GetValue(interval)), parsed.GetValue(count),
+            parsed.GetValue(json), cancelled));
+        return command;
+    }
+
+    private static async Task RunAsync(int? pid, TimeSpan interval, int count, bool isJson, CancellationToken cancelled)
+    {
+        ConcurrentDictionary<int, TopRow> rows = new();
+        using CancellationTokenSource ended = CancellationTokenSource.CreateLinkedTokenSource(cancelled);
+        ConcurrentDictionary<int, Task> following = new();
+        if (pid is { } one)
+        {
+            Target target = Target.Require(one);
+            following[one] = FollowAsync(target, interval, rows, ended.Token);
+        }
+
+        try
+        {
+            if (isJson || Console.IsOutputRedirected)
+            {
+                await ShowAsync(pid, interval, count, rows, following, () => WritePlain(rows, isJson), ended.Token);
+            }
+            else
+            {
+                await CommandBase.Terminal.Live(Render(rows)).AutoClear(false).StartAsync(context => ShowAsync(
+                    pid, interval, count, rows, following, () => context.UpdateTarget(Render(rows)), ended.Token));
+            }
+        }
+        catch (OperationCanceledException) when (cancelled.IsCancellationRequested && pid is null)
+        {
+            // Ctrl-C is how a live table ends.
+        }
+        finally
+        {
+            await ended.CancelAsync();
+            await Task.WhenAll(following.Values.Select(IgnoreEndAsync));
+        }
+    }
+
+    private static async Task ShowAsync(
+        int? pid, TimeSpan interval, int count, ConcurrentDictionary<int, TopRow> rows,
+        ConcurrentDictionary<int, Task> following, Action show, CancellationToken cancelled)
+    {
+        for (int reading = 0; count == 0 || reading < count; reading++)
+        {
+            if (pid is null)
+            {
+                foreach (Target target in Target.FindAll().Where(target => !following.ContainsKey(target.Id)))
+                {
+                    bool mayHave = target is { HasLibrary: true, Library: not { AnswersRequests: false } };
+                    following[target.Id] = mayHave ? FollowAsync(target, interval, rows, cancelled) : Task.CompletedTask;
+                }
+            }
+            else if (following[pid.Value] is { IsCompleted: true } done)
+            {
+                await done;
+            }
+
+            await Task.Delay(interval, cancelled);
+            show();
+        }
+    }
+
+    // Keeps the row of a process current until it ends.
+    private static async Task FollowAsync(
+        Target target, TimeSpan interval, ConcurrentDictionary<int, TopRow> rows, CancellationToken cancelled)
+    {
+        try
+        {
+            Request request = Request.Of("watch", ("IntervalMs", (long)interval.TotalMilliseconds));
+            await using Exchange exchange =
+                await Exchange.StartAsync(target, request, s_timeout + interval, null, mayWake: true, cancelled);
+            while (true)
+            {
+                StatisticsAnswer answer = AnswerReader.Read<StatisticsAnswer>(await exchange.NextAsync(cancelled));
+                rows.AddOrUpdate(
+                    target.Id, _ => new TopRow(target.Id, target.Name, answer, null),
+                    (_, before) => before with { Now = answer, Before = before.Now });
+            }
+        }
+        finally
+        {
+            rows.TryRemove(target.Id, out _);
+        }
+    }
+
+    // What ended a session: the table, or the process, whose row is gone then.
+    private static async Task IgnoreEndAsync(Task following)
+    {
+        try
+        {
+            await following;
+        }
+        catch (Exception failure) when (failure is OperationCanceledException or ToolException)
+        {
+        }
+    }
+
+    private static void WritePlain(ConcurrentDictionary<int, TopRow> rows, bool isJson)
+    {
+        if (isJson)
+        {
+            var line = rows.Values.OrderBy(row => row.Pid).Select(row => new { row.Pid, row.Name, row.Now.Heaps });
+            Console.Out.WriteLine(JsonSerializer.Serialize(line, CommandBase.JsonLine));
+        }
+        else
+        {
+            CommandBase.Terminal.Write(Render(rows));
+        }
+    }
+
+    private static IRenderable Render(ConcurrentDictionary<int, TopRow> rows)
+    {
+        Table table = Texts.NewTable(
+            ">pid", "process", "heap", ">live", ">change", ">blocks", ">cached", ">dirty", ">live/dirty", ">committed",
+            ">refused");
+        foreach (TopRow row in rows.Values.OrderBy(row => row.Pid))
+        {
+            foreach (HeapAnswer heap in row.Now.Heaps)
+            {
+                HeapAnswer? before = row.Before?.Heaps.FirstOrDefault(other => other.Slot == heap.Slot);
+                table.AddTextRow(
+                    $"{row.Pid}", row.Name, heap.Name, Texts.Bytes(heap.LiveBytes),
+                    before is null ? "" : Texts.Bytes(heap.LiveBytes - before.LiveBytes), Texts.Count(heap.LiveBlocks),
+                    Texts.Bytes(heap.CachedBytes), Texts.Bytes(heap.DirtyBytes), Texts.Share(heap.LiveOverDirty),
+                    Texts.Bytes(heap.CommittedBytes), Texts.Count(heap.RefusedAllocations));
+            }
+        }
+
+        return rows.IsEmpty ? new Text("No process of this user uses Hakmem.\n") : table;
+    }
+
+    private sealed record TopRow(int Pid, string Name, StatisticsAnswer Now, StatisticsAnswer? Before);
+}

@@ -1,0 +1,104 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Text;
+using Hakmem.Tool.Answers;
+using Spectre.Console;
+
+namespace Hakmem.Tool.Display;
+
+// A heap map of characters. Up to MaxLines SuperSlabs have a line each, with a character for each unit of 64 KiB. More
+// have a character each, and if these would fill more than MaxLines lines, a character for several.
+internal static class TerminalMap
+{
+    public const int MaxLines = 48;
+    private const int CharsPerLine = 64;
+
+    // From empty to full.
+    private const string Fill = "·░▒▓█";
+
+    public static void Write(IAnsiConsole console, MapAnswer answer)
+    {
+        foreach (HeapMapAnswer heap in answer.Heaps)
+        {
+            console.WriteLine(
+                $"Heap {heap.Name} ({heap.Slot}): {Texts.Count(heap.SuperSlabs.Count)} SuperSlabs, " +
+                $"{Texts.Bytes(heap.LiveBytes)} live, {Texts.Bytes(heap.CachedBytes)} cached, " +
+                $"{Texts.Bytes(heap.DirtyBytes)} dirty: {Texts.Share(heap.LiveOverDirty)} of the dirty memory is live");
+            foreach (string line in LinesOf(heap))
+            {
+                console.WriteLine(line);
+            }
+
+            if (heap.SizeClasses.Count > 0)
+            {
+                console.Write(Fragmentation(heap));
+            }
+        }
+    }
+
+    public static IEnumerable<string> LinesOf(HeapMapAnswer heap)
+    {
+        int count = heap.SuperSlabs.Count;
+        if (count == 0)
+        {
+            return [];
+        }
+
+        if (count <= MaxLines)
+        {
+            string key = "a unit each:  · never used  - free, with pages  ░▒▓█ blocks of a span out  G growable  L large  X guarded";
+            return heap.SuperSlabs.Select(LineOf).Append(key);
+        }
+
+        int perChar = (count + (MaxLines * CharsPerLine) - 1) / (MaxLines * CharsPerLine);
+        IEnumerable<string> lines = heap.SuperSlabs.Chunk(perChar * CharsPerLine).Select(part => string.Concat(
+            part.Chunk(perChar).Select(slabs => CharOf(slabs.Average(slab => slab.FilledShare)))).Insert(0, $"{part[0].Address,16}  "));
+        string unit = perChar == 1 ? "a SuperSlab each" : $"{perChar} SuperSlabs each";
+        return lines.Append($"{unit}:  · empty  ░▒▓ by how much of it is out  █ full");
+    }
+
+    private static string LineOf(SlabAnswer slab)
+    {
+        StringBuilder line = new($"{slab.Address,16}  ");
+        foreach (UnitGroup group in slab.Units)
+        {
+            line.Append(CharOf(group), group.Count);
+        }
+
+        string kind = slab.Kind switch
+        {
+            SuperSlabKind.Spans => "",
+            SuperSlabKind.LargeRun => slab.RunLength > 0 ? $"large, {slab.RunLength} SuperSlabs" : "large, goes on",
+            _ => slab.Kind.ToString(),
+        };
+        return line.Append($"  {Texts.Bytes(slab.DirtyBytes),10} dirty  {kind}").ToString().TrimEnd();
+    }
+
+    private static char CharOf(UnitGroup group) => group.Kind switch
+    {
+        UnitKind.FreeClean => '·',
+        UnitKind.FreeDirty => '-',
+        UnitKind.Span => group.BlocksOut == 0 ? Fill[1] : CharOf(group.FilledShare),
+        UnitKind.GrowableRun => 'G',
+        UnitKind.LargeRun => 'L',
+        UnitKind.Guarded => 'X',
+        _ => '?',
+    };
+
+    private static char CharOf(double share) => Fill[share <= 0 ? 0 : Math.Min(Fill.Length - 1, 1 + (int)(share * (Fill.Length - 1)))];
+
+    // The classes that waste most first.
+    private static Table Fragmentation(HeapMapAnswer heap)
+    {
+        Table table = Texts.NewTable(">blocks of", ">live", ">dirty", ">live/dirty", ">not live", ">spans");
+        foreach (ClassAnswer row in heap.SizeClasses.OrderByDescending(row => row.DirtyBytes - row.LiveBytes).Take(12))
+        {
+            table.AddTextRow(
+                Texts.Bytes(row.BlockBytes), Texts.Bytes(row.LiveBytes), Texts.Bytes(row.DirtyBytes),
+                Texts.Share(row.LiveOverDirty), Texts.Bytes(Math.Max(0, row.DirtyBytes - row.LiveBytes)), $"{row.Spans}");
+        }
+
+        return table;
+    }
+}

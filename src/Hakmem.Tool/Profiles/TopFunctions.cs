@@ -1,0 +1,37 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+
+namespace Hakmem.Tool.Profiles;
+
+// The functions of a profile. A function has the bytes of the stacks that it called the library from as its own, and
+// those of all stacks that it is in as its sum.
+internal sealed record FunctionRow(string Function, long Bytes, long SumBytes, long Objects);
+
+internal static class TopFunctions
+{
+    public static FunctionRow[] Of(HeapProfile profile, HeapProfileValue bytes, HeapProfileValue objects)
+    {
+        Dictionary<string, FunctionRow> rows = new(StringComparer.Ordinal);
+        foreach (HeapProfileSample sample in profile.Samples)
+        {
+            foreach (string frame in sample.Frames.Distinct(StringComparer.Ordinal))
+            {
+                FunctionRow row = rows.GetValueOrDefault(frame) ?? new FunctionRow(frame, 0, 0, 0);
+                bool isOwn = frame == sample.Frames[0];
+                rows[frame] = row with
+                {
+                    Bytes = row.Bytes + (isOwn ? sample.ValueOf(bytes) : 0),
+                    Objects = row.Objects + (isOwn ? sample.ValueOf(objects) : 0),
+                    SumBytes = row.SumBytes + sample.ValueOf(bytes),
+                };
+            }
+        }
+
+        return
+        [
+            .. rows.Values.Where(row => row.Bytes != 0 || row.SumBytes != 0).OrderByDescending(row => row.Bytes)
+                .ThenByDescending(row => row.SumBytes).ThenBy(row => row.Function, StringComparer.Ordinal),
+        ];
+    }
+}

@@ -1,0 +1,29 @@
+using System;
+using System.CommandLine;
+using System.Linq;
+using System.Threading.Tasks;
+using Hakmem.Tool.Attach;
+using Hakmem.Tool.Commands;
+
+namespace Hakmem.Tool;
+
+// The tool `hakmem`. The exit code says what was wrong: ToolError.
+internal static class Program
+{
+    public static async Task<int> Main(string[] args)
+    {
+        RootCommand root = new("Looks into a running process that uses Hakmem. Nothing has to be switched on in it.");
+        root.Subcommands.Add(PsCommand.Create());
+        root.Subcommands.Add(TopCommand.Create());
+        root.Subcommands.Add(StatsCommand.Create());
+        root.Subcommands.Add(MapCommand.Create());
+        root.Subcommands.Add(ProfileCommand.Create());
+        root.Subcommands.Add(LedgerCommand.Create());
+        root.Subcommands.Add(LeaksCommand.Create());
+        root.Subcommands.Add(TrimCommand.Create());
+        ParseResult parsed = root.Parse(args);
+        int code = await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(10) })
+            .ConfigureAwait(false);
+        return parsed.Errors.Any() ? (int)ToolError.Usage : code;
+    }
+}

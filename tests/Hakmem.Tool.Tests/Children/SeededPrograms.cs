@@ -1,0 +1,176 @@
+using System;
+using System.Buffers;
+using System.Collections.Generic;
+using System.Linq;
+using System.Net.Http;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Threading;
+using System.Threading.Tasks;
+using Hakmem.Tests.Children;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace Hakmem.Tool.Tests.Children;
+
+// Fourteen programs whose memory grows for one reason each. Those of the library's tests grow at once when they are told
+// to (`grow`); a leak of blocks goes on until the process ends.
+internal static partial class SeededPrograms
+{
+    public const string Rental = "undisposed-rental";
+    public const string Stream = "undisposed-stream";
+    public const string Region = "endless-region";
+    public const string EndedThread = "freed-on-no-thread";
+    public const string KestrelPool = "kestrel-pool";
+    public const string NativeMalloc = "native-malloc";
+
+    private static readonly List<object> s_kept = [];
+
+    private static readonly MemoryPool<byte> s_pool = NativeMemoryPool.Shared;
+
+    public static Task<int> RunAsync(string name)
+    {
+        TargetPrograms.WarmUp();
+        return TargetPrograms.LoopAsync(line =>
+        {
+            if (line == "grow")
+            {
+                Grow(name);
+                return "grown";
+            }
+
+            return "?";
+        });
+    }
+
+    private static void Grow(string name)
+    {
+        switch (name)
+        {
+            case Rental:
+                Repeat(RentAndForget);
+                break;
+            case Stream:
+                Repeat(WriteAndForget);
+                break;
+            case Region:
+                MemoryRegion region = HakmemAllocator.Shared.CreateRegion();
+                s_kept.Add(region);
+                Repeat(() => GrowRegion(region));
+                break;
+            case EndedThread:
+                Repeat(() =>
+                {
+                    Thread thread = new(AllocateAndEnd);
+                    thread.Start();
+                    thread.Join();
+                });
+                break;
+            case KestrelPool:
+                KeepUploadsAsync().GetAwaiter().GetResult();
+                break;
+            case NativeMalloc:
+                CopyTexts();
+                break;
+            default:
+                ReportScenario.Grow(name);
+                break;
+        }
+    }
+
+    // Every few milliseconds, beside work that is no leak.
+    private static void Repeat(Action leak)
+    {
+        Thread thread = new(() =>
+        {
+            while (true)
+            {
+                leak();
+                Work();
+                Thread.Sleep(3);
+            }
+        })
+        { IsBackground = true };
+        thread.Start();
+    }
+
+    // Allocates more than the leak does, and frees it.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Work()
+    {
+        for (int i = 0; i < 8; i++)
+        {
+            using IMemoryOwner<byte> owner = s_pool.Rent(64 << 10);
+            owner.Memory.Span[0] = 1;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void RentAndForget() => s_pool.Rent(64 << 10).Memory.Span[0] = 1;
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void WriteAndForget()
+    {
+        NativeMemoryStream stream = new();
+        stream.Write(new byte[32 << 10]);
+        s_kept.Add(stream);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static unsafe void GrowRegion(MemoryRegion region)
+    {
+        for (int i = 0; i < 64; i++)
+        {
+            region.Alloc<byte>(1_000)[0] = 1;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static unsafe void AllocateAndEnd() => *(byte*)HakmemAllocator.Shared.Alloc(48 << 10) = 1;
+
+    // Uploads that the service does not read: Kestrel holds up to 1 MiB of each in its pinned blocks.
+    private static async Task KeepUploadsAsync()
+    {
+        const int Uploads = 96;
+        WebApplicationBuilder builder = WebApplication.CreateBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MinRequestBodyDataRate = null);
+        WebApplication app = builder.Build();
+        app.Urls.Add("http://127.0.0.1:0");
+        CountdownEvent begun = new(Uploads);
+        app.MapPost("/", async (HttpContext context) =>
+        {
+            begun.Signal();
+            await Task.Delay(Timeout.Infinite, context.RequestAborted);
+        });
+        await app.StartAsync();
+        HttpClient client = new(new SocketsHttpHandler { MaxConnectionsPerServer = Uploads });
+        byte[] body = new byte[2 << 20];
+        Uri address = new(app.Urls.First());
+        s_kept.AddRange([app, client, Enumerable.Range(0, Uploads).Select(_ => client.PostAsync(address, new ByteArrayContent(body))).ToArray()]);
+        begun.Wait();
+        long before = -1;
+        for (long now = GC.GetTotalAllocatedBytes(); now != before; now = GC.GetTotalAllocatedBytes())
+        {
+            before = now;
+            await Task.Delay(500);
+        }
+    }
+
+    // The C library allocates each copy itself.
+    private static void CopyTexts()
+    {
+        byte[] text = new byte[2_000];
+        Array.Fill(text, (byte)'a');
+        text[^1] = 0;
+        for (int i = 0; i < 50_000; i++)
+        {
+            CopyText(text);
+        }
+    }
+
+    [LibraryImport("libc.so.6", EntryPoint = "strdup")]
+    private static partial nint CopyText(byte[] text);
+}

@@ -1,0 +1,231 @@
+using System;
+using System.Diagnostics;
+using System.IO;
+using System.Linq;
+using System.Text.Json;
+using System.Threading.Tasks;
+using Hakmem.Tool.Attach;
+using Hakmem.Tool.Profiles;
+using Hakmem.Tool.Tests.Children;
+using Hakmem.Tool.Tests.Support;
+using Xunit;
+
+namespace Hakmem.Tool.Tests.Commands;
+
+// `profile` and `leaks`: what they find, and that nothing stays in the process, whatever ends first.
+public sealed class ProfileTests : IDisposable
+{
+    private const string Culprit = "Hakmem.Tool.Tests.Children.TargetPrograms.LeakSlowly";
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("hakmem-profile").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Theory]
+    [InlineData("pprof")]
+    [InlineData("speedscope")]
+    [InlineData("collapsed")]
+    public async Task TheProfileNamesTheFunctionAndIsAFile(string format)
+    {
+        await using TargetProcess target = await TargetProcess.StartAsync(TargetPrograms.Heaps);
+        await target.AskAsync("leak");
+        string path = PathOf("profile");
+        JsonElement profile = (await ToolRun.OfAsync(
+            "profile", target.Pid, "--seconds", "2", "--mean-bytes", "65536", "--format", format, "-o", path, "--json")).Json;
+        JsonElement first = profile.GetProperty("functions")[0];
+        Assert.Equal(Culprit, first.GetProperty("function").GetString());
+        Assert.True(first.GetProperty("bytes").GetInt64() > 1 << 20);
+        Assert.Equal([path], Directory.GetFiles(_folder));
+        if (format == "pprof")
+        {
+            HeapProfile read = PprofReader.Read(path);
+            Assert.Equal(profile.GetProperty("inUseBytes").GetInt64(), read.InUseBytes);
+            Assert.Equal(profile.GetProperty("allocatedObjects").GetInt64(), read.AllocatedObjects);
+            Assert.Contains(read.Samples, sample => sample.Frames[0] == Culprit);
+        }
+        else
+        {
+            Assert.Contains(Culprit, await File.ReadAllTextAsync(path), StringComparison.Ordinal);
+        }
+
+        Assert.Equal(0, (await target.AskFiguresAsync("second"))["profilers"]);
+    }
+
+    [Fact]
+    public async Task ADifferenceIsThatOfTwoFiles()
+    {
+        await using TargetProcess target = await TargetProcess.StartAsync(TargetPrograms.Heaps);
+        string before = PathOf("before.pb.gz");
+        string after = PathOf("after.pb.gz");
+        (await ToolRun.OfAsync("profile", target.Pid, "--seconds", "1", "-o", before)).AssertSucceeded();
+        await target.AskAsync("leak");
+        (await ToolRun.OfAsync("profile", target.Pid, "--seconds", "2", "-o", after)).AssertSucceeded();
+        JsonElement grown = (await ToolRun.OfAsync("profile", "--diff", before, after, "--json")).Json;
+        Assert.Equal(Culprit, grown.GetProperty("functions")[0].GetProperty("function").GetString());
+        Assert.Equal(
+            PprofReader.Read(after).InUseBytes - PprofReader.Read(before).InUseBytes,
+            grown.GetProperty("inUseBytes").GetInt64());
+        JsonElement same = (await ToolRun.OfAsync("profile", "--diff", after, after, "--json")).Json;
+        Assert.Equal(0, same.GetProperty("functions").GetArrayLength());
+    }
+
+    [Theory]
+    [InlineData("this is no profile")]
+    [InlineData("")]
+    public async Task AFileThatIsNoProfileIsSaidToBe(string text)
+    {
+        string path = PathOf("wrong.pb.gz");
+        await File.WriteAllTextAsync(path, text);
+        ToolRun run = await ToolRun.OfAsync("profile", "--diff", path, path);
+        Assert.Equal((int)ToolError.File, run.ExitCode);
+        Assert.Contains(path, run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task AProfileOfAProcessThatEndsIsNotThere()
+    {
+        await using TargetProcess target = await TargetProcess.StartAsync(TargetPrograms.Heaps);
+        await target.AskAsync("leak");
+        string path = PathOf("profile");
+        Task<ToolRun> profile = ToolRun.OfAsync("profile", target.Pid, "--seconds", "30", "-o", path);
+        await WaitForProfilersAsync(target, 1);
+        target.Process.Kill();
+        Assert.Equal((int)ToolError.ProcessEnded, (await profile).ExitCode);
+        Assert.Empty(Directory.GetFiles(_folder));
+    }
+
+    // Without a chance to say goodbye.
+    [Fact]
+    public async Task AKilledToolLeavesNoProfiler()
+    {
+        await using TargetProcess target = await TargetProcess.StartAsync(TargetPrograms.Heaps);
+        using Process tool = ToolRun.Start("profile", target.Pid, "--seconds", "600", "-o", PathOf("profile"));
+        await WaitForProfilersAsync(target, 1);
+        tool.Kill();
+        await tool.WaitForExitAsync();
+        await WaitForProfilersAsync(target, 0);
+        Assert.Empty(Directory.GetFiles(_folder));
+    }
+
+    [Fact]
+    public async Task AnInterruptedToolLeavesNoProfiler()
+    {
+        await using TargetProcess target = await TargetProcess.StartAsync(TargetPrograms.Heaps);
+        using Process tool = ToolRun.Start("profile", target.Pid, "--seconds", "600", "-o", PathOf("profile"));
+        await WaitForProfilersAsync(target, 1);
+        using (Process interrupt = Process.Start("kill", ["-INT", $"{tool.Id}"]))
+        {
+            await interrupt.WaitForExitAsync();
+        }
+
+        await tool.WaitForExitAsync();
+        Assert.Equal((int)ToolError.Cancelled, tool.ExitCode);
+        await WaitForProfilersAsync(target, 0);
+        Assert.Empty(Directory.GetFiles(_folder));
+    }
+
+    // Another session stays, so the source is not disabled when the tool's ends.
+    [Fact]
+    public async Task AKilledToolLeavesNoProfilerBesideAnotherTool()
+    {
+        await using TargetProcess target = await TargetProcess.StartAsync(TargetPrograms.Heaps);
+        using Process other = ToolRun.Start("top", target.Pid);
+        using Process tool = ToolRun.Start("profile", target.Pid, "--seconds", "600", "-o", PathOf("profile"));
+        await WaitForProfilersAsync(target, 1);
+        tool.Kill();
+        await WaitForProfilersAsync(target, 0);
+        other.Kill();
+        await other.WaitForExitAsync();
+    }
+
+    [Fact]
+    public async Task ASecondProfileAtATimeIsRefused()
+    {
+        await using TargetProcess target = await TargetProcess.StartAsync(TargetPrograms.Heaps);
+        await target.AskAsync("leak");
+        Task<ToolRun> first = ToolRun.OfAsync("profile", target.Pid, "--seconds", "6", "-o", PathOf("first"));
+        await WaitForProfilersAsync(target, 1);
+        ToolRun second = await ToolRun.OfAsync("profile", target.Pid, "--seconds", "1", "-o", PathOf("second"));
+        Assert.Equal((int)ToolError.Refused, second.ExitCode);
+        Assert.Contains("has a profiler already", second.Error, StringComparison.Ordinal);
+        (await first).AssertSucceeded();
+        Assert.Equal([PathOf("first")], Directory.GetFiles(_folder));
+        Assert.Equal(0, (await target.AskFiguresAsync("second"))["profilers"]);
+    }
+
+    [Fact]
+    public async Task TheProgramsOwnProfilerIsLeftAlone()
+    {
+        await using TargetProcess target = await TargetProcess.StartAsync(TargetPrograms.Heaps);
+        await target.AskAsync("own profiler");
+        ToolRun run = await ToolRun.OfAsync("profile", target.Pid, "--seconds", "1", "-o", PathOf("profile"));
+        Assert.Equal((int)ToolError.Refused, run.ExitCode);
+        Assert.Equal(1, (await target.AskFiguresAsync("second"))["profilers"]);
+
+        // The heap that has none can be profiled.
+        (await ToolRun.OfAsync("profile", target.Pid, "--heap", "shared", "--seconds", "1", "-o", PathOf("profile"))).AssertSucceeded();
+    }
+
+    [Fact]
+    public async Task AFileThatCannotBeWrittenIsSaidToBe()
+    {
+        await using TargetProcess target = await TargetProcess.StartAsync(TargetPrograms.Heaps);
+        ToolRun run = await ToolRun.OfAsync("profile", target.Pid, "--seconds", "0", "-o", PathOf("no/such/folder"));
+        Assert.Equal((int)ToolError.File, run.ExitCode);
+        Assert.Empty(Directory.GetFileSystemEntries(_folder));
+    }
+
+    [Fact]
+    public void AFileThatFailsHalfwayIsNotThere()
+    {
+        string path = PathOf("half");
+        File.WriteAllText(path, "before");
+        Assert.Throws<InvalidOperationException>(() => WholeFile.Write(path, stream =>
+        {
+            stream.WriteByte(1);
+            throw new InvalidOperationException();
+        }));
+        Assert.Equal("before", File.ReadAllText(path));
+        Assert.Equal([path], Directory.GetFiles(_folder));
+    }
+
+    [Fact]
+    public async Task LeaksAreTheStacksWhoseBlocksStay()
+    {
+        await using TargetProcess target = await TargetProcess.StartAsync(TargetPrograms.Heaps);
+        await target.AskAsync("leak");
+        JsonElement leaks = (await ToolRun.OfAsync("leaks", target.Pid, "--seconds", "4", "--json")).Json;
+        JsonElement first = leaks.GetProperty("stacks")[0];
+        Assert.Equal("orders", first.GetProperty("heap").GetString());
+        Assert.Equal(Culprit, first.GetProperty("stack")[0].GetString());
+        Assert.InRange(first.GetProperty("oldestSeconds").GetDouble(), 2, 60);
+        long blocks = first.GetProperty("blocks").GetInt64();
+        Assert.InRange(first.GetProperty("bytes").GetInt64(), blocks * 8_000, blocks * 8_300);
+        Assert.Contains("LeakSlowly", (await ToolRun.OfAsync("leaks", target.Pid, "--seconds", "2")).AssertSucceeded().Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task LeaksThatAPoolHasReportedAreListedByStack()
+    {
+        await using TargetProcess target = await TargetProcess.StartAsync(TargetPrograms.Heaps);
+        Assert.Equal("dropped", await target.AskAsync("drop rentals"));
+        JsonElement leaks = (await ToolRun.OfAsync("leaks", target.Pid, "--seconds", "0", "--json")).Json;
+        JsonElement report = leaks.GetProperty("reports").EnumerateArray().OrderByDescending(each => each.GetProperty("count").GetInt64()).First();
+        Assert.InRange(report.GetProperty("count").GetInt64(), 1, 3);
+        Assert.Equal(12_345 * report.GetProperty("count").GetInt64(), report.GetProperty("bytes").GetInt64());
+        Assert.Contains(report.GetProperty("stack").EnumerateArray(), frame =>
+            frame.GetString()!.EndsWith("TargetPrograms.DropRental", StringComparison.Ordinal));
+    }
+
+    private string PathOf(string name) => Path.Combine(_folder, name);
+
+    private static async Task WaitForProfilersAsync(TargetProcess target, long count)
+    {
+        for (int i = 0; i < 300 && (await target.AskFiguresAsync("second"))["profilers"] != count; i++)
+        {
+            await Task.Delay(100);
+        }
+
+        Assert.Equal(count, (await target.AskFiguresAsync("second"))["profilers"]);
+    }
+}
