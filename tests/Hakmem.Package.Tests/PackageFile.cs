@@ -19,6 +19,7 @@ internal static class PackageFile
     public const string Arrow = "Hakmem.Arrow";
     public const string ImageSharp = "Hakmem.ImageSharp";
     public const string BenchmarkDotNet = "Hakmem.BenchmarkDotNet";
+    public const string Tool = "Hakmem.Tool";
 
     private const string Variable = "HAKMEM_TEST_FEED";
 

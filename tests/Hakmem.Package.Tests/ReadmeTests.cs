@@ -25,6 +25,7 @@ public sealed partial class ReadmeTests
     [InlineData(PackageFile.Arrow)]
     [InlineData(PackageFile.ImageSharp)]
     [InlineData(PackageFile.BenchmarkDotNet)]
+    [InlineData(PackageFile.Tool)]
     public void ReadmeInAPackageHasNoRelativeAddress(string package)
     {
         string[] addresses = [.. AddressesIn(package)];
@@ -38,6 +39,7 @@ public sealed partial class ReadmeTests
     [InlineData(PackageFile.Arrow)]
     [InlineData(PackageFile.ImageSharp)]
     [InlineData(PackageFile.BenchmarkDotNet)]
+    [InlineData(PackageFile.Tool)]
     public void ReadmeInAPackageLeadsToWhatThereIs(string package)
     {
         string[] ours = [.. AddressesIn(package).Where(address => StartsWithAny(address, Pages, Pictures))];

@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
+using Hakmem.Profiling;
 
 namespace Hakmem.Tool.Answers;
 
@@ -14,7 +15,7 @@ internal sealed record ProfileAnswer
         HeapProfileSample[] samples =
         [
             .. Heaps.SelectMany(heap => heap.Samples)
-                .GroupBy(sample => sample.StackText, StringComparer.Ordinal)
+                .GroupBy(sample => sample.Text, StringComparer.Ordinal)
                 .Select(same => new HeapProfileSample(same.Key)
                 {
                     AllocatedObjects = same.Sum(sample => sample.AllocatedObjects),
@@ -53,6 +54,9 @@ internal sealed record SampleAnswer
 {
     public IReadOnlyList<string> Stack { get; init; } = [];
 
+    // The path of the MemoryTag that the blocks belong to; empty for none.
+    public string Tag { get; init; } = "";
+
     public long AllocatedObjects { get; init; }
 
     public long AllocatedBytes { get; init; }
@@ -69,8 +73,14 @@ internal sealed record SampleAnswer
 
     public double OldestSeconds { get; init; }
 
-    // As the library keeps it: a line for each frame.
-    public string StackText => string.Concat(Stack.Select(frame => $"   at {frame}\n"));
+    public string Text => TextOf(Tag, Stack);
+
+    // As the library keeps a stack: a line for the tag, if there is one, and one for each frame.
+    public static string TextOf(string tag, IEnumerable<string> stack)
+    {
+        string frames = string.Concat(stack.Select(frame => $"   at {frame}\n"));
+        return tag.Length == 0 ? frames : $"{SampleOwnership.LinePrefix}{tag}\n{frames}";
+    }
 }
 
 internal sealed record LeakReportsAnswer

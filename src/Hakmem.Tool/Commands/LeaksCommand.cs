@@ -79,7 +79,7 @@ internal static class LeaksCommand
     private static StackRow[] RowsOf(ProfileAnswer answer) =>
     [
         .. answer.Heaps.SelectMany(heap => heap.Samples.Where(sample => sample.OldBytes > 0).Select(sample => new StackRow(
-                heap.Name, sample.Stack, sample.OldObjects, sample.OldBytes, sample.OldestSeconds, sample.InUseBytes,
+                heap.Name, sample.Tag, sample.Stack, sample.OldObjects, sample.OldBytes, sample.OldestSeconds, sample.InUseBytes,
                 sample.AllocatedBytes)))
             .OrderByDescending(row => row.Bytes),
     ];
@@ -128,7 +128,7 @@ internal static class LeaksCommand
         {
             table.AddTextRow(
                 Texts.Count(row.Blocks), Texts.Bytes(row.Bytes), Texts.Share(row.InUseBytes, row.AllocatedBytes),
-                $"{row.OldestSeconds:0.#} s", row.Heap, TextOf(row.Stack));
+                $"{row.OldestSeconds:0.#} s", row.Tag.Length == 0 ? row.Heap : $"{row.Heap}, tag {row.Tag}", TextOf(row.Stack));
         }
 
         console.Write(table);
@@ -138,6 +138,6 @@ internal static class LeaksCommand
         string.Join('\n', stack.Take(MaxFrames)) + (stack.Count > MaxFrames ? "\n..." : "");
 
     private sealed record StackRow(
-        string Heap, IReadOnlyList<string> Stack, long Blocks, long Bytes, double OldestSeconds, long InUseBytes,
+        string Heap, string Tag, IReadOnlyList<string> Stack, long Blocks, long Bytes, double OldestSeconds, long InUseBytes,
         long AllocatedBytes);
 }

@@ -4,6 +4,8 @@ using System.IO;
 using System.IO.Compression;
 using System.Linq;
 using Google.Protobuf;
+using Hakmem.Profiling;
+using Hakmem.Tool.Answers;
 using Hakmem.Tool.Attach;
 
 namespace Hakmem.Tool.Profiles;
@@ -19,7 +21,7 @@ internal sealed class PprofReader
 
     private readonly List<string> _strings = [];
     private readonly List<(ulong Type, ulong Unit)> _types = [];
-    private readonly List<(List<ulong> Locations, List<long> Values)> _samples = [];
+    private readonly List<(List<ulong> Locations, List<long> Values, (ulong Key, ulong Text) Label)> _samples = [];
     private readonly Dictionary<ulong, List<ulong>> _functionsOfLocation = [];
     private readonly Dictionary<ulong, ulong> _nameOfFunction = [];
     private long _timeNanos;
@@ -114,8 +116,9 @@ internal sealed class PprofReader
         return type;
     }
 
-    private static (List<ulong> Locations, List<long> Values) ReadSample(CodedInputStream input)
+    private static (List<ulong> Locations, List<long> Values, (ulong Key, ulong Text) Label) ReadSample(CodedInputStream input)
     {
+        (ulong Key, ulong Text) label = default;
         List<ulong> locations = [];
         List<long> values = [];
         for (uint tag = input.ReadTag(); tag != 0; tag = input.ReadTag())
@@ -124,11 +127,12 @@ internal sealed class PprofReader
             {
                 case 1: ReadNumbers(input, tag, locations.Add); break;
                 case 2: ReadNumbers(input, tag, value => values.Add((long)value)); break;
+                case 3: label = ReadType(Inner(input)); break;
                 default: input.SkipLastField(); break;
             }
         }
 
-        return (locations, values);
+        return (locations, values, label);
     }
 
     // Packed or one by one: both are allowed.
@@ -180,7 +184,7 @@ internal sealed class PprofReader
         }
 
         IEnumerable<HeapProfileSample> samples = _samples
-            .Select(sample => (Stack: StackOf(sample.Locations), sample.Values))
+            .Select(sample => (Stack: SampleAnswer.TextOf(TagOf(sample.Label), StackOf(sample.Locations)), sample.Values))
             .GroupBy(sample => sample.Stack, StringComparer.Ordinal)
             .Select(same => new HeapProfileSample(same.Key)
             {
@@ -194,9 +198,13 @@ internal sealed class PprofReader
             TimeSpan.FromTicks(_durationNanos / TimeSpan.NanosecondsPerTick), _period, 0));
     }
 
-    private string StackOf(List<ulong> locations) => string.Concat(locations
+    private IEnumerable<string> StackOf(List<ulong> locations) => locations
         .SelectMany(location => _functionsOfLocation[location])
-        .Select(function => $"   at {Text(_nameOfFunction[function])}\n"));
+        .Select(function => Text(_nameOfFunction[function]));
+
+    // The library's one label.
+    private string TagOf((ulong Key, ulong Text) label) =>
+        label.Key != 0 && Text(label.Key) == PprofWriter.TagLabel ? Text(label.Text) : "";
 
     private string Text(ulong number) => _strings[checked((int)number)];
 }

@@ -82,6 +82,7 @@ internal static class ProfileRequest
             {
                 SampleAge age = sample.StackNumber < ages.Length ? ages[sample.StackNumber] : default;
                 json.Name("stack").Array(sample.Frames, frame => json.Text(frame));
+                json.Name("tag").Text(sample.Tag ?? "");
                 json.Name("allocatedObjects").Number(sample.AllocatedObjects);
                 json.Name("allocatedBytes").Number(sample.AllocatedBytes);
                 json.Name("inUseObjects").Number(sample.InUseObjects);

@@ -9,6 +9,9 @@ namespace Hakmem.Profiling;
 // one location, since the runtime names methods, not addresses.
 internal static class PprofWriter
 {
+    // The key of the label that names the tag of a sample's blocks.
+    public const string TagLabel = "tag";
+
     private const long NanosecondsPerTick = 100;
 
     public static byte[] Write(HeapProfile profile)
@@ -43,7 +46,7 @@ internal static class PprofWriter
             if (sample.Tag is { } tag)
             {
                 ProtobufWriter label = new();
-                label.WriteNumber(1, strings.NumberOf("tag"));
+                label.WriteNumber(1, strings.NumberOf(TagLabel));
                 label.WriteNumber(2, strings.NumberOf(tag));
                 inner.WriteMessage(3, label);
             }

@@ -1,0 +1,353 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using System.Threading;
+using Hakmem.Events;
+using Hakmem.Tests.Support;
+using Xunit;
+
+namespace Hakmem.Tests.Inspection;
+
+// The requests of the event source, made from within. tests/Hakmem.Tool.Tests makes them from another process.
+[Collection(AloneCollection.Name)]
+[Category(TestCategory.Stress)]
+public sealed unsafe class RequestTests : IDisposable
+{
+    private readonly HakmemAllocator _heap = new();
+    private readonly IDisposable _metrics;
+    private readonly string _name = $"request-{Guid.NewGuid():N}";
+
+    public RequestTests() => _metrics = HakmemMetrics.Register(_heap, _name);
+
+    public void Dispose()
+    {
+        _metrics.Dispose();
+        _heap.Dispose();
+    }
+
+    [Fact]
+    public void StatisticsAreThoseOfTheHeap()
+    {
+        void* block = _heap.Alloc(100_000);
+        using RequestListener listener = new();
+        JsonElement heap = HeapOf(listener.Answer(listener.Ask("statistics", ("Heap", _name))));
+        HakmemStatistics own = _heap.GetStatistics();
+        Assert.Equal(_heap.Slot, heap.GetProperty("slot").GetInt32());
+        Assert.Equal(own.LiveBytes, heap.GetProperty("liveBytes").GetInt64());
+        Assert.Equal(own.CommittedBytes, heap.GetProperty("committedBytes").GetInt64());
+        Assert.Equal(own.SizeClasses.Count, heap.GetProperty("sizeClasses").GetArrayLength());
+        _heap.Free(block);
+    }
+
+    // A figure that a record of statistics has gets an answer's member of the same name.
+    [Fact]
+    public void EveryFigureOfTheStatisticsIsInTheAnswer()
+    {
+        using RequestListener listener = new();
+        JsonElement heap = HeapOf(listener.Answer(listener.Ask("statistics", ("Heap", _name))));
+        foreach (string name in typeof(HakmemStatistics).GetProperties().Where(property => property.Name != "EqualityContract").Select(property => property.Name))
+        {
+            Assert.True(heap.TryGetProperty(char.ToLowerInvariant(name[0]) + name[1..], out _), name);
+        }
+    }
+
+    [Fact]
+    public void AHeapIsAlsoFoundByItsSlot()
+    {
+        using RequestListener listener = new();
+        JsonElement answer = listener.Answer(listener.Ask("statistics", ("Heap", $"{_heap.Slot}")));
+        Assert.Equal(_name, HeapOf(answer).GetProperty("name").GetString());
+    }
+
+    [Fact]
+    public void HeapsAreListedByName()
+    {
+        using RequestListener listener = new();
+        JsonElement answer = listener.Answer(listener.Ask("heaps"));
+        Assert.Equal(EventRequest.Protocol, answer.GetProperty("protocol").GetInt32());
+        Assert.Equal(Environment.ProcessId, answer.GetProperty("processId").GetInt32());
+        Assert.Contains(answer.GetProperty("heaps").EnumerateArray(), heap => heap.GetProperty("name").GetString() == _name);
+    }
+
+    // A large answer comes in parts: the same map as the heap's.
+    [Fact]
+    public void AMapInPartsIsThatOfTheHeap()
+    {
+        const int Slabs = 300;
+        void*[] blocks = new void*[Slabs];
+        for (int i = 0; i < Slabs; i++)
+        {
+            blocks[i] = _heap.Alloc((2 << 20) - (i % 2 * 70_000));
+        }
+
+        using RequestListener listener = new();
+        string id = listener.Ask("map", ("Heap", _name));
+        JsonElement[] slabs = [.. HeapOf(listener.Answer(id)).GetProperty("superSlabs").EnumerateArray()];
+        Assert.True(listener.Of(id, "AnswerPart").Length > 1);
+        HakmemHeapMap own = _heap.GetHeapMap();
+        Assert.Equal(own.SuperSlabs.Select(slab => ((ulong)slab.Address).ToString("x")), slabs.Select(slab => slab[0].GetString()));
+        Assert.Equal(own.SuperSlabs.Select(slab => (int)slab.Kind), slabs.Select(slab => slab[1].GetInt32()));
+        Assert.Equal(own.SuperSlabs.Select(slab => slab.DirtyBytes), slabs.Select(slab => slab[3].GetInt64()));
+        foreach (void* block in blocks)
+        {
+            _heap.Free(block);
+        }
+    }
+
+    [Fact]
+    public void DirtyBytesOfAClassAreThoseOfItsSpans()
+    {
+        void*[] blocks = new void*[64];
+        for (int i = 0; i < blocks.Length; i++)
+        {
+            blocks[i] = _heap.Alloc(4_096);
+            *(long*)blocks[i] = i;
+        }
+
+        using RequestListener listener = new();
+        JsonElement heap = HeapOf(listener.Answer(listener.Ask("statistics", ("Heap", _name))));
+        JsonElement row = heap.GetProperty("sizeClasses").EnumerateArray().Single(row => row.GetProperty("blockBytes").GetInt64() == 4_096);
+        Assert.InRange(row.GetProperty("dirtyBytes").GetInt64(), 64 * 4_096, row.GetProperty("spanBytes").GetInt64());
+        long sum = heap.GetProperty("sizeClasses").EnumerateArray().Sum(each => each.GetProperty("dirtyBytes").GetInt64());
+        Assert.InRange(sum, 1, heap.GetProperty("dirtyBytes").GetInt64());
+        Array.ForEach(blocks.Select(block => (nint)block).ToArray(), block => _heap.Free((void*)block));
+    }
+
+    [Fact]
+    public void ALedgerIsAReport()
+    {
+        using RequestListener listener = new();
+        JsonElement report = listener.Answer(listener.Ask("ledger")).GetProperty("report");
+        Assert.Equal(
+            report.GetProperty("residentBytes").GetInt64(),
+            report.GetProperty("rows").EnumerateArray().Sum(row => row.GetProperty("residentBytes").GetInt64()));
+    }
+
+    [Fact]
+    public void AProfileKnowsHowOldItsBlocksAre()
+    {
+        using RequestListener listener = new();
+        string id = listener.Ask("profile", ("Heap", _name), ("Seconds", "3"), ("MeanSampleBytes", "1"), ("MinAgeSeconds", "2"));
+        SpinWait.SpinUntil(() => IsProfiled, TimeSpan.FromSeconds(10));
+        void* old = AllocateOld();
+        Thread.Sleep(2_000);
+        void* young = AllocateYoung();
+        JsonElement[] samples = [.. HeapOf(listener.Answer(id)).GetProperty("samples").EnumerateArray()];
+        JsonElement oldSample = SampleOf(samples, nameof(AllocateOld));
+        JsonElement youngSample = SampleOf(samples, nameof(AllocateYoung));
+        Assert.Equal(1_000, oldSample.GetProperty("oldBytes").GetInt64());
+        Assert.Equal(1, oldSample.GetProperty("oldObjects").GetInt64());
+        Assert.InRange(oldSample.GetProperty("oldestSeconds").GetDouble(), 2, 60);
+        Assert.Equal(2_000, youngSample.GetProperty("inUseBytes").GetInt64());
+        Assert.Equal(0, youngSample.GetProperty("oldBytes").GetInt64());
+        Assert.False(IsProfiled);
+        _heap.Free(old);
+        _heap.Free(young);
+    }
+
+    [Fact]
+    public void AProfileEndsWithItsSession()
+    {
+        using RequestListener listener = new();
+        listener.Ask("profile", ("Heap", _name), ("Seconds", "600"));
+        Assert.True(SpinWait.SpinUntil(() => IsProfiled, TimeSpan.FromSeconds(10)));
+        listener.Stop();
+        Assert.True(SpinWait.SpinUntil(() => !IsProfiled, TimeSpan.FromSeconds(10)));
+    }
+
+    // The runtime does not tell of a session that ends beside others.
+    [Fact]
+    public void AProfileEndsWithItsClient()
+    {
+        using System.Diagnostics.Process client = System.Diagnostics.Process.Start(
+            OperatingSystem.IsWindows() ? "ping" : "sleep", OperatingSystem.IsWindows() ? "-n 600 127.0.0.1" : "600");
+        using RequestListener listener = new();
+        listener.Ask("profile", ("Heap", _name), ("Seconds", "600"), ("Client", $"{client.Id}"));
+        Assert.True(SpinWait.SpinUntil(() => IsProfiled, TimeSpan.FromSeconds(10)));
+        client.Kill();
+        client.WaitForExit();
+        Assert.True(SpinWait.SpinUntil(() => !IsProfiled, TimeSpan.FromSeconds(10)));
+    }
+
+    [Fact]
+    public void ASecondProfileIsRefused()
+    {
+        using HakmemProfiler own = HakmemProfiler.Start(_heap);
+        using RequestListener listener = new();
+        string id = listener.Ask("profile", ("Heap", _name), ("Seconds", "1"));
+        Assert.Equal(RequestException.ProfilerRuns, listener.Refusal(id).Code);
+        Assert.True(IsProfiled);
+    }
+
+    // All or none: the profilers that had started end.
+    [Fact]
+    public void AProfileThatCannotStartForOneHeapStartsForNone()
+    {
+        using HakmemAllocator other = new();
+        using HakmemProfiler own = HakmemProfiler.Start(other);
+        using RequestListener listener = new();
+        Assert.Equal(RequestException.ProfilerRuns, listener.Refusal(listener.Ask("profile", ("Seconds", "600"))).Code);
+        Assert.True(SpinWait.SpinUntil(() => !IsProfiled, TimeSpan.FromSeconds(10)));
+    }
+
+    [Fact]
+    public void TrimReturnsWhatIsFree()
+    {
+        void*[] blocks = new void*[512];
+        for (int i = 0; i < blocks.Length; i++)
+        {
+            blocks[i] = _heap.Alloc(16 << 10);
+            *(long*)blocks[i] = i;
+        }
+
+        Array.ForEach(blocks.Select(block => (nint)block).ToArray(), block => _heap.Free((void*)block));
+        using RequestListener listener = new();
+        JsonElement answer = listener.Answer(listener.Ask("trim", ("Heap", _name)));
+        long before = HeapOf(answer.GetProperty("before")).GetProperty("dirtyBytes").GetInt64();
+        long after = HeapOf(answer.GetProperty("after")).GetProperty("dirtyBytes").GetInt64();
+        Assert.True(after < before, $"{before} {after}");
+    }
+
+    [Fact]
+    public void LookingAllocatesNothingFromTheHeap()
+    {
+        void* block = _heap.Alloc(100);
+        using RequestListener listener = new();
+        HakmemStatistics before = _heap.GetStatistics();
+        foreach (string request in new[] { "heaps", "statistics", "map", "ledger", "leaks" })
+        {
+            listener.Answer(listener.Ask(request));
+        }
+
+        listener.Answer(listener.Ask("profile", ("Heap", _name), ("Seconds", "0"), ("MeanSampleBytes", "1")));
+        HakmemStatistics after = _heap.GetStatistics();
+        Assert.Equal(before.LiveBlocks, after.LiveBlocks);
+        Assert.Equal(before.CommittedBytes, after.CommittedBytes);
+        Assert.Equal(before.ThreadCaches, after.ThreadCaches);
+        _heap.Free(block);
+    }
+
+    // What a listener allocates is none of the profiler's, and what it throws reaches nobody.
+    [Fact]
+    public void AListenerThatThrowsHarmsNoRequest()
+    {
+        using RequestListener listener = new()
+        {
+            OnEvent = () =>
+            {
+                HakmemAllocator.Shared.Free(HakmemAllocator.Shared.Alloc(3 << 20));
+                throw new InvalidOperationException("A listener failed.");
+            },
+        };
+        JsonElement answer = listener.Answer(listener.Ask("statistics", ("Heap", _name)));
+        Assert.Equal(_name, HeapOf(answer).GetProperty("name").GetString());
+        _heap.Free(_heap.Alloc(100));
+    }
+
+    [Theory]
+    [InlineData("nonsense", RequestException.UnknownRequest)]
+    [InlineData("statistics", RequestException.NoHeap, "Heap", "no such heap")]
+    [InlineData("profile", RequestException.BadArgument, "Seconds", "-1")]
+    [InlineData("profile", RequestException.BadArgument, "Seconds", "x")]
+    [InlineData("profile", RequestException.BadArgument, "MeanSampleBytes", "0")]
+    [InlineData("watch", RequestException.BadArgument, "IntervalMs", "1")]
+    [InlineData("ledger", RequestException.BadArgument, "Collect", "2")]
+    public void AWrongRequestIsRefusedWithTheReason(string request, string code, string argument = "Other", string value = "")
+    {
+        using RequestListener listener = new();
+        (string told, string message) = listener.Refusal(listener.Ask(request, (argument, value)));
+        Assert.Equal(code, told);
+        Assert.NotEmpty(message);
+    }
+
+    [Fact]
+    public void WhatIsNoRequestHasNoAnswer()
+    {
+        using RequestListener listener = new();
+        listener.Send("", "statistics");
+        listener.Send("no-name", "");
+        string id = listener.Ask("heaps");
+        listener.Answer(id);
+        Assert.All(listener.Events, written => Assert.Equal(id, written.Payload![0]));
+    }
+
+    // The ninth waits for none of the eight.
+    [Fact]
+    public void TooManyRequestsAtATimeAreRefused()
+    {
+        using RequestListener listener = new();
+        List<string> watching = [];
+        for (int i = 0; i < 8; i++)
+        {
+            watching.Add(listener.Ask("watch", ("Heap", _name), ("IntervalMs", "60000")));
+            listener.Answer(watching[i]);
+        }
+
+        string id = listener.Ask("heaps");
+        Assert.Equal(RequestException.Busy, listener.Refusal(id).Code);
+        listener.Stop();
+        Assert.True(SpinWait.SpinUntil(
+            () =>
+            {
+                string again = listener.Ask("heaps");
+                listener.Wait(again, "RequestAccepted", _ => true);
+                Thread.Sleep(200);
+                return listener.Of(again, "RequestFailed").Length == 0;
+            },
+            TimeSpan.FromSeconds(20)));
+    }
+
+    // A request whose heap is disposed meanwhile is answered without it, or refused.
+    [Fact]
+    public void HeapsMayBeDisposedMeanwhile()
+    {
+        using RequestListener listener = new();
+        bool isDone = false;
+        Thread disposing = new(() =>
+        {
+            while (!Volatile.Read(ref isDone))
+            {
+                using HakmemAllocator heap = new();
+                *(long*)heap.Alloc(100_000) = 1;
+                heap.Alloc(3 << 20);
+            }
+        });
+        disposing.Start();
+        try
+        {
+            for (int i = 0; i < 20; i++)
+            {
+                listener.Answer(listener.Ask("statistics"));
+                listener.Answer(listener.Ask("map"));
+                listener.Answer(listener.Ask("trim"));
+                string profile = listener.Ask("profile", ("Seconds", "0"));
+                SpinWait.SpinUntil(
+                    () => listener.Of(profile, "AnswerPart").Length > 0 || listener.Of(profile, "RequestFailed").Length > 0,
+                    TimeSpan.FromSeconds(30));
+
+                // Another test may have left a heap with a profiler.
+                Assert.All(listener.Of(profile, "RequestFailed"), failed => Assert.Equal(RequestException.ProfilerRuns, failed.Payload![1]));
+            }
+        }
+        finally
+        {
+            Volatile.Write(ref isDone, true);
+            disposing.Join();
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void* AllocateOld() => _heap.Alloc(1_000);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void* AllocateYoung() => _heap.Alloc(2_000);
+
+    private bool IsProfiled => _heap.RequireHeap("be profiled").Sampler is not null;
+
+    private static JsonElement HeapOf(JsonElement answer) => Assert.Single(answer.GetProperty("heaps").EnumerateArray());
+
+    private static JsonElement SampleOf(JsonElement[] samples, string method) => samples.Single(sample =>
+        sample.GetProperty("stack").EnumerateArray().Any(frame => frame.GetString()!.EndsWith("." + method, StringComparison.Ordinal)));
+}
