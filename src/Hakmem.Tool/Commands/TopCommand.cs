@@ -68,7 +68,7 @@ internal static class TopCommand
                     pid, interval, count, rows, following, () => context.UpdateTarget(Render(rows)), ended.Token));
             }
         }
-        catch (OperationCanceledException) when (cancelled.IsCancellationRequested && pid is null)
+        catch (OperationCanceledException) when (cancelled.IsCancellationRequested)
         {
             // Ctrl-C is how a live table ends.
         }
@@ -169,7 +169,7 @@ internal static class TopCommand
             }
         }
 
-        return rows.IsEmpty ? new Text("No process of this user uses Hakmem.\n") : table;
+        return rows.IsEmpty ? new Text("No process has sent figures yet.\n") : table;
     }
 
     private sealed record TopRow(int Pid, string Name, StatisticsAnswer Now, StatisticsAnswer? Before);

@@ -11,7 +11,7 @@ namespace Hakmem.Tool.Display;
 // have a character each, and if these would fill more than MaxLines lines, a character for several.
 internal static class TerminalMap
 {
-    public const int MaxLines = 48;
+    public const int MaxLines = 96;
     private const int CharsPerLine = 64;
 
     // From empty to full.

@@ -79,7 +79,7 @@ public sealed unsafe class RequestTests : IDisposable
         void*[] blocks = new void*[Slabs];
         for (int i = 0; i < Slabs; i++)
         {
-            blocks[i] = _heap.Alloc((2 << 20) - (i % 2 * 70_000));
+            blocks[i] = _heap.Alloc((nuint)((2 << 20) - (i % 2 * 70_000)));
         }
 
         using RequestListener listener = new();
@@ -90,10 +90,7 @@ public sealed unsafe class RequestTests : IDisposable
         Assert.Equal(own.SuperSlabs.Select(slab => ((ulong)slab.Address).ToString("x")), slabs.Select(slab => slab[0].GetString()));
         Assert.Equal(own.SuperSlabs.Select(slab => (int)slab.Kind), slabs.Select(slab => slab[1].GetInt32()));
         Assert.Equal(own.SuperSlabs.Select(slab => slab.DirtyBytes), slabs.Select(slab => slab[3].GetInt64()));
-        foreach (void* block in blocks)
-        {
-            _heap.Free(block);
-        }
+        FreeAll(blocks);
     }
 
     [Fact]
@@ -112,7 +109,7 @@ public sealed unsafe class RequestTests : IDisposable
         Assert.InRange(row.GetProperty("dirtyBytes").GetInt64(), 64 * 4_096, row.GetProperty("spanBytes").GetInt64());
         long sum = heap.GetProperty("sizeClasses").EnumerateArray().Sum(each => each.GetProperty("dirtyBytes").GetInt64());
         Assert.InRange(sum, 1, heap.GetProperty("dirtyBytes").GetInt64());
-        Array.ForEach(blocks.Select(block => (nint)block).ToArray(), block => _heap.Free((void*)block));
+        FreeAll(blocks);
     }
 
     [Fact]
@@ -202,7 +199,7 @@ public sealed unsafe class RequestTests : IDisposable
             *(long*)blocks[i] = i;
         }
 
-        Array.ForEach(blocks.Select(block => (nint)block).ToArray(), block => _heap.Free((void*)block));
+        FreeAll(blocks);
         using RequestListener listener = new();
         JsonElement answer = listener.Answer(listener.Ask("trim", ("Heap", _name)));
         long before = HeapOf(answer.GetProperty("before")).GetProperty("dirtyBytes").GetInt64();
@@ -343,6 +340,14 @@ public sealed unsafe class RequestTests : IDisposable
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void* AllocateYoung() => _heap.Alloc(2_000);
+
+    private void FreeAll(void*[] blocks)
+    {
+        foreach (void* block in blocks)
+        {
+            _heap.Free(block);
+        }
+    }
 
     private bool IsProfiled => _heap.RequireHeap("be profiled").Sampler is not null;
 

@@ -28,12 +28,19 @@ internal static partial class SeededPrograms
 
     private static readonly List<object> s_kept = [];
 
+    private static HttpClient? s_client;
+
     private static readonly MemoryPool<byte> s_pool = NativeMemoryPool.Shared;
 
-    public static Task<int> RunAsync(string name)
+    public static async Task<int> RunAsync(string name)
     {
         TargetPrograms.WarmUp();
-        return TargetPrograms.LoopAsync(line =>
+        if (name == KestrelPool)
+        {
+            await StartServiceAsync();
+        }
+
+        return await TargetPrograms.LoopAsync(line =>
         {
             if (line == "grow")
             {
@@ -69,7 +76,7 @@ internal static partial class SeededPrograms
                 });
                 break;
             case KestrelPool:
-                KeepUploadsAsync().GetAwaiter().GetResult();
+                KeepUploads();
                 break;
             case NativeMalloc:
                 CopyTexts();
@@ -130,33 +137,41 @@ internal static partial class SeededPrograms
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static unsafe void AllocateAndEnd() => *(byte*)HakmemAllocator.Shared.Alloc(48 << 10) = 1;
 
-    // Uploads that the service does not read: Kestrel holds up to 1 MiB of each in its pinned blocks.
-    private static async Task KeepUploadsAsync()
+    // A service that is up: it has served a request.
+    private static async Task StartServiceAsync()
     {
-        const int Uploads = 96;
         WebApplicationBuilder builder = WebApplication.CreateBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MinRequestBodyDataRate = null);
         WebApplication app = builder.Build();
         app.Urls.Add("http://127.0.0.1:0");
-        CountdownEvent begun = new(Uploads);
-        app.MapPost("/", async (HttpContext context) =>
-        {
-            begun.Signal();
-            await Task.Delay(Timeout.Infinite, context.RequestAborted);
-        });
+        app.MapGet("/", () => "up");
+        app.MapPost("/", (HttpContext context) => Task.Delay(Timeout.Infinite, context.RequestAborted));
         await app.StartAsync();
-        HttpClient client = new(new SocketsHttpHandler { MaxConnectionsPerServer = Uploads });
-        byte[] body = new byte[2 << 20];
-        Uri address = new(app.Urls.First());
-        s_kept.AddRange([app, client, Enumerable.Range(0, Uploads).Select(_ => client.PostAsync(address, new ByteArrayContent(body))).ToArray()]);
-        begun.Wait();
-        long before = -1;
-        for (long now = GC.GetTotalAllocatedBytes(); now != before; now = GC.GetTotalAllocatedBytes())
+        s_client = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
+        await s_client.GetStringAsync("/");
+        using ByteArrayContent little = new(new byte[10]);
+        using CancellationTokenSource soon = new(TimeSpan.FromSeconds(1));
+        try
         {
-            before = now;
-            await Task.Delay(500);
+            await s_client.PostAsync("/", little, soon.Token);
         }
+        catch (OperationCanceledException)
+        {
+            // It is never answered.
+        }
+
+        s_kept.Add(app);
+    }
+
+    // Uploads that the service does not read: Kestrel holds up to 1 MiB of each in its pinned blocks.
+    private static void KeepUploads()
+    {
+        const int Uploads = 96;
+        long wanted = GC.GetTotalAllocatedBytes() + (64 << 20);
+        byte[] body = new byte[2 << 20];
+        s_kept.Add(Enumerable.Range(0, Uploads).Select(_ => s_client!.PostAsync("/", new ByteArrayContent(body))).ToArray());
+        SpinWait.SpinUntil(() => GC.GetTotalAllocatedBytes() > wanted, TimeSpan.FromSeconds(20));
     }
 
     // The C library allocates each copy itself.
