@@ -4,6 +4,7 @@ using System.Diagnostics;
 namespace Hakmem;
 
 /// <summary>Which stream of a <see cref="NativeMemoryStreamManager"/> an event is about.</summary>
+[DebuggerDisplay("{Tag}, {Id}")] // Of the derived classes too: it is inherited.
 public class NativeMemoryStreamEventArgs : EventArgs
 {
     internal NativeMemoryStreamEventArgs(StreamTracker stream)

@@ -1,4 +1,5 @@
 using System;
+using System.Diagnostics;
 using System.Numerics;
 using System.Threading;
 using Hakmem.Api;
@@ -18,6 +19,7 @@ namespace Hakmem;
 /// </para>
 /// <para>The streams must be disposed. One that is dropped is reported, and its memory is not freed.</para>
 /// </remarks>
+[DebuggerDisplay("{DebuggerDisplay,nq}")]
 public sealed class NativeMemoryStreamManager
 {
     private readonly HakmemAllocator _allocator;
@@ -70,6 +72,15 @@ public sealed class NativeMemoryStreamManager
 
     /// <summary>The settings.</summary>
     public NativeMemoryStreamManagerOptions Options { get; }
+
+    private string DebuggerDisplay
+    {
+        get
+        {
+            NativeMemoryStreamManagerStatistics counts = GetStatistics();
+            return FormattableString.Invariant($"{counts.OpenCount} open, {counts.LeakedCount} leaked");
+        }
+    }
 
     /// <summary>Creates an empty stream.</summary>
     /// <returns>The stream. Dispose it.</returns>

@@ -1,6 +1,9 @@
+using System.Diagnostics;
+
 namespace Hakmem;
 
 /// <summary>Settings of a <see cref="NativeMemoryStreamManager"/>.</summary>
+[DebuggerDisplay("ChunkBytes = {ChunkBytes}, MaxStreamBytes = {MaxStreamBytes}")]
 public sealed class NativeMemoryStreamManagerOptions
 {
     /// <summary>The size of a stream's chunks in bytes: a power of two from 256 bytes to 1 GiB. 256 KiB by default. A

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Hakmem;
 
 /// <summary>Counts of a <see cref="NativeMemoryStreamManager"/> since it was created.</summary>
@@ -8,6 +10,7 @@ namespace Hakmem;
 /// <param name="DoubleDisposedCount">How many disposals were of a stream that had been disposed.</param>
 /// <param name="OverCapacityCount">How many calls were refused because a stream would have become too long.</param>
 /// <param name="ConvertedToArrayCount">How many times <see cref="NativeMemoryStream.ToArray"/> was called.</param>
+[DebuggerDisplay("{OpenCount} open, {CreatedCount} created, {LeakedCount} leaked")]
 public readonly record struct NativeMemoryStreamManagerStatistics(
     long OpenCount,
     long CreatedCount,
