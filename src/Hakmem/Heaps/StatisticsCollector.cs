@@ -1,3 +1,4 @@
+using System;
 using System.Diagnostics;
 using System.Numerics;
 using System.Threading;
@@ -21,6 +22,9 @@ namespace Hakmem.Heaps;
 // One object for each reading. The constructor allocates all memory, because none is allocated under a lock.
 internal sealed unsafe class StatisticsCollector
 {
+    // Ticks of a TimeSpan to one of Stopwatch.
+    private static readonly double s_timeSpanTicks = (double)TimeSpan.TicksPerSecond / Stopwatch.Frequency;
+
     private readonly Arena _arena;
     private readonly SuperSlabCache _superSlabs;
     private readonly BlockKinds _kinds;
@@ -107,7 +111,7 @@ internal sealed unsafe class StatisticsCollector
             PurgedBytes = _purgedBytes,
             PurgeCalls = _purgeCalls,
             SystemCalls = calls.Count,
-            SystemCallTime = Stopwatch.GetElapsedTime(0, calls.Ticks),
+            SystemCallTime = new TimeSpan((long)(calls.Ticks * s_timeSpanTicks)),
             SuperSlabsInUse = _ownedSlabs - _cachedSlabs,
             SuperSlabsCached = _cachedSlabs,
             DepotExchanges = small?.Exchanges ?? 0,
