@@ -22,7 +22,8 @@ internal static class Program
         root.Subcommands.Add(LeaksCommand.Create());
         root.Subcommands.Add(TrimCommand.Create());
         ParseResult parsed = root.Parse(args);
-        int code = await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(10) })
+        int code = await parsed.InvokeAsync(
+            new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(10) })
             .ConfigureAwait(false);
         return parsed.Errors.Any() ? (int)ToolError.Usage : code;
     }

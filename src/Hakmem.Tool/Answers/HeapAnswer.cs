@@ -6,7 +6,8 @@ using Hakmem.Tool.Commands;
 
 namespace Hakmem.Tool.Answers;
 
-// The answers, as the library writes them: src/Hakmem/Inspection. Members that a library leaves out keep their defaults.
+// The answers, as the library writes them: src/Hakmem/Inspection. Members that a library leaves out keep their
+// defaults.
 
 internal sealed record StatisticsAnswer
 {
@@ -104,5 +105,6 @@ internal static class AnswerReader
         }
     }
 
-    public static long Sum(this StatisticsAnswer answer, System.Func<HeapAnswer, long> figure) => answer.Heaps.Sum(figure);
+    public static long Sum(this StatisticsAnswer answer, System.Func<HeapAnswer, long> figure) =>
+        answer.Heaps.Sum(figure);
 }

@@ -49,7 +49,8 @@ internal sealed record SlabAnswer(
 {
     public const int UnitCount = 32;
 
-    // The share of its units that hold something, from 0 to 1. A unit of a span counts by the blocks that are out of it.
+    // The share of its units that hold something, from 0 to 1. A unit of a span counts by the blocks that are out of
+    // it.
     public double FilledShare => Kind == SuperSlabKind.LargeRun
         ? 1
         : Units.Sum(group => group.Count * group.FilledShare) / Math.Max(1, Units.Sum(group => group.Count));
@@ -112,7 +113,8 @@ internal sealed class SlabConverter : JsonConverter<SlabAnswer>
         int[] numbers;
         try
         {
-            numbers = [.. text.Split('*', ':').Select(part => int.Parse(part, NumberStyles.None, CultureInfo.InvariantCulture))];
+            IEnumerable<string> parts = text.Split('*', ':');
+            numbers = [.. parts.Select(part => int.Parse(part, NumberStyles.None, CultureInfo.InvariantCulture))];
         }
         catch (FormatException failure)
         {

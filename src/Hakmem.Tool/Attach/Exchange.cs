@@ -53,7 +53,8 @@ internal sealed class Exchange : IAsyncDisposable
     // Called for each sign that a request is waiting on purpose: the milliseconds since its start, and those in all.
     public Action<long, long>? Progress { get; init; }
 
-    // Whether a process that gives no sign may be had to collect garbage, which makes the source of one with small heaps.
+    // Whether a process that gives no sign may be had to collect garbage, which makes the source of one with small
+    // heaps.
     public bool MayWake { get; init; } = true;
 
     // Throws ToolException.
@@ -73,7 +74,8 @@ internal sealed class Exchange : IAsyncDisposable
             arguments.Add(name, Checked(name, value));
         }
 
-        EventPipeProvider provider = new(Provider, System.Diagnostics.Tracing.EventLevel.Informational, RequestsKeyword, arguments);
+        EventPipeProvider provider =
+            new(Provider, System.Diagnostics.Tracing.EventLevel.Informational, RequestsKeyword, arguments);
         EventPipeSession session = await OpenAsync(target, provider, timeout, cancelled).ConfigureAwait(false);
         return new Exchange(target, session, id, timeout) { Progress = progress, MayWake = mayWake };
     }
@@ -176,8 +178,8 @@ internal sealed class Exchange : IAsyncDisposable
         {
             throw new ToolException(
                 ToolError.OtherVersion,
-                $"Process {_target.Id} uses Hakmem {reply.Text}, which speaks version {reply.First} of the protocol. This " +
-                $"tool speaks version {Protocol}: install the one of that version.");
+                $"Process {_target.Id} uses Hakmem {reply.Text}, which speaks version {reply.First} of the protocol. " +
+                $"This tool speaks version {Protocol}: install the one of that version.");
         }
     }
 
@@ -209,10 +211,12 @@ internal sealed class Exchange : IAsyncDisposable
     }
 
     // The runtime separates arguments by these.
-    private static string Checked(string name, string value) => value.IndexOfAny([';', '=', '"', '\0']) < 0 && value.Length <= 512
+    private static string Checked(string name, string value) =>
+        value.IndexOfAny([';', '=', '"', '\0']) < 0 && value.Length <= 512
         ? value
         : throw new ToolException(
-            ToolError.Usage, $"{name} \"{value}\" cannot be asked for: it is too long, or has one of the characters ; = \".");
+            ToolError.Usage,
+                $"{name} \"{value}\" cannot be asked for: it is too long, or has one of the characters ; = \".");
 
     private static async Task<EventPipeSession> OpenAsync(
         Target target, EventPipeProvider provider, TimeSpan timeout, CancellationToken cancelled)
@@ -231,13 +235,15 @@ internal sealed class Exchange : IAsyncDisposable
         catch (UnauthorizedAccessException)
         {
             throw new ToolException(
-                ToolError.OtherUser, $"Process {target.Id} belongs to another user. Run hakmem as that user, or as root.");
+                ToolError.OtherUser,
+                    $"Process {target.Id} belongs to another user. Run hakmem as that user, or as root.");
         }
         catch (Exception failure) when (IsConnectionLost(failure))
         {
             throw target.IsAlive
                 ? new ToolException(
-                    ToolError.NoDiagnostics, $"Process {target.Id} does not let a session be started: {failure.Message}")
+                    ToolError.NoDiagnostics,
+                        $"Process {target.Id} does not let a session be started: {failure.Message}")
                 : new ToolException(ToolError.ProcessEnded, $"Process {target.Id} has ended.");
         }
     }

@@ -11,8 +11,8 @@ internal static class LibraryFile
 {
     public const string Name = "Hakmem.dll";
 
-    // The version of the library, and whether it answers requests: older ones have no such class. Null if the file cannot
-    // be read, as when it was replaced since.
+    // The version of the library, and whether it answers requests: older ones have no such class. Null if the file
+    // cannot be read, as when it was replaced since.
     public static (Version Version, bool AnswersRequests)? TryRead(string path)
     {
         try

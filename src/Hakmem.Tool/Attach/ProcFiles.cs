@@ -16,7 +16,8 @@ internal static class ProcFiles
         string? line = TryReadLines(process, "status")?
             .FirstOrDefault(text => text.StartsWith("Uid:", StringComparison.Ordinal));
         string[] fields = line?.Split('\t', StringSplitOptions.RemoveEmptyEntries) ?? [];
-        return fields.Length > 2 && int.TryParse(fields[2], NumberStyles.None, CultureInfo.InvariantCulture, out int user)
+        return fields.Length > 2
+            && int.TryParse(fields[2], NumberStyles.None, CultureInfo.InvariantCulture, out int user)
             ? user
             : null;
     }

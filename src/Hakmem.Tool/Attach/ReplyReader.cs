@@ -27,8 +27,8 @@ internal static class ReplyReader
             using EventPipeEventSource source = new(stream);
             source.Dynamic.All += written =>
             {
-                if (written.ProviderName == "Hakmem" && written.PayloadByName("request") is string request && request == id &&
-                    TryRead(written) is { } reply)
+                if (written.ProviderName == "Hakmem" && written.PayloadByName("request") is string request &&
+                    request == id && TryRead(written) is { } reply)
                 {
                     replies.TryWrite(reply);
                 }

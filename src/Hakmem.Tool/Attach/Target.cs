@@ -101,9 +101,9 @@ internal sealed class Target
         : HasLibrary == true
             ? new ToolException(
                 ToolError.NoAnswer,
-                $"Process {Id} has loaded Hakmem but did not answer within {waited.TotalSeconds:0.#} s. Either it has " +
-                "not allocated from a heap yet, or it is stopped or too busy, or its event sources are switched off " +
-                "(System.Diagnostics.Tracing.EventSource.IsSupported). Try again, or with a longer --timeout.")
+                $"Process {Id} has loaded Hakmem but did not answer within {waited.TotalSeconds:0.#} s. Either " +
+                "it has not allocated from a heap yet, or it is stopped or too busy, or its event sources are " +
+                "switched off (System.Diagnostics.Tracing.EventSource.IsSupported). Try again, or with a longer --timeout.")
             : new ToolException(
                 ToolError.NoHakmem,
                 $"Process {Id} did not answer within {waited.TotalSeconds:0.#} s: it seems not to use Hakmem.");
@@ -115,7 +115,8 @@ internal sealed class Target
     {
         if (Id <= 0 || !IsAlive)
         {
-            throw new ToolException(ToolError.NoSuchProcess, $"There is no process {Id}. `hakmem ps` lists those to look into.");
+            throw new ToolException(ToolError.NoSuchProcess,
+                $"There is no process {Id}. `hakmem ps` lists those to look into.");
         }
     }
 
@@ -140,9 +141,9 @@ internal sealed class Target
         string? variable = ProcFiles.VariablesOf(_process)?.FirstOrDefault(IsSwitchedOff);
         bool isRuntime = ProcFiles.FilesOf(_process)?.Any(path => s_runtimes.Contains(Path.GetFileName(path))) ?? false;
         throw new ToolException(ToolError.NoDiagnostics, variable is not null
-            ? $"Process {Id} was started with {variable}, which switches the runtime's diagnostics off. Start it without."
+            ? $"Process {Id} was started with {variable}, which switches its diagnostics off. Start it without."
             : isRuntime
-                ? $"Process {Id} is a .NET process without a diagnostics socket: its diagnostics are switched off, or " +
+                ? $"Process {Id} is a .NET process without a diagnostics socket: its diagnostics are off, or " +
                     "its TMPDIR is another than this one's."
                 : $"Process {Id} is not a .NET process, or its diagnostics are switched off.");
     }

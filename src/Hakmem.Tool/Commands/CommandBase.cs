@@ -33,7 +33,8 @@ internal static class CommandBase
     public static Option<int> Seconds(string description, int otherwise)
     {
         Option<int> option = new("--seconds") { Description = description, DefaultValueFactory = _ => otherwise };
-        option.Validators.Add(result => Require(result, result.GetValue(option) is >= 0 and <= 3_600, "from 0 to 3600"));
+        option.Validators.Add(result =>
+            Require(result, result.GetValue(option) is >= 0 and <= 3_600, "from 0 to 3600"));
         return option;
     }
 

@@ -30,7 +30,8 @@ internal static class LeaksCommand
             Description = "The mean number of bytes between two samples.",
             DefaultValueFactory = _ => MeanSampleBytes,
         };
-        Option<int> rows = new("--rows") { Description = "How many stacks to show.", DefaultValueFactory = _ => DefaultRows };
+        Option<int> rows =
+            new("--rows") { Description = "How many stacks to show.", DefaultValueFactory = _ => DefaultRows };
         Option<bool> json = CommandBase.AsJson();
         Option<double> timeout = CommandBase.Timeout();
         Command command = new("leaks", "Shows leaks that pools have reported, and stacks whose blocks stay.")
@@ -78,8 +79,10 @@ internal static class LeaksCommand
 
     private static StackRow[] RowsOf(ProfileAnswer answer) =>
     [
-        .. answer.Heaps.SelectMany(heap => heap.Samples.Where(sample => sample.OldBytes > 0).Select(sample => new StackRow(
-                heap.Name, sample.Tag, sample.Stack, sample.OldObjects, sample.OldBytes, sample.OldestSeconds, sample.InUseBytes,
+        .. answer.Heaps.SelectMany(heap =>
+            heap.Samples.Where(sample => sample.OldBytes > 0).Select(sample => new StackRow(
+                heap.Name, sample.Tag, sample.Stack, sample.OldObjects, sample.OldBytes, sample.OldestSeconds,
+                    sample.InUseBytes,
                 sample.AllocatedBytes)))
             .OrderByDescending(row => row.Bytes),
     ];
@@ -89,7 +92,8 @@ internal static class LeaksCommand
         console.WriteLine($"Process {target.Id} ({target.Name})");
         if (answer.Reports.Count == 0)
         {
-            console.WriteLine("No pool has reported a rental that was dropped undisposed. Pools do so with LeakTracking.");
+            console.WriteLine(
+                "No pool has reported a rental that was dropped undisposed. Pools do so with LeakTracking.");
             return;
         }
 
@@ -122,22 +126,26 @@ internal static class LeaksCommand
         }
 
         console.WriteLine(
-            $"Blocks of the first half of {seconds} s that are in use at the end, by stack: {rows.Length} of {all}. Estimates.");
+            $"Blocks of the first half of {seconds} s that are in use at the end, by stack: {rows.Length} of {all}. " +
+            "Estimates.");
         Table table = Texts.NewTable(">blocks", ">bytes", ">stayed", ">oldest", "heap", "allocated by");
         foreach (StackRow row in rows)
         {
             table.AddTextRow(
                 Texts.Count(row.Blocks), Texts.Bytes(row.Bytes), Texts.Share(row.InUseBytes, row.AllocatedBytes),
-                $"{row.OldestSeconds:0.#} s", row.Tag.Length == 0 ? row.Heap : $"{row.Heap}, tag {row.Tag}", TextOf(row.Stack));
+                $"{row.OldestSeconds:0.#} s", OwnerOf(row), TextOf(row.Stack));
         }
 
         console.Write(table);
     }
 
+    private static string OwnerOf(StackRow row) => row.Tag.Length == 0 ? row.Heap : $"{row.Heap}, tag {row.Tag}";
+
     private static string TextOf(IReadOnlyList<string> stack) =>
         string.Join('\n', stack.Take(MaxFrames)) + (stack.Count > MaxFrames ? "\n..." : "");
 
     private sealed record StackRow(
-        string Heap, string Tag, IReadOnlyList<string> Stack, long Blocks, long Bytes, double OldestSeconds, long InUseBytes,
+        string Heap, string Tag, IReadOnlyList<string> Stack, long Blocks, long Bytes, double OldestSeconds,
+            long InUseBytes,
         long AllocatedBytes);
 }

@@ -37,7 +37,8 @@ internal static class LedgerCommand
         };
         Option<bool> json = CommandBase.AsJson();
         Option<double> timeout = CommandBase.Timeout();
-        Command command = new("ledger", "Shows what the resident set consists of: collector, code, Hakmem, malloc, stacks, files.")
+        Command command =
+            new("ledger", "Shows what the resident set consists of: collector, code, Hakmem, malloc, stacks, files.")
         {
             pid, growth, since, collect, json, timeout,
         };
@@ -81,7 +82,8 @@ internal static class LedgerCommand
     {
         try
         {
-            return JsonSerializer.Deserialize<LedgerReport>(File.ReadAllText(path), CommandBase.JsonLine) is { Rows.Count: > 0 } read
+            LedgerReport? read = JsonSerializer.Deserialize<LedgerReport>(File.ReadAllText(path), CommandBase.JsonLine);
+            return read is { Rows.Count: > 0 }
                 ? read
                 : throw new ToolException(ToolError.File, $"{path} has no ledger.");
         }
@@ -112,7 +114,8 @@ internal static class LedgerCommand
         foreach (LedgerRow row in report.Rows)
         {
             table.AddTextRow(
-                Texts.Bytes(row.ResidentBytes), Texts.Share(row.ResidentBytes, report.ResidentBytes), row.Name, TextOf(row));
+                Texts.Bytes(row.ResidentBytes), Texts.Share(row.ResidentBytes, report.ResidentBytes), row.Name,
+                    TextOf(row));
         }
 
         console.Write(table);
@@ -126,7 +129,8 @@ internal static class LedgerCommand
         Table table = Texts.NewTable(">grew by", ">to", "row", "what to do about it");
         foreach (LedgerGrowthRow row in growth.Rows.Where(row => row.Bytes != 0))
         {
-            table.AddTextRow(Texts.Bytes(row.Bytes), Texts.Bytes(row.ResidentBytes), row.Name, LedgerHints.Of(row.Kind));
+            table.AddTextRow(Texts.Bytes(row.Bytes), Texts.Bytes(row.ResidentBytes), row.Name,
+                LedgerHints.Of(row.Kind));
         }
 
         console.Write(table);
@@ -134,7 +138,8 @@ internal static class LedgerCommand
 
     private static string TextOf(LedgerRow row)
     {
-        IEnumerable<string> parts = row.Parts.Take(MaxParts).Select(part => $"  {Texts.Bytes(part.Bytes)}  {part.Name}");
+        IEnumerable<string> parts =
+            row.Parts.Take(MaxParts).Select(part => $"  {Texts.Bytes(part.Bytes)}  {part.Name}");
         return string.Join('\n', parts.Prepend(row.Source));
     }
 }

@@ -15,19 +15,6 @@ using Spectre.Console;
 
 namespace Hakmem.Tool.Commands;
 
-internal enum ProfileFormat
-{
-    Pprof,
-    Speedscope,
-    Collapsed,
-}
-
-internal enum ProfileValue
-{
-    InUse,
-    Allocated,
-}
-
 // A heap profile of a process over some seconds, or the difference of two profiles in files.
 internal static class ProfileCommand
 {
@@ -36,9 +23,11 @@ internal static class ProfileCommand
     public static Command Create()
     {
         Options options = new();
-        Command command = new("profile", "Samples allocations for some seconds and shows which functions' blocks take the memory.")
+        Command command =
+            new("profile", "Samples allocations for some seconds and shows which functions' blocks take the memory.")
         {
-            options.Pid, options.Seconds, options.Heap, options.MeanBytes, options.Output, options.Format, options.Value,
+            options.Pid, options.Seconds, options.Heap, options.MeanBytes, options.Output, options.Format,
+                options.Value,
             options.Rows, options.Diff, options.Json, options.Timeout,
         };
         command.Validators.Add(result =>
@@ -68,7 +57,8 @@ internal static class ProfileCommand
 
         public Option<long?> MeanBytes { get; } = new("--mean-bytes")
         {
-            Description = "The mean number of bytes between two samples: 524288 by default. Fewer cost the process more.",
+            Description =
+                "The mean number of bytes between two samples: 524288 by default. Fewer cost the process more.",
         };
 
         public Option<FileInfo?> Output { get; } = new("--output", "-o")
@@ -113,7 +103,8 @@ internal static class ProfileCommand
 
             Target target = Target.Require(parsed.GetValue(Pid)!.Value);
             HeapProfile profile = await ReadAsync(target, parsed, cancelled);
-            string path = parsed.GetValue(Output)?.FullName ?? Path.GetFullPath(NameOf(target, parsed.GetValue(Format)));
+            string path =
+                parsed.GetValue(Output)?.FullName ?? Path.GetFullPath(NameOf(target, parsed.GetValue(Format)));
             WriteFile(path, parsed, profile);
             Show(parsed, profile, path, $"process {target.Id} ({target.Name}), {profile.Duration.TotalSeconds:0.#} s");
         }
@@ -191,7 +182,8 @@ internal static class ProfileCommand
             console.Write(table);
             if (profile.LostSamples > 0)
             {
-                console.WriteLine($"{Texts.Count(profile.LostSamples)} samples could not be kept: the estimates are too low.");
+                console.WriteLine(
+                    $"{Texts.Count(profile.LostSamples)} samples could not be kept: the estimates are too low.");
             }
 
             if (path is not null)
@@ -218,4 +210,17 @@ internal static class ProfileCommand
         private static HeapProfileValue ObjectsOf(ProfileValue value) =>
             value == ProfileValue.InUse ? HeapProfileValue.InUseObjects : HeapProfileValue.AllocatedObjects;
     }
+}
+
+internal enum ProfileFormat
+{
+    Pprof,
+    Speedscope,
+    Collapsed,
+}
+
+internal enum ProfileValue
+{
+    InUse,
+    Allocated,
 }

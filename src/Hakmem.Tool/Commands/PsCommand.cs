@@ -57,7 +57,8 @@ internal static class PsCommand
             StatisticsAnswer answer = AnswerReader.Read<StatisticsAnswer>(await Exchange.AskAsync(
                 target, Request.Of("statistics"), s_timeout, cancelled, mayWake: false));
             return new ProcessRow(
-                target.Id, target.Name, answer.Library, "answers", answer.Heaps.Count, answer.Sum(heap => heap.LiveBytes),
+                target.Id, target.Name, answer.Library, "answers", answer.Heaps.Count,
+                    answer.Sum(heap => heap.LiveBytes),
                 answer.Sum(heap => heap.CommittedBytes), answer.Sum(heap => heap.DirtyBytes));
         }
         catch (ToolException) when (target is { HasLibrary: true, IsAlive: true })
@@ -93,4 +94,5 @@ internal static class PsCommand
 }
 
 internal sealed record ProcessRow(
-    int Pid, string Name, string Library, string State, int? Heaps, long? LiveBytes, long? CommittedBytes, long? DirtyBytes);
+    int Pid, string Name, string Library, string State, int? Heaps, long? LiveBytes, long? CommittedBytes,
+        long? DirtyBytes);

@@ -24,7 +24,8 @@ internal static class StatsCommand
         {
             Target target = Target.Require(parsed.GetValue(pid));
             StatisticsAnswer answer = AnswerReader.Read<StatisticsAnswer>(await Exchange.AskAsync(
-                target, Request.Of("statistics", ("Heap", parsed.GetValue(heap))), CommandBase.TimeoutOf(parsed, timeout),
+                target, Request.Of("statistics", ("Heap", parsed.GetValue(heap))),
+                    CommandBase.TimeoutOf(parsed, timeout),
                 cancelled));
             if (parsed.GetValue(json))
             {
@@ -55,7 +56,8 @@ internal static class StatsCommand
             Table tags = Texts.NewTable($"tag of heap {heap.Name}", ">live", ">peak", ">refused");
             foreach (TagAnswer tag in heap.Tags)
             {
-                tags.AddTextRow(tag.Path, Texts.Bytes(tag.LiveBytes), Texts.Bytes(tag.PeakBytes), Texts.Count(tag.RefusedCount));
+                tags.AddTextRow(tag.Path, Texts.Bytes(tag.LiveBytes), Texts.Bytes(tag.PeakBytes),
+                    Texts.Count(tag.RefusedCount));
             }
 
             console.Write(tags);
@@ -68,12 +70,15 @@ internal static class StatsCommand
 
         if (heap.LastDecayFailure.Length > 0)
         {
-            console.WriteLine($"Heap {heap.Name}: {heap.FailedDecayPasses} decay passes failed, the last with {heap.LastDecayFailure}");
+            console.WriteLine(
+                $"Heap {heap.Name}: {heap.FailedDecayPasses} decay passes failed, the last with " +
+                heap.LastDecayFailure);
         }
 
         if (heap.LastCallbackFailure.Length > 0)
         {
-            console.WriteLine($"Heap {heap.Name}: {heap.FailedCallbacks} callbacks failed, the last with {heap.LastCallbackFailure}");
+            console.WriteLine(
+                $"Heap {heap.Name}: {heap.FailedCallbacks} callbacks failed, the last with {heap.LastCallbackFailure}");
         }
     }
 }

@@ -90,7 +90,8 @@ internal static class TopCommand
                 foreach (Target target in Target.FindAll().Where(target => !following.ContainsKey(target.Id)))
                 {
                     bool mayHave = target is { HasLibrary: true, Library: not { AnswersRequests: false } };
-                    following[target.Id] = mayHave ? FollowAsync(target, interval, rows, cancelled) : Task.CompletedTask;
+                    following[target.Id] = mayHave ? FollowAsync(target, interval, rows, cancelled)
+                        : Task.CompletedTask;
                 }
             }
             else if (following[pid.Value] is { IsCompleted: true } done)

@@ -16,7 +16,8 @@ internal static class TrimCommand
         Option<string?> heap = CommandBase.Heap();
         Option<bool> json = CommandBase.AsJson();
         Option<double> timeout = CommandBase.Timeout();
-        Command command = new("trim", "Has the heaps return all unused memory to the system.") { pid, heap, json, timeout };
+        Command command =
+            new("trim", "Has the heaps return all unused memory to the system.") { pid, heap, json, timeout };
         CommandBase.SetAction(command, json, async (parsed, cancelled) =>
         {
             Target target = Target.Require(parsed.GetValue(pid));

@@ -29,7 +29,8 @@ internal static class HeapTable
     public static Table OfClasses(HeapAnswer heap)
     {
         Table table = Texts.NewTable(
-            $">blocks of heap {heap.Name}", ">live", ">live bytes", ">cached", ">spans", ">in spans", ">dirty", ">live/dirty");
+            $">blocks of heap {heap.Name}", ">live", ">live bytes", ">cached", ">spans", ">in spans", ">dirty",
+                ">live/dirty");
         foreach (ClassAnswer row in heap.SizeClasses)
         {
             table.AddTextRow(

@@ -48,7 +48,8 @@ internal static class HtmlMap
             slab.Address, (int)slab.Kind, slab.RunLength, slab.DirtyBytes,
             slab.Units.SelectMany(group => new[]
             {
-                group.Count, (int)group.Kind, group.IsFirst ? 1 : 0, group.BlockBytes, group.BlockCount, group.BlocksOut,
+                group.Count, (int)group.Kind, group.IsFirst ? 1 : 0, group.BlockBytes, group.BlockCount,
+                group.BlocksOut,
             }),
         }),
     }));

@@ -47,13 +47,18 @@ internal static class TerminalMap
 
         if (count <= MaxLines)
         {
-            string key = "a unit each:  · never used  - free, with pages  ░▒▓█ blocks of a span out  G growable  L large  X guarded";
+            string key =
+                "a unit each:  · never used  - free, with pages  ░▒▓█ blocks of a span out  " +
+                "G growable  L large  X guarded";
             return heap.SuperSlabs.Select(LineOf).Append(key);
         }
 
         int perChar = (count + (MaxLines * CharsPerLine) - 1) / (MaxLines * CharsPerLine);
-        IEnumerable<string> lines = heap.SuperSlabs.Chunk(perChar * CharsPerLine).Select(part => string.Concat(
-            part.Chunk(perChar).Select(slabs => CharOf(slabs.Average(slab => slab.FilledShare)))).Insert(0, $"{part[0].Address,16}  "));
+        IEnumerable<string> lines = heap.SuperSlabs.Chunk(perChar * CharsPerLine).Select(part =>
+        {
+            IEnumerable<double> shares = part.Chunk(perChar).Select(slabs => slabs.Average(slab => slab.FilledShare));
+            return $"{part[0].Address,16}  {string.Concat(shares.Select(CharOf))}";
+        });
         string unit = perChar == 1 ? "a SuperSlab each" : $"{perChar} SuperSlabs each";
         return lines.Append($"{unit}:  · empty  ░▒▓ by how much of it is out  █ full");
     }
@@ -86,7 +91,8 @@ internal static class TerminalMap
         _ => '?',
     };
 
-    private static char CharOf(double share) => Fill[share <= 0 ? 0 : Math.Min(Fill.Length - 1, 1 + (int)(share * (Fill.Length - 1)))];
+    private static char CharOf(double share) =>
+        Fill[share <= 0 ? 0 : Math.Min(Fill.Length - 1, 1 + (int)(share * (Fill.Length - 1)))];
 
     // The classes that waste most first.
     private static Table Fragmentation(HeapMapAnswer heap)
@@ -96,7 +102,8 @@ internal static class TerminalMap
         {
             table.AddTextRow(
                 Texts.Bytes(row.BlockBytes), Texts.Bytes(row.LiveBytes), Texts.Bytes(row.DirtyBytes),
-                Texts.Share(row.LiveOverDirty), Texts.Bytes(Math.Max(0, row.DirtyBytes - row.LiveBytes)), $"{row.Spans}");
+                Texts.Share(row.LiveOverDirty), Texts.Bytes(Math.Max(0, row.DirtyBytes - row.LiveBytes)),
+                    $"{row.Spans}");
         }
 
         return table;

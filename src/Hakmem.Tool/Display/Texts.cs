@@ -6,7 +6,8 @@ namespace Hakmem.Tool.Display;
 // Numbers as people read them, in the invariant culture.
 internal static class Texts
 {
-    public static string Bytes(long bytes) => bytes < 0 ? "-" + HakmemStatistics.Size(-bytes) : HakmemStatistics.Size(bytes);
+    public static string Bytes(long bytes) => bytes < 0 ? "-" + HakmemStatistics.Size(-bytes)
+        : HakmemStatistics.Size(bytes);
 
     public static string Count(long count) => count.ToString("N0", CultureInfo.InvariantCulture);
 

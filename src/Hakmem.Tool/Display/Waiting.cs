@@ -16,6 +16,7 @@ internal static class Waiting
         }
 
         return await CommandBase.Terminal.Status().StartAsync("asking ...", context => run(
-            (elapsed, total) => context.Status($"sampling: {elapsed / 1_000} of {total / 1_000} s"))).ConfigureAwait(false);
+            (elapsed, total) => context.Status($"sampling: {elapsed / 1_000} of {total / 1_000} s"))).ConfigureAwait(
+                false);
     }
 }

@@ -116,7 +116,8 @@ internal sealed class PprofReader
         return type;
     }
 
-    private static (List<ulong> Locations, List<long> Values, (ulong Key, ulong Text) Label) ReadSample(CodedInputStream input)
+    private static (List<ulong> Locations, List<long> Values,
+        (ulong Key, ulong Text) Label) ReadSample(CodedInputStream input)
     {
         (ulong Key, ulong Text) label = default;
         List<ulong> locations = [];
@@ -180,11 +181,13 @@ internal sealed class PprofReader
         if (places.Any(place => place < 0))
         {
             string found = string.Join(", ", _types.Select(type => Text(type.Type)));
-            throw new InvalidDataException($"It lacks one of the values {string.Join(", ", s_types)}; it has: {found}.");
+            string wanted = string.Join(", ", s_types);
+            throw new InvalidDataException($"It lacks one of the values {wanted}; it has: {found}.");
         }
 
         IEnumerable<HeapProfileSample> samples = _samples
-            .Select(sample => (Stack: SampleAnswer.TextOf(TagOf(sample.Label), StackOf(sample.Locations)), sample.Values))
+            .Select(sample =>
+                (Stack: SampleAnswer.TextOf(TagOf(sample.Label), StackOf(sample.Locations)), sample.Values))
             .GroupBy(sample => sample.Stack, StringComparer.Ordinal)
             .Select(same => new HeapProfileSample(same.Key)
             {

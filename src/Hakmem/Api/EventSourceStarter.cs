@@ -7,7 +7,8 @@ namespace Hakmem.Api;
 // Makes the event source of a process whose heaps are too small for a decay pass, which makes it otherwise: after the
 // first collection of the oldest generation, on a pool thread. A tool that gets no answer has the runtime collect once.
 //
-// Nothing refers to this object. Its finalizer registers it again until there has been such a collection. That costs the
+// Nothing refers to this object. Its finalizer registers it again until there has been such a collection. That costs
+// the
 // first allocation of a process one small object. In a context that can be unloaded nothing is made: it would keep the
 // context a while longer.
 internal sealed class EventSourceStarter

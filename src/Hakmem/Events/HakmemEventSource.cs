@@ -30,7 +30,8 @@ internal sealed partial class HakmemEventSource : EventSource
     private const int LeakId = 8;
     private const int DecayId = 9;
 
-    // All that the library raises by itself: a session for requests alone has none of it raised. Not among the keywords,
+    // All that the library raises by itself: a session for requests alone has none of it raised. Not among the
+    // keywords,
     // each of which has to be one bit.
     private const EventKeywords Happenings =
         Keywords.Memory | Keywords.Limits | Keywords.Caches | Keywords.Misuse | Keywords.Decay;

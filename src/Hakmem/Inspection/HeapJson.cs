@@ -26,7 +26,8 @@ internal static class HeapJson
     });
 
     // A SuperSlab is an array: its address in hexadecimal, kind, length of the run that begins there, dirty bytes, and
-    // its units. These are a text of groups with blanks between them: `count*kind:isFirst:blockBytes:blockCount:blocksOut`,
+    // its units. These are a text of groups with blanks between them:
+    // `count*kind:isFirst:blockBytes:blockCount:blocksOut`,
     // where the last three are left out if they are zero.
     public static void WriteMap(JsonText json, InspectedHeap heap) => json.Object(() =>
     {

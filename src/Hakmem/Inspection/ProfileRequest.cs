@@ -15,7 +15,8 @@ internal static class ProfileRequest
     public static void Serve(EventRequest request, long seconds)
     {
         long mean = request.NumberOf(
-            "MeanSampleBytes", HakmemProfiler.DefaultMeanSampleBytes, HeapSampler.MinMeanBytes, HeapSampler.MaxMeanBytes);
+            "MeanSampleBytes", HakmemProfiler.DefaultMeanSampleBytes, HeapSampler.MinMeanBytes,
+                HeapSampler.MaxMeanBytes);
         TimeSpan minAge = TimeSpan.FromSeconds(request.NumberOf("MinAgeSeconds", 0, 0, MaxAgeSeconds));
         List<(InspectedHeap Heap, HakmemProfiler Profiler)> running = [];
         try

@@ -75,7 +75,7 @@ public sealed unsafe class RequestTests : IDisposable
     [Fact]
     public void AMapInPartsIsThatOfTheHeap()
     {
-        const int Slabs = 300;
+        const int Slabs = 700;
         void*[] blocks = new void*[Slabs];
         for (int i = 0; i < Slabs; i++)
         {

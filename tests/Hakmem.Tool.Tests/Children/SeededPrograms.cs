@@ -1,5 +1,6 @@
 using System;
 using System.Buffers;
+using System.Collections.Concurrent;
 using System.Collections.Generic;
 using System.Linq;
 using System.Net.Http;
@@ -27,6 +28,8 @@ internal static partial class SeededPrograms
     public const string NativeMalloc = "native-malloc";
 
     private static readonly List<object> s_kept = [];
+
+    private static readonly ConcurrentQueue<HttpContext> s_uploads = new();
 
     private static HttpClient? s_client;
 
@@ -146,7 +149,12 @@ internal static partial class SeededPrograms
         WebApplication app = builder.Build();
         app.Urls.Add("http://127.0.0.1:0");
         app.MapGet("/", () => "up");
-        app.MapPost("/", (HttpContext context) => Task.Delay(Timeout.Infinite, context.RequestAborted));
+        app.MapPost("/", async (HttpContext context) =>
+        {
+            // Nothing else refers to a connection that Kestrel has stopped to read from: it would be collected.
+            s_uploads.Enqueue(context);
+            await Task.Delay(Timeout.Infinite, context.RequestAborted);
+        });
         await app.StartAsync();
         s_client = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
         await s_client.GetStringAsync("/");
