@@ -103,7 +103,8 @@ internal sealed class Target
                 ToolError.NoAnswer,
                 $"Process {Id} has loaded Hakmem but did not answer within {waited.TotalSeconds:0.#} s. Either " +
                 "it has not allocated from a heap yet, or it is stopped or too busy, or its event sources are " +
-                "switched off (System.Diagnostics.Tracing.EventSource.IsSupported). Try again, or with a longer --timeout.")
+                "switched off (System.Diagnostics.Tracing.EventSource.IsSupported). Try again, or with a longer " +
+                "--timeout.")
             : new ToolException(
                 ToolError.NoHakmem,
                 $"Process {Id} did not answer within {waited.TotalSeconds:0.#} s: it seems not to use Hakmem.");
