@@ -49,7 +49,7 @@ internal static class LeaksCommand
                 Request request = Request.Of(
                     "profile", ("Seconds", watched), ("MinAgeSeconds", watched / 2), ("Heap", parsed.GetValue(heap)),
                     ("MeanSampleBytes", parsed.GetValue(mean)));
-                JsonElement answer = await Waiting.ShowAsync(
+                JsonElement answer = await ProgressDisplay.ShowAsync(
                     parsed.GetValue(json), progress => Exchange.AskAsync(target, request, limit, cancelled, progress));
                 kept = RowsOf(AnswerReader.Read<ProfileAnswer>(answer));
             }

@@ -114,7 +114,7 @@ internal static class ProfileCommand
             Request request = Request.Of(
                 "profile", ("Seconds", parsed.GetValue(Seconds)), ("Heap", parsed.GetValue(Heap)),
                 ("MeanSampleBytes", parsed.GetValue(MeanBytes)));
-            JsonElement answer = await Waiting.ShowAsync(parsed.GetValue(Json), progress => Exchange.AskAsync(
+            JsonElement answer = await ProgressDisplay.ShowAsync(parsed.GetValue(Json), progress => Exchange.AskAsync(
                 target, request, CommandBase.TimeoutOf(parsed, Timeout), cancelled, progress));
             return AnswerReader.Read<ProfileAnswer>(answer).ToProfile();
         }

@@ -6,7 +6,7 @@ using Spectre.Console;
 namespace Hakmem.Tool.Display;
 
 // Shows how far a request has got that takes its time: on a terminal only.
-internal static class Waiting
+internal static class ProgressDisplay
 {
     public static async Task<T> ShowAsync<T>(bool isSilent, Func<Action<long, long>?, Task<T>> run)
     {
