@@ -31,6 +31,12 @@ public sealed class InstalledToolTests : IDisposable
         using CancellationTokenSource ended = new();
         try
         {
+            using (HttpClient first = new() { BaseAddress = new Uri(await address) })
+            {
+                // From here on the service has a heap.
+                using HttpResponseMessage response = await first.PostAsync("/upload", new ByteArrayContent(new byte[200_000]));
+            }
+
             Task load = LoadAsync(await address, ended.Token);
             string pid = service.Id.ToString(CultureInfo.InvariantCulture);
             JsonElement stats = (await ToolRun.OfAsync(tool, ["stats", pid, "--json"])).Json;
