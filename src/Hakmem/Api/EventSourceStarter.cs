@@ -8,9 +8,8 @@ namespace Hakmem.Api;
 // first collection of the oldest generation, on a pool thread. A tool that gets no answer has the runtime collect once.
 //
 // Nothing refers to this object. Its finalizer registers it again until there has been such a collection. That costs
-// the
-// first allocation of a process one small object. In a context that can be unloaded nothing is made: it would keep the
-// context a while longer.
+// the first allocation of a process one small object. In a context that can be unloaded nothing is made: it would keep
+// the context a while longer.
 internal sealed class EventSourceStarter
 {
     private readonly int _collections = GC.CollectionCount(GC.MaxGeneration);

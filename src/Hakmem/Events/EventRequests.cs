@@ -10,9 +10,8 @@ namespace Hakmem.Events;
 // `Id` tells requests apart, `Client` is the identifier of the process that asks, and all others belong to the request.
 // docs/operations.md has them.
 //
-// Each is served by a thread of its own, because the thread that brings it is one of the runtime's. That thread
-// enters no
-// lock of a heap, and only the request's thread waits for one.
+// Each is served by a thread of its own, because the thread that brings it is one of the runtime's. That thread enters
+// no lock of a heap, and only the request's thread waits for one.
 //
 // A request ends with its session. Of that the runtime tells only if no other session is left; so a request that waits
 // also looks whether its client is still there.

@@ -29,12 +29,13 @@ internal sealed partial class HakmemEventSource : EventSource
     private const int CorruptionId = 7;
     private const int LeakId = 8;
     private const int DecayId = 9;
+    private const int SampledId = 14;
+    private const int SampleFreedId = 15;
 
     // All that the library raises by itself: a session for requests alone has none of it raised. Not among the
-    // keywords,
-    // each of which has to be one bit.
+    // keywords, each of which has to be one bit.
     private const EventKeywords Happenings =
-        Keywords.Memory | Keywords.Limits | Keywords.Caches | Keywords.Misuse | Keywords.Decay;
+        Keywords.Memory | Keywords.Limits | Keywords.Caches | Keywords.Misuse | Keywords.Decay | Keywords.Samples;
 
     // Why the process is served by NativeMemory; null if it is not, or until the first allocation. Interlocked.
     private static string? s_reason;
@@ -128,6 +129,14 @@ internal sealed partial class HakmemEventSource : EventSource
     public static void TellDecay(int heap, long microseconds, long reapedBlocks, long purgedBytes) =>
         Tell(new Pending(DecayId, heap, microseconds, reapedBlocks, purgedBytes));
 
+    [NonEvent]
+    public static void TellSampled(nuint address, nuint bytes, double weight) =>
+        Tell(new Pending(SampledId, (long)address, (long)bytes, (long)Math.Round(weight)));
+
+    [NonEvent]
+    public static void TellSampleFreed(nuint address, nuint bytes) =>
+        Tell(new Pending(SampleFreedId, (long)address, (long)bytes, 0));
+
     [Event(
         FallbackId, Level = EventLevel.Warning, Keywords = Keywords.Limits,
         Message = "Hakmem's allocator cannot run in this process, and NativeMemory serves its calls. {0}")]
@@ -174,6 +183,16 @@ internal sealed partial class HakmemEventSource : EventSource
         Message = "A decay pass over heap {0} took {1} us, reaped {2} blocks and returned {3} bytes.")]
     public void DecayPass(long heap, long microseconds, long reapedBlocks, long purgedBytes) =>
         WriteLongs(DecayId, heap, microseconds, reapedBlocks, purgedBytes);
+
+    [Event(
+        SampledId, Level = EventLevel.Verbose, Keywords = Keywords.Samples,
+        Message = "A heap profiler has sampled the allocation of {1} bytes at {0}, which stands for {2} of its kind.")]
+    public void BlockSampled(long address, long bytes, long weight) => WriteEvent(SampledId, address, bytes, weight);
+
+    [Event(
+        SampleFreedId, Level = EventLevel.Verbose, Keywords = Keywords.Samples,
+        Message = "The sampled block of {1} bytes at {0} is being freed.")]
+    public void SampledBlockFreed(long address, long bytes) => WriteEvent(SampleFreedId, address, bytes);
 
     // The base class's constructor calls it too, for those that wait for a source of this name.
     protected override void OnEventCommand(EventCommandEventArgs command)
@@ -273,6 +292,9 @@ internal sealed partial class HakmemEventSource : EventSource
 
         /// <summary>Answers to requests.</summary>
         public const EventKeywords Requests = (EventKeywords)0x20;
+
+        /// <summary>Blocks that a heap profiler samples.</summary>
+        public const EventKeywords Samples = (EventKeywords)0x40;
     }
 
     // An event that is to be raised. Raised once: a repetition after an interrupt finds it done.
@@ -300,6 +322,8 @@ internal sealed partial class HakmemEventSource : EventSource
                 case CorruptionId: source.CorruptionFound(Text!, first); break;
                 case LeakId: source.LeakFound(first); break;
                 case DecayId: source.DecayPass(first, second, third, fourth); break;
+                case SampledId: source.BlockSampled(first, second, third); break;
+                case SampleFreedId: source.SampledBlockFreed(first, second); break;
                 default: throw new InvalidOperationException($"There is no event {id}.");
             }
         }

@@ -2,6 +2,7 @@ using System;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Threading;
+using Hakmem.Events;
 using Hakmem.Os;
 using Hakmem.Records;
 
@@ -91,6 +92,9 @@ internal sealed unsafe class HeapSampler
     // From 1 on: a thread's cache has the number of the sampler that its countdowns were drawn by.
     public long Number { get; }
 
+    // Whether a sample is to be raised as an event. Under a lock that code of the program may want it is left out.
+    private static bool IsHeard => EventListening.IsOn && !Callouts.AreDeferred;
+
     // Whether the calling thread is resolving a stack.
     public static bool IsInside => t_isInside;
 
@@ -138,6 +142,11 @@ internal sealed unsafe class HeapSampler
             Weight = weight,
             BornAt = SampleAge.Now,
         };
+        if (IsHeard)
+        {
+            HakmemEventSource.TellSampled(sample.Address, bytes, weight);
+        }
+
         ISampleOwner? owner = SampleOwnership.Current;
         bool isHashed = StackHash.TryTake(out ulong hash);
         hash ^= owner is null ? 0 : owner.Number * SeedStep;
@@ -225,9 +234,9 @@ internal sealed unsafe class HeapSampler
     // Ends the sample of a block that is about to be freed, if it is one.
     public void Remove(void* block)
     {
-        if (_liveSamples != 0)
+        if (_liveSamples != 0 && TryTake(block, out Sample sample) && IsHeard)
         {
-            _ = TryTake(block, out _);
+            HakmemEventSource.TellSampleFreed(sample.Address, sample.Bytes);
         }
     }
 

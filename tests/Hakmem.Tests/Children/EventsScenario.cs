@@ -22,6 +22,9 @@ internal static unsafe class EventsScenario
     // What is leaked.
     public const int LeakedBytes = 12_345;
 
+    // What is allocated and freed while a profiler samples each block.
+    public const int SampledBytes = 777;
+
     private static ReadOnlyMemory<byte> s_pinned;
 
     public static void Run(string[] args)
@@ -49,6 +52,7 @@ internal static unsafe class EventsScenario
         GrowWriter(heap);
         UseThreads(heap);
         FreeTwice(heap);
+        Sample(heap);
         Leak(heap);
         Console.WriteLine($"live={heap.GetStatistics().LiveBlocks}");
         foreach (string line in listener?.Lines ?? [])
@@ -121,6 +125,12 @@ internal static unsafe class EventsScenario
             thread.Start();
             thread.Join();
         }
+    }
+
+    private static void Sample(HakmemAllocator heap)
+    {
+        using HakmemProfiler profiler = HakmemProfiler.Start(heap, 1);
+        heap.Free(heap.Alloc(SampledBytes));
     }
 
     private static void FreeTwice(HakmemAllocator heap)

@@ -22,8 +22,8 @@ public sealed class EventSourceTests
 {
     private static readonly string[] s_names =
     [
-        "AllocationRefused", "CacheAdopted", "CorruptionFound", "DecayPass", "LeakFound", "MemoryPurged",
-        "SuperSlabsCommitted", "SuperSlabsReleased",
+        "AllocationRefused", "BlockSampled", "CacheAdopted", "CorruptionFound", "DecayPass", "LeakFound",
+        "MemoryPurged", "SampledBlockFreed", "SuperSlabsCommitted", "SuperSlabsReleased",
     ];
 
     [Fact]
@@ -38,6 +38,10 @@ public sealed class EventSourceTests
         string refusal = Assert.Single(events, line => line.Contains("AllocationRefused", StringComparison.Ordinal));
         Assert.Matches($" [0-9]+ {EventsScenario.RefusedBytes} {limit / 2} {limit}$", refusal);
         Assert.Contains($"event: LeakFound {EventsScenario.LeakedBytes}", events);
+        string sampled = Assert.Single(
+            events, line => line.StartsWith("event: BlockSampled ", StringComparison.Ordinal) &&
+                line.EndsWith($" {EventsScenario.SampledBytes} 1", StringComparison.Ordinal));
+        Assert.Contains($"event: SampledBlockFreed {sampled.Split(' ')[2]} {EventsScenario.SampledBytes}", events);
         string found = lines.Single(line => line.StartsWith("found: ", StringComparison.Ordinal))[7..];
         Assert.Contains(
             events, line => line.StartsWith($"event: CorruptionFound {found}", StringComparison.Ordinal));
