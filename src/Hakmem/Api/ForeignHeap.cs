@@ -78,6 +78,9 @@ internal sealed unsafe class ForeignHeap(IHakmemAllocator allocator) : HeapCore
         return block;
     }
 
+    // Whether an ObjectDisposedException of the allocator is final. That of a program's own class is.
+    public bool IsDisposed => allocator is not IUncountedAllocator own || own.IsDisposed;
+
     // See IUncountedAllocator. What a program's own class counts is its business.
     public void* TryAllocUncounted(nuint byteCount) => allocator is IUncountedAllocator own
         ? own.TryAllocUncounted(byteCount)

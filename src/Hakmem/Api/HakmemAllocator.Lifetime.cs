@@ -1,5 +1,6 @@
 using System;
 using System.Diagnostics;
+using System.Linq;
 using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
 using System.Threading;
@@ -54,10 +55,15 @@ public sealed unsafe partial class HakmemAllocator
             }
             else
             {
-                _core = _heap = new Heap(arena, slot, limits, timer, _budget) { Front = budget is null ? this : null };
+                _core = _heap = new Heap(arena, slot, limits, timer, _budget);
             }
 
             _slot = slot;
+            if (budget is null && _core is Heap heap)
+            {
+                // Last: from then on requests from outside find this object.
+                heap.Front = this;
+            }
         }
         catch
         {
@@ -105,6 +111,7 @@ public sealed unsafe partial class HakmemAllocator
         if (slot != DisposedSlot)
         {
             _isGone = true;
+            MarkViewsGone();
             DisposeTagged();
             _core.Dispose();
             ReturnSlot(slot);
@@ -179,9 +186,56 @@ public sealed unsafe partial class HakmemAllocator
             return false;
         }
 
+        MarkViewsGone();
         _core.Dispose();
         ReturnSlot(slot);
         return true;
+    }
+
+    // Has what is rented from an allocator over this heap throw once the heap is disposed. The program's reference keeps
+    // that allocator alive.
+    internal void AddView(IHakmemAllocator view)
+    {
+        WeakReference<IHakmemAllocator>[]? before;
+        WeakReference<IHakmemAllocator>[] after;
+        do
+        {
+            before = Volatile.Read(ref _views);
+            after = [.. (before ?? []).Where(static each => each.TryGetTarget(out _)), new(view)];
+        }
+        while (Interlocked.CompareExchange(ref _views, after, before) != before);
+
+        if (Volatile.Read(ref _isGone))
+        {
+            // The disposal may have read the list before.
+            ForeignHeap.MarkGone(view);
+        }
+    }
+
+    internal void RemoveView(IHakmemAllocator view)
+    {
+        WeakReference<IHakmemAllocator>[]? before;
+        WeakReference<IHakmemAllocator>[]? after;
+        do
+        {
+            before = Volatile.Read(ref _views);
+            after = before is null ? null
+                : [.. before.Where(each => each.TryGetTarget(out IHakmemAllocator? other) && other != view)];
+        }
+        while (Interlocked.CompareExchange(ref _views, after, before) != before);
+    }
+
+    private void MarkViewsGone()
+    {
+        // After _isGone: of this and an AddView at the same time, one sees what the other has written.
+        Interlocked.MemoryBarrier();
+        foreach (WeakReference<IHakmemAllocator> each in Volatile.Read(ref _views) ?? [])
+        {
+            if (each.TryGetTarget(out IHakmemAllocator? view))
+            {
+                ForeignHeap.MarkGone(view);
+            }
+        }
     }
 
     // For a debugger's view, which takes no lock: the heap while it can be used, or null; why it cannot be used; and

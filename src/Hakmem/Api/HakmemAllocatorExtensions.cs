@@ -129,11 +129,17 @@ public static unsafe class HakmemAllocatorExtensions
 
         // The owner comes first and the block second: if there is no memory for a block, the owner is only garbage.
         nuint bytes = ByteCount((nuint)Unsafe.SizeOf<T>(), (nuint)length);
-        AllocatorMemoryOwner<T> owner = new(allocator, length);
         HakmemAllocator front = ForeignHeap.FrontOf(allocator);
+        AllocatorMemoryOwner<T> owner = new(front, length);
         owner.Attach(NativeBlock.Allocate(front, bytes, (nuint)Math.Max(alignment, 1), zeroed));
         return owner;
     }
+
+    // The bytes of so many elements. In a 64-bit process that does not overflow.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static nuint BytesOf<T>(int length) => sizeof(nuint) == sizeof(ulong)
+        ? (nuint)length * (nuint)Unsafe.SizeOf<T>()
+        : ByteCount((nuint)Unsafe.SizeOf<T>(), (nuint)length);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static nuint ByteCount(nuint elementSize, nuint count)

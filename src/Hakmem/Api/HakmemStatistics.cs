@@ -65,8 +65,9 @@ public sealed record HakmemStatistics
     /// <summary>The number of system calls that purged <see cref="PurgedBytes"/>.</summary>
     public long PurgeCalls { get; init; }
 
-    /// <summary>The number of system calls so far that changed memory for any heap of the process: reserved, committed,
-    /// protected, populated, moved or returned it. Page faults are none.</summary>
+    /// <summary>The number of requests to the operating system so far that changed memory for any heap of the process:
+    /// reserved, committed, protected, populated, moved or returned it. Each takes one or two system calls. Page faults
+    /// are not counted, but for those of pages that are touched in advance.</summary>
     public long SystemCalls { get; init; }
 
     /// <summary>How long the <see cref="SystemCalls"/> took in all, by the clock.</summary>

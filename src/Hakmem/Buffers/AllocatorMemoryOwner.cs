@@ -6,7 +6,8 @@ using System.Threading;
 
 namespace Hakmem;
 
-// One block of any allocator as an IMemoryOwner: see HakmemAllocatorExtensions.RentMemory. An object for each rental,
+// One block of a heap, or of the object in front of another allocator (ForeignHeap), as an IMemoryOwner: see
+// HakmemAllocatorExtensions.RentMemory. An object for each rental,
 // so that a late Dispose can only ever free its own block. No finalizer frees: a span or a pointer into the block does
 // not keep this object alive.
 //
@@ -14,7 +15,7 @@ namespace Hakmem;
 // disposed while it is pinned is freed by the last unpin. T has no references; RentMemory and RentStructMemory see to
 // that.
 [DebuggerDisplay("{DebuggerDisplay,nq}")]
-internal sealed class AllocatorMemoryOwner<T>(IHakmemAllocator allocator, int length) : MemoryManager<T>, IDisposable
+internal sealed class AllocatorMemoryOwner<T>(HakmemAllocator allocator, int length) : MemoryManager<T>, IDisposable
 {
     private const int DisposedBit = 1;
     private const int OnePin = 2;
@@ -28,11 +29,11 @@ internal sealed class AllocatorMemoryOwner<T>(IHakmemAllocator allocator, int le
     private int _state = DisposedBit;
 
     internal string DebuggerDisplay => DebuggerViews.TextOf<T>(
-        DebuggerViews.GoneText(IsDisposed, allocator as HakmemAllocator), nameof(Memory<T>.Length), length);
+        DebuggerViews.GoneText(IsDisposed, allocator), nameof(Memory<T>.Length), length);
 
     private bool IsDisposed => (_state & DisposedBit) != 0;
 
-    private bool IsHeapGone => allocator is HakmemAllocator { IsDisposed: true };
+    private bool IsHeapGone => allocator.IsDisposed;
 
     // Gives the owner its block, once, before others see the owner.
     public unsafe void Attach(void* block)
@@ -104,7 +105,7 @@ internal sealed class AllocatorMemoryOwner<T>(IHakmemAllocator allocator, int le
     }
 
     // SAFETY: the state has become DisposedBit alone, without pins, which happens once.
-    private unsafe void Free() => NativeBlock.Release(allocator, (void*)_address);
+    private unsafe void Free() => NativeBlock.ThrowIfFound(NativeBlock.TryRelease(allocator, (void*)_address));
 
     private void ThrowIfGone(bool isDisposed)
     {

@@ -80,7 +80,7 @@ internal sealed unsafe class NativeArrayStream<T>(NativeArray<T> array, FileAcce
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
         cancellationToken.IsCancellationRequested
             ? ValueTask.FromCanceled<int>(cancellationToken)
-            : ValueTask.FromResult(ReadBytes(buffer.Span));
+            : new ValueTask<int>(ReadTask(buffer.Span));
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -89,8 +89,7 @@ internal sealed unsafe class NativeArrayStream<T>(NativeArray<T> array, FileAcce
             return ValueTask.FromCanceled(cancellationToken);
         }
 
-        WriteBytes(buffer.Span);
-        return default;
+        return new ValueTask(WriteTask(buffer.Span));
     }
 #endif
 
@@ -99,7 +98,7 @@ internal sealed unsafe class NativeArrayStream<T>(NativeArray<T> array, FileAcce
         Stream.ValidateBufferArguments(buffer, offset, count);
         return cancellationToken.IsCancellationRequested
             ? Task.FromCanceled<int>(cancellationToken)
-            : Task.FromResult(ReadBytes(buffer.AsSpan(offset, count)));
+            : ReadTask(buffer.AsSpan(offset, count));
     }
 
     public override void Write(byte[] buffer, int offset, int count)
@@ -116,8 +115,7 @@ internal sealed unsafe class NativeArrayStream<T>(NativeArray<T> array, FileAcce
             return Task.FromCanceled(cancellationToken);
         }
 
-        WriteBytes(buffer.AsSpan(offset, count));
-        return Task.CompletedTask;
+        return WriteTask(buffer.AsSpan(offset, count));
     }
 
     public override void SetLength(long value) =>
@@ -131,6 +129,32 @@ internal sealed unsafe class NativeArrayStream<T>(NativeArray<T> array, FileAcce
     {
         _isDisposed = true;
         base.Dispose(disposing);
+    }
+
+    // As other streams, the async members throw through their tasks.
+    private Task<int> ReadTask(Span<byte> buffer)
+    {
+        try
+        {
+            return Task.FromResult(ReadBytes(buffer));
+        }
+        catch (Exception failure) when (failure is ObjectDisposedException or NotSupportedException)
+        {
+            return Task.FromException<int>(failure);
+        }
+    }
+
+    private Task WriteTask(ReadOnlySpan<byte> buffer)
+    {
+        try
+        {
+            WriteBytes(buffer);
+            return Task.CompletedTask;
+        }
+        catch (Exception failure) when (failure is ObjectDisposedException or NotSupportedException)
+        {
+            return Task.FromException(failure);
+        }
     }
 
     private int ReadBytes(Span<byte> buffer)

@@ -6,6 +6,7 @@ using System.Runtime.InteropServices;
 using System.Threading;
 using Hakmem.Os;
 using Hakmem.Profiling;
+using Hakmem.Records;
 
 namespace Hakmem;
 
@@ -110,6 +111,11 @@ internal sealed unsafe class NativeBlock
             {
                 // Another thread is disposing the heap, which frees the block; or its TryDispose will find live blocks
                 // and leave the heap as it is, and then this thread must still free the block.
+                if (allocator.IsDisposedForGood())
+                {
+                    return null;
+                }
+
                 Thread.SpinWait(TurnsBetweenTries);
             }
             catch (HakmemCorruptionException finding)
@@ -119,26 +125,6 @@ internal sealed unsafe class NativeBlock
         }
 
         return null;
-    }
-
-    // Frees a block of any allocator, which may have been disposed before: then the block is freed already. Null does
-    // nothing.
-    public static void Release(IHakmemAllocator allocator, void* pointer)
-    {
-        if (allocator is HakmemAllocator heap)
-        {
-            ThrowIfFound(TryRelease(heap, pointer));
-            return;
-        }
-
-        try
-        {
-            allocator.Free(pointer);
-        }
-        catch (ObjectDisposedException)
-        {
-            // The allocator was disposed before, which freed the block.
-        }
     }
 
     public static void ThrowIfFound(HakmemCorruptionException? finding)
@@ -178,7 +164,14 @@ internal sealed unsafe class NativeBlock
     public bool TryResize(nuint bytes, bool isCounted = true)
     {
         Access();
-        return TryReallocate(bytes, isCounted, out bool isPinned) || (isPinned && TryReplace(bytes));
+        bool isSmaller = bytes < Bytes;
+        bool isDone = TryReallocate(bytes, isCounted, out bool isPinned) || (isPinned && TryReplace(bytes, isCounted));
+        if (isDone && isSmaller)
+        {
+            _allocator.SignalRoom();
+        }
+
+        return isDone;
     }
 
     // A second call does nothing.
@@ -252,9 +245,15 @@ internal sealed unsafe class NativeBlock
         }
 
         HakmemCorruptionException? finding = TryRelease(_allocator, freed);
+        bool isReturned = freed != null || replaced is not null;
         for (; replaced is not null; replaced = replaced.Next)
         {
             finding = TryRelease(_allocator, replaced.Pointer) ?? finding;
+        }
+
+        if (isReturned)
+        {
+            _allocator.SignalRoom();
         }
 
         ThrowIfFound(finding);
@@ -286,10 +285,12 @@ internal sealed unsafe class NativeBlock
 
     // Copies to a new block. All allocations come first: once the lock is taken nothing fails. The pins may have ended
     // by then.
-    private bool TryReplace(nuint bytes)
+    private bool TryReplace(nuint bytes, bool isCounted)
     {
         ReplacedBlock old = new(Pointer);
-        byte* copy = (byte*)_allocator.TryAllocAligned(bytes, _alignment);
+        byte* copy = (byte*)(isCounted || _alignment > Geometry.MinAlignment
+            ? _allocator.TryAllocAligned(bytes, _alignment)
+            : _allocator.TryAllocUncounted(bytes));
         if (copy == null)
         {
             return false;

@@ -128,7 +128,8 @@ public unsafe ref struct NativeBuffer<T> : IDisposable
             throw Disposed.Error(typeof(NativeBuffer<T>), isHeapGone: false);
         }
 
-        _pointer = (T*)_allocator.Realloc(_pointer, (nuint)length * (nuint)sizeof(T), (nuint)1 << _alignmentShift);
+        nuint bytes = HakmemAllocatorExtensions.BytesOf<T>(length);
+        _pointer = (T*)_allocator.Realloc(_pointer, bytes, (nuint)1 << _alignmentShift);
         int oldLength = _length;
         _length = length;
         if (zeroed && length > oldLength)

@@ -26,7 +26,7 @@ public static unsafe class NativeBufferExtensions
     {
         ArgumentNullException.ThrowIfNull(allocator);
         ArgumentOutOfRangeException.ThrowIfNegative(length);
-        nuint bytes = (nuint)length * (nuint)sizeof(T);
+        nuint bytes = HakmemAllocatorExtensions.BytesOf<T>(length);
         void* pointer = NativeBlock.Allocate(allocator, bytes, alignment, zeroed);
         return new NativeBuffer<T>(allocator, (T*)pointer, length, BitOperations.Log2(alignment));
     }

@@ -67,7 +67,7 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
         ArgumentNullException.ThrowIfNull(allocator);
         ArgumentOutOfRangeException.ThrowIfNegative(initialCapacity);
         _allocator = allocator;
-        _block = new NativeBlock(typeof(NativeBufferWriter<T>), allocator, (nuint)initialCapacity * (nuint)sizeof(T));
+        _block = new NativeBlock(typeof(NativeBufferWriter<T>), allocator, BytesOf(initialCapacity));
         _memory = new NativeBlockMemory<T>(_block, 0, int.MaxValue);
         _start = (T*)_block.Pointer;
         _capacity = initialCapacity;
@@ -175,15 +175,21 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
     /// the writer or its heap is disposed meanwhile. What was written stays as it is.</returns>
     /// <exception cref="ArgumentException"><paramref name="sizeHint"/> is negative.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is out of its range.</exception>
-    /// <exception cref="OutOfMemoryException">The writer would have more than <see cref="int.MaxValue"/> elements.
-    /// </exception>
+    /// <exception cref="OutOfMemoryException">The writer would have more than <see cref="int.MaxValue"/> elements, or
+    /// more bytes than the heap's hard limit.</exception>
     /// <exception cref="ObjectDisposedException">The writer or its heap has been disposed.</exception>
     public ValueTask<Memory<T>> GetMemoryAsync(
         int sizeHint, TimeSpan timeout, CancellationToken cancellation = default)
     {
         int timeoutMs = Waiting.RequireTimeout(timeout);
         ThrowIfDisposed();
-        NeededFor(sizeHint);
+        long limitBytes = _allocator.HardLimitBytes;
+        if (BytesOf(NeededFor(sizeHint)) > (ulong)limitBytes && limitBytes > 0)
+        {
+            // It could never be served, and would keep others waiting.
+            throw OutOfMemory(sizeHint);
+        }
+
         if (cancellation.IsCancellationRequested)
         {
             return new ValueTask<Memory<T>>(Task.FromCanceled<Memory<T>>(cancellation));
@@ -314,13 +320,13 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
     // The exception for a growth that waited in vain, which is one refusal.
     internal TimeoutException GrowthTimedOut(int sizeHint)
     {
-        nuint bytes = (nuint)NeededFor(sizeHint) * (nuint)sizeof(T);
+        nuint bytes = BytesOf(NeededFor(sizeHint));
         _allocator.CountRefused(bytes);
         return new TimeoutException($"The heap had no room in time for a writer of {bytes} bytes.");
     }
 
     private OutOfMemoryException OutOfMemory(int sizeHint) =>
-        _allocator.OutOfMemory((nuint)NeededFor(sizeHint) * (nuint)sizeof(T));
+        _allocator.OutOfMemory(BytesOf(NeededFor(sizeHint)));
 
     // The number of elements that the writer has with the room.
     private long NeededFor(int sizeHint)
@@ -335,11 +341,14 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
             $"The writer cannot hold {needed} elements; the most is {int.MaxValue}. Use several writers.");
     }
 
+    // A capacity is at most int.MaxValue.
+    private static nuint BytesOf(long capacity) => HakmemAllocatorExtensions.BytesOf<T>((int)capacity);
+
     private bool TrySetCapacity(long capacity, bool isCounted)
     {
         try
         {
-            return _block.TryResize((nuint)capacity * (nuint)sizeof(T), isCounted);
+            return _block.TryResize(BytesOf(capacity), isCounted);
         }
         finally
         {

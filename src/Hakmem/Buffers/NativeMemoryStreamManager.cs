@@ -106,7 +106,7 @@ public sealed class NativeMemoryStreamManager
     /// <summary>Creates an empty stream that has memory for a number of bytes.</summary>
     /// <param name="tag">What events call the stream, or null.</param>
     /// <param name="requestedBytes">The capacity in bytes, from zero.</param>
-    /// <param name="isContiguous">True for one chunk of that size, of up to 1 GiB, so that
+    /// <param name="isContiguous">True for one chunk: the next power of two, up to 1 GiB, so that
     /// <see cref="NativeMemoryStream.TryGetContents"/> returns contents up to it in one piece.</param>
     /// <returns>The stream. Dispose it.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="requestedBytes"/> is negative or above 1 TiB.
@@ -121,7 +121,7 @@ public sealed class NativeMemoryStreamManager
     /// <param name="id">What events call the stream.</param>
     /// <param name="tag">What events call the stream, or null.</param>
     /// <param name="requestedBytes">The capacity in bytes, from zero.</param>
-    /// <param name="isContiguous">True for one chunk of that size, of up to 1 GiB, so that
+    /// <param name="isContiguous">True for one chunk: the next power of two, up to 1 GiB, so that
     /// <see cref="NativeMemoryStream.TryGetContents"/> returns contents up to it in one piece.</param>
     public NativeMemoryStream GetStream(Guid id, string? tag, long requestedBytes, bool isContiguous = false) =>
         Create(id, tag, requestedBytes, isContiguous, contents: default);

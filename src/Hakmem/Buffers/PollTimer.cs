@@ -15,10 +15,11 @@ internal sealed class PollTimer
     private readonly Func<bool> _isWanted;
     private readonly Action? _onFrameworkCall;
 
-    // 1 while the timer runs, as far as is certain: a start must not put off the next tick, or a stream of arrivals
-    // would put it off for ever. Set after the timer was started, and cleared before it is stopped. Whoever stops it
-    // looks for those that wait afterwards, and starts it again whatever this says. Interlocked.
-    private int _isStarted;
+    // How many calls of Update are to be served: the first of them serves all. Interlocked.
+    private int _updates;
+
+    // Whether the timer runs. Of the thread that serves updates; _updates passes it on.
+    private bool _isRunning;
 
     // onFrameworkCall is for tests: called before each call of the framework that may throw.
     public PollTimer(Action onTick, Func<bool> isWanted, Action? onFrameworkCall)
@@ -46,36 +47,46 @@ internal sealed class PollTimer
         }
     }
 
-    // False if managed memory is out, or interrupts ended every try.
-    public bool TryStart() => Interlocked.CompareExchange(ref _isStarted, 0, 0) != 0 || TryRun();
+    // For one that has begun to wait. False if managed memory is out, or interrupts ended every try.
+    public bool TryStart() => Update();
 
+    // For one that no longer waits.
     public void StopIfIdle()
     {
-        if (_isWanted())
+        if (!_isWanted())
         {
-            return;
-        }
-
-        Interlocked.Exchange(ref _isStarted, 0);
-        if (TryChange(Timeout.Infinite) && _isWanted())
-        {
-            // One has come between the two steps.
-            TryRun();
+            Update();
         }
     }
 
     // For a timer that is not used after all.
     public void End() => _timer.Dispose();
 
-    private bool TryRun()
+    // Starts the timer if it is wanted and stops it if it is not; leaves it alone if it runs already, since arrivals must
+    // not put off the next tick. Calls of several threads are served by one of them, one after the other: the last look
+    // comes after the last call, so the timer never stops while somebody waits.
+    private bool Update()
     {
-        bool isRunning = TryChange(PeriodMs);
-        if (isRunning)
+        bool isDone = true;
+        if (Interlocked.Increment(ref _updates) != 1)
         {
-            Interlocked.Exchange(ref _isStarted, 1);
+            return isDone;
         }
 
-        return isRunning;
+        int served;
+        do
+        {
+            served = Volatile.Read(ref _updates);
+            bool isWanted = _isWanted();
+            if (isWanted != _isRunning)
+            {
+                isDone = TryChange(isWanted ? PeriodMs : Timeout.Infinite);
+                _isRunning = isDone ? isWanted : _isRunning;
+            }
+        }
+        while (Interlocked.Add(ref _updates, -served) != 0);
+
+        return isDone;
     }
 
     private bool TryChange(int periodMs)

@@ -321,7 +321,7 @@ internal sealed class PoolCore<T>
         }
     }
 
-    private static nuint BytesOf(int length) => (nuint)length * (nuint)Unsafe.SizeOf<T>();
+    private static nuint BytesOf(int length) => HakmemAllocatorExtensions.BytesOf<T>(length);
 
     // SAFETY: this pool's shards get nothing but owners of this type.
     private static NativeMemoryOwner<T>? TakeIdle(RentalShard shard) =>

@@ -20,7 +20,7 @@ internal sealed unsafe class PooledMemorySlot<T> : MemoryManager<T>
     private static OwnerCache? t_idle;
 
     // Written before _state says that the slot is rented, and by the disposal that ended the rental.
-    private IHakmemAllocator? _allocator;
+    private HakmemAllocator? _allocator;
     private IMemoryOwner<T>? _owner;
     private T* _pointer;
     private int _length;
@@ -31,16 +31,18 @@ internal sealed unsafe class PooledMemorySlot<T> : MemoryManager<T>
 
     private static OwnerCache Idle => t_idle ??= new OwnerCache(s_depot);
 
-    private bool IsHeapGone => _allocator is HakmemAllocator { IsDisposed: true };
+    private bool IsHeapGone => _allocator is { IsDisposed: true };
 
     // A rental of the allocator. If that throws, the slot rests again.
     public static PooledMemory<T> Rent(IHakmemAllocator allocator, int length, nuint alignment, bool zeroed)
     {
         PooledMemorySlot<T> slot = Take(out OwnerCache idle);
+        HakmemAllocator front;
         try
         {
-            nuint bytes = (nuint)length * (nuint)sizeof(T);
-            slot._pointer = (T*)NativeBlock.Allocate(ForeignHeap.FrontOf(allocator), bytes, alignment, zeroed);
+            nuint bytes = HakmemAllocatorExtensions.BytesOf<T>(length);
+            front = ForeignHeap.FrontOf(allocator);
+            slot._pointer = (T*)NativeBlock.Allocate(front, bytes, alignment, zeroed);
         }
         catch
         {
@@ -48,7 +50,7 @@ internal sealed unsafe class PooledMemorySlot<T> : MemoryManager<T>
             throw;
         }
 
-        slot._allocator = allocator;
+        slot._allocator = front;
         slot._length = length;
         return slot.Begin();
     }
@@ -101,7 +103,7 @@ internal sealed unsafe class PooledMemorySlot<T> : MemoryManager<T>
             ThrowDisposed();
         }
 
-        IHakmemAllocator? allocator = _allocator;
+        HakmemAllocator? allocator = _allocator;
         IMemoryOwner<T>? owner = _owner;
         void* block = _pointer;
         _allocator = null;
@@ -116,7 +118,7 @@ internal sealed unsafe class PooledMemorySlot<T> : MemoryManager<T>
             owner?.Dispose();
             if (allocator is not null)
             {
-                NativeBlock.Release(allocator, block);
+                NativeBlock.ThrowIfFound(NativeBlock.TryRelease(allocator, block));
             }
         }
     }
@@ -154,7 +156,14 @@ internal sealed unsafe class PooledMemorySlot<T> : MemoryManager<T>
     private static PooledMemorySlot<T> Take(out OwnerCache idle)
     {
         idle = Idle;
-        return (PooledMemorySlot<T>?)idle.TakeIdle() ?? new PooledMemorySlot<T>();
+        if (idle.TakeIdle() is not PooledMemorySlot<T> slot)
+        {
+            return new PooledMemorySlot<T>();
+        }
+
+        // Otherwise a pool would not find out that its owner in the slot was dropped.
+        idle.ClearTakenSlot();
+        return slot;
     }
 
     private static long StateOf(long generation) => (generation << 1) | 1;

@@ -160,7 +160,8 @@ internal sealed class RoomQueue
         {
             if (_wake.Task.IsCompleted)
             {
-                Volatile.Write(ref _wake, NewWake());
+                // A full fence: whoever makes this the first after the caller has looked wakes the new one.
+                Interlocked.Exchange(ref _wake, NewWake());
             }
 
             return _wake.Task;

@@ -1,5 +1,6 @@
 using System;
 using System.Diagnostics;
+using System.Threading;
 
 namespace Hakmem;
 
@@ -11,6 +12,9 @@ internal sealed class StreamTracker
     private readonly StreamChunks _chunks;
     private readonly long _createdAt = Stopwatch.GetTimestamp();
 
+    // 1 once the stream is disposed or was found dropped: it counts as one of the two. Interlocked.
+    private int _isEnded;
+
     public StreamTracker(NativeMemoryStreamManager manager, StreamChunks chunks, Guid id, string? tag)
     {
         _manager = manager;
@@ -20,7 +24,14 @@ internal sealed class StreamTracker
         AllocationStack = CaptureStack();
     }
 
-    ~StreamTracker() => _manager.OnFinalized(this, _chunks.Capacity);
+    // The finalizer of whoever owns the stream may have disposed it, or may do so yet.
+    ~StreamTracker()
+    {
+        if (TryEnd())
+        {
+            _manager.OnFinalized(this, _chunks.Capacity);
+        }
+    }
 
     public Guid Id { get; }
 
@@ -43,7 +54,10 @@ internal sealed class StreamTracker
     {
         End();
         DisposeStack = CaptureStack();
-        _manager.OnDisposed(new NativeMemoryStreamDisposedEventArgs(this, length));
+        if (TryEnd())
+        {
+            _manager.OnDisposed(new NativeMemoryStreamDisposedEventArgs(this, length));
+        }
     }
 
     public void OnDisposedAgain() =>
@@ -61,6 +75,8 @@ internal sealed class StreamTracker
             $"The stream{(Tag is null ? "" : $" '{Tag}'")} cannot have {requestedBytes} bytes: " +
             $"its manager's limit is {maxBytes} bytes.");
     }
+
+    private bool TryEnd() => Interlocked.Exchange(ref _isEnded, 1) == 0;
 
     private StackTrace? CaptureStack() =>
         _manager.Options.CaptureStacks ? TrackedMemoryOwner<byte>.CaptureStack() : null;

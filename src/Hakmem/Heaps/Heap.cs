@@ -28,6 +28,7 @@ internal sealed unsafe partial class Heap : HeapCore
     private readonly CacheExchange _exchange;
     private readonly ThreadCacheRegistry _registry;
     private readonly HeapDecay _decay;
+    private object? _front;
     private readonly Reclaimer _reclaimer;
     private readonly SizeClassInfo[] _classes;
     private readonly BlockKinds _kinds;
@@ -199,8 +200,12 @@ internal sealed unsafe partial class Heap : HeapCore
     public HeapBudget Budget => _superSlabs.Budget;
 
     // The allocator in front of this heap, for those who list heaps; null for one that another heap's allocator serves.
-    // Written once, right after the heap has been registered: a reader that sees null leaves the heap out.
-    public object? Front { get; init; }
+    // Written once with release, after the allocator is complete: a reader that sees null leaves the heap out.
+    public object? Front
+    {
+        get => Volatile.Read(ref _front);
+        set => Volatile.Write(ref _front, value);
+    }
 
     // The other heap of the same budget, if there is one: see ReleaseForSibling. Written before it has blocks.
     public Heap? Sibling { get; set; }

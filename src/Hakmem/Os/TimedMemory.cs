@@ -100,7 +100,13 @@ internal sealed unsafe class TimedMemory(OsMemory system) : OsMemory
         return Count(start, system.TryMove(source, target, bytes));
     }
 
-    public override RangeState Reclaim(byte* target, nuint bytes) => system.Reclaim(target, bytes);
+    public override RangeState Reclaim(byte* target, nuint bytes)
+    {
+        long start = Stopwatch.GetTimestamp();
+        RangeState state = system.Reclaim(target, bytes);
+        Count(start, true);
+        return state;
+    }
 
     public override string? ExplainRefusal() => system.ExplainRefusal();
 

@@ -54,7 +54,20 @@ public sealed unsafe partial class MemoryRegion
             throw GoneError();
         }
 
-        return _view ?? Interlocked.CompareExchange(ref _view, new RegionAllocator(this), null) ?? _view;
+        if (Volatile.Read(ref _view) is { } view)
+        {
+            return view;
+        }
+
+        RegionAllocator made = new(this);
+        view = Interlocked.CompareExchange(ref _view, made, null);
+        if (view is null)
+        {
+            view = made;
+            _allocator.AddView(made);
+        }
+
+        return view;
     }
 
     // Null if the region can be used.

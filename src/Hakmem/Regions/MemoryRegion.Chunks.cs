@@ -501,7 +501,12 @@ public sealed unsafe partial class MemoryRegion
             _isDisposed = true;
         }
 
-        _view?.MarkGone();
+        if (_view is { } view)
+        {
+            view.MarkGone();
+            _allocator.RemoveView(view);
+        }
+
         finding = Release(freed);
         return true;
     }

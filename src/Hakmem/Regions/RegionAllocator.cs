@@ -23,7 +23,7 @@ namespace Hakmem.Regions;
 //
 // As thread-safe as the region. In a shared region the thread that changes Check from live has the block.
 [DebuggerDisplay("{DebuggerDisplay,nq}")]
-internal sealed unsafe class RegionAllocator(MemoryRegion region) : IHakmemAllocator
+internal sealed unsafe class RegionAllocator(MemoryRegion region) : IHakmemAllocator, IUncountedAllocator
 {
     private const nuint Unit = BumpRange.Unit;
 
@@ -37,6 +37,8 @@ internal sealed unsafe class RegionAllocator(MemoryRegion region) : IHakmemAlloc
     private long _refused;
 
     private string DebuggerDisplay => $"of a MemoryRegion: {region.DebuggerDisplay}";
+
+    public bool IsDisposed => region.GoneFailure() is not null;
 
     public void* Alloc(nuint byteCount) => Require(TryAllocate(byteCount, Unit, out Exception? failure), failure);
 
@@ -52,6 +54,14 @@ internal sealed unsafe class RegionAllocator(MemoryRegion region) : IHakmemAlloc
         RequireAlignment(alignment);
         return Require(TryAllocate(byteCount, alignment, out Exception? failure), failure);
     }
+
+    public void* TryAllocUncounted(nuint byteCount) =>
+        UnlessGone(TryAllocate(byteCount, Unit, out Exception? failure, isCounted: false), failure);
+
+    public void* TryReallocUncounted(void* ptr, nuint byteCount) =>
+        UnlessGone(TryReallocate(ptr, byteCount, Unit, out Exception? failure, isCounted: false), failure);
+
+    public void CountRefused(nuint byteCount) => Add(ref _refused, 1);
 
     public void* AllocAtLeast(nuint byteCount, out nuint usable)
     {
@@ -170,7 +180,7 @@ internal sealed unsafe class RegionAllocator(MemoryRegion region) : IHakmemAlloc
         failure is null or OutOfMemoryException ? block : throw failure;
 
     // Returns null if that fails, and why.
-    private void* TryAllocate(nuint byteCount, nuint alignment, out Exception? failure)
+    private void* TryAllocate(nuint byteCount, nuint alignment, out Exception? failure, bool isCounted = true)
     {
         failure = null;
         alignment = nuint.Max(alignment, Unit);
@@ -187,7 +197,7 @@ internal sealed unsafe class RegionAllocator(MemoryRegion region) : IHakmemAlloc
 
         if (start == null)
         {
-            Add(ref _refused, 1);
+            Add(ref _refused, isCounted ? 1 : 0);
             return null;
         }
 
@@ -200,12 +210,13 @@ internal sealed unsafe class RegionAllocator(MemoryRegion region) : IHakmemAlloc
         return block;
     }
 
-    private void* TryReallocate(void* ptr, nuint byteCount, nuint alignment, out Exception? failure)
+    private void* TryReallocate(
+        void* ptr, nuint byteCount, nuint alignment, out Exception? failure, bool isCounted = true)
     {
         failure = null;
         if (ptr == null)
         {
-            return TryAllocate(byteCount, alignment, out failure);
+            return TryAllocate(byteCount, alignment, out failure, isCounted);
         }
 
         RegionBlock* header = Resolve(ptr, nameof(Realloc));
@@ -219,7 +230,7 @@ internal sealed unsafe class RegionAllocator(MemoryRegion region) : IHakmemAlloc
         void* target = null;
         try
         {
-            target = TryAllocate(byteCount, alignment, out failure);
+            target = TryAllocate(byteCount, alignment, out failure, isCounted);
         }
         finally
         {

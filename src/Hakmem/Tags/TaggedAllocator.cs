@@ -55,6 +55,8 @@ internal sealed unsafe class TaggedAllocator(TaggedHeap heap, MemoryTag tag, Tag
         return ptr != null;
     }
 
+    public bool IsDisposed => heap.Owner.IsDisposed;
+
     public void* TryAllocUncounted(nuint byteCount)
     {
         void* block = heap.TryAllocateCached(ledger, CurrentThread.Shared, byteCount);
