@@ -55,6 +55,16 @@ internal sealed record HeapAnswer
 
     public long PurgeCalls { get; init; }
 
+    public long SystemCalls { get; init; }
+
+    public double SystemCallTimeMs { get; init; }
+
+    public long DepotExchanges { get; init; }
+
+    public long DepotWaits { get; init; }
+
+    public long CorruptionReports { get; init; }
+
     public long ReapedBlocks { get; init; }
 
     public long RefusedAllocations { get; init; }

@@ -25,7 +25,11 @@ public sealed unsafe partial class HakmemAllocator
             return null;
         }
 
-        own = AddCallbackFailures(own) with { RefusedAllocations = Interlocked.Read(ref _refusedAllocations) };
+        own = AddCallbackFailures(own) with
+        {
+            RefusedAllocations = Interlocked.Read(ref _refusedAllocations),
+            CorruptionReports = HakmemCorruptionException.Count,
+        };
         return TaggedPart is { } tagged && tagged.Blocks._heap.TryGetStatistics() is { } other
             ? AddTagged(own, tagged, other)
             : own;

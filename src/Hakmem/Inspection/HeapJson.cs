@@ -56,6 +56,7 @@ internal static class HeapJson
             json.Name(name).Number(value);
         }
 
+        json.Name("systemCallTimeMs").Number(statistics.SystemCallTime.TotalMilliseconds);
         json.Name("lastDecayFailure").Text(statistics.LastDecayFailure?.ToString() ?? "");
         json.Name("lastCallbackFailure").Text(statistics.LastCallbackFailure?.ToString() ?? "");
     }
@@ -74,6 +75,10 @@ internal static class HeapJson
         ("tableBytes", statistics.TableBytes),
         ("purgedBytes", statistics.PurgedBytes),
         ("purgeCalls", statistics.PurgeCalls),
+        ("systemCalls", statistics.SystemCalls),
+        ("depotExchanges", statistics.DepotExchanges),
+        ("depotWaits", statistics.DepotWaits),
+        ("corruptionReports", statistics.CorruptionReports),
         ("reapedBlocks", statistics.ReapedBlocks),
         ("refusedAllocations", statistics.RefusedAllocations),
         ("failedDecayPasses", statistics.FailedDecayPasses),

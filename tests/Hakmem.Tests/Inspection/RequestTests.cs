@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
+using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Threading;
@@ -41,16 +42,28 @@ public sealed unsafe class RequestTests : IDisposable
         _heap.Free(block);
     }
 
-    // A figure that a record of statistics has gets an answer's member of the same name.
+    // A figure that a record of statistics has gets an answer's member of the same name; of a time, in milliseconds.
     [Fact]
     public void EveryFigureOfTheStatisticsIsInTheAnswer()
     {
         using RequestListener listener = new();
         JsonElement heap = HeapOf(listener.Answer(listener.Ask("statistics", ("Heap", _name))));
-        foreach (string name in typeof(HakmemStatistics).GetProperties().Where(property => property.Name != "EqualityContract").Select(property => property.Name))
+        foreach (PropertyInfo property in typeof(HakmemStatistics).GetProperties())
         {
-            Assert.True(heap.TryGetProperty(char.ToLowerInvariant(name[0]) + name[1..], out _), name);
+            string name = char.ToLowerInvariant(property.Name[0]) + property.Name[1..] + (property.PropertyType == typeof(TimeSpan) ? "Ms" : "");
+            Assert.True(heap.TryGetProperty(name, out _), name);
         }
+    }
+
+    [Fact]
+    public void ReportsOfMisuseAreInTheAnswer()
+    {
+        void* block = _heap.Alloc(3 << 20);
+        _heap.Free(block);
+        Assert.Throws<HakmemCorruptionException>(() => _heap.Free(block));
+        using RequestListener listener = new();
+        JsonElement heap = HeapOf(listener.Answer(listener.Ask("statistics", ("Heap", _name))));
+        Assert.InRange(heap.GetProperty("corruptionReports").GetInt64(), 1, _heap.GetStatistics().CorruptionReports);
     }
 
     [Fact]
