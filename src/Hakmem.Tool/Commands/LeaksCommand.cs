@@ -47,7 +47,7 @@ internal static class LeaksCommand
             if (watched > 0)
             {
                 Request request = Request.Of(
-                    "profile", ("Seconds", watched), ("MinAgeSeconds", watched / 2), ("Heap", parsed.GetValue(heap)),
+                    "profile", ("Seconds", watched), ("MinAgeMs", watched * 500L), ("Heap", parsed.GetValue(heap)),
                     ("MeanSampleBytes", parsed.GetValue(mean)));
                 JsonElement answer = await ProgressDisplay.ShowAsync(
                     parsed.GetValue(json), progress => Exchange.AskAsync(target, request, limit, cancelled, progress));
@@ -82,8 +82,7 @@ internal static class LeaksCommand
         .. answer.Heaps.SelectMany(heap =>
             heap.Samples.Where(sample => sample.OldBytes > 0).Select(sample => new StackRow(
                 heap.Name, sample.Tag, sample.Stack, sample.OldObjects, sample.OldBytes, sample.OldestSeconds,
-                    sample.InUseBytes,
-                sample.AllocatedBytes)))
+                sample.InUseBytes, sample.AllocatedBytes)))
             .OrderByDescending(row => row.Bytes),
     ];
 
@@ -146,6 +145,5 @@ internal static class LeaksCommand
 
     private sealed record StackRow(
         string Heap, string Tag, IReadOnlyList<string> Stack, long Blocks, long Bytes, double OldestSeconds,
-            long InUseBytes,
-        long AllocatedBytes);
+        long InUseBytes, long AllocatedBytes);
 }

@@ -28,10 +28,18 @@ internal sealed class EventRequest(HakmemEventSource source, string id, string n
     private const int LingerMs = 5_000;
     private const int LingerStepMs = 40;
 
-    // The process that asks; zero if it did not say, or if it cannot be seen from here, as from inside a container.
+    // How long a request may wait in all whose client cannot be seen, in milliseconds: from inside a container a live
+    // one looks like one that has ended.
+    private const int UnseenClientMs = 60_000;
+
+    private readonly Stopwatch _age = Stopwatch.StartNew();
+
+    // The process that asks; zero if it did not say, or if it cannot be seen from here.
     private int _client;
 
-    // Whether the session has ended. Written once, by any thread; read by the one that serves the request.
+    private bool _isClientUnseen;
+
+    // Whether the session has ended. Set by any thread, and never cleared; read by the one that serves the request.
     private volatile bool _isEnded;
 
     public string Id => id;
@@ -67,7 +75,8 @@ internal sealed class EventRequest(HakmemEventSource source, string id, string n
     public void Accept(string clientArgument)
     {
         int client = (int)NumberOf(clientArgument, 0, 0, int.MaxValue);
-        _client = client != 0 && IsRunning(client) ? client : 0;
+        _isClientUnseen = client != 0 && !IsRunning(client);
+        _client = _isClientUnseen ? 0 : client;
         source.TellAccepted(id);
     }
 
@@ -94,9 +103,18 @@ internal sealed class EventRequest(HakmemEventSource source, string id, string n
         }
     }
 
-    // Waits, and says so from time to time. False if nobody waits for the answer any more.
+    // Waits, and says so from time to time. False if nobody waits for the answer any more. Throws RequestException if
+    // that would be longer than a client may have that cannot be seen.
     public bool Wait(long milliseconds)
     {
+        if (_isClientUnseen && _age.ElapsedMilliseconds + milliseconds > UnseenClientMs)
+        {
+            throw new RequestException(
+                RequestException.ClientUnseen,
+                $"The process that asks cannot be seen from here: it has ended, or one of the two is in a container. " +
+                $"Such a request may wait for less than {UnseenClientMs / 1_000} s in all.");
+        }
+
         Stopwatch waited = Stopwatch.StartNew();
         long toldAt = 0;
         while (waited.ElapsedMilliseconds < milliseconds && !IsEnded)
@@ -106,7 +124,10 @@ internal sealed class EventRequest(HakmemEventSource source, string id, string n
             {
                 toldAt = waited.ElapsedMilliseconds;
                 source.TellProgress(id, toldAt, milliseconds);
-                _isEnded |= _client != 0 && !IsRunning(_client);
+                if (_client != 0 && !IsRunning(_client))
+                {
+                    _isEnded = true;
+                }
             }
         }
 
@@ -136,6 +157,7 @@ internal sealed class RequestException(string code, string message) : Exception(
     public const string ProfilerRuns = "profiler-runs";
     public const string NotSupported = "not-supported";
     public const string Busy = "busy";
+    public const string ClientUnseen = "client-unseen";
     public const string Failed = "failed";
 
     public string Code => code;

@@ -26,10 +26,17 @@ internal static class EventRequests
     // More than a few tools at a time are a mistake.
     private const int MaxRunning = 8;
 
+    private const int MaxRemembered = 64;
+
     private static readonly UninterruptibleLock s_lock = new();
 
     // Guarded by s_lock.
     private static readonly EventRequest?[] s_running = new EventRequest?[MaxRunning];
+
+    // The identifiers of the latest requests, of which the oldest is at s_served. Runtimes
+    // before .NET 8 bring the arguments of an ended session again while another is open. Both guarded by s_lock.
+    private static readonly string?[] s_latest = new string?[MaxRemembered];
+    private static int s_served;
 
     // Created by the first request; a second one that is created meanwhile is as good.
     private static IRequestHandler? s_handler;
@@ -78,19 +85,28 @@ internal static class EventRequests
         }
     }
 
-    // Gives a request a place, or none if there are too many; false if one with its identifier is being served.
+    // Gives a request a place, or none if there are too many; false if it was brought before.
     private static bool TryEnter(Running running)
     {
+        string id = running.Request.Id;
         using (s_lock.Enter())
         {
+            // One that runs may be older than all that are remembered.
             foreach (EventRequest? request in s_running)
             {
-                if (request?.Id == running.Request.Id)
+                if (request?.Id == id)
                 {
                     return false;
                 }
             }
 
+            if (Array.IndexOf(s_latest, id) >= 0)
+            {
+                return false;
+            }
+
+            s_latest[s_served] = id;
+            s_served = (s_served + 1) % MaxRemembered;
             running.Place = Array.IndexOf(s_running, null);
             if (running.Place >= 0)
             {

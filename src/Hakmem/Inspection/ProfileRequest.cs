@@ -10,14 +10,14 @@ namespace Hakmem.Inspection;
 // it: the time, the session that made it, or a failure.
 internal static class ProfileRequest
 {
-    private const long MaxAgeSeconds = 3_600;
+    private const long MaxAgeMs = 3_600_000;
 
     public static void Serve(EventRequest request, long seconds)
     {
         long mean = request.NumberOf(
             "MeanSampleBytes", HakmemProfiler.DefaultMeanSampleBytes, HeapSampler.MinMeanBytes,
-                HeapSampler.MaxMeanBytes);
-        TimeSpan minAge = TimeSpan.FromSeconds(request.NumberOf("MinAgeSeconds", 0, 0, MaxAgeSeconds));
+            HeapSampler.MaxMeanBytes);
+        TimeSpan minAge = TimeSpan.FromMilliseconds(request.NumberOf("MinAgeMs", 0, 0, MaxAgeMs));
         List<(InspectedHeap Heap, HakmemProfiler Profiler)> running = [];
         try
         {

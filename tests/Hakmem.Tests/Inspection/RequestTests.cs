@@ -66,6 +66,42 @@ public sealed unsafe class RequestTests : IDisposable
         Assert.InRange(heap.GetProperty("corruptionReports").GetInt64(), 1, _heap.GetStatistics().CorruptionReports);
     }
 
+    // Runtimes before .NET 8 bring the arguments of an ended session again while another is open.
+    [Fact]
+    public void ARequestThatIsBroughtAgainIsServedOnce()
+    {
+        using RequestListener listener = new();
+        string id = listener.Ask("heaps");
+        listener.Answer(id);
+        listener.Stop();
+        listener.Send(id, "heaps");
+        for (int i = 0; i < 3; i++)
+        {
+            listener.Answer(listener.Ask("heaps"));
+        }
+
+        Thread.Sleep(200);
+        Assert.Single(listener.Of(id, "RequestAccepted"));
+        Assert.Single(listener.Of(id, "AnswerPart"));
+    }
+
+    // From inside a container a live client looks the same.
+    [Theory]
+    [InlineData("profile", "Seconds", "600")]
+    [InlineData("watch", "IntervalMs", "60000")]
+    public void ARequestOfAClientThatCannotBeSeenIsBounded(string request, string argument, string value)
+    {
+        using System.Diagnostics.Process client = System.Diagnostics.Process.Start(
+            OperatingSystem.IsWindows() ? "ping" : "sleep", OperatingSystem.IsWindows() ? "-n 1 127.0.0.1" : "0");
+        client.WaitForExit();
+        using RequestListener listener = new();
+        string id = listener.Ask(request, ("Heap", _name), (argument, value), ("Client", $"{client.Id}"));
+        Assert.Equal(RequestException.ClientUnseen, listener.Refusal(id).Code);
+        Assert.False(IsProfiled);
+        JsonElement brief = listener.Answer(listener.Ask("profile", ("Heap", _name), ("Seconds", "1"), ("Client", $"{client.Id}")));
+        Assert.Equal(_name, HeapOf(brief).GetProperty("name").GetString());
+    }
+
     [Fact]
     public void AHeapIsAlsoFoundByItsSlot()
     {
@@ -139,7 +175,7 @@ public sealed unsafe class RequestTests : IDisposable
     public void AProfileKnowsHowOldItsBlocksAre()
     {
         using RequestListener listener = new();
-        string id = listener.Ask("profile", ("Heap", _name), ("Seconds", "3"), ("MeanSampleBytes", "1"), ("MinAgeSeconds", "2"));
+        string id = listener.Ask("profile", ("Heap", _name), ("Seconds", "3"), ("MeanSampleBytes", "1"), ("MinAgeMs", "2000"));
         SpinWait.SpinUntil(() => IsProfiled, TimeSpan.FromSeconds(10));
         void* old = AllocateOld();
         Thread.Sleep(2_000);
@@ -280,7 +316,10 @@ public sealed unsafe class RequestTests : IDisposable
         listener.Send("no-name", "");
         string id = listener.Ask("heaps");
         listener.Answer(id);
-        Assert.All(listener.Events, written => Assert.Equal(id, written.Payload![0]));
+
+        // A request of an ended session may still be pushing its answer on.
+        Assert.Contains(listener.Events, written => (string)written.Payload![0]! == id);
+        Assert.DoesNotContain(listener.Events, written => (string)written.Payload![0]! is "" or "no-name");
     }
 
     // The ninth waits for none of the eight.
