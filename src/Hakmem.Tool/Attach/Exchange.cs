@@ -105,7 +105,10 @@ internal sealed class Exchange : IAsyncDisposable
                     Progress?.Invoke(reply.First, reply.Second);
                     break;
                 case ReplyKind.Failed:
-                    throw new ToolException(ToolError.Refused, $"Process {_target.Id} refuses: {reply.Text}");
+                    throw new ToolException(ToolError.Refused, $"Process {_target.Id} refuses: {reply.Text}")
+                    {
+                        Refusal = reply.Code,
+                    };
                 default:
                     if (Add(reply))
                     {
@@ -216,7 +219,7 @@ internal sealed class Exchange : IAsyncDisposable
         ? value
         : throw new ToolException(
             ToolError.Usage,
-                $"{name} \"{value}\" cannot be asked for: it is too long, or has one of the characters ; = \".");
+            $"{name} \"{value}\" cannot be asked for: it is too long, or has one of the characters ; = \".");
 
     private static async Task<EventPipeSession> OpenAsync(
         Target target, EventPipeProvider provider, TimeSpan timeout, CancellationToken cancelled)
@@ -236,21 +239,21 @@ internal sealed class Exchange : IAsyncDisposable
         {
             throw new ToolException(
                 ToolError.OtherUser,
-                    $"Process {target.Id} belongs to another user. Run hakmem as that user, or as root.");
+                $"Process {target.Id} belongs to another user. Run hakmem as that user, or as root.");
         }
         catch (Exception failure) when (IsConnectionLost(failure))
         {
             throw target.IsAlive
                 ? new ToolException(
                     ToolError.NoDiagnostics,
-                        $"Process {target.Id} does not let a session be started: {failure.Message}")
+                    $"Process {target.Id} does not let a session be started: {failure.Message}")
                 : new ToolException(ToolError.ProcessEnded, $"Process {target.Id} has ended.");
         }
     }
 
     private static bool IsConnectionLost(Exception failure) =>
-        failure is IOException or DiagnosticsClientException or TimeoutException or ObjectDisposedException
-            or System.Net.Sockets.SocketException or InvalidOperationException;
+        failure is IOException or DiagnosticsClientException or TimeoutException or ObjectDisposedException or
+        System.Net.Sockets.SocketException or InvalidOperationException;
 
     // Has the runtime of a process collect garbage once, by a session whose events nobody wants.
     private sealed class Waker(EventPipeSession session, Task draining) : IAsyncDisposable

@@ -22,7 +22,10 @@ internal static class ProcFiles
             : null;
     }
 
-    // The paths of the files that a process has mapped.
+    // What Linux puts behind the path of a file that is not there any more, or was replaced.
+    private const string Deleted = " (deleted)";
+
+    // The paths of the files that a process has mapped, as Linux writes them.
     public static IReadOnlyCollection<string>? FilesOf(string process) => TryReadLines(process, "maps")?
         .Select(line => line.IndexOf('/', StringComparison.Ordinal) is var at and >= 0 ? line[at..] : "")
         .Where(path => path.Length > 0)
@@ -31,7 +34,14 @@ internal static class ProcFiles
     public static IReadOnlyList<string>? VariablesOf(string process) =>
         TryRead(process, "environ")?.Split('\0', StringSplitOptions.RemoveEmptyEntries);
 
-    public static string? CommandOf(string process) => TryRead(process, "cmdline")?.Replace('\0', ' ').Trim();
+    // The words of the command line, the program's path first.
+    public static IReadOnlyList<string>? CommandOf(string process) =>
+        TryRead(process, "cmdline")?.Split('\0', StringSplitOptions.RemoveEmptyEntries);
+
+    public static bool IsDeleted(string path) => path.EndsWith(Deleted, StringComparison.Ordinal);
+
+    // The name of a mapped file, also of one that was deleted since.
+    public static string NameOf(string path) => Path.GetFileName(IsDeleted(path) ? path[..^Deleted.Length] : path);
 
     // A path as the process sees it, for this one: the two may have different roots.
     public static string PathIn(string process, string path) => $"/proc/{process}/root{path}";

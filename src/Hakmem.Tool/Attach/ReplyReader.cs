@@ -15,7 +15,11 @@ internal enum ReplyKind
 
 // One event that answers a request. Its numbers are the protocol's version; the part and whether it is the last; or the
 // milliseconds since the start and in all.
-internal sealed record Reply(ReplyKind Kind, long First, long Second, string Text);
+internal sealed record Reply(ReplyKind Kind, long First, long Second, string Text)
+{
+    // The code of a refusal.
+    public string Code { get; init; } = "";
+}
 
 // Reads the events of a session until it ends.
 internal static class ReplyReader
@@ -52,7 +56,10 @@ internal static class ReplyReader
             ReplyKind.Accepted, Number(written, "protocol"), 0, (string)written.PayloadByName("version")),
         "AnswerPart" => new Reply(
             ReplyKind.Part, Number(written, "part"), Number(written, "isLast"), (string)written.PayloadByName("text")),
-        "RequestFailed" => new Reply(ReplyKind.Failed, 0, 0, (string)written.PayloadByName("message")),
+        "RequestFailed" => new Reply(ReplyKind.Failed, 0, 0, (string)written.PayloadByName("message"))
+        {
+            Code = (string)written.PayloadByName("code"),
+        },
         "RequestProgress" => new Reply(
             ReplyKind.Progress, Number(written, "elapsedMs"), Number(written, "totalMs"), ""),
         _ => null,

@@ -48,11 +48,9 @@ internal sealed class Target
     {
         get
         {
-            if (ProcFiles.CommandOf(_process) is { Length: > 0 } command)
+            if (ProcFiles.CommandOf(_process) is { Count: > 0 } words)
             {
-                string[] words = command.Split(' ');
-                bool isHosted = words.Length > 1 && Path.GetFileNameWithoutExtension(words[0]) == "dotnet";
-                return Path.GetFileName(isHosted ? words[1] : words[0]);
+                return NameOf(words);
             }
 
             try
@@ -83,17 +81,41 @@ internal sealed class Target
         }
     }
 
-    // Whether the process certainly has, or certainly has not, loaded the library; null if the system does not tell.
-    public bool? HasLibrary => LibraryPath is not null ? true
-        : ProcFiles.FilesOf(_process) is { Count: > 0 } files && !IsOneFile(files) ? false
+    // Whether the process has loaded the library; null if the system does not tell.
+    public bool? HasLibrary => HasLibraryIn(ProcFiles.CommandOf(_process) ?? [], ProcFiles.FilesOf(_process) ?? []);
+
+    // The library's version, and whether it answers requests; null if that is not known. What lies where a deleted file
+    // was may be another version.
+    public (Version Version, bool AnswersRequests)? Library => LibraryPath is { } path && !ProcFiles.IsDeleted(path)
+        ? LibraryFile.TryRead(ProcFiles.PathIn(_process, path))
         : null;
 
-    // The library's version, and whether it answers requests; null if that is not known.
-    public (Version Version, bool AnswersRequests)? Library =>
-        LibraryPath is { } path ? LibraryFile.TryRead(ProcFiles.PathIn(_process, path)) : null;
-
     private string? LibraryPath => ProcFiles.FilesOf(_process)?
-        .FirstOrDefault(path => Path.GetFileName(path) == LibraryFile.Name);
+        .FirstOrDefault(path => ProcFiles.NameOf(path) == LibraryFile.Name);
+
+    // Of a program that loads its assemblies from files of their own, its own is mapped, and so would the library be.
+    // Others are one file, with or without the runtime, or loaded their assemblies from bytes: they have to be asked.
+    internal static bool? HasLibraryIn(IReadOnlyList<string> command, IReadOnlyCollection<string> mapped)
+    {
+        HashSet<string> names = [.. mapped.Select(ProcFiles.NameOf)];
+        return names.Contains(LibraryFile.Name) ? true
+            : command.Count > 0 && names.Contains(AssemblyOf(command)) ? false
+            : null;
+    }
+
+    internal static string NameOf(IReadOnlyList<string> command) =>
+        IsHosted(command) && command.Count > 1 ? Path.GetFileName(AssemblyPathOf(command) ?? command[1])
+        : Path.GetFileName(command[0]);
+
+    private static bool IsHosted(IReadOnlyList<string> command) =>
+        Path.GetFileNameWithoutExtension(command[0]) == "dotnet";
+
+    // The assembly that `dotnet` runs: `exec` and options may stand before it.
+    private static string? AssemblyPathOf(IReadOnlyList<string> command) =>
+        command.Skip(1).FirstOrDefault(word => word.EndsWith(".dll", StringComparison.OrdinalIgnoreCase));
+
+    private static string AssemblyOf(IReadOnlyList<string> command) =>
+        Path.GetFileName(IsHosted(command) ? AssemblyPathOf(command) ?? "dotnet.dll" : command[0] + ".dll");
 
     // Why the process gave no answer.
     public ToolException Unanswered(TimeSpan waited) => !IsAlive
@@ -108,9 +130,6 @@ internal sealed class Target
             : new ToolException(
                 ToolError.NoHakmem,
                 $"Process {Id} did not answer within {waited.TotalSeconds:0.#} s: it seems not to use Hakmem.");
-
-    private static bool IsOneFile(IReadOnlyCollection<string> files) =>
-        !files.Any(path => Path.GetFileName(path) == "System.Private.CoreLib.dll");
 
     private void RequireProcess()
     {
@@ -140,7 +159,7 @@ internal sealed class Target
         }
 
         string? variable = ProcFiles.VariablesOf(_process)?.FirstOrDefault(IsSwitchedOff);
-        bool isRuntime = ProcFiles.FilesOf(_process)?.Any(path => s_runtimes.Contains(Path.GetFileName(path))) ?? false;
+        bool isRuntime = ProcFiles.FilesOf(_process)?.Any(path => s_runtimes.Contains(ProcFiles.NameOf(path))) ?? false;
         throw new ToolException(ToolError.NoDiagnostics, variable is not null
             ? $"Process {Id} was started with {variable}, which switches its diagnostics off. Start it without."
             : isRuntime

@@ -21,5 +21,11 @@ internal enum ToolError
 
 internal sealed class ToolException(ToolError error, string message) : Exception(message)
 {
+    // The code of a process's refusal, for one whose client it cannot see: src/Hakmem/Events/EventRequest.cs.
+    public const string ClientUnseen = "client-unseen";
+
     public ToolError Error => error;
+
+    // What a process that refuses gave as the reason; empty for other errors.
+    public string Refusal { get; init; } = "";
 }

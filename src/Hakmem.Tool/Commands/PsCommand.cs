@@ -58,18 +58,28 @@ internal static class PsCommand
                 target, Request.Of("statistics"), s_timeout, cancelled, mayWake: false));
             return new ProcessRow(
                 target.Id, target.Name, answer.Library, "answers", answer.Heaps.Count,
-                    answer.Sum(heap => heap.LiveBytes),
+                answer.Sum(heap => heap.LiveBytes),
                 answer.Sum(heap => heap.CommittedBytes), answer.Sum(heap => heap.DirtyBytes));
         }
-        catch (ToolException) when (target is { HasLibrary: true, IsAlive: true })
+        catch (ToolException failure) when (target is { HasLibrary: true, IsAlive: true })
         {
-            return new ProcessRow(target.Id, target.Name, library, "silent: small or idle", null, null, null, null);
+            string state = StateOf(failure.Error);
+            return new ProcessRow(target.Id, target.Name, library, state, null, null, null, null);
         }
         catch (ToolException)
         {
             return null;
         }
     }
+
+    internal static string StateOf(ToolError error) => error switch
+    {
+        ToolError.NoAnswer => "silent: small or idle",
+        ToolError.OtherVersion => "of another version than this tool",
+        ToolError.Refused => "refuses",
+        ToolError.NoDiagnostics => "lets no session start",
+        _ => "cannot be asked",
+    };
 
     private static void Write(IAnsiConsole console, ProcessRow[] rows)
     {
@@ -95,4 +105,4 @@ internal static class PsCommand
 
 internal sealed record ProcessRow(
     int Pid, string Name, string Library, string State, int? Heaps, long? LiveBytes, long? CommittedBytes,
-        long? DirtyBytes);
+    long? DirtyBytes);

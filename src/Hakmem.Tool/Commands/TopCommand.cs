@@ -19,6 +19,9 @@ internal static class TopCommand
 {
     private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(10);
 
+    // How long a process that gave no answer is left alone.
+    private static readonly TimeSpan s_pause = TimeSpan.FromSeconds(30);
+
     public static Command Create()
     {
         Argument<int?> pid = new("pid")
@@ -53,7 +56,7 @@ internal static class TopCommand
         if (pid is { } one)
         {
             Target target = Target.Require(one);
-            following[one] = FollowAsync(target, interval, rows, ended.Token);
+            following[one] = FollowAsync(target, interval, rows, mayWake: true, ended.Token);
         }
 
         try
@@ -87,12 +90,7 @@ internal static class TopCommand
         {
             if (pid is null)
             {
-                foreach (Target target in Target.FindAll().Where(target => !following.ContainsKey(target.Id)))
-                {
-                    bool mayHave = target is { HasLibrary: true, Library: not { AnswersRequests: false } };
-                    following[target.Id] = mayHave ? FollowAsync(target, interval, rows, cancelled)
-                        : Task.CompletedTask;
-                }
+                FollowAll(interval, rows, following, cancelled);
             }
             else if (following[pid.Value] is { IsCompleted: true } done)
             {
@@ -104,26 +102,82 @@ internal static class TopCommand
         }
     }
 
-    // Keeps the row of a process current until it ends.
-    private static async Task FollowAsync(
+    // Follows each process that may use the library and is not followed yet, or not any more. A process may load the
+    // library later, or answer later.
+    private static void FollowAll(
+        TimeSpan interval, ConcurrentDictionary<int, TopRow> rows, ConcurrentDictionary<int, Task> following,
+        CancellationToken cancelled)
+    {
+        foreach ((int id, Task done) in following.Where(each => each.Value.IsCompleted))
+        {
+            following.TryRemove(new(id, done));
+        }
+
+        foreach (Target target in Target.FindAll().Where(target => !following.ContainsKey(target.Id)))
+        {
+            if (target is { HasLibrary: not false, Library: not { AnswersRequests: false } })
+            {
+                following[target.Id] = FollowWithPauseAsync(target, interval, rows, cancelled);
+            }
+        }
+    }
+
+    // One whose files do not tell whether it has the library is not woken.
+    private static async Task FollowWithPauseAsync(
         Target target, TimeSpan interval, ConcurrentDictionary<int, TopRow> rows, CancellationToken cancelled)
     {
         try
         {
-            Request request = Request.Of("watch", ("IntervalMs", (long)interval.TotalMilliseconds));
-            await using Exchange exchange =
-                await Exchange.StartAsync(target, request, s_timeout + interval, null, mayWake: true, cancelled);
+            await FollowAsync(target, interval, rows, mayWake: target.HasLibrary == true, cancelled);
+        }
+        catch (ToolException failure) when (failure.Error != ToolError.ProcessEnded)
+        {
+            await Task.Delay(s_pause, cancelled);
+        }
+    }
+
+    // Keeps the row of a process current until it ends.
+    private static async Task FollowAsync(
+        Target target, TimeSpan interval, ConcurrentDictionary<int, TopRow> rows, bool mayWake,
+        CancellationToken cancelled)
+    {
+        try
+        {
             while (true)
             {
-                StatisticsAnswer answer = AnswerReader.Read<StatisticsAnswer>(await exchange.NextAsync(cancelled));
-                rows.AddOrUpdate(
-                    target.Id, _ => new TopRow(target.Id, target.Name, answer, null),
-                    (_, before) => before with { Now = answer, Before = before.Now });
+                await WatchAsync(target, interval, rows, mayWake, cancelled);
+                await Task.Delay(interval, cancelled);
             }
         }
         finally
         {
             rows.TryRemove(target.Id, out _);
+        }
+    }
+
+    // Returns where a process ends the session because it cannot see this one, after answers: then it is asked again.
+    private static async Task WatchAsync(
+        Target target, TimeSpan interval, ConcurrentDictionary<int, TopRow> rows, bool mayWake,
+        CancellationToken cancelled)
+    {
+        Request request = Request.Of("watch", ("IntervalMs", (long)interval.TotalMilliseconds));
+        await using Exchange exchange =
+            await Exchange.StartAsync(target, request, s_timeout + interval, null, mayWake, cancelled);
+        bool hasAnswered = false;
+        try
+        {
+            while (true)
+            {
+                StatisticsAnswer answer = AnswerReader.Read<StatisticsAnswer>(await exchange.NextAsync(cancelled));
+                hasAnswered = true;
+                rows.AddOrUpdate(
+                    target.Id, _ => new TopRow(target.Id, target.Name, answer, null),
+                    (_, before) => before with { Now = answer, Before = before.Now });
+            }
+        }
+        catch (ToolException failure) when (hasAnswered && failure.Refusal == ToolException.ClientUnseen)
+        {
+            // A session of this kind lasts a minute.
         }
     }
 

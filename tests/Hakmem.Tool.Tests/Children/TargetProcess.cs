@@ -23,9 +23,20 @@ internal sealed class TargetProcess : IAsyncDisposable
 
     public Process Process => _process;
 
-    public static async Task<TargetProcess> StartAsync(string program, params (string Name, string Value)[] environment)
+    public static Task<TargetProcess> StartAsync(string program, params (string Name, string Value)[] environment) =>
+        StartAsync(ChildProcess.StartInfoOf(["child", program]), environment);
+
+    // Its command line begins with another name, so that it does not tell which assembly is the program's.
+    public static Task<TargetProcess> StartUnderNameAsync(string name, string program)
     {
-        ProcessStartInfo start = ChildProcess.StartInfoOf(["child", program]);
+        ProcessStartInfo own = ChildProcess.StartInfoOf(["child", program]);
+        ProcessStartInfo start = new("bash") { RedirectStandardOutput = true };
+        Array.ForEach(["-c", "exec -a \"$0\" \"$@\"", name, own.FileName, .. own.ArgumentList], start.ArgumentList.Add);
+        return StartAsync(start, []);
+    }
+
+    private static async Task<TargetProcess> StartAsync(ProcessStartInfo start, (string Name, string Value)[] environment)
+    {
         start.RedirectStandardInput = true;
         foreach ((string name, string value) in environment)
         {

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.IO;
 using System.Linq;
 using System.Reflection;
 using System.Runtime.CompilerServices;
@@ -20,6 +21,9 @@ internal static class TargetPrograms
 
     // Never loads the library.
     public const string Without = "without";
+
+    // Has loaded the library from bytes, so that no file tells of it.
+    public const string FromBytes = "from-bytes";
 
     // Has loaded the library, and allocated nothing.
     public const string Unused = "unused";
@@ -42,6 +46,7 @@ internal static class TargetPrograms
     {
         Without => LoopAsync(LoadAssembly),
         Unused => RunUnusedAsync(),
+        FromBytes => RunFromBytesAsync(),
         Small => RunSmallAsync(),
         Fallback => RunSmallAsync(),
         Large => RunLargeAsync(),
@@ -97,6 +102,19 @@ internal static class TargetPrograms
     private static Task<int> RunUnusedAsync()
     {
         s_kept.Add(typeof(HakmemAllocator).Assembly.GetTypes().Length);
+        return LoopAsync(_ => "?");
+    }
+
+    // What it allocates is found by the first collection.
+    private static Task<int> RunFromBytesAsync()
+    {
+        byte[] file = File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Hakmem.dll"));
+        Type type = new AssemblyLoadContext("bytes").LoadFromStream(new MemoryStream(file)).GetType("Hakmem.HakmemAllocator", throwOnError: true)!;
+        object heap = type.GetProperty("Shared")!.GetValue(null)!;
+        s_kept.Add(heap);
+        s_kept.Add(type.GetMethod("Alloc", [typeof(nuint)])!.Invoke(heap, [(nuint)1_000])!);
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
         return LoopAsync(_ => "?");
     }
 

@@ -116,6 +116,34 @@ public sealed class RefusalTests
         }
     }
 
+    // What lies at its path afterwards says nothing of what the process has loaded.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task ALibraryThatWasReplacedIsAsked(bool isReplaced)
+    {
+        string folder = Directory.CreateTempSubdirectory("hakmem-replaced").FullName;
+        string path = Path.Combine(folder, "Hakmem.dll");
+        try
+        {
+            File.Copy(typeof(HakmemAllocator).Assembly.Location, path);
+            await using TargetProcess target = await TargetProcess.StartAsync(TargetPrograms.Without);
+            Assert.Equal("loaded", await target.AskAsync("load " + path));
+            File.Delete(path);
+            if (isReplaced)
+            {
+                File.Copy(Path.Combine(AppContext.BaseDirectory, "Google.Protobuf.dll"), path);
+            }
+
+            ToolRun run = await ToolRun.OfAsync("stats", target.Pid, "--timeout", "1");
+            AssertRefused(run, ToolError.NoAnswer, "has loaded Hakmem but did not answer");
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     [Fact]
     public async Task AProcessThatIsStopped()
     {

@@ -3,6 +3,8 @@ using System.Collections.Generic;
 using System.Linq;
 using System.Text.Json;
 using System.Threading.Tasks;
+using Hakmem.Tool.Attach;
+using Hakmem.Tool.Commands;
 using Hakmem.Tool.Tests.Children;
 using Hakmem.Tool.Tests.Support;
 using Xunit;
@@ -115,6 +117,28 @@ public sealed class StatsTests
             own.GetProperty("liveBytes").GetInt64());
         Assert.Contains(target.Pid, (await ToolRun.OfAsync("ps")).AssertSucceeded().Output, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task AProcessWhoseFilesDoNotTellIsAsked()
+    {
+        await using TargetProcess target = await TargetProcess.StartUnderNameAsync("one-file", TargetPrograms.FromBytes);
+        Assert.Null(Target.Require(target.Id).HasLibrary);
+        JsonElement stats = (await ToolRun.OfAsync("stats", target.Pid, "--json")).Json;
+        Assert.Equal(1, Assert.Single(stats.GetProperty("heaps").EnumerateArray()).GetProperty("liveBlocks").GetInt64());
+        JsonElement[] rows = [.. (await ToolRun.OfAsync("ps", "--json")).Json.EnumerateArray()];
+        JsonElement own = Assert.Single(rows, row => row.GetProperty("pid").GetInt32() == target.Id);
+        Assert.Equal("one-file", own.GetProperty("name").GetString());
+        string top = (await ToolRun.OfAsync("top", "--count", "4", "--json")).AssertSucceeded().Output;
+        Assert.Contains($"\"pid\":{target.Pid}", top, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData((int)ToolError.NoAnswer, "silent: small or idle")]
+    [InlineData((int)ToolError.OtherVersion, "of another version than this tool")]
+    [InlineData((int)ToolError.Refused, "refuses")]
+    [InlineData((int)ToolError.NoDiagnostics, "lets no session start")]
+    public void TheStateOfAProcessIsThatOfItsFailure(int error, string state) =>
+        Assert.Equal(state, PsCommand.StateOf((ToolError)error));
 
     [Fact]
     public async Task TopShowsOneProcessAgainAndAgain()
