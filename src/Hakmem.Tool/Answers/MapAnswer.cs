@@ -47,8 +47,6 @@ internal sealed record HeapMapAnswer
 internal sealed record SlabAnswer(
     string Address, SuperSlabKind Kind, int RunLength, long DirtyBytes, IReadOnlyList<UnitGroup> Units)
 {
-    public const int UnitCount = 32;
-
     // The share of its units that hold something, from 0 to 1. A unit of a span counts by the blocks that are out of
     // it.
     public double FilledShare => Kind == SuperSlabKind.LargeRun

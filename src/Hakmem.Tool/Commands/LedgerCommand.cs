@@ -18,6 +18,8 @@ internal static class LedgerCommand
 {
     private const int MaxParts = 4;
 
+    private static readonly string[] s_kinds = Enum.GetNames<NativeMemoryKind>();
+
     public static Command Create()
     {
         Argument<int> pid = CommandBase.ProcessId();
@@ -78,14 +80,17 @@ internal static class LedgerCommand
         Target target, Request request, TimeSpan timeout, CancellationToken cancelled) =>
         AnswerReader.Read<LedgerAnswer>(await Exchange.AskAsync(target, request, timeout, cancelled)).Report;
 
-    private static LedgerReport ReadFile(string path)
+    // The report in a file that this command wrote. Throws ToolException if there is none.
+    internal static LedgerReport ReadFile(string path)
     {
         try
         {
             LedgerReport? read = JsonSerializer.Deserialize<LedgerReport>(File.ReadAllText(path), CommandBase.JsonLine);
-            return read is { Rows.Count: > 0 }
+            return read is { Rows.Count: > 0 } && read.CapturedAt != default &&
+                read.Rows.All(row => row is not null && s_kinds.Contains(row.Kind)) &&
+                read.Rows.DistinctBy(row => row.Kind).Count() == read.Rows.Count
                 ? read
-                : throw new ToolException(ToolError.File, $"{path} has no ledger.");
+                : throw new ToolException(ToolError.File, $"{path} has no ledger, as `ledger --json` prints it.");
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or JsonException)
         {
@@ -110,12 +115,12 @@ internal static class LedgerCommand
         console.WriteLine(
             $"Process {target.Id} ({target.Name}): {Texts.Bytes(report.ResidentBytes)} resident, " +
             $"{Texts.Share(report.AttributedShare)} of it explained");
-        Table table = Texts.NewTable(">resident", ">share", "row", "how it is told, and its largest parts");
+        Table table = Texts.NewTable(">resident", ">share", "row", "how it is known, and its largest parts");
         foreach (LedgerRow row in report.Rows)
         {
             table.AddTextRow(
                 Texts.Bytes(row.ResidentBytes), Texts.Share(row.ResidentBytes, report.ResidentBytes), row.Name,
-                    TextOf(row));
+                TextOf(row));
         }
 
         console.Write(table);

@@ -27,7 +27,7 @@ internal static class MapCommand
             Target target = Target.Require(parsed.GetValue(pid));
             MapAnswer answer = AnswerReader.Read<MapAnswer>(await Exchange.AskAsync(
                 target, Request.Of("map", ("Heap", parsed.GetValue(heap))), CommandBase.TimeoutOf(parsed, timeout),
-                    cancelled));
+                cancelled));
             if (parsed.GetValue(html) is { } file)
             {
                 WholeFile.Write(file.FullName, stream => HtmlMap.Write(stream, $"{target.Id} {target.Name}", answer));

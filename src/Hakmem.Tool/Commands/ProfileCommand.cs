@@ -27,8 +27,7 @@ internal static class ProfileCommand
             new("profile", "Samples allocations for some seconds and shows which functions' blocks take the memory.")
         {
             options.Pid, options.Seconds, options.Heap, options.MeanBytes, options.Output, options.Format,
-                options.Value,
-            options.Rows, options.Diff, options.Json, options.Timeout,
+            options.Value, options.Rows, options.Diff, options.Json, options.Timeout,
         };
         command.Validators.Add(result =>
         {
@@ -169,8 +168,8 @@ internal static class ProfileCommand
             }
 
             IAnsiConsole console = CommandBase.Terminal;
-            string what = value == ProfileValue.InUse ? "in use at the end" : "allocated meanwhile";
-            console.WriteLine($"About {Texts.Bytes(total)} {what}, allocated since the start: {title}");
+            string what = value == ProfileValue.InUse ? ", in use at the end" : "";
+            console.WriteLine($"About {Texts.Bytes(total)} allocated meanwhile{what}: {title}");
             Table table = Texts.NewTable(">bytes", ">share", ">with callees", ">share", ">blocks", "function");
             foreach (FunctionRow row in shown)
             {

@@ -25,8 +25,7 @@ internal static class StatsCommand
             Target target = Target.Require(parsed.GetValue(pid));
             StatisticsAnswer answer = AnswerReader.Read<StatisticsAnswer>(await Exchange.AskAsync(
                 target, Request.Of("statistics", ("Heap", parsed.GetValue(heap))),
-                    CommandBase.TimeoutOf(parsed, timeout),
-                cancelled));
+                CommandBase.TimeoutOf(parsed, timeout), cancelled));
             if (parsed.GetValue(json))
             {
                 CommandBase.WriteJson(answer);

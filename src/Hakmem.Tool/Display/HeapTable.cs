@@ -30,7 +30,7 @@ internal static class HeapTable
     {
         Table table = Texts.NewTable(
             $">blocks of heap {heap.Name}", ">live", ">live bytes", ">cached", ">spans", ">in spans", ">dirty",
-                ">live/dirty");
+            ">live/dirty");
         foreach (ClassAnswer row in heap.SizeClasses)
         {
             table.AddTextRow(

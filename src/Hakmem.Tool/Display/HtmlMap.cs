@@ -35,6 +35,8 @@ internal static class HtmlMap
     {
         name = heap.Name,
         slot = heap.Slot,
+        slabBytes = heap.SuperSlabBytes,
+        unitBytes = heap.UnitBytes,
         live = heap.LiveBytes,
         cached = heap.CachedBytes,
         dirty = heap.DirtyBytes,

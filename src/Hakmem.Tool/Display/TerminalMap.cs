@@ -24,7 +24,8 @@ internal static class TerminalMap
             console.WriteLine(
                 $"Heap {heap.Name} ({heap.Slot}): {Texts.Count(heap.SuperSlabs.Count)} SuperSlabs, " +
                 $"{Texts.Bytes(heap.LiveBytes)} live, {Texts.Bytes(heap.CachedBytes)} cached, " +
-                $"{Texts.Bytes(heap.DirtyBytes)} dirty: {Texts.Share(heap.LiveOverDirty)} of the dirty memory is live");
+                $"{Texts.Bytes(heap.DirtyBytes)} dirty" +
+                (heap.DirtyBytes == 0 ? "" : $": {Texts.Share(heap.LiveOverDirty)} of the dirty memory is live"));
             foreach (string line in LinesOf(heap))
             {
                 console.WriteLine(line);
@@ -91,8 +92,9 @@ internal static class TerminalMap
         _ => '?',
     };
 
+    // Only what is full has the last character.
     private static char CharOf(double share) =>
-        Fill[share <= 0 ? 0 : Math.Min(Fill.Length - 1, 1 + (int)(share * (Fill.Length - 1)))];
+        Fill[share <= 0 ? 0 : share >= 1 ? Fill.Length - 1 : 1 + (int)(share * (Fill.Length - 2))];
 
     // The classes that waste most first.
     private static Table Fragmentation(HeapMapAnswer heap)
@@ -103,7 +105,7 @@ internal static class TerminalMap
             table.AddTextRow(
                 Texts.Bytes(row.BlockBytes), Texts.Bytes(row.LiveBytes), Texts.Bytes(row.DirtyBytes),
                 Texts.Share(row.LiveOverDirty), Texts.Bytes(Math.Max(0, row.DirtyBytes - row.LiveBytes)),
-                    $"{row.Spans}");
+                $"{row.Spans}");
         }
 
         return table;

@@ -116,8 +116,8 @@ internal sealed class PprofReader
         return type;
     }
 
-    private static (List<ulong> Locations, List<long> Values,
-        (ulong Key, ulong Text) Label) ReadSample(CodedInputStream input)
+    private static (List<ulong> Locations, List<long> Values, (ulong Key, ulong Text) Label) ReadSample(
+        CodedInputStream input)
     {
         (ulong Key, ulong Text) label = default;
         List<ulong> locations = [];

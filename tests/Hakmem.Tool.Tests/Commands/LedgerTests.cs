@@ -5,6 +5,7 @@ using System.Text.Json;
 using System.Threading.Tasks;
 using Hakmem.Tool.Answers;
 using Hakmem.Tool.Attach;
+using Hakmem.Tool.Commands;
 using Hakmem.Tool.Tests.Children;
 using Hakmem.Tool.Tests.Support;
 using Xunit;
@@ -52,8 +53,33 @@ public sealed class LedgerTests
             await File.WriteAllTextAsync(file, (await ToolRun.OfAsync("ledger", target.Pid, "--json")).AssertSucceeded().Output);
             string output = (await ToolRun.OfAsync("ledger", target.Pid, "--since", file)).AssertSucceeded().Output;
             Assert.Contains("what to do about it", output, StringComparison.Ordinal);
-            await File.WriteAllTextAsync(file, "{}");
-            Assert.Equal((int)ToolError.File, (await ToolRun.OfAsync("ledger", target.Pid, "--since", file)).ExitCode);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Theory]
+    [InlineData("no JSON")]
+    [InlineData("{}")]
+    [InlineData("null")]
+    [InlineData("""{"rows":[{"kind":"HakmemLive"}]}""")]
+    [InlineData("""{"capturedAt":"2026-01-01T00:00:00Z","rows":[{"kind":"Nothing"}]}""")]
+    [InlineData("""{"capturedAt":"2026-01-01T00:00:00Z","rows":[{"kind":"7"}]}""")]
+    [InlineData("""{"capturedAt":"2026-01-01T00:00:00Z","rows":[{"name":"x"}]}""")]
+    [InlineData("""{"capturedAt":"2026-01-01T00:00:00Z","rows":[null]}""")]
+    [InlineData("""{"capturedAt":"2026-01-01T00:00:00Z","rows":[{"kind":"HakmemLive"},{"kind":"HakmemLive"}]}""")]
+    [InlineData("""{"capturedAt":"yesterday","rows":[{"kind":"HakmemLive"}]}""")]
+    public void AFileWithoutALedgerIsSaidToBe(string text)
+    {
+        string file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(file, text);
+            ToolException failure = Assert.Throws<ToolException>(() => LedgerCommand.ReadFile(file));
+            Assert.Equal(ToolError.File, failure.Error);
+            Assert.Contains(file, failure.Message, StringComparison.Ordinal);
         }
         finally
         {

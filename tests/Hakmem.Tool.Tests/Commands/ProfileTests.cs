@@ -201,7 +201,19 @@ public sealed class ProfileTests : IDisposable
         Assert.InRange(first.GetProperty("oldestSeconds").GetDouble(), 2, 60);
         long blocks = first.GetProperty("blocks").GetInt64();
         Assert.InRange(first.GetProperty("bytes").GetInt64(), blocks * 8_000, blocks * 8_300);
-        Assert.Contains("LeakSlowly", (await ToolRun.OfAsync("leaks", target.Pid, "--seconds", "2")).AssertSucceeded().Output, StringComparison.Ordinal);
+        Assert.Contains("LeakSlowly", (await ToolRun.OfAsync("leaks", target.Pid, "--seconds", "1")).AssertSucceeded().Output, StringComparison.Ordinal);
+    }
+
+    // Half of an odd number of seconds is no whole number.
+    [Fact]
+    public async Task LeaksOfASecondAreHalfASecondOld()
+    {
+        await using TargetProcess target = await TargetProcess.StartAsync(TargetPrograms.Heaps);
+        await target.AskAsync("leak");
+        JsonElement leaks = (await ToolRun.OfAsync("leaks", target.Pid, "--seconds", "1", "--heap", "orders", "--json")).Json;
+        JsonElement first = leaks.GetProperty("stacks")[0];
+        Assert.Equal(Culprit, first.GetProperty("stack")[0].GetString());
+        Assert.InRange(first.GetProperty("bytes").GetInt64(), 1, first.GetProperty("inUseBytes").GetInt64() - 1);
     }
 
     [Fact]

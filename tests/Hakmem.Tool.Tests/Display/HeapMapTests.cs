@@ -38,6 +38,22 @@ public sealed class HeapMapTests
         Assert.Contains("4 KiB dirty", line, StringComparison.Ordinal);
     }
 
+    // Whether it is a unit's or a SuperSlab's.
+    [Theory]
+    [InlineData(0, '░')]
+    [InlineData(1, '░')]
+    [InlineData(400, '▒')]
+    [InlineData(999, '▓')]
+    [InlineData(1_000, '█')]
+    public void OnlyWhatIsFullHasTheFullCharacter(int blocksOut, char expected)
+    {
+        SlabAnswer slab = Read($"""["7f0000000000",0,0,4096,"32*2:1:16:1000:{blocksOut}"]""");
+        HeapMapAnswer few = new() { SuperSlabs = [slab] };
+        Assert.Equal(new string(expected, 32), TerminalMap.LinesOf(few).First().Substring(18, 32));
+        HeapMapAnswer many = new() { SuperSlabs = [.. Enumerable.Repeat(slab, TerminalMap.MaxLines + 1)] };
+        Assert.Equal(blocksOut == 0 ? '·' : expected, TerminalMap.LinesOf(many).First()[18]);
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(4_000)]
@@ -47,6 +63,7 @@ public sealed class HeapMapTests
         HtmlMap.Write(stream, "1 </script><script src='http://x'>", MapOf(slabs));
         string page = Encoding.UTF8.GetString(stream.ToArray());
         Assert.DoesNotContain("</script><script", page, StringComparison.Ordinal);
+        Assert.Contains("\"slabBytes\":4194304,\"unitBytes\":131072", page, StringComparison.Ordinal);
         PageCheck.AssertSelfContained(page.Replace("http://x", "", StringComparison.Ordinal).Replace(" src=", "", StringComparison.Ordinal), slabs);
     }
 
@@ -82,6 +99,6 @@ public sealed class HeapMapTests
         UnitGroup[] units = [new(16, UnitKind.Span, true, 1_024, 64, 40), new(16, UnitKind.FreeClean, false, 0, 0, 0)];
         IEnumerable<SlabAnswer> all = Enumerable.Range(0, slabs).Select(i => new SlabAnswer(
             (0x7F00_0000_0000L + (i * (2L << 20))).ToString("x"), SuperSlabKind.Spans, 0, 1 << 20, units));
-        return new MapAnswer { Heaps = [new HeapMapAnswer { Name = "made", SuperSlabs = [.. all] }] };
+        return new MapAnswer { Heaps = [new HeapMapAnswer { Name = "made", SuperSlabBytes = 4 << 20, UnitBytes = 128 << 10, SuperSlabs = [.. all] }] };
     }
 }
