@@ -96,7 +96,7 @@ public sealed class InstalledToolTests : IDisposable
     {
         string program = Path.Combine(
             SourceTree.Root, "samples", "WebService", "bin", Configuration, "net10.0", "Hakmem.WebService.dll");
-        ProcessStartInfo start = new("dotnet", [program, "--urls", "http://127.0.0.1:0"]) { RedirectStandardOutput = true };
+        ProcessStartInfo start = new("dotnet", [program, "--urls", "http://127.0.0.1:0", "--profile", "false"]) { RedirectStandardOutput = true };
         Process service = Process.Start(start)!;
         address = ReadAddressAsync(service);
         return service;

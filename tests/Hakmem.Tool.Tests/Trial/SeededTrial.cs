@@ -44,7 +44,7 @@ internal static class SeededTrial
         int named = 0;
         foreach (SeededProgram program in Programs)
         {
-            TrialResult result = await RunAsync(program);
+            TrialResult result = await RunAsync(program, SeededProgram.WatchSeconds);
             named += result.IsNamed ? 1 : 0;
             string seconds = result.Seconds.ToString("0.0", CultureInfo.InvariantCulture);
             Console.WriteLine($"| {program.Description} | `{program.Command}` | {(result.IsNamed ? "" : "not named: ")}{result.NamedAs} | {seconds} |");
@@ -56,11 +56,11 @@ internal static class SeededTrial
     }
 
     // Lets a program grow and asks the tool for the reason.
-    public static async Task<TrialResult> RunAsync(SeededProgram program)
+    public static async Task<TrialResult> RunAsync(SeededProgram program, int watchSeconds)
     {
         await using TargetProcess target = await TargetProcess.StartAsync(program.Name, ("MALLOC_ARENA_MAX", "64"));
         return program.Culprit is not null
-            ? await FindStackAsync(program, target)
+            ? await FindStackAsync(program, target, watchSeconds)
             : await FindRowAsync(program, target);
     }
 
@@ -89,11 +89,11 @@ internal static class SeededTrial
         }
     }
 
-    private static async Task<TrialResult> FindStackAsync(SeededProgram program, TargetProcess target)
+    private static async Task<TrialResult> FindStackAsync(SeededProgram program, TargetProcess target, int watchSeconds)
     {
         await target.AskAsync("grow");
         Stopwatch asked = Stopwatch.StartNew();
-        JsonElement leaks = (await ToolRun.OfAsync("leaks", target.Pid, "--seconds", $"{SeededProgram.WatchSeconds}", "--json")).Json;
+        JsonElement leaks = (await ToolRun.OfAsync("leaks", target.Pid, "--seconds", $"{watchSeconds}", "--json")).Json;
         asked.Stop();
         JsonElement[] stacks = [.. leaks.GetProperty("stacks").EnumerateArray()];
         if (stacks.Length == 0)
