@@ -16,6 +16,10 @@ namespace Hakmem;
 // Creation and disposal of heaps, and the shared heap that could not be created.
 public sealed unsafe partial class HakmemAllocator
 {
+    // Allocators over this heap, such as those of regions, or null. An array does not change once it is here. Compare
+    // and exchange.
+    private WeakReference<IHakmemAllocator>[]? _views;
+
     // A shared heap that could not be created.
     private HakmemAllocator(ExceptionDispatchInfo failure)
     {
@@ -192,8 +196,20 @@ public sealed unsafe partial class HakmemAllocator
         return true;
     }
 
-    // Has what is rented from an allocator over this heap throw once the heap is disposed. The program's reference keeps
-    // that allocator alive.
+    // For a caller that has met an ObjectDisposedException: whether the memory is released, and not only refused while
+    // a TryDispose counts. What was rented through an object in front of another allocator throws from then on.
+    internal bool IsDisposedForGood()
+    {
+        if (!_isGone && _core is ForeignHeap { IsDisposed: true })
+        {
+            MarkGone();
+        }
+
+        return _isGone;
+    }
+
+    // Has what is rented from an allocator over this heap throw once the heap is disposed. The program's reference
+    // keeps that allocator alive.
     internal void AddView(IHakmemAllocator view)
     {
         WeakReference<IHakmemAllocator>[]? before;

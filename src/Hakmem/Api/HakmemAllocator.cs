@@ -62,10 +62,6 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     // closes and may open again.
     private bool _isGone;
 
-    // Allocators over this heap, such as those of regions, or null. An array does not change once it is here. Compare
-    // and exchange.
-    private WeakReference<IHakmemAllocator>[]? _views;
-
     // 1 while a thread is in TryDispose. Interlocked.
     private int _isTryingDispose;
 
@@ -320,21 +316,6 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     // nothing: a thread whose use is ordered after the disposal sees it, and for a thread that races with the disposal
     // no ordering would help, since the memory may be released between this read and the use.
     internal bool IsDisposed => _isGone;
-
-    // The hard limit now, or 0 for none that is known.
-    internal long HardLimitBytes => _core.LimitBytes;
-
-    // For a caller that has met an ObjectDisposedException: whether the memory is released, and not only refused while a
-    // TryDispose counts. What was rented through an object in front of another allocator throws from then on.
-    internal bool IsDisposedForGood()
-    {
-        if (!_isGone && _core is ForeignHeap { IsDisposed: true })
-        {
-            MarkGone();
-        }
-
-        return _isGone;
-    }
 
     /// <summary>Returns every SuperSlab of this heap with the contents of each of its 64 KiB units, for pictures of the
     /// heap and for the diagnosis of fragmentation.</summary>

@@ -1,7 +1,7 @@
 namespace Hakmem.Api;
 
-// An allocator of the library's own behind a ForeignHeap. A caller that tries until there is room has each try that fails
-// count as no refusal, but giving up as one.
+// An allocator of the library's own behind a ForeignHeap. For a caller that tries until there is room, a try that fails
+// is no refusal, but giving up is one.
 internal unsafe interface IUncountedAllocator
 {
     // Whether its memory is released. While that is false, an ObjectDisposedException may be of a TryDispose that will

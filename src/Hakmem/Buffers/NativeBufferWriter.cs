@@ -163,7 +163,8 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
     /// The writers that wait for one allocator form a queue, and the first is tried before all others, however little
     /// they need: when a writer, array or stream of this library gives memory back to the allocator, when its limits
     /// change, and every 25 ms, since memory may come back from elsewhere. Other requests do not wait, and may take the
-    /// room. A writer that waits keeps what it has, so several that wait for each other all time out: let one writer
+    /// room. A writer that waits for more than the heap's limit waits for another limit, and the others with it. A
+    /// writer that waits keeps what it has, so several that wait for each other all time out: let one writer
     /// wait at a time for what others hold. Use no other member of the writer before the task has ended.
     /// </remarks>
     /// <param name="sizeHint">The least length of the room in elements. Zero counts as one.</param>
@@ -175,21 +176,15 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
     /// the writer or its heap is disposed meanwhile. What was written stays as it is.</returns>
     /// <exception cref="ArgumentException"><paramref name="sizeHint"/> is negative.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is out of its range.</exception>
-    /// <exception cref="OutOfMemoryException">The writer would have more than <see cref="int.MaxValue"/> elements, or
-    /// more bytes than the heap's hard limit.</exception>
+    /// <exception cref="OutOfMemoryException">The writer would have more than <see cref="int.MaxValue"/> elements.
+    /// </exception>
     /// <exception cref="ObjectDisposedException">The writer or its heap has been disposed.</exception>
     public ValueTask<Memory<T>> GetMemoryAsync(
         int sizeHint, TimeSpan timeout, CancellationToken cancellation = default)
     {
         int timeoutMs = Waiting.RequireTimeout(timeout);
         ThrowIfDisposed();
-        long limitBytes = _allocator.HardLimitBytes;
-        if (BytesOf(NeededFor(sizeHint)) > (ulong)limitBytes && limitBytes > 0)
-        {
-            // It could never be served, and would keep others waiting.
-            throw OutOfMemory(sizeHint);
-        }
-
+        NeededFor(sizeHint);
         if (cancellation.IsCancellationRequested)
         {
             return new ValueTask<Memory<T>>(Task.FromCanceled<Memory<T>>(cancellation));

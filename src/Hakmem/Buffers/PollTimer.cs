@@ -62,8 +62,8 @@ internal sealed class PollTimer
     // For a timer that is not used after all.
     public void End() => _timer.Dispose();
 
-    // Starts the timer if it is wanted and stops it if it is not; leaves it alone if it runs already, since arrivals must
-    // not put off the next tick. Calls of several threads are served by one of them, one after the other: the last look
+    // Starts the timer if it is wanted and stops it if it is not; leaves it alone if it runs already, since arrivals
+    // must not put off the next tick. Calls of several threads are served by one of them: its last look
     // comes after the last call, so the timer never stops while somebody waits.
     private bool Update()
     {

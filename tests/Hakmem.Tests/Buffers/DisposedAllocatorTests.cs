@@ -94,17 +94,6 @@ public sealed class DisposedAllocatorTests : IDisposable
     }
 
     [Fact]
-    public async Task AWriterDoesNotWaitForMoreThanTheHeapMayHave()
-    {
-        using HakmemAllocator small = new(new HakmemOptions { MaxBytes = 8 << 20 });
-        using NativeBufferWriter<long> writer = new(small);
-        await Assert.ThrowsAsync<OutOfMemoryException>(async () => await writer.GetMemoryAsync(
-            2 << 20, System.Threading.Timeout.InfiniteTimeSpan, TestContext.Current.CancellationToken));
-        Assert.True((await writer.GetMemoryAsync(
-            1_000, System.Threading.Timeout.InfiniteTimeSpan, TestContext.Current.CancellationToken)).Length >= 1_000);
-    }
-
-    [Fact]
     public async Task AWaitInVainIsOneRefusalOfARegion()
     {
         using MemoryRegion region = _heap.CreateRegion(new MemoryRegionOptions { MaxBytes = 1 << 20, IsShared = true });
