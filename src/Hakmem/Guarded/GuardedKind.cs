@@ -16,8 +16,21 @@ internal sealed unsafe class GuardedKind(
 
     private int Stack => keepsStacks ? HistoryStacks.Take() : StackTable.None;
 
-    public override void* TryAllocate(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed) =>
-        blocks == null ? null : blocks.TryAllocate(byteCount, alignment, isZeroed, Stack);
+    // The callers that choose a guarded block for a small one take the small one instead of null, and ask nobody whether
+    // memory only seems to be out; so it is done here.
+    public override void* TryAllocate(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
+    {
+        if (blocks == null)
+        {
+            return null;
+        }
+
+        int stack = Stack;
+        void* block = blocks.TryAllocate(byteCount, alignment, isZeroed, stack);
+        return block == null && arena.TryRefreshLimit()
+            ? blocks.TryAllocate(byteCount, alignment, isZeroed, stack)
+            : block;
+    }
 
     // Exactly what is asked for, so that the first byte behind it is found.
     public override nuint GoodSize(nuint byteCount) => byteCount;

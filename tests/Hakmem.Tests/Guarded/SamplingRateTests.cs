@@ -1,5 +1,9 @@
 using Hakmem.Api;
+using Hakmem.Os;
+using Hakmem.Pages;
 using Hakmem.Records;
+using Hakmem.Tests.Os;
+using Hakmem.Tests.Pages;
 using Xunit;
 
 namespace Hakmem.Tests.Guarded;
@@ -51,8 +55,28 @@ public sealed unsafe class SamplingRateTests
             sampled += heap.UsableSize(heap.Alloc(50)) == 50 ? 1 : 0;
         }
 
-        // 32 MiB of ranges of three pages in whole units of 64 KiB; the last may go beyond.
-        nuint rangeUnits = ((3 * ProcessArena.Instance!.Os.PageSize) + Geometry.UnitBytes - 1) / Geometry.UnitBytes;
-        Assert.Equal((int)((512 + rangeUnits - 1) / rangeUnits), sampled);
+        // 32 MiB of ranges; the last may go beyond.
+        nuint range = RangeBytes(ProcessArena.Instance!.Os);
+        Assert.Equal((int)(((32 << 20) + range - 1) / range), sampled);
     }
+    // Until the process's limit is known, 16 SuperSlabs are admitted; a sample that needs one more asks for the limit.
+    [Fact]
+    public void SamplesDoNotEndWhereTheLimitIsNotYetKnown()
+    {
+        using FaultyMemory os = new() { MemoryLimit = 1L << 30 };
+        Arena arena = new(os, TestArena.DefaultBytes, new MemoryLimit(os));
+        using HakmemAllocator heap = new(new HakmemOptions { GuardedSampleInterval = 1 }, arena);
+        heap.Free(heap.Alloc(50));
+
+        int most = (int)((32 << 20) / RangeBytes(os));
+        Assert.True(most * (long)RangeBytes(os) > 15L * Geometry.SlabBytes);
+        for (int i = 0; i < most; i++)
+        {
+            Assert.Equal((nuint)50, heap.UsableSize(heap.Alloc(50)));
+        }
+    }
+
+    // Of a small block: three pages in whole units of 64 KiB.
+    private static nuint RangeBytes(OsMemory os) =>
+        ((3 * os.PageSize) + Geometry.UnitBytes - 1) / Geometry.UnitBytes * Geometry.UnitBytes;
 }
