@@ -107,7 +107,7 @@ internal sealed class EventRequest(HakmemEventSource source, string id, string n
     // that would be longer than a client may have that cannot be seen.
     public bool Wait(long milliseconds)
     {
-        if (_isClientUnseen && _age.ElapsedMilliseconds + milliseconds > UnseenClientMs)
+        if (_isClientUnseen && _age.ElapsedMilliseconds + milliseconds >= UnseenClientMs)
         {
             throw new RequestException(
                 RequestException.ClientUnseen,
