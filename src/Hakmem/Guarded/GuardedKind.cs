@@ -16,8 +16,8 @@ internal sealed unsafe class GuardedKind(
 
     private int Stack => keepsStacks ? HistoryStacks.Take() : StackTable.None;
 
-    // The callers that choose a guarded block for a small one take the small one instead of null, and ask nobody whether
-    // memory only seems to be out; so it is done here.
+    // Whoever samples takes a small block instead of null, and does not ask whether memory only seems to be out; so it
+    // is asked here.
     public override void* TryAllocate(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
     {
         if (blocks == null)
