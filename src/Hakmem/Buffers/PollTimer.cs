@@ -15,7 +15,7 @@ internal sealed class PollTimer
     private readonly Func<bool> _isWanted;
     private readonly Action? _onFrameworkCall;
 
-    // How many calls of Update are to be served: the first of them serves all. Interlocked.
+    // How many calls of TryUpdate are to be served: the first of them serves all. Interlocked.
     private int _updates;
 
     // Whether the timer runs. Of the thread that serves updates; _updates passes it on.
@@ -47,32 +47,21 @@ internal sealed class PollTimer
         }
     }
 
-    // For one that has begun to wait. False if managed memory is out, or interrupts ended every try.
-    public bool TryStart() => Update();
-
-    // For one that no longer waits.
-    public void StopIfIdle()
-    {
-        if (!_isWanted())
-        {
-            Update();
-        }
-    }
-
     // For a timer that is not used after all.
     public void End() => _timer.Dispose();
 
-    // Starts the timer if it is wanted and stops it if it is not; leaves it alone if it runs already, since arrivals
-    // must not put off the next tick. Calls of several threads are served by one of them: its last look
-    // comes after the last call, so the timer never stops while somebody waits.
-    private bool Update()
+    // For one that has begun to wait, or no longer waits: starts the timer if it is wanted and stops it if it is not. A
+    // timer that runs is left alone, since arrivals must not put off its next tick. Of several threads one serves all,
+    // and its last look comes after the last call, so the timer never stops while somebody waits. False if managed
+    // memory is out, or interrupts ended every try; the next call tries again.
+    public bool TryUpdate()
     {
-        bool isDone = true;
         if (Interlocked.Increment(ref _updates) != 1)
         {
-            return isDone;
+            return true;
         }
 
+        bool isDone = true;
         int served;
         do
         {

@@ -25,8 +25,7 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
     private readonly UninterruptibleLock _lock = new();
 
     // Guarded by the lock.
-    private Waiter? _first;
-    private Waiter? _last;
+    private WaitList<Waiter> _waiters;
 
     // Refers to the queue, and through it to the pool, only while rentals wait.
     private PollTimer? _timer;
@@ -36,7 +35,7 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
 
     // Whether any rental waits, by a plain read: a stale false is that of a rental which tries by itself after it has
     // joined the list.
-    public bool IsAnyWaiting => Volatile.Read(ref _first) is not null;
+    public bool IsAnyWaiting => !_waiters.IsEmpty;
 
     // For tests: called before each call of the framework that may throw.
     public Action? OnFrameworkCall { get; set; }
@@ -48,22 +47,12 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
         PollTimer timer = GetTimer();
         using (_lock.Enter())
         {
-            waiter.Previous = _last;
-            if (_last is null)
-            {
-                Volatile.Write(ref _first, waiter);
-            }
-            else
-            {
-                _last.Next = waiter;
-            }
-
-            _last = waiter;
+            _waiters.Append(waiter);
         }
 
         try
         {
-            if (!timer.TryStart())
+            if (!timer.TryUpdate())
             {
                 throw new OutOfMemoryException("The pool could not start the timer of the rentals that wait.");
             }
@@ -147,7 +136,7 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
     {
         using (_lock.Enter())
         {
-            return _first;
+            return _waiters.First;
         }
     }
 
@@ -157,23 +146,7 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
     {
         using (_lock.Enter())
         {
-            if (waiter.Previous is null)
-            {
-                Volatile.Write(ref _first, waiter.Next);
-            }
-            else
-            {
-                waiter.Previous.Next = waiter.Next;
-            }
-
-            if (waiter.Next is null)
-            {
-                _last = waiter.Previous;
-            }
-            else
-            {
-                waiter.Next.Previous = waiter.Previous;
-            }
+            _waiters.Remove(waiter);
         }
     }
 
@@ -196,7 +169,7 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
 
     // One rental that waits.
     private sealed class Waiter(RentalQueue<T> queue, int length, StackTrace? stack)
-        : TaskCompletionSource<IMemoryOwner<T>>(TaskCreationOptions.RunContinuationsAsynchronously)
+        : TaskCompletionSource<IMemoryOwner<T>>(TaskCreationOptions.RunContinuationsAsynchronously), IWaiting<Waiter>
     {
         // 1 once it has ended. Interlocked.
         private int _hasEnded;
@@ -307,7 +280,7 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
 
         private void CleanUp()
         {
-            queue._timer?.StopIfIdle();
+            _ = queue._timer?.TryUpdate();
             FinishStep();
         }
 

@@ -16,9 +16,8 @@ internal sealed class RoomQueue
 {
     private readonly UninterruptibleLock _lock = new();
 
-    // Guarded by the lock; _first is read without it too.
-    private Turn? _first;
-    private Turn? _last;
+    // Guarded by the lock; the first one is read without it too.
+    private WaitList<Turn> _turns;
 
     // Refers to the queue only while there are any.
     private readonly PollTimer _timer;
@@ -26,7 +25,7 @@ internal sealed class RoomQueue
     public RoomQueue() => _timer = new PollTimer(Poll, () => IsAnyWaiting, null);
 
     // By a plain read.
-    public bool IsAnyWaiting => Volatile.Read(ref _first) is not null;
+    public bool IsAnyWaiting => !_turns.IsEmpty;
 
     // Waits until it is this caller's turn and tryTake returns true. False if the time is over before; throws what
     // tryTake throws, and OperationCanceledException. timeoutMs: -1 for none.
@@ -38,7 +37,7 @@ internal sealed class RoomQueue
         Join(turn);
         try
         {
-            bool isReady = _timer.TryStart() && FrameworkCall.IsDone(ref call, static (
+            bool isReady = _timer.TryUpdate() && FrameworkCall.IsDone(ref call, static (
                 ref (Turn Turn, CancellationToken Token, CancellationTokenRegistration Registration) call) =>
                 call.Registration = call.Token.Register(
                     static turn => ((Turn)turn!).Wake(), call.Turn, useSynchronizationContext: false));
@@ -52,7 +51,7 @@ internal sealed class RoomQueue
                 // A wake from here on is not lost.
                 Task<bool> woken = turn.Arm();
                 cancellation.ThrowIfCancellationRequested();
-                if (Volatile.Read(ref _first) == turn && tryTake())
+                if (_turns.First == turn && tryTake())
                 {
                     return true;
                 }
@@ -75,12 +74,12 @@ internal sealed class RoomQueue
     }
 
     // Has the first try. A second in line follows when the first has got what it wants.
-    public void Signal() => Volatile.Read(ref _first)?.Wake();
+    public void Signal() => _turns.First?.Wake();
 
     private void Poll()
     {
         Signal();
-        for (Turn? turn = Volatile.Read(ref _first); turn is not null; turn = NextOf(turn))
+        for (Turn? turn = _turns.First; turn is not null; turn = NextOf(turn))
         {
             if (turn.IsOver)
             {
@@ -101,17 +100,7 @@ internal sealed class RoomQueue
     {
         using (_lock.Enter())
         {
-            turn.Previous = _last;
-            if (_last is null)
-            {
-                Volatile.Write(ref _first, turn);
-            }
-            else
-            {
-                _last.Next = turn;
-            }
-
-            _last = turn;
+            _turns.Append(turn);
         }
     }
 
@@ -119,31 +108,15 @@ internal sealed class RoomQueue
     {
         using (_lock.Enter())
         {
-            if (turn.Previous is null)
-            {
-                Volatile.Write(ref _first, turn.Next);
-            }
-            else
-            {
-                turn.Previous.Next = turn.Next;
-            }
-
-            if (turn.Next is null)
-            {
-                _last = turn.Previous;
-            }
-            else
-            {
-                turn.Next.Previous = turn.Previous;
-            }
+            _turns.Remove(turn);
         }
 
         Signal();
-        _timer.StopIfIdle();
+        _ = _timer.TryUpdate();
     }
 
     // One that waits. Only its own flow calls Arm, and one wake after it ends the task.
-    private sealed class Turn(int timeoutMs)
+    private sealed class Turn(int timeoutMs) : IWaiting<Turn>
     {
         private readonly long _endsMs = timeoutMs < 0 ? long.MaxValue : Environment.TickCount64 + timeoutMs;
 

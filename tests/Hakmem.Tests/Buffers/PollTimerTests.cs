@@ -22,20 +22,20 @@ public sealed class PollTimerTests
                 for (int i = 0; i < 50; i++)
                 {
                     Interlocked.Increment(ref waiting);
-                    Assert.True(timer.TryStart());
+                    Assert.True(timer.TryUpdate());
                     if (worker == 0 && i == 49)
                     {
                         return;
                     }
 
                     Interlocked.Decrement(ref waiting);
-                    timer.StopIfIdle();
+                    Assert.True(timer.TryUpdate());
                 }
             });
             ticked.Reset();
             Assert.True(ticked.WaitOne(TimeSpan.FromSeconds(30)), $"No tick in round {round}.");
             Interlocked.Decrement(ref waiting);
-            timer.StopIfIdle();
+            Assert.True(timer.TryUpdate());
             timer.End();
         }
     }
