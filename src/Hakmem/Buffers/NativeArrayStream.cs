@@ -46,24 +46,7 @@ internal sealed unsafe class NativeArrayStream<T>(NativeArray<T> array, FileAcce
     public override long Seek(long offset, SeekOrigin origin)
     {
         ThrowIfDisposed();
-        long from = origin switch
-        {
-            SeekOrigin.Begin => 0,
-            SeekOrigin.Current => _position,
-            SeekOrigin.End => Length,
-            _ => throw new ArgumentException($"{origin} is not Begin, Current or End.", nameof(origin)),
-        };
-        if (offset > 0 && from > long.MaxValue - offset)
-        {
-            throw new ArgumentOutOfRangeException(nameof(offset));
-        }
-
-        if (from + offset < 0)
-        {
-            throw new IOException("The position cannot be before the beginning of the stream.");
-        }
-
-        return _position = from + offset;
+        return _position = StreamPosition.After(offset, origin, _position, Length);
     }
 
     public override int Read(byte[] buffer, int offset, int count)

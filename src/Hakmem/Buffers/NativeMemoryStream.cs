@@ -189,26 +189,9 @@ public sealed partial class NativeMemoryStream : Stream, IBufferWriter<byte>
     public override long Seek(long offset, SeekOrigin origin)
     {
         ThrowIfDisposed();
-        long from = origin switch
-        {
-            SeekOrigin.Begin => 0,
-            SeekOrigin.Current => _position,
-            SeekOrigin.End => _length,
-            _ => throw new ArgumentException($"{origin} is not Begin, Current or End.", nameof(origin)),
-        };
-        if (offset > 0 && from > long.MaxValue - offset)
-        {
-            throw new ArgumentOutOfRangeException(nameof(offset));
-        }
-
-        if (from + offset < 0)
-        {
-            throw new IOException("The position cannot be before the beginning of the stream.");
-        }
-
+        long target = StreamPosition.After(offset, origin, _position, _length);
         EndHandout();
-        _position = from + offset;
-        return _position;
+        return _position = target;
     }
 
     /// <summary>Truncates the stream, or extends it with zeros. <see cref="Capacity"/> frees memory.</summary>
