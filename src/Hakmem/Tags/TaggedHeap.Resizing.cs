@@ -203,7 +203,7 @@ internal sealed unsafe partial class TaggedHeap
         }
     }
 
-    // The same, for a ledger that the block was found to have.
+    // As TakeLedger, for a ledger that the block was found to have: throws if it is another's by now.
     private void TakeNumber(TagLedger ledger, void* block)
     {
         ushort number = TagTable.Take(NumberOf(block));
