@@ -24,7 +24,8 @@ internal static class StatisticsAudit
         [
             statistics.LiveBytes, statistics.LiveBlocks, statistics.CachedBytes, statistics.DirtyBytes, statistics.RecordBytes, statistics.PurgedBytes,
             statistics.PurgeCalls, statistics.ReapedBlocks, statistics.SuperSlabsInUse, statistics.SuperSlabsCached, statistics.ThreadCaches,
-            statistics.SystemCalls, statistics.SystemCallTime.Ticks, statistics.CorruptionReports, statistics.DepotExchanges - statistics.DepotWaits,
+            statistics.SystemCalls, statistics.SystemCallTime.Ticks, statistics.CorruptionReports,
+            statistics.DepotExchanges - statistics.DepotWaits,
         ];
         Assert.True(figures.All(figure => figure >= 0), $"A figure is negative:\n{statistics}");
         if (statistics.IsFallback)

@@ -1,42 +1,4 @@
 namespace Hakmem.Tests.Support;
 
-// An allocator of a program's own class: passes each call to a heap.
-internal sealed unsafe class ForwardingAllocator(HakmemAllocator heap) : IHakmemAllocator
-{
-    public void* Alloc(nuint byteCount) => heap.Alloc(byteCount);
-
-    public void* AllocZeroed(nuint byteCount) => heap.AllocZeroed(byteCount);
-
-    public void* AlignedAlloc(nuint byteCount, nuint alignment) => heap.AlignedAlloc(byteCount, alignment);
-
-    public void* AllocAtLeast(nuint byteCount, out nuint usable) => heap.AllocAtLeast(byteCount, out usable);
-
-    public nuint GoodSize(nuint byteCount) => heap.GoodSize(byteCount);
-
-    public bool TryAlloc(nuint byteCount, out void* ptr) => heap.TryAlloc(byteCount, out ptr);
-
-    public bool TryAllocZeroed(nuint byteCount, out void* ptr) => heap.TryAllocZeroed(byteCount, out ptr);
-
-    public bool TryAlignedAlloc(nuint byteCount, nuint alignment, out void* ptr) =>
-        heap.TryAlignedAlloc(byteCount, alignment, out ptr);
-
-    public void* Realloc(void* ptr, nuint byteCount) => heap.Realloc(ptr, byteCount);
-
-    public void* Realloc(void* ptr, nuint byteCount, nuint alignment) => heap.Realloc(ptr, byteCount, alignment);
-
-    public bool TryRealloc(ref void* ptr, nuint byteCount) => heap.TryRealloc(ref ptr, byteCount);
-
-    public bool TryExpand(void* ptr, nuint byteCount) => heap.TryExpand(ptr, byteCount);
-
-    public void Free(void* ptr) => heap.Free(ptr);
-
-    public void Free(void* ptr, nuint byteCount) => heap.Free(ptr, byteCount);
-
-    public nuint UsableSize(void* ptr) => heap.UsableSize(ptr);
-
-    public bool Owns(void* ptr) => heap.Owns(ptr);
-
-    public void Trim() => heap.Trim();
-
-    public HakmemStatistics GetStatistics() => heap.GetStatistics();
-}
+// An allocator of a program's own class.
+internal sealed class ForwardingAllocator(IHakmemAllocator heap) : WrappedAllocator(heap);
