@@ -10,11 +10,11 @@ using Microsoft.Extensions.Logging;
 
 namespace Hakmem.BackPressure;
 
-// One route, /download: so many bytes, sent piece by piece out of one rented buffer, which the download has until its end. Its headers are sent before
-// it has a buffer, since they say what is known.
+// One route, /download: so many bytes, sent piece by piece out of one rented buffer, which the download has until its
+// end. Its headers are sent before it has a buffer, since they say what is known.
 //
-// Requests that wait hold their connection and nothing else, and block no thread. A service whose clients wait for headers only so long rents first and
-// answers 503 after a TimeoutException.
+// Requests that wait hold their connection and nothing else, and block no thread. A service whose clients wait for
+// headers only so long rents first and answers 503 after a TimeoutException.
 internal sealed class DownloadService : IAsyncDisposable
 {
     public const int MaxBuffers = 4;
@@ -52,7 +52,8 @@ internal sealed class DownloadService : IAsyncDisposable
         _app.MapGet("/download", (HttpContext context) => SendAsync(context.Response, context.RequestAborted));
     }
 
-    // Ends when every download has asked for its buffer. The sample's clients read on only then, so that all ask while the first ones have theirs.
+    // Ends when every download has asked for its buffer. The sample's clients read on only then, so that all ask while
+    // the first ones have theirs.
     public Task AllAsked => _allAsked.Task;
 
     // How many downloads did not have their buffer at once.

@@ -23,14 +23,16 @@ internal sealed record Outcome(bool Waits, int Whole, int CutShort, int Waited, 
 
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
-        $"  {(Waits ? "RentAsync" : "Rent"),-9}  {Whole,4} whole  {CutShort,4} cut short  {Waited,4} waited  {MostServed} served at a time");
+        $"  {(Waits ? "RentAsync" : "Rent"),-9}  {Whole,4} whole  {CutShort,4} cut short  {Waited,4} waited  " +
+        $"{MostServed} served at a time");
 
     // Whether all of it came. It is read on when every download has asked for its buffer.
     private static async Task<bool> DownloadAsync(HttpClient client, Uri address, Task allAsked)
     {
         try
         {
-            using HttpResponseMessage response = await client.GetAsync(address, HttpCompletionOption.ResponseHeadersRead);
+            using HttpResponseMessage response = await client.GetAsync(
+                address, HttpCompletionOption.ResponseHeadersRead);
             response.EnsureSuccessStatusCode();
             await allAsked;
             await using Stream body = await response.Content.ReadAsStreamAsync();

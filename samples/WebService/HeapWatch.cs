@@ -3,8 +3,8 @@ using Microsoft.Extensions.Configuration;
 
 namespace Hakmem.WebService;
 
-// A profiler of the service's heap, for as long as the service runs. A heap has one at a time: with `--profile false` it
-// is left to another, as of the tool `hakmem`.
+// A profiler of the service's heap, for as long as the service runs. A heap has one at a time: with `--profile false`
+// it is left to another, as of the tool `hakmem`.
 internal sealed class HeapWatch(Rentals rentals, IConfiguration configuration) : IDisposable
 {
     // Finer than the default, so that a small service shows something soon.

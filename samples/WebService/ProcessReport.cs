@@ -4,9 +4,11 @@ using System.Linq;
 
 namespace Hakmem.WebService;
 
-// What takes longer to find out: where the resident memory of the process is, and which stacks allocated what is live in the heap.
+// What takes longer to find out: where the resident memory of the process is, and which stacks allocated what is live
+// in the heap.
 internal sealed record ProcessReport(
-    long ResidentBytes, double AttributedShare, IReadOnlyList<ProcessRow> Rows, long SampledBytes, IReadOnlyList<StackRow> Stacks)
+    long ResidentBytes, double AttributedShare, IReadOnlyList<ProcessRow> Rows, long SampledBytes,
+    IReadOnlyList<StackRow> Stacks)
 {
     private const int TopStacks = 8;
 
@@ -25,7 +27,8 @@ internal sealed record ProcessReport(
             [.. (profile?.Samples ?? []).Where(sample => sample.InUseBytes > 0)
                 .OrderByDescending(sample => sample.InUseBytes)
                 .Take(TopStacks)
-                .Select(sample => new StackRow([.. sample.Frames.Take(TopFrames)], sample.InUseBytes, sample.InUseObjects))]);
+                .Select(sample =>
+                    new StackRow([.. sample.Frames.Take(TopFrames)], sample.InUseBytes, sample.InUseObjects))]);
     }
 }
 

@@ -5,8 +5,9 @@ using System.Threading;
 
 namespace Hakmem.WebService;
 
-// Where the handlers rent their buffers: each component has a tag, below that of the service, and a pool of its own. It counts rents, their bytes and
-// requests, which the allocator itself does not: counting costs atomic additions. Disposing it leaves the heap, and what is rented.
+// Where the handlers rent their buffers: each component has a tag, below that of the service, and a pool of its own. It
+// counts rents, their bytes and requests, which the allocator itself does not: counting costs atomic additions.
+// Disposing it leaves the heap, and what is rented.
 internal sealed class Rentals : IDisposable
 {
     private readonly MemoryTag _service = new("service");

@@ -5,7 +5,8 @@ using System.Threading;
 
 namespace Hakmem.WebService;
 
-// How large the regions of requests were, as the meter Hakmem.AspNetCore says. Any metrics exporter gets these figures; this keeps a few for the page.
+// How large the regions of requests were, as the meter Hakmem.AspNetCore says. Any metrics exporter gets these figures;
+// this keeps a few for the page.
 internal sealed class RequestRegionSizes : IDisposable
 {
     private readonly MeterListener _listener = new();
@@ -41,7 +42,8 @@ internal sealed class RequestRegionSizes : IDisposable
 
     public void Dispose() => _listener.Dispose();
 
-    private void OnEnd(Instrument instrument, long bytes, ReadOnlySpan<KeyValuePair<string, object?>> tags, object? state)
+    private void OnEnd(
+        Instrument instrument, long bytes, ReadOnlySpan<KeyValuePair<string, object?>> tags, object? state)
     {
         lock (_lock)
         {
@@ -51,5 +53,6 @@ internal sealed class RequestRegionSizes : IDisposable
     }
 }
 
-// The regions of the requests that have ended: how many, the bytes of the last one, of the largest, and of all together.
+// The regions of the requests that have ended: how many, the bytes of the last one, of the largest, and of all
+// together.
 internal sealed record RequestRegionReport(long Count, long LastBytes, long MostBytes, long TotalBytes);

@@ -63,7 +63,8 @@ internal static class Service
                 : await Uploads.HashAsync(request.Body, rentals, cancelled);
         });
 
-        app.MapPost("/thumbnail", async (HttpContext context, Rentals rentals, CancellationToken cancelled, string? way, int width = 160) =>
+        app.MapPost("/thumbnail", async (
+            HttpContext context, Rentals rentals, CancellationToken cancelled, string? way, int width = 160) =>
         {
             (HttpRequest request, HttpResponse response) = (context.Request, context.Response);
             rentals.CountRequest();
@@ -79,7 +80,8 @@ internal static class Service
             {
                 await (IsManaged(way)
                     ? Thumbnails.ShrinkManagedAsync(request.Body, length, width, response.BodyWriter, cancelled)
-                    : Thumbnails.ShrinkAsync(request.Body, length, width, rentals, context.GetMemoryRegion(), response.BodyWriter, cancelled));
+                    : Thumbnails.ShrinkAsync(request.Body, length, width, rentals, context.GetMemoryRegion(),
+                        response.BodyWriter, cancelled));
             }
             catch (InvalidDataException notAPicture)
             {
@@ -89,12 +91,14 @@ internal static class Service
             }
         });
 
-        app.MapGet("/thumbnail", async (HttpContext context, Rentals rentals, CancellationToken cancelled, int size = 1024, int width = 160) =>
+        app.MapGet("/thumbnail", async (
+            HttpContext context, Rentals rentals, CancellationToken cancelled, int size = 1024, int width = 160) =>
         {
             rentals.CountRequest();
             HttpResponse response = context.Response;
             response.ContentType = "image/bmp";
-            Thumbnails.ShrinkGenerated(Math.Clamp(size, 16, PpmPicture.MaxSide), width, rentals, context.GetMemoryRegion(), response.BodyWriter);
+            Thumbnails.ShrinkGenerated(Math.Clamp(size, 16, PpmPicture.MaxSide), width, rentals,
+                context.GetMemoryRegion(), response.BodyWriter);
             await response.BodyWriter.FlushAsync(cancelled);
         });
 
@@ -111,7 +115,8 @@ internal static class Service
 
     private static void MapApi(WebApplication app)
     {
-        app.MapGet("/api/heap", (Rentals rentals, LoadGenerator load, RequestRegionSizes regions, HttpResponse response) =>
+        app.MapGet(
+            "/api/heap", (Rentals rentals, LoadGenerator load, RequestRegionSizes regions, HttpResponse response) =>
         {
             response.Headers.CacheControl = "no-store";
             return HeapReport.Take(rentals, load, regions);

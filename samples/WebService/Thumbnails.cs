@@ -6,12 +6,13 @@ using System.Threading.Tasks;
 
 namespace Hakmem.WebService;
 
-// Makes pictures smaller: the picture that comes in is in a pool's buffer, a generated one and the thumbnail are in the region of the request, and what
-// goes out is a BMP file, which every browser shows.
+// Makes pictures smaller: the picture that comes in is in a pool's buffer, a generated one and the thumbnail are in the
+// region of the request, and what goes out is a BMP file, which every browser shows.
 internal static class Thumbnails
 {
     public static async Task ShrinkAsync(
-        Stream body, int length, int width, Rentals rentals, MemoryRegion region, IBufferWriter<byte> output, CancellationToken cancelled)
+        Stream body, int length, int width, Rentals rentals, MemoryRegion region, IBufferWriter<byte> output,
+        CancellationToken cancelled)
     {
         using IMemoryOwner<byte> file = rentals.Pictures.Pool.Rent(length);
         await body.ReadExactlyAsync(file.Memory[..length], cancelled);
@@ -27,14 +28,16 @@ internal static class Thumbnails
     }
 
     // A picture of the given width and height, made up and made smaller.
-    public static void ShrinkGenerated(int size, int width, Rentals rentals, MemoryRegion region, IBufferWriter<byte> output)
+    public static void ShrinkGenerated(
+        int size, int width, Rentals rentals, MemoryRegion region, IBufferWriter<byte> output)
     {
         Span<byte> file = rentals.Alloc(region, PpmPicture.FileBytes(size, size));
         PpmPicture.Generate(size, size, file);
         Shrink(PpmPicture.Parse(file), width, rentals, region, output);
     }
 
-    private static void Shrink(PpmPicture picture, int width, Rentals rentals, MemoryRegion region, IBufferWriter<byte> output)
+    private static void Shrink(
+        PpmPicture picture, int width, Rentals rentals, MemoryRegion region, IBufferWriter<byte> output)
     {
         (int targetWidth, int targetHeight) = SizeOf(picture, width);
         Span<byte> target = rentals.Alloc(region, targetWidth * targetHeight * 3);

@@ -12,7 +12,8 @@ public sealed class ToolTests
     [Fact]
     public void ToolPackageNamesItsCommandAndProgram()
     {
-        string settings = Encoding.UTF8.GetString(PackageFile.Read(PackageFile.Tool, Folder + "DotnetToolSettings.xml").AsSpan());
+        string settings = Encoding.UTF8.GetString(
+            PackageFile.Read(PackageFile.Tool, Folder + "DotnetToolSettings.xml").AsSpan());
         Assert.Contains("Name=\"hakmem\"", settings, StringComparison.Ordinal);
         Assert.Contains("EntryPoint=\"Hakmem.Tool.dll\"", settings, StringComparison.Ordinal);
     }

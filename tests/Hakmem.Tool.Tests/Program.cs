@@ -7,9 +7,9 @@ using Xunit.MicrosoftTestingPlatform;
 
 namespace Hakmem.Tool.Tests;
 
-// Four ways in: a child process that a test looks into (`child NAME`), the trial of the seeded programs, whose table the
-// documents have (`trial`), a server-mode run started by `dotnet test`, and the ordinary console run, whose last line is
-// the count of what passed and failed.
+// Four ways in: a child process that a test looks into (`child NAME`), the trial of the seeded programs, whose table
+// the documents have (`trial`), a server-mode run started by `dotnet test`, and the ordinary console run, whose last
+// line is the count of what passed and failed.
 internal static class Program
 {
     private static Task<int> Main(string[] args) => args switch

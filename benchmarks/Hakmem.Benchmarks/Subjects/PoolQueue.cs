@@ -10,7 +10,8 @@ internal sealed class PoolQueue(int maxBuffers, int bufferBytes) : IBufferQueue
     private readonly NativeMemoryPool _pool = new(
         HakmemAllocator.Shared, new NativeMemoryPoolOptions { MaxBytes = (long)maxBuffers * bufferBytes });
 
-    public ValueTask<IMemoryOwner<byte>> RentAsync(int byteCount) => _pool.RentAsync(byteCount, Timeout.InfiniteTimeSpan);
+    public ValueTask<IMemoryOwner<byte>> RentAsync(int byteCount) =>
+        _pool.RentAsync(byteCount, Timeout.InfiniteTimeSpan);
 
     public void Dispose() => _pool.Dispose();
 }

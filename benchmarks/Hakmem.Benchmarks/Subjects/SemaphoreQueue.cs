@@ -6,7 +6,8 @@ using System.Threading.Tasks;
 namespace Hakmem.Benchmarks.Subjects;
 
 /// <summary>
-/// What a program does without such a pool: a semaphore in front of <see cref="ArrayPool{T}.Shared"/>, and an owner that gives back both.
+/// What a program does without such a pool: a semaphore in front of <see cref="ArrayPool{T}.Shared"/>, and an owner
+/// that gives back both.
 /// </summary>
 internal sealed class SemaphoreQueue(int maxBuffers) : IBufferQueue
 {

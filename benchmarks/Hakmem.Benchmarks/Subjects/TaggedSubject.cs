@@ -38,8 +38,10 @@ internal readonly unsafe struct LimitedTagSubject : IAllocatorSubject
 
 /// <summary>A tag's allocator, in the workload that is for tags.</summary>
 /// <typeparam name="T">The allocator's calls.</typeparam>
-internal sealed class TagSubject<T>(string name, string description) : AllocatorSubject<T>(name, SubjectRole.Ours, description)
+internal sealed class TagSubject<T>(string name, string description)
+    : AllocatorSubject<T>(name, SubjectRole.Ours, description)
     where T : struct, IAllocatorSubject
 {
-    public override WorkloadBody? BodyOf(Workload workload) => workload is TaggedWorkload ? base.BodyOf(workload) : null;
+    public override WorkloadBody? BodyOf(Workload workload) =>
+        workload is TaggedWorkload ? base.BodyOf(workload) : null;
 }

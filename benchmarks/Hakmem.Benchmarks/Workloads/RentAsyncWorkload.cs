@@ -6,8 +6,8 @@ using Hakmem.Benchmarks.Subjects;
 namespace Hakmem.Benchmarks.Workloads;
 
 /// <summary>
-/// Tasks that share room for the buffers of a few: each rents one, waiting for its turn where all room is taken, awaits, and returns it. A service at
-/// its limit.
+/// Tasks that share room for the buffers of a few: each rents one, waiting for its turn where all room is taken,
+/// awaits, and returns it. A service at its limit.
 /// </summary>
 internal sealed class RentAsyncWorkload(string name) : Workload(name)
 {

@@ -4,8 +4,8 @@ using Hakmem.Benchmarks.Subjects;
 namespace Hakmem.Benchmarks.Workloads;
 
 /// <summary>
-/// Blocks of a few sizes, allocated and then freed in the order of their allocation, in loops that test at their start: what it costs that they
-/// count for a tag, beside blocks that count for nobody.
+/// Blocks of a few sizes, allocated and then freed in the order of their allocation, in loops that test at their start:
+/// what it costs that they count for a tag, beside blocks that count for nobody.
 /// </summary>
 internal sealed unsafe class TaggedWorkload(string name) : Workload(name)
 {

@@ -59,7 +59,8 @@ internal static class WorkloadCatalog
         },
         new TaggedWorkload("tagged")
         {
-            Definition = "50 blocks of 32..1208 B in a loop that tests at its start, then all of them freed, for a tag or for none",
+            Definition =
+                "50 blocks of 32..1208 B in a loop that tests at its start, then all freed, for a tag or for none",
             Exposes = "what it costs to count a tag's bytes",
             Operation = Pair,
             Operations = 10_000_000,
@@ -245,7 +246,8 @@ internal static class WorkloadCatalog
         },
         new RentAsyncWorkload("rent-async")
         {
-            Definition = "32 tasks that share room for 4 buffers of 16 KiB: each waits for one, awaits a yield, and returns it",
+            Definition =
+                "32 tasks that share room for 4 buffers of 16 KiB: each waits for one, awaits a yield, and returns it",
             Exposes = "a service at its limit",
             Operation = Rental,
             Operations = 200_000,

@@ -86,7 +86,8 @@ public sealed class ArrowAllocatorTests : IDisposable
     public void AnArrayThatOutlivesItsHeapThrowsAndIsDisposedInPeace()
     {
         HakmemAllocator heap = new();
-        Int32Array array = new Int32Array.Builder().AppendRange(Enumerable.Range(0, 1_000)).Build(new HakmemArrowAllocator(heap));
+        Int32Array array = new Int32Array.Builder().AppendRange(Enumerable.Range(0, 1_000)).Build(
+            new HakmemArrowAllocator(heap));
         heap.Dispose();
         Assert.Throws<ObjectDisposedException>(() => array.Values.Length);
         array.Dispose();
@@ -167,7 +168,8 @@ public sealed class ArrowAllocatorTests : IDisposable
             }
 
             Assert.Equal(1, _heap.GetStatistics().LiveBlocks);
-            using (Int32Array imported = (Int32Array)CArrowArrayImporter.ImportArray(exported, CArrowSchemaImporter.ImportType(schema)))
+            using (Int32Array imported = (Int32Array)CArrowArrayImporter.ImportArray(
+                exported, CArrowSchemaImporter.ImportType(schema)))
             {
                 Assert.Equal([1, 2, 3], imported.Values.ToArray());
             }

@@ -54,14 +54,18 @@ internal static class ArrowColumns
 
         Int32Array keys = new Int32Array.Builder().AppendRange(numbers.Select(i => i % 3)).Build(allocator);
         StringArray values = new StringArray.Builder().AppendRange(["red", "green", "blue"]).Build(allocator);
-        DictionaryArray dictionary = new(new DictionaryType(Int32Type.Default, StringType.Default, ordered: false), keys, values);
+        DictionaryArray dictionary =
+            new(new DictionaryType(Int32Type.Default, StringType.Default, ordered: false), keys, values);
         DoubleArray doubles = new DoubleArray.Builder().AppendRange(numbers.Select(i => i / 3.0)).Build(allocator);
         StructArray structure = new(
-            new StructType([new Field("double", DoubleType.Default, nullable: false)]), rows, [doubles], ArrowBuffer.Empty, nullCount: 0);
+            new StructType([new Field("double", DoubleType.Default, nullable: false)]), rows, [doubles],
+            ArrowBuffer.Empty, nullCount: 0);
         IArrowArray[] columns =
         [
-            int32.Build(allocator), boolean.Build(allocator), text.Build(allocator), view.Build(allocator), binary.Build(allocator),
-            number.Build(allocator), time.Build(allocator), date.Build(allocator), list.Build(allocator), dictionary, structure,
+            int32.Build(allocator), boolean.Build(allocator), text.Build(allocator), view.Build(allocator),
+            binary.Build(allocator),
+            number.Build(allocator), time.Build(allocator), date.Build(allocator), list.Build(allocator), dictionary,
+            structure,
         ];
         Field[] fields = [.. columns.Select((column, i) => new Field($"{i}", column.Data.DataType, nullable: true))];
         return new RecordBatch(new Schema(fields, metadata: null), columns, rows);

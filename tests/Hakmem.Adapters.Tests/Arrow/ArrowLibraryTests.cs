@@ -67,7 +67,8 @@ public sealed class ArrowLibraryTests : IDisposable
         using BufferedStream plain = new(stream);
         using RecordBatch expected = ArrowColumns.Batch(5_000, MemoryAllocator.Default.Value);
         int read = 0;
-        using (ArrowStreamReader reader = isFile ? new ArrowFileReader(plain, _allocator, leaveOpen: true) : new ArrowStreamReader(plain, _allocator, leaveOpen: true))
+        using (ArrowStreamReader reader = isFile ? new ArrowFileReader(plain, _allocator, leaveOpen: true)
+            : new ArrowStreamReader(plain, _allocator, leaveOpen: true))
         {
             while (await reader.ReadNextRecordBatchAsync() is { } batch)
             {
@@ -100,7 +101,8 @@ public sealed class ArrowLibraryTests : IDisposable
                 continue;
             }
 
-            using IArrowArray joined = ArrowArrayConcatenator.Concatenate([first.Column(column), second.Column(column)], _allocator);
+            using IArrowArray joined = ArrowArrayConcatenator.Concatenate(
+                [first.Column(column), second.Column(column)], _allocator);
             using IArrowArray own = ArrowArrayConcatenator.Concatenate([first.Column(column), second.Column(column)]);
             AssertSame(own, joined);
             using IArrowArray slice = ArrowArrayFactory.Slice(joined, 990, 50);
@@ -214,7 +216,8 @@ public sealed class ArrowLibraryTests : IDisposable
 
     private static string Text(IArrowArray array, int row) => array switch
     {
-        DictionaryArray dictionary => Text(dictionary.Dictionary, ((Int32Array)dictionary.Indices).GetValue(row)!.Value),
+        DictionaryArray dictionary =>
+            Text(dictionary.Dictionary, ((Int32Array)dictionary.Indices).GetValue(row)!.Value),
         StructArray structure => string.Join("|", structure.Fields.Select(field => Text(field, row))),
         ListArray list => Text(list, row),
         BinaryArray binary and not StringArray => Convert.ToHexString(binary.GetBytes(row)),

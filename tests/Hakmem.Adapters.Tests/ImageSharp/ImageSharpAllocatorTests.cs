@@ -60,7 +60,8 @@ public sealed class ImageSharpAllocatorTests : IDisposable
         owner.Dispose();
         owner.Dispose();
         Assert.Throws<ObjectDisposedException>(() => owner.Memory);
-        using IMemoryOwner<KeyValuePair<int, string>> simple = new SimpleGcMemoryAllocator().Allocate<KeyValuePair<int, string>>(10);
+        using IMemoryOwner<KeyValuePair<int, string>> simple =
+            new SimpleGcMemoryAllocator().Allocate<KeyValuePair<int, string>>(10);
         Assert.Equal(10, simple.Memory.Length);
     }
 
@@ -100,7 +101,8 @@ public sealed class ImageSharpAllocatorTests : IDisposable
     {
         using HakmemAllocator small = new(new HakmemOptions { MaxBytes = 4 << 20 });
         HakmemImageSharpAllocator allocator = new(small);
-        InvalidMemoryOperationException full = Assert.Throws<InvalidMemoryOperationException>(() => allocator.Allocate<byte>(100 << 20));
+        InvalidMemoryOperationException full = Assert.Throws<InvalidMemoryOperationException>(
+            () => allocator.Allocate<byte>(100 << 20));
         Assert.Contains("104857600", full.Message, StringComparison.Ordinal);
         using IMemoryOwner<byte> owner = allocator.Allocate<byte>(1_000);
         Assert.Equal(1, small.GetStatistics().LiveBlocks);

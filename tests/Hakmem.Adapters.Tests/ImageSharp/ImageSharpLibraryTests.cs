@@ -20,7 +20,8 @@ using Xunit.Sdk;
 
 namespace Hakmem.Adapters.Tests.ImageSharp;
 
-// ImageSharp itself over the allocator, beside ImageSharp's own allocator: the same pictures, and an empty heap at the end.
+// ImageSharp itself over the allocator, beside ImageSharp's own allocator: the same pictures, and an empty heap at the
+// end.
 public sealed class ImageSharpLibraryTests : IDisposable
 {
     private readonly HakmemAllocator _heap = new(new HakmemOptions { Hardening = HardeningLevel.Checked });
@@ -28,7 +29,8 @@ public sealed class ImageSharpLibraryTests : IDisposable
 
     public ImageSharpLibraryTests() => _configuration = ConfigurationOn(_heap);
 
-    public static TheoryData<string> Formats { get; } = ["bmp", "gif", "jpeg", "pbm", "png", "tga", "tiff", "webp", "webp lossless"];
+    public static TheoryData<string> Formats { get; } =
+        ["bmp", "gif", "jpeg", "pbm", "png", "tga", "tiff", "webp", "webp lossless"];
 
     public void Dispose() => _heap.Dispose();
 
@@ -82,8 +84,10 @@ public sealed class ImageSharpLibraryTests : IDisposable
         {
             foreach (Image<Rgba32> image in new[] { own, ours })
             {
-                image.Mutate(context => context.GaussianBlur(3).Rotate(30).Grayscale().Dither().OilPaint(4, 3).Pad(400, 300));
-                using Image<Rgba32> copy = image.Clone(context => context.Flip(FlipMode.Vertical).AutoOrient().HistogramEqualization());
+                image.Mutate(
+                    context => context.GaussianBlur(3).Rotate(30).Grayscale().Dither().OilPaint(4, 3).Pad(400, 300));
+                using Image<Rgba32> copy = image.Clone(
+                    context => context.Flip(FlipMode.Vertical).AutoOrient().HistogramEqualization());
                 copy.Frames.AddFrame(copy.Frames.RootFrame);
             }
 
@@ -125,8 +129,8 @@ public sealed class ImageSharpLibraryTests : IDisposable
         Assert.ThrowsAny<ImageFormatException>(() => Image.Load<Rgba32>(limited, source));
     }
 
-    // ImageSharp 2.1.13 leaves some buffers of broken pictures to finalizers, of TGA files for one. Here they stay until
-    // their heap ends.
+    // ImageSharp 2.1.13 leaves some buffers of broken pictures to finalizers, of TGA files for one. Here they stay
+    // until their heap ends.
     [Fact]
     public void WhatABrokenPictureLeavesEndsWithItsHeap() => Seeded.Run(seed =>
     {
@@ -142,7 +146,8 @@ public sealed class ImageSharpLibraryTests : IDisposable
                 Image<Rgba32>? image = null;
                 try
                 {
-                    image = Image.Load<Rgba32>(ConfigurationOn(heap), whole.AsSpan(0, random.Next(20, whole.Length - 20)));
+                    image = Image.Load<Rgba32>(
+                        ConfigurationOn(heap), whole.AsSpan(0, random.Next(20, whole.Length - 20)));
                 }
                 catch (Exception broken) when (broken is not XunitException)
                 {

@@ -20,7 +20,8 @@ public sealed class PipeGarbageTests
         using NativeMemoryPool recycling = new(heap, new NativeMemoryPoolOptions { RecycleOwners = true });
         long plainBytes = await GarbageOfAsync(plain);
         long recyclingBytes = await GarbageOfAsync(recycling);
-        Assert.True(recyclingBytes * 4 < plainBytes, $"{recyclingBytes} bytes with RecycleOwners, {plainBytes} without.");
+        Assert.True(
+            recyclingBytes * 4 < plainBytes, $"{recyclingBytes} bytes with RecycleOwners, {plainBytes} without.");
         Assert.Equal(0, recycling.GetStatistics().LateDisposeCount);
         Assert.Equal(0, heap.GetStatistics().LiveBlocks);
     }
@@ -41,7 +42,8 @@ public sealed class PipeGarbageTests
 
     private static async Task PumpAsync(NativeMemoryPool pool)
     {
-        Pipe pipe = new(new PipeOptions(pool, PipeScheduler.Inline, PipeScheduler.Inline, useSynchronizationContext: false));
+        Pipe pipe =
+            new(new PipeOptions(pool, PipeScheduler.Inline, PipeScheduler.Inline, useSynchronizationContext: false));
         int wrong = 0;
         for (int i = 0; i < Blocks; i++)
         {

@@ -30,8 +30,14 @@ public sealed class RecyclableMemoryStreamTests
         s_step.Array[1, 60].Sample(
             steps =>
             {
-                RecyclableMemoryStreamManager their = new(new RecyclableMemoryStreamManager.Options { BlockSize = BlockBytes, MaximumStreamCapacity = MaxBytes });
-                NativeMemoryStreamManager our = new(heap, new NativeMemoryStreamManagerOptions { ChunkBytes = BlockBytes, MaxStreamBytes = MaxBytes });
+                RecyclableMemoryStreamManager their = new(
+                    new RecyclableMemoryStreamManager.Options
+                    {
+                        BlockSize = BlockBytes,
+                        MaximumStreamCapacity = MaxBytes,
+                    });
+                NativeMemoryStreamManager our = new(
+                    heap, new NativeMemoryStreamManagerOptions { ChunkBytes = BlockBytes, MaxStreamBytes = MaxBytes });
                 List<string> theirEvents = EventsOf(their);
                 List<string> ourEvents = EventsOf(our);
                 using (RecyclableMemoryStream theirs = their.GetStream("compared"))
@@ -65,13 +71,18 @@ public sealed class RecyclableMemoryStreamTests
         byte[] bytes = [.. Enumerable.Range(0, 1_000).Select(i => (byte)i)];
         (MemoryStream Theirs, NativeMemoryStream Ours)[] pairs =
         [
-            (their.GetStream(), our.GetStream()), (their.GetStream(id), our.GetStream(id)), (their.GetStream("t"), our.GetStream("t")),
+            (their.GetStream(), our.GetStream()), (their.GetStream(id), our.GetStream(id)),
+            (their.GetStream("t"), our.GetStream("t")),
             (their.GetStream(id, "t"), our.GetStream(id, "t")), (their.GetStream("t", 500), our.GetStream("t", 500)),
-            (their.GetStream(id, "t", 500), our.GetStream(id, "t", 500)), (their.GetStream("t", 500, true), our.GetStream("t", 500, true)),
-            (their.GetStream(id, "t", 500, true), our.GetStream(id, "t", 500, true)), (their.GetStream(bytes), our.GetStream(bytes)),
-            (their.GetStream(bytes.AsSpan()), our.GetStream(bytes.AsSpan())), (their.GetStream("t", bytes.AsSpan()), our.GetStream("t", bytes.AsSpan())),
+            (their.GetStream(id, "t", 500), our.GetStream(id, "t", 500)),
+            (their.GetStream("t", 500, true), our.GetStream("t", 500, true)),
+            (their.GetStream(id, "t", 500, true), our.GetStream(id, "t", 500, true)),
+            (their.GetStream(bytes), our.GetStream(bytes)),
+            (their.GetStream(bytes.AsSpan()), our.GetStream(bytes.AsSpan())),
+            (their.GetStream("t", bytes.AsSpan()), our.GetStream("t", bytes.AsSpan())),
             (their.GetStream(id, "t", bytes.AsSpan()), our.GetStream(id, "t", bytes.AsSpan())),
-            (their.GetStream("t", bytes, 3, 4), our.GetStream("t", bytes, 3, 4)), (their.GetStream(id, "t", bytes, 3, 4), our.GetStream(id, "t", bytes, 3, 4)),
+            (their.GetStream("t", bytes, 3, 4), our.GetStream("t", bytes, 3, 4)),
+            (their.GetStream(id, "t", bytes, 3, 4), our.GetStream(id, "t", bytes, 3, 4)),
         ];
         foreach ((MemoryStream theirs, NativeMemoryStream ours) in pairs)
         {
@@ -211,7 +222,8 @@ public sealed class RecyclableMemoryStreamTests
                 case StreamOperation.SafeRead:
                     return Text(SafeRead(bytes, ref position), bytes) + position;
                 case StreamOperation.SafeReadArray:
-                    return Text(SafeRead(bytes, least / 3, size < 0 ? size : least / 2, ref position), bytes) + position;
+                    return Text(
+                        SafeRead(bytes, least / 3, size < 0 ? size : least / 2, ref position), bytes) + position;
                 case StreamOperation.SafeReadByte:
                     return $"{SafeReadByte(ref position)} {position}";
                 case StreamOperation.Seek:
@@ -279,7 +291,8 @@ public sealed class RecyclableMemoryStreamTests
     {
         protected override int SafeRead(Span<byte> buffer, ref long position) => stream.SafeRead(buffer, ref position);
 
-        protected override int SafeRead(byte[] buffer, int offset, int count, ref long position) => stream.SafeRead(buffer, offset, count, ref position);
+        protected override int SafeRead(byte[] buffer, int offset, int count, ref long position) =>
+            stream.SafeRead(buffer, offset, count, ref position);
 
         protected override int SafeReadByte(ref long position) => stream.SafeReadByte(ref position);
 
@@ -289,7 +302,8 @@ public sealed class RecyclableMemoryStreamTests
 
         protected override void WriteTo(byte[] buffer) => stream.WriteTo(buffer);
 
-        protected override void WriteTo(byte[] buffer, long offset, long count, int targetOffset) => stream.WriteTo(buffer, offset, count, targetOffset);
+        protected override void WriteTo(byte[] buffer, long offset, long count, int targetOffset) =>
+            stream.WriteTo(buffer, offset, count, targetOffset);
 
         protected override ReadOnlySequence<byte> Sequence() => stream.GetReadOnlySequence();
 
@@ -302,7 +316,8 @@ public sealed class RecyclableMemoryStreamTests
     {
         protected override int SafeRead(Span<byte> buffer, ref long position) => stream.SafeRead(buffer, ref position);
 
-        protected override int SafeRead(byte[] buffer, int offset, int count, ref long position) => stream.SafeRead(buffer, offset, count, ref position);
+        protected override int SafeRead(byte[] buffer, int offset, int count, ref long position) =>
+            stream.SafeRead(buffer, offset, count, ref position);
 
         protected override int SafeReadByte(ref long position) => stream.SafeReadByte(ref position);
 
@@ -312,7 +327,8 @@ public sealed class RecyclableMemoryStreamTests
 
         protected override void WriteTo(byte[] buffer) => stream.WriteTo(buffer);
 
-        protected override void WriteTo(byte[] buffer, long offset, long count, int targetOffset) => stream.WriteTo(buffer, offset, count, targetOffset);
+        protected override void WriteTo(byte[] buffer, long offset, long count, int targetOffset) =>
+            stream.WriteTo(buffer, offset, count, targetOffset);
 
         protected override ReadOnlySequence<byte> Sequence() => stream.GetReadOnlySequence();
 

@@ -58,7 +58,8 @@ public sealed class HakmemDiagnoserTests : IDisposable
     public void ColumnsAreThere()
     {
         Summary summary = Run(nameof(DiagnosedBenchmarks.Leaks), operations: 4);
-        string[] columns = [.. summary.Table.Columns.Where(column => column.NeedToShow).Select(column => column.Header)];
+        string[] columns =
+            [.. summary.Table.Columns.Where(column => column.NeedToShow).Select(column => column.Header)];
         Assert.Contains("Native allocated", columns);
         Assert.Contains("Native leaked", columns);
     }
@@ -77,7 +78,8 @@ public sealed class HakmemDiagnoserTests : IDisposable
     {
         BenchmarkRunInfo info = BenchmarkConverter.TypeToBenchmarks(
             typeof(DiagnosedBenchmarks), Config(Job.Dry.WithRuntime(NativeAotRuntime.Net10_0)));
-        ValidationError[] warnings = [.. new HakmemDiagnoser().Validate(new ValidationParameters(info.BenchmarksCases, info.Config))];
+        ValidationError[] warnings =
+            [.. new HakmemDiagnoser().Validate(new ValidationParameters(info.BenchmarksCases, info.Config))];
         Assert.Equal(info.BenchmarksCases.Length, warnings.Length);
         Assert.All(warnings, warning => Assert.False(warning.IsCritical));
         Assert.Contains("NativeAOT", warnings[0].Message, StringComparison.Ordinal);

@@ -55,7 +55,8 @@ public sealed class LimitWorkloadTests
         })
         {
             int most = 0;
-            WorkloadBody body = WorkloadCatalog.Find("rent-async").ForQueue(() => new CountingQueue(create(), count => most = Math.Max(most, count)))!;
+            WorkloadBody body = WorkloadCatalog.Find("rent-async").ForQueue(
+                () => new CountingQueue(create(), count => most = Math.Max(most, count)))!;
             Assert.Equal(3_200, body(3_200));
             Assert.InRange(most, 1, RentAsyncWorkload.MaxBuffers);
         }

@@ -6,7 +6,8 @@ using Xunit;
 
 namespace Hakmem.Samples.Tests.BackPressure;
 
-// Downloads at a limit for the buffers of a few. Without waiting, all but as many are cut short, since each asks while the first ones have theirs.
+// Downloads at a limit for the buffers of a few. Without waiting, all but as many are cut short, since each asks while
+// the first ones have theirs.
 public sealed class BackPressureTests
 {
     private const int Buffers = 4;
@@ -29,15 +30,18 @@ public sealed class BackPressureTests
     {
         string output = await SampleProcess.RunAsync("Hakmem.BackPressure", "3");
         Assert.All(
-            [Way("Rent"), Way("RentAsync")], way => Assert.Equal((3, 0, 0), Figures(Assert.Single(way.Matches(output)))));
+            [Way("Rent"), Way("RentAsync")], way =>
+                Assert.Equal((3, 0, 0), Figures(Assert.Single(way.Matches(output)))));
     }
 
     private static (int Whole, int Cut, int Waited) Figures(Match way) =>
         (Figure(way, "whole"), Figure(way, "cut"), Figure(way, "waited"));
 
-    private static int Figure(Match way, string group) => int.Parse(way.Groups[group].Value, CultureInfo.InvariantCulture);
+    private static int Figure(Match way, string group) =>
+        int.Parse(way.Groups[group].Value, CultureInfo.InvariantCulture);
 
     private static Regex Way(string name) => new(
-        $@"^  {name} +(?<whole>\d+) whole +(?<cut>\d+) cut short +(?<waited>\d+) waited +(?<served>\d+) served at a time\r?$",
+        $@"^  {name} +(?<whole>\d+) whole +(?<cut>\d+) cut short +(?<waited>\d+) waited +" +
+            @"(?<served>\d+) served at a time\r?$",
         RegexOptions.Multiline);
 }

@@ -38,9 +38,11 @@ public sealed class DashboardTests(Chromium chromium) : IClassFixture<Chromium>,
     {
         Open("light");
         Assert.Contains("Hakmem", Driver.Title, StringComparison.Ordinal);
-        foreach (string id in new[] { "live", "cached", "committed", "rents", "regions", "managed", "memory-chart", "rents-chart", "heap-map", "classes", "tags", "process", "profile", "start", "stop", "trim" })
+        foreach (string id in new[] { "live", "cached", "committed", "rents", "regions", "managed", "memory-chart",
+            "rents-chart", "heap-map", "classes", "tags", "process", "profile", "start", "stop", "trim" })
         {
-            Assert.True(Driver.FindElement(By.Id(id)).Displayed || id is "classes" or "tags" or "process" or "profile", $"#{id} is not shown.");
+            Assert.True(Driver.FindElement(By.Id(id)).Displayed || id is "classes" or "tags" or "process" or "profile",
+                $"#{id} is not shown.");
         }
 
         Assert.Equal("idle", Text("status").Split(" · ")[0]);
@@ -82,12 +84,19 @@ public sealed class DashboardTests(Chromium chromium) : IClassFixture<Chromium>,
         WaitFor(() => ColoursOf("heap-map") >= 4 && ColoursOf("memory-chart") >= 4 && ColoursOf("rents-chart") >= 3, "something in the drawings");
         Assert.Matches(@"^live over dirty \d+ % · [1-9]\d* SuperSlabs: [1-9]\d* with spans", Text("map-summary"));
         WaitFor(() => Bytes("regions") > 0, "regions of requests");
-        WaitFor(() => Rows("tags").Any(row => row.StartsWith("service/sessions", StringComparison.Ordinal) && !row.Contains(" 0 B ", StringComparison.Ordinal)), "a tag's live bytes");
+        WaitFor(
+            () => Rows("tags").Any(row => row.StartsWith("service/sessions", StringComparison.Ordinal) &&
+                !row.Contains(" 0 B ", StringComparison.Ordinal)),
+            "a tag's live bytes");
         Assert.Equal(
             ["service", "service/exports", "service/pictures", "service/sessions", "service/uploads"],
             Rows("tags").Select(row => row.Split(' ')[0]));
-        WaitFor(() => Rows("process").Any(row => row.StartsWith("Hakmem", StringComparison.Ordinal)), "Hakmem's row of the process");
-        WaitFor(() => Rows("profile").Any(row => row.Contains(nameof(NativeMemoryPool.Rent), StringComparison.Ordinal)), "a stack that rents");
+        WaitFor(
+            () => Rows("process").Any(row => row.StartsWith("Hakmem", StringComparison.Ordinal)),
+            "Hakmem's row of the process");
+        WaitFor(
+            () => Rows("profile").Any(row => row.Contains(nameof(NativeMemoryPool.Rent), StringComparison.Ordinal)),
+            "a stack that rents");
         AssertPointingExplains();
         KeepScreenshot(scheme);
 
@@ -195,7 +204,8 @@ public sealed class DashboardTests(Chromium chromium) : IClassFixture<Chromium>,
 
     // The texts of a table's rows, cell by cell.
     private string[] Rows(string id) => [.. ((IReadOnlyCollection<object>)Run(
-        "return [...document.getElementById(arguments[0]).rows].map(row => [...row.cells].map(cell => cell.textContent).join(' '))", id)!).Cast<string>()];
+        "return [...document.getElementById(arguments[0]).rows].map(" +
+        "row => [...row.cells].map(cell => cell.textContent).join(' '))", id)!).Cast<string>()];
 
     private double Bytes(string id)
     {

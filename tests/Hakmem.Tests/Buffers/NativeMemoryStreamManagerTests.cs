@@ -24,17 +24,21 @@ public sealed class NativeMemoryStreamManagerTests : IDisposable
         NativeMemoryStream[] streams =
         [
             manager.GetStream(), manager.GetStream(id), manager.GetStream("tag"), manager.GetStream(id, "tag"),
-            manager.GetStream("tag", 1_000), manager.GetStream(id, "tag", 1_000), manager.GetStream(id, "tag", 1_000, isContiguous: true),
+            manager.GetStream("tag", 1_000), manager.GetStream(id, "tag", 1_000),
+            manager.GetStream(id, "tag", 1_000, isContiguous: true),
             manager.GetStream(bytes), manager.GetStream(bytes.AsSpan()), manager.GetStream("tag", bytes.AsSpan()),
-            manager.GetStream(id, "tag", bytes.AsSpan()), manager.GetStream("tag", bytes, 10, 20), manager.GetStream(id, "tag", bytes, 10, 20),
+            manager.GetStream(id, "tag", bytes.AsSpan()), manager.GetStream("tag", bytes, 10, 20),
+            manager.GetStream(id, "tag", bytes, 10, 20),
         ];
         Assert.Equal([1, 3, 5, 6, 10, 12], IndicesOf(streams, stream => stream.Id == id));
         Assert.Equal([2, 3, 4, 5, 6, 9, 10, 11, 12], IndicesOf(streams, stream => stream.Tag == "tag"));
         Assert.Equal([4, 5, 6, 7, 8, 9, 10], IndicesOf(streams, stream => stream.Capacity >= 1_000));
         Assert.Equal([7, 8, 9, 10], IndicesOf(streams, stream => stream.ToArray().AsSpan().SequenceEqual(bytes)));
-        Assert.Equal([11, 12], IndicesOf(streams, stream => stream.ToArray().AsSpan().SequenceEqual(bytes.AsSpan(10, 20))));
+        Assert.Equal(
+            [11, 12], IndicesOf(streams, stream => stream.ToArray().AsSpan().SequenceEqual(bytes.AsSpan(10, 20))));
         Assert.All(streams, stream => Assert.Equal(0, stream.Position));
-        Assert.Equal(streams.Length, streams.Where(stream => stream.Id != id).Select(stream => stream.Id).Distinct().Count() + 6);
+        Assert.Equal(streams.Length, streams.Where(stream => stream.Id != id)
+            .Select(stream => stream.Id).Distinct().Count() + 6);
         Assert.Equal(13, manager.GetStatistics().OpenCount);
         Array.ForEach(streams, stream => stream.Dispose());
         Assert.Equal(0, manager.GetStatistics().OpenCount);
@@ -58,13 +62,18 @@ public sealed class NativeMemoryStreamManagerTests : IDisposable
     [Fact]
     public void EventsTellWhatHappenedInOrder()
     {
-        NativeMemoryStreamManager manager = new(_heap, new NativeMemoryStreamManagerOptions { MaxStreamBytes = 1_000, CaptureStacks = true });
+        NativeMemoryStreamManager manager =
+            new(_heap, new NativeMemoryStreamManagerOptions { MaxStreamBytes = 1_000, CaptureStacks = true });
         List<string> events = [];
-        manager.StreamCreated += (sender, e) => events.Add($"created {e.Tag} {e.RequestedBytes} {e.CapacityBytes >= 100} {sender == manager}");
-        manager.StreamDisposed += (_, e) => events.Add($"disposed {e.Tag} {e.Length} {e.Lifetime >= TimeSpan.Zero} {Names(e.DisposeStack)}");
-        manager.StreamDoubleDisposed += (_, e) => events.Add($"again {e.Tag} {Names(e.FirstDisposeStack)} {Names(e.SecondDisposeStack)}");
+        manager.StreamCreated += (sender, e) =>
+            events.Add($"created {e.Tag} {e.RequestedBytes} {e.CapacityBytes >= 100} {sender == manager}");
+        manager.StreamDisposed += (_, e) =>
+            events.Add($"disposed {e.Tag} {e.Length} {e.Lifetime >= TimeSpan.Zero} {Names(e.DisposeStack)}");
+        manager.StreamDoubleDisposed += (_, e) =>
+            events.Add($"again {e.Tag} {Names(e.FirstDisposeStack)} {Names(e.SecondDisposeStack)}");
         manager.StreamConvertedToArray += (_, e) => events.Add($"array {e.Tag} {e.Length} {Names(e.Stack)}");
-        manager.StreamOverCapacity += (_, e) => events.Add($"over {e.Tag} {e.RequestedBytes} {e.MaxBytes} {Names(e.AllocationStack)}");
+        manager.StreamOverCapacity += (_, e) =>
+            events.Add($"over {e.Tag} {e.RequestedBytes} {e.MaxBytes} {Names(e.AllocationStack)}");
         NativeMemoryStream stream = manager.GetStream("it", 100);
         stream.Write(new byte[30]);
         _ = stream.ToArray();
@@ -73,7 +82,8 @@ public sealed class NativeMemoryStreamManagerTests : IDisposable
         stream.Close();
         Assert.Equal(
             [
-                "created it 100 True True", "array it 30 True", "over it 1001 1000 True", "disposed it 30 True True", "again it True True",
+                "created it 100 True True", "array it 30 True", "over it 1001 1000 True", "disposed it 30 True True",
+                "again it True True",
             ],
             events);
         NativeMemoryStreamManagerStatistics counts = manager.GetStatistics();
@@ -89,7 +99,8 @@ public sealed class NativeMemoryStreamManagerTests : IDisposable
         NativeMemoryStreamManager manager = new(_heap);
         int events = 0;
         manager.StreamDisposed += (_, e) => events += e.AllocationStack is null && e.DisposeStack is null ? 1 : 0;
-        manager.StreamDoubleDisposed += (_, e) => events += e.FirstDisposeStack is null && e.SecondDisposeStack is null ? 10 : 0;
+        manager.StreamDoubleDisposed += (_, e) =>
+            events += e.FirstDisposeStack is null && e.SecondDisposeStack is null ? 10 : 0;
         NativeMemoryStream stream = manager.GetStream();
         stream.Dispose();
         stream.Dispose();
@@ -112,7 +123,8 @@ public sealed class NativeMemoryStreamManagerTests : IDisposable
 
         Assert.Equal(["dropped"], dropped);
         Assert.Equal(1, heap.GetStatistics().LiveBlocks);
-        Assert.Equal((1, 0, 2), (manager.GetStatistics().LeakedCount, manager.GetStatistics().OpenCount, manager.GetStatistics().CreatedCount));
+        Assert.Equal((1, 0, 2), (manager.GetStatistics().LeakedCount, manager.GetStatistics().OpenCount,
+            manager.GetStatistics().CreatedCount));
 
         [MethodImpl(MethodImplOptions.NoInlining)]
         static void Drop(NativeMemoryStreamManager manager)
@@ -126,14 +138,20 @@ public sealed class NativeMemoryStreamManagerTests : IDisposable
     [Fact]
     public void TheLimitOfAStreamIsExactAndARefusalChangesNothing()
     {
-        NativeMemoryStreamManager manager = new(_heap, new NativeMemoryStreamManagerOptions { ChunkBytes = 256, MaxStreamBytes = 1_000 });
+        NativeMemoryStreamManager manager =
+            new(_heap, new NativeMemoryStreamManagerOptions { ChunkBytes = 256, MaxStreamBytes = 1_000 });
         Action<NativeMemoryStream, int>[] ways =
         [
             (stream, bytes) => stream.Write(new byte[bytes]),
             (stream, bytes) => stream.SetLength(stream.Length + bytes),
             (stream, bytes) => { stream.Write(new byte[bytes - 1]); stream.WriteByte(1); },
             (stream, bytes) => { stream.GetSpan(bytes)[..bytes].Fill(1); stream.Advance(bytes); },
-            (stream, bytes) => { stream.GetMemory(1).Span[0] = 1; stream.Advance(1); stream.Write(new byte[bytes - 1]); },
+            (stream, bytes) =>
+            {
+                stream.GetMemory(1).Span[0] = 1;
+                stream.Advance(1);
+                stream.Write(new byte[bytes - 1]);
+            },
             (stream, bytes) => stream.Capacity = stream.Length + bytes,
             (stream, bytes) => { stream.Position += bytes - 1; stream.WriteByte(1); },
         ];
@@ -192,8 +210,10 @@ public sealed class NativeMemoryStreamManagerTests : IDisposable
     {
         NativeMemoryStreamManager manager = new(_heap);
         Assert.Throws<ArgumentNullException>(() => new NativeMemoryStreamManager(null!));
-        Assert.Throws<ArgumentOutOfRangeException>(() => new NativeMemoryStreamManager(_heap, new NativeMemoryStreamManagerOptions { ChunkBytes = 100 }));
-        Assert.Throws<ArgumentOutOfRangeException>(() => new NativeMemoryStreamManager(_heap, new NativeMemoryStreamManagerOptions { MaxStreamBytes = -1 }));
+        Assert.Throws<ArgumentOutOfRangeException>(
+            () => new NativeMemoryStreamManager(_heap, new NativeMemoryStreamManagerOptions { ChunkBytes = 100 }));
+        Assert.Throws<ArgumentOutOfRangeException>(
+            () => new NativeMemoryStreamManager(_heap, new NativeMemoryStreamManagerOptions { MaxStreamBytes = -1 }));
         Assert.Throws<ArgumentOutOfRangeException>(() => manager.GetStream("t", -1));
         Assert.Throws<ArgumentNullException>(() => manager.GetStream((byte[])null!));
         Assert.Throws<ArgumentNullException>(() => manager.GetStream("t", null!, 0, 0));

@@ -175,7 +175,8 @@ public sealed class PooledMemoryTests : IDisposable
     [InlineData(true)]
     public void APoolCountsAndLimitsItsRentals(bool recycles)
     {
-        using NativeMemoryPool bytes = new(_heap, new NativeMemoryPoolOptions { RecycleOwners = recycles, MaxBytes = 10_000 });
+        using NativeMemoryPool bytes =
+            new(_heap, new NativeMemoryPoolOptions { RecycleOwners = recycles, MaxBytes = 10_000 });
         using NativeMemoryPool<int> numbers = new(_heap, new NativeMemoryPoolOptions { RecycleOwners = recycles });
         using (PooledMemory<byte> rental = bytes.RentPooled(6_000))
         using (PooledMemory<int> other = numbers.RentPooled())
@@ -214,7 +215,8 @@ public sealed class PooledMemoryTests : IDisposable
         PooledMemory<int>[] rentals = new PooledMemory<int>[200];
         for (int round = 0; round < 5; round++)
         {
-            Workers.RunOne(() => Array.ForEach([.. Enumerable.Range(0, rentals.Length)], i => rentals[i] = _heap.RentPooled<int>(i)));
+            Workers.RunOne(() =>
+                Array.ForEach([.. Enumerable.Range(0, rentals.Length)], i => rentals[i] = _heap.RentPooled<int>(i)));
             Assert.Equal(rentals.Length, _heap.GetStatistics().LiveBlocks);
             Workers.RunOne(() => Array.ForEach(rentals, rental => rental.Dispose()));
         }

@@ -50,7 +50,8 @@ public sealed unsafe class RequestTests : IDisposable
         JsonElement heap = HeapOf(listener.Answer(listener.Ask("statistics", ("Heap", _name))));
         foreach (PropertyInfo property in typeof(HakmemStatistics).GetProperties())
         {
-            string name = char.ToLowerInvariant(property.Name[0]) + property.Name[1..] + (property.PropertyType == typeof(TimeSpan) ? "Ms" : "");
+            string name = char.ToLowerInvariant(property.Name[0]) + property.Name[1..] +
+                (property.PropertyType == typeof(TimeSpan) ? "Ms" : "");
             Assert.True(heap.TryGetProperty(name, out _), name);
         }
     }
@@ -98,7 +99,8 @@ public sealed unsafe class RequestTests : IDisposable
         string id = listener.Ask(request, ("Heap", _name), (argument, value), ("Client", $"{client.Id}"));
         Assert.Equal(RequestException.ClientUnseen, listener.Refusal(id).Code);
         Assert.False(IsProfiled);
-        JsonElement brief = listener.Answer(listener.Ask("profile", ("Heap", _name), ("Seconds", "1"), ("Client", $"{client.Id}")));
+        JsonElement brief = listener.Answer(
+            listener.Ask("profile", ("Heap", _name), ("Seconds", "1"), ("Client", $"{client.Id}")));
         Assert.Equal(_name, HeapOf(brief).GetProperty("name").GetString());
     }
 
@@ -117,7 +119,8 @@ public sealed unsafe class RequestTests : IDisposable
         JsonElement answer = listener.Answer(listener.Ask("heaps"));
         Assert.Equal(EventRequest.Protocol, answer.GetProperty("protocol").GetInt32());
         Assert.Equal(Environment.ProcessId, answer.GetProperty("processId").GetInt32());
-        Assert.Contains(answer.GetProperty("heaps").EnumerateArray(), heap => heap.GetProperty("name").GetString() == _name);
+        Assert.Contains(
+            answer.GetProperty("heaps").EnumerateArray(), heap => heap.GetProperty("name").GetString() == _name);
     }
 
     // A large answer comes in parts: the same map as the heap's.
@@ -136,7 +139,9 @@ public sealed unsafe class RequestTests : IDisposable
         JsonElement[] slabs = [.. HeapOf(listener.Answer(id)).GetProperty("superSlabs").EnumerateArray()];
         Assert.True(listener.Of(id, "AnswerPart").Length > 1);
         HakmemHeapMap own = _heap.GetHeapMap();
-        Assert.Equal(own.SuperSlabs.Select(slab => ((ulong)slab.Address).ToString("x")), slabs.Select(slab => slab[0].GetString()));
+        Assert.Equal(
+            own.SuperSlabs.Select(slab => ((ulong)slab.Address).ToString("x")),
+            slabs.Select(slab => slab[0].GetString()));
         Assert.Equal(own.SuperSlabs.Select(slab => (int)slab.Kind), slabs.Select(slab => slab[1].GetInt32()));
         Assert.Equal(own.SuperSlabs.Select(slab => slab.DirtyBytes), slabs.Select(slab => slab[3].GetInt64()));
         FreeAll(blocks);
@@ -154,9 +159,11 @@ public sealed unsafe class RequestTests : IDisposable
 
         using RequestListener listener = new();
         JsonElement heap = HeapOf(listener.Answer(listener.Ask("statistics", ("Heap", _name))));
-        JsonElement row = heap.GetProperty("sizeClasses").EnumerateArray().Single(row => row.GetProperty("blockBytes").GetInt64() == 4_096);
+        JsonElement row = heap.GetProperty("sizeClasses").EnumerateArray().Single(
+            row => row.GetProperty("blockBytes").GetInt64() == 4_096);
         Assert.InRange(row.GetProperty("dirtyBytes").GetInt64(), 64 * 4_096, row.GetProperty("spanBytes").GetInt64());
-        long sum = heap.GetProperty("sizeClasses").EnumerateArray().Sum(each => each.GetProperty("dirtyBytes").GetInt64());
+        long sum = heap.GetProperty("sizeClasses").EnumerateArray().Sum(
+            each => each.GetProperty("dirtyBytes").GetInt64());
         Assert.InRange(sum, 1, heap.GetProperty("dirtyBytes").GetInt64());
         FreeAll(blocks);
     }
@@ -175,7 +182,8 @@ public sealed unsafe class RequestTests : IDisposable
     public void AProfileKnowsHowOldItsBlocksAre()
     {
         using RequestListener listener = new();
-        string id = listener.Ask("profile", ("Heap", _name), ("Seconds", "3"), ("MeanSampleBytes", "1"), ("MinAgeMs", "2000"));
+        string id = listener.Ask(
+            "profile", ("Heap", _name), ("Seconds", "3"), ("MeanSampleBytes", "1"), ("MinAgeMs", "2000"));
         SpinWait.SpinUntil(() => IsProfiled, TimeSpan.FromSeconds(10));
         void* old = AllocateOld();
         Thread.Sleep(2_000);
@@ -300,7 +308,8 @@ public sealed unsafe class RequestTests : IDisposable
     [InlineData("profile", RequestException.BadArgument, "MeanSampleBytes", "0")]
     [InlineData("watch", RequestException.BadArgument, "IntervalMs", "1")]
     [InlineData("ledger", RequestException.BadArgument, "Collect", "2")]
-    public void AWrongRequestIsRefusedWithTheReason(string request, string code, string argument = "Other", string value = "")
+    public void AWrongRequestIsRefusedWithTheReason(
+        string request, string code, string argument = "Other", string value = "")
     {
         using RequestListener listener = new();
         (string told, string message) = listener.Refusal(listener.Ask(request, (argument, value)));
@@ -373,11 +382,13 @@ public sealed unsafe class RequestTests : IDisposable
                 listener.Answer(listener.Ask("trim"));
                 string profile = listener.Ask("profile", ("Seconds", "0"));
                 SpinWait.SpinUntil(
-                    () => listener.Of(profile, "AnswerPart").Length > 0 || listener.Of(profile, "RequestFailed").Length > 0,
+                    () => listener.Of(profile, "AnswerPart").Length > 0 ||
+                    listener.Of(profile, "RequestFailed").Length > 0,
                     TimeSpan.FromSeconds(30));
 
                 // Another test may have left a heap with a profiler.
-                Assert.All(listener.Of(profile, "RequestFailed"), failed => Assert.Equal(RequestException.ProfilerRuns, failed.Payload![1]));
+                Assert.All(listener.Of(profile, "RequestFailed"), failed =>
+                    Assert.Equal(RequestException.ProfilerRuns, failed.Payload![1]));
             }
         }
         finally
@@ -403,8 +414,10 @@ public sealed unsafe class RequestTests : IDisposable
 
     private bool IsProfiled => _heap.RequireHeap("be profiled").Sampler is not null;
 
-    private static JsonElement HeapOf(JsonElement answer) => Assert.Single(answer.GetProperty("heaps").EnumerateArray());
+    private static JsonElement HeapOf(JsonElement answer) =>
+        Assert.Single(answer.GetProperty("heaps").EnumerateArray());
 
     private static JsonElement SampleOf(JsonElement[] samples, string method) => samples.Single(sample =>
-        sample.GetProperty("stack").EnumerateArray().Any(frame => frame.GetString()!.EndsWith("." + method, StringComparison.Ordinal)));
+        sample.GetProperty("stack").EnumerateArray().Any(
+            frame => frame.GetString()!.EndsWith("." + method, StringComparison.Ordinal)));
 }

@@ -158,7 +158,7 @@ public sealed class WriterWaitTests
         DateTime end = DateTime.UtcNow + s_patience;
         while (Volatile.Read(ref ticks) < 3 && DateTime.UtcNow < end)
         {
-            Assert.True(timer.TryStart());
+            Assert.True(timer.TryUpdate());
             await Task.Yield();
         }
 

@@ -6,7 +6,8 @@ namespace Hakmem.Tool.Tests.Attach;
 // What the command line and the mapped files of a process tell, of made data.
 public sealed class TargetTests
 {
-    private const string CoreLibrary = "/usr/share/dotnet/shared/Microsoft.NETCore.App/10.0.0/System.Private.CoreLib.dll";
+    private const string CoreLibrary =
+        "/usr/share/dotnet/shared/Microsoft.NETCore.App/10.0.0/System.Private.CoreLib.dll";
 
     [Theory]
     [InlineData("/app/Hakmem.dll")]
@@ -28,7 +29,8 @@ public sealed class TargetTests
 
     [Fact]
     public void TheSdkHasNotTheLibrary() =>
-        Assert.False(Target.HasLibraryIn(["dotnet", "watch"], [CoreLibrary, "/usr/share/dotnet/sdk/10.0.100/dotnet.dll"]));
+        Assert.False(
+            Target.HasLibraryIn(["dotnet", "watch"], [CoreLibrary, "/usr/share/dotnet/sdk/10.0.100/dotnet.dll"]));
 
     // One file that depends on the framework has the framework's assemblies mapped, and its own from that file.
     [Theory]

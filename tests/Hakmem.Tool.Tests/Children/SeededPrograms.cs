@@ -16,8 +16,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Hakmem.Tool.Tests.Children;
 
-// Fourteen programs whose memory grows for one reason each. Those of the library's tests grow at once when they are told
-// to (`grow`); a leak of blocks goes on until the process ends.
+// Fourteen programs whose memory grows for one reason each. Those of the library's tests grow at once when they are
+// told to (`grow`); a leak of blocks goes on until the process ends.
 internal static partial class SeededPrograms
 {
     public const string Rental = "undisposed-rental";
@@ -178,7 +178,8 @@ internal static partial class SeededPrograms
         const int Uploads = 96;
         long wanted = GC.GetTotalAllocatedBytes() + (64 << 20);
         byte[] body = new byte[2 << 20];
-        s_kept.Add(Enumerable.Range(0, Uploads).Select(_ => s_client!.PostAsync("/", new ByteArrayContent(body))).ToArray());
+        s_kept.Add(
+            Enumerable.Range(0, Uploads).Select(_ => s_client!.PostAsync("/", new ByteArrayContent(body))).ToArray());
         SpinWait.SpinUntil(() => GC.GetTotalAllocatedBytes() > wanted, TimeSpan.FromSeconds(20));
     }
 

@@ -35,7 +35,8 @@ internal sealed class TargetProcess : IAsyncDisposable
         return StartAsync(start, []);
     }
 
-    private static async Task<TargetProcess> StartAsync(ProcessStartInfo start, (string Name, string Value)[] environment)
+    private static async Task<TargetProcess> StartAsync(
+        ProcessStartInfo start, (string Name, string Value)[] environment)
     {
         start.RedirectStandardInput = true;
         foreach ((string name, string value) in environment)
@@ -80,5 +81,6 @@ internal sealed class TargetProcess : IAsyncDisposable
     }
 
     private async Task<string> ReadAsync() =>
-        await _process.StandardOutput.ReadLineAsync().WaitAsync(s_limit) ?? throw new InvalidOperationException("The child ended.");
+        await _process.StandardOutput.ReadLineAsync().WaitAsync(s_limit) ?? throw new InvalidOperationException(
+            "The child ended.");
 }

@@ -109,7 +109,8 @@ internal static class TargetPrograms
     private static Task<int> RunFromBytesAsync()
     {
         byte[] file = File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Hakmem.dll"));
-        Type type = new AssemblyLoadContext("bytes").LoadFromStream(new MemoryStream(file)).GetType("Hakmem.HakmemAllocator", throwOnError: true)!;
+        Type type = new AssemblyLoadContext("bytes").LoadFromStream(new MemoryStream(file)).GetType(
+            "Hakmem.HakmemAllocator", throwOnError: true)!;
         object heap = type.GetProperty("Shared")!.GetValue(null)!;
         s_kept.Add(heap);
         s_kept.Add(type.GetMethod("Alloc", [typeof(nuint)])!.Invoke(heap, [(nuint)1_000])!);

@@ -34,7 +34,8 @@ public sealed class InstalledToolTests : IDisposable
             using (HttpClient first = new() { BaseAddress = new Uri(await address) })
             {
                 // From here on the service has a heap.
-                using HttpResponseMessage response = await first.PostAsync("/upload", new ByteArrayContent(new byte[200_000]));
+                using HttpResponseMessage response = await first.PostAsync(
+                    "/upload", new ByteArrayContent(new byte[200_000]));
             }
 
             Task load = LoadAsync(await address, ended.Token);
@@ -42,18 +43,22 @@ public sealed class InstalledToolTests : IDisposable
             JsonElement stats = (await ToolRun.OfAsync(tool, ["stats", pid, "--json"])).Json;
             Assert.True(stats.GetProperty("heaps")[0].GetProperty("committedBytes").GetInt64() > 0);
             JsonElement ledger = (await ToolRun.OfAsync(tool, ["ledger", pid, "--json"])).Json;
-            Assert.Contains(ledger.GetProperty("rows").EnumerateArray(), row => row.GetProperty("kind").GetString() == "HakmemRecords");
+            Assert.Contains(ledger.GetProperty("rows").EnumerateArray(), row =>
+                row.GetProperty("kind").GetString() == "HakmemRecords");
             string profile = Path.Combine(_folder, "profile.pb.gz");
             JsonElement profiled = (await ToolRun.OfAsync(
-                tool, ["profile", pid, "--seconds", "3", "--mean-bytes", "16384", "--by", "allocated", "-o", profile, "--json"])).Json;
+                tool, ["profile", pid, "--seconds", "3", "--mean-bytes", "16384", "--by", "allocated", "-o", profile,
+                    "--json"])).Json;
             Assert.Contains(profiled.GetProperty("functions").EnumerateArray(), row =>
                 row.GetProperty("function").GetString()!.StartsWith("Hakmem.WebService.", StringComparison.Ordinal));
             Assert.True(File.Exists(profile));
-            Assert.True((await ToolRun.OfAsync(tool, ["map", pid, "--json"])).Json.GetProperty("heaps")[0].GetProperty("superSlabs").GetArrayLength() > 0);
+            Assert.True((await ToolRun.OfAsync(tool, ["map", pid, "--json"])).Json.GetProperty("heaps")[0]
+                .GetProperty("superSlabs").GetArrayLength() > 0);
             (await ToolRun.OfAsync(tool, ["leaks", pid, "--seconds", "1", "--json"])).AssertSucceeded();
             (await ToolRun.OfAsync(tool, ["top", pid, "--count", "2", "--json"])).AssertSucceeded();
             (await ToolRun.OfAsync(tool, ["trim", pid, "--json"])).AssertSucceeded();
-            Assert.Contains((await ToolRun.OfAsync(tool, ["ps", "--json"])).Json.EnumerateArray(), row => $"{row.GetProperty("pid")}" == pid);
+            Assert.Contains((await ToolRun.OfAsync(tool, ["ps", "--json"])).Json.EnumerateArray(), row =>
+                $"{row.GetProperty("pid")}" == pid);
             await ended.CancelAsync();
             await load;
         }
@@ -71,7 +76,8 @@ public sealed class InstalledToolTests : IDisposable
             : Path.Combine(_folder, "feed");
         if (!Directory.Exists(feed) || Directory.GetFiles(feed, "Hakmem.Tool.*.nupkg").Length == 0)
         {
-            await RunAsync("dotnet", "pack", Path.Combine(SourceTree.Root, "src", "Hakmem.Tool"), "-c", Configuration, "--no-build", "-o", feed);
+            await RunAsync("dotnet", "pack", Path.Combine(SourceTree.Root, "src", "Hakmem.Tool"), "-c", Configuration,
+                "--no-build", "-o", feed);
         }
 
         string package = Assert.Single(Directory.GetFiles(feed, "Hakmem.Tool.*.nupkg"));
@@ -79,16 +85,19 @@ public sealed class InstalledToolTests : IDisposable
         string settings = Path.Combine(_folder, "nuget.config");
         await File.WriteAllTextAsync(
             settings,
-            $"""<configuration><packageSources><clear /><add key="feed" value="{feed}" /></packageSources></configuration>""");
+            "<configuration><packageSources><clear />" +
+            $"""<add key="feed" value="{feed}" /></packageSources></configuration>""");
         string tools = Path.Combine(_folder, "tools");
         await RunAsync(
-            "dotnet", "tool", "install", "Hakmem.Tool", "--version", version, "--tool-path", tools, "--configfile", settings, "--no-cache");
+            "dotnet", "tool", "install", "Hakmem.Tool", "--version", version, "--tool-path", tools, "--configfile",
+            settings, "--no-cache");
         return Path.Combine(tools, "hakmem");
     }
 
     // As the tests were built.
     private static string Configuration =>
-        AppContext.BaseDirectory.Contains($"{Path.DirectorySeparatorChar}Release{Path.DirectorySeparatorChar}", StringComparison.Ordinal)
+        AppContext.BaseDirectory.Contains(
+            $"{Path.DirectorySeparatorChar}Release{Path.DirectorySeparatorChar}", StringComparison.Ordinal)
             ? "Release"
             : "Debug";
 
@@ -96,7 +105,8 @@ public sealed class InstalledToolTests : IDisposable
     {
         string program = Path.Combine(
             SourceTree.Root, "samples", "WebService", "bin", Configuration, "net10.0", "Hakmem.WebService.dll");
-        ProcessStartInfo start = new("dotnet", [program, "--urls", "http://127.0.0.1:0", "--profile", "false"]) { RedirectStandardOutput = true };
+        ProcessStartInfo start = new("dotnet",
+            [program, "--urls", "http://127.0.0.1:0", "--profile", "false"]) { RedirectStandardOutput = true };
         Process service = Process.Start(start)!;
         address = ReadAddressAsync(service);
         return service;
@@ -125,7 +135,8 @@ public sealed class InstalledToolTests : IDisposable
             byte[] body = new byte[200_000];
             while (!ended.IsCancellationRequested)
             {
-                using HttpResponseMessage response = await client.PostAsync("/upload", new ByteArrayContent(body), CancellationToken.None);
+                using HttpResponseMessage response = await client.PostAsync(
+                    "/upload", new ByteArrayContent(body), CancellationToken.None);
                 using HttpResponseMessage export = await client.GetAsync("/export?rows=500", CancellationToken.None);
             }
         }));

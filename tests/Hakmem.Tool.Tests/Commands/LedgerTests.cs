@@ -21,12 +21,15 @@ public sealed class LedgerTests
         await using TargetProcess target = await TargetProcess.StartAsync(TargetPrograms.Heaps);
         JsonElement ledger = (await ToolRun.OfAsync("ledger", target.Pid, "--json")).Json;
         long resident = ledger.GetProperty("residentBytes").GetInt64();
-        Assert.Equal(resident, ledger.GetProperty("rows").EnumerateArray().Sum(row => row.GetProperty("residentBytes").GetInt64()));
+        Assert.Equal(resident, ledger.GetProperty("rows").EnumerateArray().Sum(
+            row => row.GetProperty("residentBytes").GetInt64()));
         target.Process.Refresh();
         Assert.InRange(resident, target.Process.WorkingSet64 * 0.8, target.Process.WorkingSet64 * 1.2);
-        JsonElement live = ledger.GetProperty("rows").EnumerateArray().Single(row => row.GetProperty("kind").GetString() == "HakmemLive");
+        JsonElement live = ledger.GetProperty("rows").EnumerateArray().Single(
+            row => row.GetProperty("kind").GetString() == "HakmemLive");
         Assert.InRange(live.GetProperty("residentBytes").GetInt64(), TargetPrograms.SecondBlocks * 4_096L, 8 << 20);
-        Assert.Contains("Hakmem: live", (await ToolRun.OfAsync("ledger", target.Pid)).AssertSucceeded().Output, StringComparison.Ordinal);
+        Assert.Contains("Hakmem: live", (await ToolRun.OfAsync("ledger", target.Pid))
+            .AssertSucceeded().Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -50,7 +53,8 @@ public sealed class LedgerTests
         string file = Path.GetTempFileName();
         try
         {
-            await File.WriteAllTextAsync(file, (await ToolRun.OfAsync("ledger", target.Pid, "--json")).AssertSucceeded().Output);
+            await File.WriteAllTextAsync(
+                file, (await ToolRun.OfAsync("ledger", target.Pid, "--json")).AssertSucceeded().Output);
             string output = (await ToolRun.OfAsync("ledger", target.Pid, "--since", file)).AssertSucceeded().Output;
             Assert.Contains("what to do about it", output, StringComparison.Ordinal);
         }
@@ -92,9 +96,11 @@ public sealed class LedgerTests
     public void GrowthHasRowsThatComeAndGo()
     {
         LedgerReport before = ReportOf(("a", 10), ("b", 20), ("gone", 5));
-        LedgerReport after = ReportOf(("a", 40), ("b", 19), ("new", 7)) with { CapturedAt = before.CapturedAt.AddSeconds(3) };
+        LedgerReport after =
+            ReportOf(("a", 40), ("b", 19), ("new", 7)) with { CapturedAt = before.CapturedAt.AddSeconds(3) };
         LedgerGrowth growth = LedgerGrowth.Between(before, after);
-        Assert.Equal([("a", 30L), ("new", 7L), ("b", -1L), ("gone", -5L)], growth.Rows.Select(row => (row.Kind, row.Bytes)));
+        Assert.Equal(
+            [("a", 30L), ("new", 7L), ("b", -1L), ("gone", -5L)], growth.Rows.Select(row => (row.Kind, row.Bytes)));
         Assert.Equal(3, growth.Seconds);
         Assert.Equal(31, growth.Bytes);
     }

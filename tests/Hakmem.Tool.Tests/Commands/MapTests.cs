@@ -24,11 +24,17 @@ public sealed class MapTests
         Assert.All(slabs, slab => Assert.Equal(
             32, slab.GetProperty("units").EnumerateArray().Sum(group => group.GetProperty("count").GetInt32())));
         long blocks = slabs.SelectMany(slab => slab.GetProperty("units").EnumerateArray())
-            .Where(group => group.GetProperty("blockBytes").GetInt32() == TargetPrograms.SecondBytes && group.GetProperty("isFirst").GetBoolean())
+            .Where(group => group.GetProperty("blockBytes").GetInt32() == TargetPrograms.SecondBytes &&
+                group.GetProperty("isFirst").GetBoolean())
             .Sum(group => group.GetProperty("count").GetInt64() * group.GetProperty("blocksOut").GetInt64());
         Assert.InRange(blocks, TargetPrograms.SecondBlocks, TargetPrograms.SecondBlocks + 64);
-        string[] lines = (await ToolRun.OfAsync("map", target.Pid, "--heap", "orders")).AssertSucceeded().Output.Split('\n');
-        Assert.Equal(slabs.Length, lines.Count(line => line.Contains(" dirty", StringComparison.Ordinal) && !line.StartsWith("Heap", StringComparison.Ordinal) && !line.Contains("live/dirty", StringComparison.Ordinal)));
+        string[] lines = (await ToolRun.OfAsync("map", target.Pid, "--heap", "orders")).AssertSucceeded().Output.Split(
+            '\n');
+        Assert.Equal(
+            slabs.Length,
+            lines.Count(line => line.Contains(" dirty", StringComparison.Ordinal) &&
+                !line.StartsWith("Heap", StringComparison.Ordinal) &&
+                !line.Contains("live/dirty", StringComparison.Ordinal)));
     }
 
     [Theory]
@@ -41,7 +47,8 @@ public sealed class MapTests
         try
         {
             JsonElement map = (await ToolRun.OfAsync("map", target.Pid, "--html", file, "--json")).Json;
-            Assert.True(map.GetProperty("heaps").EnumerateArray().Max(heap => heap.GetProperty("superSlabs").GetArrayLength()) >= leastSlabs);
+            Assert.True(map.GetProperty("heaps")
+                .EnumerateArray().Max(heap => heap.GetProperty("superSlabs").GetArrayLength()) >= leastSlabs);
             PageCheck.AssertSelfContained(await File.ReadAllTextAsync(file), leastSlabs);
         }
         finally

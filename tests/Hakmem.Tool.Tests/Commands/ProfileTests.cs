@@ -31,7 +31,8 @@ public sealed class ProfileTests : IDisposable
         await target.AskAsync("leak");
         string path = PathOf("profile");
         JsonElement profile = (await ToolRun.OfAsync(
-            "profile", target.Pid, "--seconds", "2", "--mean-bytes", "65536", "--format", format, "-o", path, "--json")).Json;
+            "profile", target.Pid, "--seconds", "2", "--mean-bytes", "65536", "--format", format, "-o", path,
+            "--json")).Json;
         JsonElement first = profile.GetProperty("functions")[0];
         Assert.Equal(Culprit, first.GetProperty("function").GetString());
         Assert.True(first.GetProperty("bytes").GetInt64() > 1 << 20);
@@ -163,7 +164,8 @@ public sealed class ProfileTests : IDisposable
         Assert.Equal(1, (await target.AskFiguresAsync("second"))["profilers"]);
 
         // The heap that has none can be profiled.
-        (await ToolRun.OfAsync("profile", target.Pid, "--heap", "shared", "--seconds", "1", "-o", PathOf("profile"))).AssertSucceeded();
+        (await ToolRun.OfAsync("profile", target.Pid, "--heap", "shared", "--seconds", "1", "-o", PathOf("profile")))
+            .AssertSucceeded();
     }
 
     [Fact]
@@ -201,7 +203,8 @@ public sealed class ProfileTests : IDisposable
         Assert.InRange(first.GetProperty("oldestSeconds").GetDouble(), 1, 60);
         long blocks = first.GetProperty("blocks").GetInt64();
         Assert.InRange(first.GetProperty("bytes").GetInt64(), blocks * 8_000, blocks * 8_300);
-        Assert.Contains("LeakSlowly", (await ToolRun.OfAsync("leaks", target.Pid, "--seconds", "1")).AssertSucceeded().Output, StringComparison.Ordinal);
+        Assert.Contains("LeakSlowly", (await ToolRun.OfAsync("leaks", target.Pid, "--seconds", "1"))
+            .AssertSucceeded().Output, StringComparison.Ordinal);
     }
 
     // Half of an odd number of seconds is no whole number.
@@ -210,7 +213,8 @@ public sealed class ProfileTests : IDisposable
     {
         await using TargetProcess target = await TargetProcess.StartAsync(TargetPrograms.Heaps);
         await target.AskAsync("leak");
-        JsonElement leaks = (await ToolRun.OfAsync("leaks", target.Pid, "--seconds", "1", "--heap", "orders", "--json")).Json;
+        JsonElement leaks =
+            (await ToolRun.OfAsync("leaks", target.Pid, "--seconds", "1", "--heap", "orders", "--json")).Json;
         JsonElement first = leaks.GetProperty("stacks")[0];
         Assert.Equal(Culprit, first.GetProperty("stack")[0].GetString());
         Assert.InRange(first.GetProperty("bytes").GetInt64(), 1, first.GetProperty("inUseBytes").GetInt64() - 1);
@@ -222,7 +226,8 @@ public sealed class ProfileTests : IDisposable
         await using TargetProcess target = await TargetProcess.StartAsync(TargetPrograms.Heaps);
         Assert.Equal("dropped", await target.AskAsync("drop rentals"));
         JsonElement leaks = (await ToolRun.OfAsync("leaks", target.Pid, "--seconds", "0", "--json")).Json;
-        JsonElement report = leaks.GetProperty("reports").EnumerateArray().OrderByDescending(each => each.GetProperty("count").GetInt64()).First();
+        JsonElement report = leaks.GetProperty("reports")
+            .EnumerateArray().OrderByDescending(each => each.GetProperty("count").GetInt64()).First();
         Assert.InRange(report.GetProperty("count").GetInt64(), 1, 3);
         Assert.Equal(12_345 * report.GetProperty("count").GetInt64(), report.GetProperty("bytes").GetInt64());
         Assert.Contains(report.GetProperty("stack").EnumerateArray(), frame =>

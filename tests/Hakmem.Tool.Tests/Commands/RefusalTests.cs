@@ -108,7 +108,8 @@ public sealed class RefusalTests
             File.Copy(Path.Combine(AppContext.BaseDirectory, "Google.Protobuf.dll"), old);
             await using TargetProcess target = await TargetProcess.StartAsync(TargetPrograms.Without);
             Assert.Equal("loaded", await target.AskAsync("load " + old));
-            AssertRefused(await ToolRun.OfAsync("stats", target.Pid), ToolError.OtherVersion, "older than this tool's protocol");
+            AssertRefused(
+                await ToolRun.OfAsync("stats", target.Pid), ToolError.OtherVersion, "older than this tool's protocol");
         }
         finally
         {
@@ -168,9 +169,11 @@ public sealed class RefusalTests
         }
 
         Assert.SkipUnless(File.Exists("/usr/bin/setpriv"), "setpriv, which makes another user's process, is missing");
-        Assert.SkipUnless(IsReadableByOthers(AppContext.BaseDirectory), "another user cannot read where the tests were built");
+        Assert.SkipUnless(
+            IsReadableByOthers(AppContext.BaseDirectory), "another user cannot read where the tests were built");
         await using TargetProcess target = await TargetProcess.StartAsync(TargetPrograms.Heaps);
-        string[] command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "HOME=/tmp", "DOTNET_CLI_HOME=/tmp", .. ToolRun.Command];
+        string[] command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "HOME=/tmp",
+            "DOTNET_CLI_HOME=/tmp", .. ToolRun.Command];
         AssertRefused(
             await ToolRun.OfAsync(command, ["stats", target.Pid]), ToolError.OtherUser, "belongs to another user (0)");
     }
@@ -182,7 +185,8 @@ public sealed class RefusalTests
         AssertRefused(
             await ToolRun.OfAsync("stats", target.Pid, "--heap", "x"), ToolError.Refused,
             "There is no heap \"x\". There are: shared (0), orders (1).");
-        AssertRefused(await ToolRun.OfAsync("stats", target.Pid, "--heap", "a;b"), ToolError.Usage, "cannot be asked for");
+        AssertRefused(
+            await ToolRun.OfAsync("stats", target.Pid, "--heap", "a;b"), ToolError.Usage, "cannot be asked for");
     }
 
     [Fact]

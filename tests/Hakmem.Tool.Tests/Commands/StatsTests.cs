@@ -65,7 +65,8 @@ public sealed class StatsTests
     {
         await using TargetProcess target = await TargetProcess.StartAsync(TargetPrograms.Heaps);
         JsonElement stats = (await ToolRun.OfAsync("stats", target.Pid, "--heap", heap, "--json")).Json;
-        Assert.Equal("orders", Assert.Single(stats.GetProperty("heaps").EnumerateArray()).GetProperty("name").GetString());
+        Assert.Equal(
+            "orders", Assert.Single(stats.GetProperty("heaps").EnumerateArray()).GetProperty("name").GetString());
     }
 
     [Fact]
@@ -96,7 +97,8 @@ public sealed class StatsTests
         JsonElement stats = (await ToolRun.OfAsync("stats", target.Pid, "--json")).Json;
         JsonElement heap = Assert.Single(stats.GetProperty("heaps").EnumerateArray());
         Assert.True(heap.GetProperty("isFallback").GetBoolean());
-        Assert.Equal((await target.AskFiguresAsync("figures"))["liveBlocks"], heap.GetProperty("liveBlocks").GetInt64());
+        Assert.Equal(
+            (await target.AskFiguresAsync("figures"))["liveBlocks"], heap.GetProperty("liveBlocks").GetInt64());
         ToolRun profile = await ToolRun.OfAsync("profile", target.Pid, "--seconds", "1");
         Assert.Equal(9, profile.ExitCode);
         Assert.Contains("NativeMemory", profile.Error, StringComparison.Ordinal);
@@ -113,7 +115,8 @@ public sealed class StatsTests
         Assert.Equal(2, own.GetProperty("heaps").GetInt32());
         Assert.Equal("answers", own.GetProperty("state").GetString());
         Assert.Equal(
-            (await target.AskFiguresAsync("second"))["liveBytes"] + (await target.AskFiguresAsync("shared"))["liveBytes"],
+            (await target.AskFiguresAsync("second"))["liveBytes"] +
+                (await target.AskFiguresAsync("shared"))["liveBytes"],
             own.GetProperty("liveBytes").GetInt64());
         Assert.Contains(target.Pid, (await ToolRun.OfAsync("ps")).AssertSucceeded().Output, StringComparison.Ordinal);
     }
@@ -121,10 +124,12 @@ public sealed class StatsTests
     [Fact]
     public async Task AProcessWhoseFilesDoNotTellIsAsked()
     {
-        await using TargetProcess target = await TargetProcess.StartUnderNameAsync("one-file", TargetPrograms.FromBytes);
+        await using TargetProcess target = await TargetProcess.StartUnderNameAsync(
+            "one-file", TargetPrograms.FromBytes);
         Assert.Null(Target.Require(target.Id).HasLibrary);
         JsonElement stats = (await ToolRun.OfAsync("stats", target.Pid, "--json")).Json;
-        Assert.Equal(1, Assert.Single(stats.GetProperty("heaps").EnumerateArray()).GetProperty("liveBlocks").GetInt64());
+        Assert.Equal(
+            1, Assert.Single(stats.GetProperty("heaps").EnumerateArray()).GetProperty("liveBlocks").GetInt64());
         JsonElement[] rows = [.. (await ToolRun.OfAsync("ps", "--json")).Json.EnumerateArray()];
         JsonElement own = Assert.Single(rows, row => row.GetProperty("pid").GetInt32() == target.Id);
         Assert.Equal("one-file", own.GetProperty("name").GetString());
@@ -151,7 +156,8 @@ public sealed class StatsTests
             .. top.AssertSucceeded().Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
                 .SelectMany(line => JsonDocument.Parse(line).RootElement.EnumerateArray())
                 .Select(row => row.GetProperty("heaps").EnumerateArray()
-                    .Single(heap => heap.GetProperty("name").GetString() == "orders").GetProperty("liveBytes").GetInt64()),
+                    .Single(heap => heap.GetProperty("name").GetString() == "orders")
+                        .GetProperty("liveBytes").GetInt64()),
         ];
         Assert.InRange(live.Length, 2, 4);
         Assert.True(live[^1] > live[0], string.Join(' ', live));

@@ -31,7 +31,9 @@ public sealed class HeapMapTests
     [Fact]
     public void AUnitHasACharacter()
     {
-        SlabAnswer slab = Read("""["7f0000000000",0,0,4096,"1*2:1:16:4096:4096 1*2:1:64:1024:1 2*2:0:64:1024:0 4*3:1 8*0:0 15*1:0 1*6:1"]""");
+        SlabAnswer slab = Read(
+            """["7f0000000000",0,0,4096,""" +
+            "\"1*2:1:16:4096:4096 1*2:1:64:1024:1 2*2:0:64:1024:0 4*3:1 8*0:0 15*1:0 1*6:1\"]");
         HeapMapAnswer heap = new() { SuperSlabs = [slab] };
         string line = TerminalMap.LinesOf(heap).First();
         Assert.StartsWith("    7f0000000000  █░░░GGGG········---------------X", line, StringComparison.Ordinal);
@@ -64,7 +66,8 @@ public sealed class HeapMapTests
         string page = Encoding.UTF8.GetString(stream.ToArray());
         Assert.DoesNotContain("</script><script", page, StringComparison.Ordinal);
         Assert.Contains("\"slabBytes\":4194304,\"unitBytes\":131072", page, StringComparison.Ordinal);
-        PageCheck.AssertSelfContained(page.Replace("http://x", "", StringComparison.Ordinal).Replace(" src=", "", StringComparison.Ordinal), slabs);
+        PageCheck.AssertSelfContained(page.Replace("http://x", "", StringComparison.Ordinal)
+            .Replace(" src=", "", StringComparison.Ordinal), slabs);
     }
 
     [Fact]
@@ -99,6 +102,7 @@ public sealed class HeapMapTests
         UnitGroup[] units = [new(16, UnitKind.Span, true, 1_024, 64, 40), new(16, UnitKind.FreeClean, false, 0, 0, 0)];
         IEnumerable<SlabAnswer> all = Enumerable.Range(0, slabs).Select(i => new SlabAnswer(
             (0x7F00_0000_0000L + (i * (2L << 20))).ToString("x"), SuperSlabKind.Spans, 0, 1 << 20, units));
-        return new MapAnswer { Heaps = [new HeapMapAnswer { Name = "made", SuperSlabBytes = 4 << 20, UnitBytes = 128 << 10, SuperSlabs = [.. all] }] };
+        return new MapAnswer { Heaps = [new HeapMapAnswer { Name = "made", SuperSlabBytes = 4 << 20,
+            UnitBytes = 128 << 10, SuperSlabs = [.. all] }] };
     }
 }

@@ -19,7 +19,8 @@ internal static partial class PageCheck
     }
 
     // Whatever a browser would load: by an address, an element, a style or a script.
-    [GeneratedRegex("""https?:|//[a-z]|\ssrc\s*=|<link|<iframe|<img|@import|url\(|fetch\(|XMLHttpRequest|import\s*\(""", RegexOptions.IgnoreCase)]
+    [GeneratedRegex("""https?:|//[a-z]|\ssrc\s*=|<link|<iframe|<img|@import|url\(|fetch\(|XMLHttpRequest|import\s*\(""",
+        RegexOptions.IgnoreCase)]
     private static partial Regex Elsewhere();
 
     [GeneratedRegex("""^const heaps = (.*);$""", RegexOptions.Multiline)]

@@ -26,7 +26,8 @@ internal sealed record ToolRun(int ExitCode, string Output, string Error)
         catch (TimeoutException)
         {
             process.Kill(entireProcessTree: true);
-            Assert.Fail($"hakmem {string.Join(' ', args)} did not end within {s_limit}.\n{await output}\n{await error}");
+            Assert.Fail(
+                $"hakmem {string.Join(' ', args)} did not end within {s_limit}.\n{await output}\n{await error}");
         }
 
         return new ToolRun(process.ExitCode, await output, await error);

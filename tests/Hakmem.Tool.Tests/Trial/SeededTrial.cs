@@ -13,8 +13,8 @@ using Hakmem.Tool.Tests.Support;
 
 namespace Hakmem.Tool.Tests.Trial;
 
-// Fourteen programs that grow for one reason each, and how the tool names it from outside: `trial` prints the table that
-// docs/tool.md has.
+// Fourteen programs that grow for one reason each, and how the tool names it from outside: `trial` prints the table
+// that docs/tool.md has.
 internal static class SeededTrial
 {
     public static readonly IReadOnlyList<SeededProgram> Programs =
@@ -27,7 +27,8 @@ internal static class SeededTrial
         new("files", "a mapped file", nameof(NativeMemoryKind.MappedFiles), null),
         new("hakmem", "blocks of Hakmem that nobody frees", nameof(NativeMemoryKind.HakmemLive), null),
         new("code", "methods compiled at run time", nameof(NativeMemoryKind.CompiledCode), null),
-        new(SeededPrograms.KestrelPool, "Kestrel's pool, of uploads nobody reads", nameof(NativeMemoryKind.CollectorPinnedObjects), null),
+        new(SeededPrograms.KestrelPool, "Kestrel's pool, of uploads nobody reads",
+            nameof(NativeMemoryKind.CollectorPinnedObjects), null),
         new(SeededPrograms.NativeMalloc, "native code's own malloc", nameof(NativeMemoryKind.MallocInUse), null),
         new(SeededPrograms.Rental, "a rental that is not disposed", null, "RentAndForget"),
         new(SeededPrograms.Stream, "a stream that is not disposed", null, "WriteAndForget"),
@@ -37,7 +38,8 @@ internal static class SeededTrial
 
     public static async Task<int> PrintAsync()
     {
-        Console.WriteLine($"{RuntimeInformation.OSDescription}, {Environment.ProcessorCount} processors, .NET {Environment.Version}");
+        Console.WriteLine(
+            $"{RuntimeInformation.OSDescription}, {Environment.ProcessorCount} processors, .NET {Environment.Version}");
         Console.WriteLine();
         Console.WriteLine("| program | command | named as | seconds |");
         Console.WriteLine("|---|---|---|---|");
@@ -47,7 +49,9 @@ internal static class SeededTrial
             TrialResult result = await RunAsync(program, SeededProgram.WatchSeconds);
             named += result.IsNamed ? 1 : 0;
             string seconds = result.Seconds.ToString("0.0", CultureInfo.InvariantCulture);
-            Console.WriteLine($"| {program.Description} | `{program.Command}` | {(result.IsNamed ? "" : "not named: ")}{result.NamedAs} | {seconds} |");
+            Console.WriteLine(
+                $"| {program.Description} | `{program.Command}` | {(result.IsNamed ? "" : "not named: ")}" +
+                $"{result.NamedAs} | {seconds} |");
         }
 
         Console.WriteLine();
@@ -75,12 +79,14 @@ internal static class SeededTrial
             await File.WriteAllTextAsync(before, first.AssertSucceeded().Output);
             await target.AskAsync("grow");
             asked.Start();
-            JsonElement growth = (await ToolRun.OfAsync("ledger", target.Pid, "--collect", "--since", before, "--json")).Json;
+            JsonElement growth =
+                (await ToolRun.OfAsync("ledger", target.Pid, "--collect", "--since", before, "--json")).Json;
             asked.Stop();
             JsonElement row = growth.GetProperty("rows")[0];
             string grown = Texts.Bytes(row.GetProperty("bytes").GetInt64());
             return new TrialResult(
-                row.GetProperty("kind").GetString() == program.Row, $"{row.GetProperty("name").GetString()}, {grown} more",
+                row.GetProperty("kind").GetString() == program.Row,
+                $"{row.GetProperty("name").GetString()}, {grown} more",
                 asked.Elapsed.TotalSeconds);
         }
         finally
@@ -102,9 +108,11 @@ internal static class SeededTrial
         }
 
         string[] frames = [.. stacks[0].GetProperty("stack").EnumerateArray().Select(frame => frame.GetString()!)];
-        string? culprit = frames.FirstOrDefault(frame => frame.EndsWith($".{program.Culprit}", StringComparison.Ordinal));
+        string? culprit = frames.FirstOrDefault(
+            frame => frame.EndsWith($".{program.Culprit}", StringComparison.Ordinal));
         string bytes = Texts.Bytes(stacks[0].GetProperty("bytes").GetInt64());
-        return new TrialResult(culprit is not null, $"`{culprit ?? frames[0]}`, {bytes} stay", asked.Elapsed.TotalSeconds);
+        return new TrialResult(
+            culprit is not null, $"`{culprit ?? frames[0]}`, {bytes} stay", asked.Elapsed.TotalSeconds);
     }
 }
 

@@ -16,7 +16,8 @@ public sealed class SeededTrialTests
     [MemberData(nameof(Programs))]
     public async Task TheToolNamesTheCulprit(string name)
     {
-        TrialResult result = await SeededTrial.RunAsync(SeededTrial.Programs.Single(program => program.Name == name), WatchSeconds);
+        TrialResult result = await SeededTrial.RunAsync(
+            SeededTrial.Programs.Single(program => program.Name == name), WatchSeconds);
         Assert.True(result.IsNamed, $"{name} was named {result.NamedAs}.");
     }
 }

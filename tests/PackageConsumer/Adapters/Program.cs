@@ -8,7 +8,8 @@ using SixLabors.ImageSharp.Processing;
 using HakmemAllocator heap = new();
 using MemoryTag arrow = new("arrow");
 using MemoryTag images = new("images", hardBytes: 16 << 20);
-using (Int32Array numbers = new Int32Array.Builder().AppendRange(Enumerable.Range(0, 10_000)).Build(new HakmemArrowAllocator(heap.ForTag(arrow))))
+using (Int32Array numbers = new Int32Array.Builder().AppendRange(Enumerable.Range(0, 10_000)).Build(
+    new HakmemArrowAllocator(heap.ForTag(arrow))))
 {
     if (numbers.Values[9_999] != 9_999 || arrow.LiveBytes < 40_000)
     {

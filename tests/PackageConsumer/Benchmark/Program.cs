@@ -18,7 +18,8 @@ Console.WriteLine("The package works.");
 
 void Require(string benchmark, string metric, double expected)
 {
-    BenchmarkReport report = summary.Reports.Single(each => each.BenchmarkCase.Descriptor.WorkloadMethod.Name == benchmark);
+    BenchmarkReport report = summary.Reports.Single(
+        each => each.BenchmarkCase.Descriptor.WorkloadMethod.Name == benchmark);
     double found = report.Metrics[metric].Value;
     if (Math.Abs(found - expected) > 0.5)
     {
