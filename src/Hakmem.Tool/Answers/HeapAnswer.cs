@@ -47,6 +47,9 @@ internal sealed record HeapAnswer
 
     public long DirtyBytes { get; init; }
 
+    // Null if the system does not say, and from libraries that do not ask it.
+    public long? ResidentBytes { get; init; }
+
     public long RecordBytes { get; init; }
 
     public long TableBytes { get; init; }

@@ -10,14 +10,15 @@ internal static class HeapTable
     public static Table Of(IReadOnlyList<HeapAnswer> heaps)
     {
         Table table = Texts.NewTable(
-            ">slot", "heap", ">live", ">blocks", ">cached", ">dirty", ">live/dirty", ">committed", ">peak", ">limit",
-            ">refused", ">threads");
+            ">slot", "heap", ">live", ">blocks", ">cached", ">dirty", ">live/dirty", ">resident",
+            ">committed", ">peak", ">limit", ">refused", ">threads");
         foreach (HeapAnswer heap in heaps)
         {
             table.AddTextRow(
                 $"{heap.Slot}", heap.Name + (heap.IsFallback ? " (fallback)" : ""), Texts.Bytes(heap.LiveBytes),
                 Texts.Count(heap.LiveBlocks), Texts.Bytes(heap.CachedBytes), Texts.Bytes(heap.DirtyBytes),
-                Texts.Share(heap.LiveOverDirty), Texts.Bytes(heap.CommittedBytes), Texts.Bytes(heap.PeakCommittedBytes),
+                Texts.Share(heap.LiveOverDirty), heap.ResidentBytes is { } bytes ? Texts.Bytes(bytes) : "",
+                Texts.Bytes(heap.CommittedBytes), Texts.Bytes(heap.PeakCommittedBytes),
                 heap.LimitBytes == 0 ? "" : Texts.Bytes(heap.LimitBytes), Texts.Count(heap.RefusedAllocations),
                 Texts.Count(heap.ThreadCaches));
         }

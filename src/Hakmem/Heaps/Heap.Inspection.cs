@@ -17,6 +17,35 @@ internal sealed unsafe partial class Heap
 
     public int BlockBytesOf(int index) => _classes[index].BlockBytes;
 
+    // The bytes of this heap's SuperSlabs that are in memory; negative if the system does not say. The system is asked
+    // under no lock, about the SuperSlabs of one moment. Once the heap is disposed it has none.
+    public long CountResident()
+    {
+        int[] slabs = HeapMapReader.ListOwned(_superSlabs);
+        long resident = 0;
+        int i = 0;
+        while (i < slabs.Length)
+        {
+            int first = slabs[i];
+            int count = 0;
+            while (i < slabs.Length && slabs[i] == first + count)
+            {
+                count++;
+                i++;
+            }
+
+            long bytes = Os.CountResident(_arena.AddressOfSlab(first), (nuint)count << Geometry.SlabShift);
+            if (bytes < 0)
+            {
+                return -1;
+            }
+
+            resident += bytes;
+        }
+
+        return resident;
+    }
+
     // Adds to bytes the bytes of each class's spans that may have physical pages; the index is the class's. Once the
     // heap is disposed it has no SuperSlabs. What is outside of spans counts for no class.
     public void AddDirtyBytes(long[] bytes)

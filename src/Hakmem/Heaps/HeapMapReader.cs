@@ -41,6 +41,34 @@ internal static unsafe class HeapMapReader
         }
     }
 
+    // The SuperSlabs of a heap, by their numbers in ascending order.
+    public static int[] ListOwned(SuperSlabCache superSlabs)
+    {
+        int[] slabs = [];
+        while (true)
+        {
+            int count = 0;
+            int owned;
+            using (superSlabs.SyncRoot.Enter())
+            {
+                owned = superSlabs.OwnedCount;
+                int slab = owned <= slabs.Length ? superSlabs.NextOwned(0) : -1;
+                for (; slab >= 0; slab = superSlabs.NextOwned(slab + 1))
+                {
+                    slabs[count++] = slab;
+                }
+            }
+
+            if (owned <= slabs.Length)
+            {
+                Array.Resize(ref slabs, count);
+                return slabs;
+            }
+
+            slabs = new int[owned + (owned / 8) + SpareSlabs];
+        }
+    }
+
     // Returns the number of SuperSlabs, or -1 if the heap has grown beyond the copy's room.
     private static int TryCopy(
         Arena arena, SuperSlabCache superSlabs, BlockKinds kinds, SuperSlabInfo[] slabs, UnitInfo[] units)

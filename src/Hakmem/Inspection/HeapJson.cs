@@ -20,6 +20,11 @@ internal static class HeapJson
         if (heap.Allocator.TryGetStatistics() is { } statistics)
         {
             WriteFigures(json, statistics);
+            if (heap.Allocator.TryMeasureResidentBytes() is { } resident)
+            {
+                json.Name("residentBytes").Number(resident);
+            }
+
             WriteTags(json, statistics);
             WriteClasses(json, heap, statistics);
         }

@@ -15,7 +15,8 @@ namespace Hakmem;
 /// Each measurement of a heap has the attribute <c>hakmem.heap</c>, and has the value of the property of
 /// <see cref="HakmemStatistics"/> with the same name. In bytes (unit <c>By</c>): <c>hakmem.memory.live</c>,
 /// <c>hakmem.memory.cached</c>, <c>hakmem.memory.committed</c>, <c>hakmem.memory.dirty</c>, <c>hakmem.memory.peak</c>,
-/// and for all heaps together <c>hakmem.memory.records</c> and <c>hakmem.memory.tables</c>. Counts:
+/// and for all heaps together <c>hakmem.memory.records</c> and <c>hakmem.memory.tables</c>;
+/// <c>hakmem.memory.resident</c> is <see cref="HakmemAllocator.MeasureResidentBytes"/>, where that has a value. Counts:
 /// <c>hakmem.blocks.live</c>, <c>hakmem.superslabs.in_use</c>, <c>hakmem.superslabs.cached</c>,
 /// <c>hakmem.thread_caches</c>. <c>hakmem.memory.limit</c>, if the heap has one, and for each tag used with the heap
 /// <c>hakmem.tag.live</c>, with the tag's path in the attribute <c>hakmem.tag</c> (both <c>By</c>). Totals, which only
@@ -35,7 +36,8 @@ public static class HakmemMetrics
     public const string MeterName = "Hakmem";
 
     /// <summary>Publishes the statistics of one heap until the registration is disposed. They are read only when a
-    /// listener collects: one call of <see cref="HakmemAllocator.GetStatistics"/> for each collection.</summary>
+    /// listener collects: by one call of <see cref="HakmemAllocator.GetStatistics"/> for each collection, and one of
+    /// <see cref="HakmemAllocator.MeasureResidentBytes"/> if the listener has enabled that instrument.</summary>
     /// <param name="allocator">The heap. The registration keeps the object alive.</param>
     /// <param name="heapName">The value of the tag <c>hakmem.heap</c>, which identifies the heap.</param>
     /// <returns>The registration. Dispose it to end the publication, and before the heap is disposed, because a

@@ -38,6 +38,8 @@ internal sealed class HeapMeter : IDisposable
         Add("hakmem.memory.cached", "By", "Bytes in free blocks in thread caches and depots.", s => s.CachedBytes);
         Add("hakmem.memory.committed", "By", "Bytes that are readable and writable.", s => s.CommittedBytes);
         Add("hakmem.memory.dirty", "By", "Committed bytes that may have physical pages.", s => s.DirtyBytes);
+        _meter.CreateObservableUpDownCounter(
+            "hakmem.memory.resident", MeasureResident, "By", "Bytes of the heap in physical memory.");
         Add("hakmem.blocks.live", "{block}", "Blocks that callers hold.", s => s.LiveBlocks);
         Add("hakmem.superslabs.in_use", "{superslab}", "SuperSlabs (2 MiB) in use.", s => s.SuperSlabsInUse);
         Add("hakmem.superslabs.cached", "{superslab}", "Empty SuperSlabs kept for reuse.", s => s.SuperSlabsCached);
@@ -109,6 +111,10 @@ internal sealed class HeapMeter : IDisposable
 
     private Measurement<long>[] Measure(uint bit, Func<HakmemStatistics, long> figure) =>
         Read(bit) is { } reading ? [new Measurement<long>(figure(reading), _tags)] : [];
+
+    // Not from the statistics: the system is asked. No measurement where it does not say.
+    private Measurement<long>[] MeasureResident() =>
+        _allocator.TryMeasureResidentBytes() is { } resident ? [new Measurement<long>(resident, _tags)] : [];
 
     private Measurement<long>[] MeasureTags(uint bit, Func<TagStatistics, long> figure) =>
         Read(bit) is { Tags: { Count: > 0 } tags }

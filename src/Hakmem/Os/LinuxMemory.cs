@@ -134,6 +134,9 @@ internal sealed unsafe class LinuxMemory : OsMemory
     public override bool TryAdviseHugePages(byte* address, nuint bytes, bool enable) =>
         LinuxNative.Advise(address, bytes, enable ? LinuxNative.AdviseHugePage : LinuxNative.AdviseNoHugePage) == 0;
 
+    public override long CountResident(byte* address, nuint bytes) =>
+        ResidentPages.Count((nuint)address, (nuint)address + bytes, PageSize);
+
     public override bool TryReportFaults(FaultMap map) => LinuxFaultReporter.TryInstall(map);
 
     public override bool TryGetStack(out nuint begin, out nuint end)

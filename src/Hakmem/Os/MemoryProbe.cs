@@ -6,8 +6,6 @@ namespace Hakmem.Os;
 // anything meanwhile. Virtual so that tests can describe any memory.
 internal unsafe class MemoryProbe
 {
-    private const int BatchPages = 1024;
-
     private const int NoSuchCall = 38;
 
     // Containers may forbid the call that reads memory.
@@ -30,27 +28,5 @@ internal unsafe class MemoryProbe
     }
 
     // The resident bytes from one page to another; negative if the system does not say.
-    public virtual long CountResident(nuint start, nuint end)
-    {
-        byte* pages = stackalloc byte[BatchPages];
-        long resident = 0;
-        while (start < end)
-        {
-            nuint bytes = nuint.Min(end - start, BatchPages * PageSize);
-            if (LinuxNative.ResidentPages((byte*)start, bytes, pages) != 0)
-            {
-                return -1;
-            }
-
-            int count = (int)((bytes + PageSize - 1) / PageSize);
-            for (int i = 0; i < count; i++)
-            {
-                resident += (pages[i] & 1) != 0 ? (long)PageSize : 0;
-            }
-
-            start += bytes;
-        }
-
-        return resident;
-    }
+    public virtual long CountResident(nuint start, nuint end) => ResidentPages.Count(start, end, PageSize);
 }

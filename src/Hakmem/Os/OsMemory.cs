@@ -97,6 +97,9 @@ internal abstract unsafe class OsMemory
     // The arena lives as long as the process. For one arena of a process; false if that is impossible.
     public abstract bool TryReportFaults(FaultMap map);
 
+    // The bytes of whole pages that are in memory; negative if the system does not say. The range may be inaccessible.
+    public virtual long CountResident(byte* address, nuint bytes) => -1;
+
     // The bounds of the calling thread's stack, from the lowest address to behind the highest. False if they are not
     // known. Takes some system calls.
     public virtual bool TryGetStack(out nuint begin, out nuint end)

@@ -3,8 +3,8 @@ using System.Threading;
 
 namespace Hakmem.Os;
 
-// The system's memory with a count and a clock on the calls that change it: what the process's arena uses. The clock
-// costs some 50 ns a call, of a microsecond or more.
+// The system's memory with a count and a clock on the calls that change it: what the process's arena uses. Such a call
+// takes a microsecond or more.
 //
 // Thread-safe: the sums are interlocked.
 internal sealed unsafe class TimedMemory(OsMemory system) : OsMemory
@@ -107,6 +107,8 @@ internal sealed unsafe class TimedMemory(OsMemory system) : OsMemory
         Count(start, true);
         return state;
     }
+
+    public override long CountResident(byte* address, nuint bytes) => system.CountResident(address, bytes);
 
     public override string? ExplainRefusal() => system.ExplainRefusal();
 

@@ -60,6 +60,8 @@ public sealed unsafe class HakmemMetricsTests : IDisposable
         Assert.InRange(calls, earlier.SystemCalls, statistics.SystemCalls);
         Assert.True(measured.Remove("hakmem.corruption.reports", out long reports));
         Assert.InRange(reports, earlier.CorruptionReports, statistics.CorruptionReports);
+        Assert.True(measured.Remove("hakmem.memory.resident", out long resident) == OperatingSystem.IsLinux());
+        Assert.InRange(resident, 0, statistics.CommittedBytes);
         Assert.Equal(
             new Dictionary<string, long>
             {

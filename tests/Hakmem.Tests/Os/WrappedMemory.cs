@@ -41,6 +41,8 @@ internal abstract unsafe class WrappedMemory(OsMemory real) : OsMemory
 
     public override RangeState Reclaim(byte* target, nuint bytes) => real.Reclaim(target, bytes);
 
+    public override long CountResident(byte* address, nuint bytes) => real.CountResident(address, bytes);
+
     public override string? ExplainRefusal() => real.ExplainRefusal();
 
     public override bool TryReportFaults(FaultMap map) => real.TryReportFaults(map);
