@@ -14,7 +14,7 @@ namespace Hakmem;
 internal sealed unsafe class PooledMemorySlot<T> : MemoryManager<T>
     where T : unmanaged
 {
-    private static readonly OwnerDepot s_depot = new(recycles: true);
+    private static readonly OwnerDepot s_depot = DepotTrimmer.Attach(new OwnerDepot(recycles: true));
 
     [ThreadStatic]
     private static OwnerCache? t_idle;
@@ -28,6 +28,9 @@ internal sealed unsafe class PooledMemorySlot<T> : MemoryManager<T>
     // Twice the number of the rental, and one while it lasts. Compare and exchange on any thread: one of racing
     // disposals ends the rental. Uses read it: the renter must not dispose the memory while another thread uses it.
     private long _state;
+
+    // For tests: how many idle slots no thread has in its ring.
+    public static int DepotCount => s_depot.OwnerCount;
 
     private static OwnerCache Idle => t_idle ??= new OwnerCache(s_depot);
 

@@ -48,6 +48,28 @@ public sealed class PooledMemoryTests : IDisposable
         Assert.True(rental.Span.IndexOfAnyExcept((byte)7) < 0);
     }
 
+    // Of an element type of its own, whose slots no other test uses.
+    [Fact]
+    public void SlotsOfABurstGoWithFullCollections()
+    {
+        PooledMemory<(byte, decimal)>[] burst = new PooledMemory<(byte, decimal)>[10_000];
+        for (int i = 0; i < burst.Length; i++)
+        {
+            burst[i] = _heap.RentPooled<(byte, decimal)>(1);
+        }
+
+        Array.ForEach(burst, rental => rental.Dispose());
+        Assert.True(PooledMemorySlot<(byte, decimal)>.DepotCount > 9_000);
+        for (int i = 0; i < 10 && PooledMemorySlot<(byte, decimal)>.DepotCount > 0; i++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+
+        Assert.Equal(0, PooledMemorySlot<(byte, decimal)>.DepotCount);
+        _heap.RentPooled<(byte, decimal)>(1).Dispose();
+    }
+
     [Fact]
     public void ASecondDisposalThroughACopyIsToldAndFreesNothing()
     {
