@@ -112,14 +112,15 @@ public sealed class ProfileTests : IDisposable
     public async Task AnInterruptedToolLeavesNoProfiler()
     {
         await using TargetProcess target = await TargetProcess.StartAsync(TargetPrograms.Heaps);
-        using Process tool = ToolRun.Start("profile", target.Pid, "--seconds", "600", "-o", PathOf("profile"));
+        using Process tool = ToolRun.StartInterruptible(
+            "profile", target.Pid, "--seconds", "600", "-o", PathOf("profile"));
         await WaitForProfilersAsync(target, 1);
         using (Process interrupt = Process.Start("kill", ["-INT", $"{tool.Id}"]))
         {
             await interrupt.WaitForExitAsync();
         }
 
-        await tool.WaitForExitAsync();
+        await tool.WaitForExitAsync().WaitAsync(TimeSpan.FromMinutes(1));
         Assert.Equal((int)ToolError.Cancelled, tool.ExitCode);
         await WaitForProfilersAsync(target, 0);
         Assert.Empty(Directory.GetFiles(_folder));

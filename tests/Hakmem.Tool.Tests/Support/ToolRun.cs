@@ -36,6 +36,10 @@ internal sealed record ToolRun(int ExitCode, string Output, string Error)
     // For a test that ends the tool itself.
     public static Process Start(params string[] args) => Start(Command, args);
 
+    // For a test that interrupts it: whatever runs in a shell's background ignores that, and so do its children.
+    public static Process StartInterruptible(params string[] args) =>
+        Start(["env", "--default-signal=INT", .. Command], args);
+
     public static string[] Command { get; } = ["dotnet", Path.Combine(AppContext.BaseDirectory, "Hakmem.Tool.dll")];
 
     public ToolRun AssertSucceeded()
