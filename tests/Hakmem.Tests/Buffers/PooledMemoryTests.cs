@@ -98,6 +98,10 @@ public sealed class PooledMemoryTests : IDisposable
             foreach (PooledMemory<int> copy in stale)
             {
                 Assert.Throws<ObjectDisposedException>(copy.Dispose);
+                Assert.Throws<ObjectDisposedException>(() => copy.Memory);
+                Assert.Throws<ObjectDisposedException>(() => copy.Span.Length);
+                Assert.Throws<ObjectDisposedException>(() => copy.Length);
+                Assert.True(copy.IsDisposed);
                 Assert.NotEqual(rental, copy);
             }
 
