@@ -38,6 +38,9 @@ internal sealed unsafe class RegionAllocator(MemoryRegion region) : IHakmemAlloc
 
     private string DebuggerDisplay => $"of a MemoryRegion: {region.DebuggerDisplay}";
 
+    // For tests: called when a block was found to be live, and before it is taken from its owner.
+    public Action? OnTake { get; set; }
+
     public bool IsDisposed => region.GoneFailure() is not null;
 
     public void* Alloc(nuint byteCount) => Require(TryAllocate(byteCount, Unit, out Exception? failure), failure);
@@ -290,6 +293,7 @@ internal sealed unsafe class RegionAllocator(MemoryRegion region) : IHakmemAlloc
 
     private void Take(RegionBlock* header, string operation)
     {
+        OnTake?.Invoke();
         long live = LiveCheck(header + 1);
         if (!region.IsShared)
         {

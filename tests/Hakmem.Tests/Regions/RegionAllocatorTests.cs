@@ -1,6 +1,7 @@
 using System;
 using System.Buffers;
 using System.Threading;
+using Hakmem.Regions;
 using Hakmem.Tests.Support;
 using Xunit;
 
@@ -222,6 +223,37 @@ public sealed unsafe class RegionAllocatorTests
         });
         Assert.Equal((Blocks, (Threads - 1) * Blocks), (freed, refused));
         Assert.Equal(0, view.GetStatistics().LiveBlocks);
+    }
+
+    // As above, with the other thread's free exactly between the look at the block and the change.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void AFreeBetweenLookAndTakeIsTold(bool isResized)
+    {
+        using HakmemAllocator heap = new();
+        using MemoryRegion region = heap.CreateRegion(new() { IsShared = true });
+        var view = (RegionAllocator)region.AsAllocator();
+        void* block = view.Alloc(48);
+        void* last = view.Alloc(48);
+        view.OnTake = () =>
+        {
+            view.OnTake = null;
+            view.Free(block);
+        };
+        Assert.Throws<HakmemCorruptionException>(() =>
+        {
+            if (isResized)
+            {
+                view.Realloc(block, 1_000);
+            }
+            else
+            {
+                view.Free(block);
+            }
+        });
+        Assert.Equal(1, view.GetStatistics().LiveBlocks);
+        view.Free(last);
     }
 
     [Theory]
