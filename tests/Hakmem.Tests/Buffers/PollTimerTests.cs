@@ -39,4 +39,64 @@ public sealed class PollTimerTests
             timer.End();
         }
     }
+    // A thread begins to wait while another one, which has just looked, decides what to do with the timer.
+    [Fact]
+    public void ACallDuringTheLookIsServed()
+    {
+        using AutoResetEvent ticked = new(false);
+        bool isWanted = false;
+        PollTimer? timer = null;
+        timer = new PollTimer(() => ticked.Set(), () =>
+        {
+            bool seen = isWanted;
+            if (!isWanted)
+            {
+                isWanted = true;
+                Assert.True(timer!.TryUpdate());
+            }
+
+            return seen;
+        }, null);
+        Assert.True(timer.TryUpdate());
+        Assert.True(ticked.WaitOne(TimeSpan.FromSeconds(30)));
+        timer.End();
+    }
+
+    // The thread that starts the timer for both fails; the one that left it to that thread was told that all is well.
+    [Fact]
+    public void AStartThatFailsIsTriedAgainForWhoeverCameMeanwhile()
+    {
+        using AutoResetEvent ticked = new(false);
+        PollTimer? timer = null;
+        int calls = 0;
+        timer = new PollTimer(() => ticked.Set(), () => true, () =>
+        {
+            if (calls++ == 0)
+            {
+                Assert.True(timer!.TryUpdate());
+                throw new OutOfMemoryException("Injected.");
+            }
+        });
+        Assert.True(timer.TryUpdate());
+        Assert.True(ticked.WaitOne(TimeSpan.FromSeconds(30)));
+        timer.End();
+    }
+
+    [Fact]
+    public void AStartThatFailsIsToldAndTriedAgainByTheNextCall()
+    {
+        using AutoResetEvent ticked = new(false);
+        int calls = 0;
+        PollTimer timer = new(() => ticked.Set(), () => true, () =>
+        {
+            if (calls++ == 0)
+            {
+                throw new OutOfMemoryException("Injected.");
+            }
+        });
+        Assert.False(timer.TryUpdate());
+        Assert.True(timer.TryUpdate());
+        Assert.True(ticked.WaitOne(TimeSpan.FromSeconds(30)));
+        timer.End();
+    }
 }
