@@ -1,6 +1,7 @@
 using System;
 using System.Runtime.CompilerServices;
 using Hakmem.Profiling;
+using Hakmem.Tests.Support;
 using Xunit;
 
 namespace Hakmem.Tests.Guarded;
@@ -15,9 +16,9 @@ public sealed unsafe class HistoryStacksTests
     [Theory]
     [InlineData(HardeningLevel.Full, 0)]
     [InlineData(HardeningLevel.Standard, 1)]
+    [Needs(SystemNeed.StackHashes)]
     public void APlaceThatAllocatesAgainAndAgainIsNamedAFewTimes(HardeningLevel hardening, int interval)
     {
-        Assert.SkipUnless(StackHash.IsSupported, "There are no hashes here.");
         using HakmemAllocator heap = new(
             new HakmemOptions
             {

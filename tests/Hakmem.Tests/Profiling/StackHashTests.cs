@@ -6,6 +6,7 @@ using System.Runtime.CompilerServices;
 using System.Threading;
 using System.Threading.Tasks;
 using Hakmem.Profiling;
+using Hakmem.Tests.Support;
 using Xunit;
 
 namespace Hakmem.Tests.Profiling;
@@ -18,9 +19,9 @@ public sealed class StackHashTests
     private delegate int Taker(out ulong hash);
 
     [Fact]
+    [Needs(SystemNeed.StackHashes)]
     public void OneCallSiteHasOneHashAndTwoHaveTwo()
     {
-        Assert.SkipUnless(StackHash.IsSupported, "There are no hashes here.");
         HashSet<ulong> first = [];
         HashSet<ulong> second = [];
         for (int i = 0; i < 3; i++)
@@ -35,9 +36,9 @@ public sealed class StackHashTests
     }
 
     [Fact]
+    [Needs(SystemNeed.StackHashes)]
     public void DeepRecursionEndsAtTheLimit()
     {
-        Assert.SkipUnless(StackHash.IsSupported, "There are no hashes here.");
         Assert.Equal(StackHash.MaxFrames, Recurse(1_000, static () => Walk(out _)));
     }
 
@@ -73,9 +74,9 @@ public sealed class StackHashTests
     [Theory]
     [InlineData(128 << 10)]
     [InlineData(1 << 20)]
+    [Needs(SystemNeed.StackHashes)]
     public void AThreadOfItsOwnIsWalkedAtEveryDepth(int stackBytes)
     {
-        Assert.SkipUnless(StackHash.IsSupported, "There are no hashes here.");
         List<int> depths = [];
         Thread thread = new(
             () =>
@@ -95,9 +96,9 @@ public sealed class StackHashTests
     }
 
     [Fact]
+    [Needs(SystemNeed.StackHashes)]
     public void ADynamicMethodIsAFrame()
     {
-        Assert.SkipUnless(StackHash.IsSupported, "There are no hashes here.");
         DynamicMethod method = new("Dynamic", typeof(int), [typeof(Func<int>)], typeof(StackHashTests).Module);
         ILGenerator code = method.GetILGenerator();
         code.Emit(OpCodes.Ldarg_0);
@@ -107,7 +108,7 @@ public sealed class StackHashTests
         code.Emit(OpCodes.Ret);
         Func<Func<int>, int> dynamic = method.CreateDelegate<Func<Func<int>, int>>();
         Func<int> walk = static () => Walk(out _);
-        Support.Workers.RunOne(() =>
+        Workers.RunOne(() =>
         {
             // At least the method itself; on the way are stubs and methods without a frame.
             int depth = dynamic(walk);
@@ -117,9 +118,9 @@ public sealed class StackHashTests
     }
 
     [Fact]
+    [Needs(SystemNeed.StackHashes)]
     public async Task AsyncFramesAreWalkedOnWhateverThreadTheyRun()
     {
-        Assert.SkipUnless(StackHash.IsSupported, "There are no hashes here.");
         for (int i = 0; i < 20; i++)
         {
             await Task.Yield();
@@ -129,10 +130,10 @@ public sealed class StackHashTests
 
     // A stack whose thread is not the walker's is refused by the bounds, as is a chain that leaves them.
     [Fact]
+    [Needs(SystemNeed.StackHashes)]
     public void ManyThreadsAtOnceAreWalked()
     {
-        Assert.SkipUnless(StackHash.IsSupported, "There are no hashes here.");
-        Support.Workers.Run(8, _ =>
+        Workers.Run(8, _ =>
         {
             ulong first = Here();
             for (int i = 0; i < 2_000; i++)

@@ -22,6 +22,9 @@ internal enum SystemNeed
     // Pages smaller than a unit of 64 KiB.
     SmallPages,
 
+    // Hashes of call stacks, by frame pointers.
+    StackHashes,
+
     // The features of the memory layer with these names (OsFeatures).
     ReadableIsFree,
     DiscardKeepsCommitted,
