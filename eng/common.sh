@@ -76,7 +76,7 @@ publish() {
 }
 
 # Runs a test program, shows what it prints, and adds up what it counted on its last line. A program that ended without a count and printed
-# what $retry_on matches, a fault of what runs it, is started again, twice at most.
+# what $retry_on matches, a fault of what runs it, or that `timeout` ended while $retry_on is set, is started again, twice at most.
 retry_on=""
 run_tests() {
   local log="$scratch/tests.log" try code last
@@ -84,8 +84,14 @@ run_tests() {
     code=0
     "$@" </dev/null 2>&1 | tr -d '\r' | tee "$log" || code=$?
     last=$(tail -n 1 "$log")
-    [[ ! $last =~ $counts && -n $retry_on && $try -lt 3 ]] && grep -Eq -- "$retry_on" "$log" || break
-    note "Started again after: $(grep -Em 1 -- "$retry_on" "$log")"
+    [[ ! $last =~ $counts && -n $retry_on && $try -lt 3 ]] || break
+    if [[ $code -eq 124 ]]; then
+      note "Started again after it had hung: $*"
+    elif grep -Eq -- "$retry_on" "$log"; then
+      note "Started again after: $(grep -Em 1 -- "$retry_on" "$log")"
+    else
+      break
+    fi
   done
   note "$(grep -E '^(FAILED|SKIPPED) ' "$log" || true)"
   if [[ $last =~ $counts ]]; then
