@@ -7,7 +7,8 @@ using Xunit;
 
 namespace Hakmem.Tests.Profiling;
 
-// What `go tool pprof` makes of a profile. Skipped where Go is not installed; `.ci/run pprof` installs it.
+// What `go tool pprof` makes of a profile. Skipped where Go is not installed; `.ci/run pprof` installs it, on Linux.
+[Needs(SystemNeed.Linux)]
 [Category(TestCategory.Child)]
 public sealed unsafe class PprofToolTests : IDisposable
 {
