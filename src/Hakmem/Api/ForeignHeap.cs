@@ -78,6 +78,9 @@ internal sealed unsafe class ForeignHeap(IHakmemAllocator allocator) : HeapCore
         return block;
     }
 
+    // The heap behind an allocator of the library's own; null for a program's own class.
+    public HakmemAllocator? Heap => (allocator as IUncountedAllocator)?.Heap;
+
     // Whether an ObjectDisposedException of the allocator is final. That of a program's own class is.
     public bool IsDisposed => allocator is not IUncountedAllocator own || own.IsDisposed;
 

@@ -101,7 +101,9 @@ public sealed unsafe partial class HakmemAllocator
     public bool DisposesOnlyUnused { get; init; }
 
     /// <summary>Releases all memory of an isolated heap, live blocks included: the caller must not use pointers into it
-    /// any more. No other thread may be in a call of the heap. A second call does nothing.</summary>
+    /// any more. No other thread may be in a call of the heap, but for what waits for its room
+    /// (<see cref="NativeMemoryPool{T}.RentAsync"/>, <see cref="NativeBufferWriter{T}.GetMemoryAsync"/>). A second call
+    /// does nothing.</summary>
     /// <exception cref="InvalidOperationException">This is <see cref="Shared"/>.</exception>
     public void Dispose()
     {
@@ -114,6 +116,7 @@ public sealed unsafe partial class HakmemAllocator
         int slot = CloseSlot();
         if (slot != DisposedSlot)
         {
+            EndTries();
             _isGone = true;
             MarkViewsGone();
             DisposeTagged();
@@ -153,9 +156,15 @@ public sealed unsafe partial class HakmemAllocator
 
     private bool TryDisposeAlone()
     {
-        if (_slot != DisposedSlot && _slot != HeapSlots.Shared && CountLiveBlocks() != 0)
+        if (_slot != DisposedSlot && _slot != HeapSlots.Shared)
         {
-            return false;
+            if (CountLiveBlocks() != 0)
+            {
+                return false;
+            }
+
+            // First, so that none of them meets a refusal that does not last.
+            EndTries();
         }
 
         int slot = CloseSlot();
@@ -182,6 +191,7 @@ public sealed unsafe partial class HakmemAllocator
             if (!_isGone)
             {
                 Volatile.Write(ref _slot, slot);
+                AllowTries();
             }
         }
 

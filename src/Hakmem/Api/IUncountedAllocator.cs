@@ -4,6 +4,9 @@ namespace Hakmem.Api;
 // is no refusal, but giving up is one.
 internal unsafe interface IUncountedAllocator
 {
+    // The heap that its memory comes from.
+    HakmemAllocator Heap { get; }
+
     // Whether its memory is released. While that is false, an ObjectDisposedException may be of a TryDispose that will
     // leave the heap as it is.
     bool IsDisposed { get; }

@@ -19,7 +19,8 @@ namespace Hakmem;
 // the last unpin frees the blocks that were kept. The rejected alternative is to throw: then a pending read on one
 // thread would make a Write or Dispose on another thread fail.
 //
-// The owner orders its own calls (Resize, Free, reads of Pointer). Pin and Unpin may come from any thread at any time.
+// The owner orders its own calls (Resize, Free, reads of Pointer), but a free may come beside a resize: the owner may
+// be disposed while it waits for room. Pin and Unpin may come from any thread at any time.
 //
 // Under the lock no managed memory is allocated, and nothing is thrown that a legal program can cause: a handler of
 // FirstChanceException may pin the same memory. Only one call of the heap runs under the lock, the one that may move
@@ -65,13 +66,28 @@ internal sealed unsafe class NativeBlock
     {
         get
         {
-            bool isPinned;
+            byte* pointer;
+            nuint bytes;
             using (_lock.Enter())
             {
-                isPinned = _pinCount > 0;
+                bytes = Bytes;
+                pointer = _pinCount > 0 ? null : Pointer;
+                _pinCount += pointer == null ? 0 : 1;
             }
 
-            return isPinned ? Bytes : _allocator.UsableSize(Pointer);
+            if (pointer == null)
+            {
+                return bytes;
+            }
+
+            try
+            {
+                return _allocator.UsableSize(pointer);
+            }
+            finally
+            {
+                Unpin();
+            }
         }
     }
 
@@ -166,6 +182,12 @@ internal sealed unsafe class NativeBlock
         Access();
         bool isSmaller = bytes < Bytes;
         bool isDone = TryReallocate(bytes, isCounted, out bool isPinned) || (isPinned && TryReplace(bytes, isCounted));
+        if (!isDone)
+        {
+            // It may have been freed meanwhile.
+            Access();
+        }
+
         if (isDone && isSmaller)
         {
             _allocator.SignalRoom();
@@ -270,7 +292,7 @@ internal sealed unsafe class NativeBlock
         using (_lock.Enter())
         {
             isPinned = _pinCount > 0;
-            byte* moved = isPinned
+            byte* moved = isPinned || Pointer == null
                 ? null
                 : (byte*)_allocator.TryRealloc(Pointer, bytes, _alignment, isCounted);
             if (moved == null)
@@ -283,36 +305,58 @@ internal sealed unsafe class NativeBlock
         }
     }
 
-    // Copies to a new block. All allocations come first: once the lock is taken nothing fails. The pins may have ended
-    // by then.
+    // Copies to a new block. All allocations come first: once the lock is taken nothing fails. The other pins may have
+    // ended by then, and the block may be free; a pin of its own keeps the memory until it is copied. False also if it
+    // was freed.
     private bool TryReplace(nuint bytes, bool isCounted)
     {
-        ReplacedBlock old = new(Pointer);
-        byte* copy = (byte*)(isCounted || _alignment > Geometry.MinAlignment
-            ? _allocator.TryAllocAligned(bytes, _alignment)
-            : _allocator.TryAllocUncounted(bytes));
-        if (copy == null)
+        ReplacedBlock old = new();
+        nuint kept;
+        using (_lock.Enter())
+        {
+            old.Pointer = Pointer;
+            kept = nuint.Min(Bytes, bytes);
+            _pinCount += Pointer == null ? 0 : 1;
+        }
+
+        if (old.Pointer == null)
         {
             return false;
         }
 
-        nuint kept = nuint.Min(Bytes, bytes);
-        Buffer.MemoryCopy(old.Pointer, copy, kept, kept);
-        bool isPinned;
-        using (_lock.Enter())
+        byte* copy = null;
+        try
         {
-            isPinned = _pinCount > 0;
-            if (isPinned)
+            copy = (byte*)(isCounted || _alignment > Geometry.MinAlignment
+                ? _allocator.TryAllocAligned(bytes, _alignment)
+                : _allocator.TryAllocUncounted(bytes));
+            if (copy == null)
             {
-                old.Next = _replaced;
-                _replaced = old;
+                return false;
             }
 
-            Set(copy, bytes);
-        }
+            Buffer.MemoryCopy(old.Pointer, copy, kept, kept);
+            using (_lock.Enter())
+            {
+                if (Pointer == null)
+                {
+                    return false;
+                }
 
-        ThrowIfFound(isPinned ? null : TryRelease(_allocator, old.Pointer));
-        return true;
+                old.Next = _replaced;
+                _replaced = old;
+                Set(copy, bytes);
+                copy = null;
+            }
+
+            return true;
+        }
+        finally
+        {
+            HakmemCorruptionException? finding = TryRelease(_allocator, copy);
+            Unpin();
+            ThrowIfFound(finding);
+        }
     }
 
     private void Set(byte* pointer, nuint bytes)
@@ -327,9 +371,9 @@ internal sealed unsafe class NativeBlock
     }
 
     // A block that was replaced while it was pinned, in a linked list.
-    private sealed class ReplacedBlock(byte* pointer)
+    private sealed class ReplacedBlock
     {
-        public byte* Pointer { get; } = pointer;
+        public byte* Pointer { get; set; }
 
         public ReplacedBlock? Next { get; set; }
     }

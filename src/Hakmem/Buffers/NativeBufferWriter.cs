@@ -253,13 +253,12 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
     /// <summary>Frees the memory, unless <see cref="Detach"/> has handed it on. A second call does nothing.</summary>
     public void Dispose()
     {
+        HakmemCorruptionException? finding = _isDetached ? null : _block.TryFree();
+        Interlocked.MemoryBarrier();
         _start = null;
         _capacity = 0;
         _written = 0;
-        if (!_isDetached)
-        {
-            _block.Free();
-        }
+        NativeBlock.ThrowIfFound(finding);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -279,6 +278,40 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
         {
             throw OutOfMemory(sizeHint);
         }
+    }
+
+    // As TryGrow, for a wait: on any thread, and beside Dispose.
+    internal bool TryGrowLater(int sizeHint)
+    {
+        if (!_allocator.TryBeginTry())
+        {
+            _ = _allocator.IsDisposedForGood();
+            ThrowIfDisposed();
+            return false;
+        }
+
+        try
+        {
+            return TryGrow(sizeHint);
+        }
+        finally
+        {
+            _allocator.EndTry();
+        }
+    }
+
+    // The room that TryGrowLater made, unless the writer is disposed.
+    internal Memory<T> RoomOfTry(int sizeHint)
+    {
+        int capacity = Volatile.Read(ref _capacity);
+        int written = Volatile.Read(ref _written);
+        if (capacity - written < Math.Max(sizeHint, 1))
+        {
+            throw Disposed.Error(typeof(NativeBufferWriter<T>), isHeapGone: false);
+        }
+
+        ThrowIfDisposed();
+        return _memory.Slice(written, capacity - written);
     }
 
     // Grows, or returns false if there is no room. isCounted: whether each try of the heap that fails is a refusal.
@@ -350,6 +383,14 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
             // Also after an exception the block knows its address and size.
             _start = (T*)_block.Pointer;
             _capacity = (int)(_block.Bytes / (nuint)sizeof(T));
+
+            // A Dispose beside a wait frees the block first: either it is seen here, or it clears both after this.
+            Interlocked.MemoryBarrier();
+            if (_block.Pointer == null)
+            {
+                _start = null;
+                _capacity = 0;
+            }
         }
     }
 

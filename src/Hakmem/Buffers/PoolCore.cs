@@ -112,6 +112,13 @@ internal sealed class PoolCore<T>
     // Whether the rentals' memory is gone.
     public bool IsHeapGone => _allocator.IsDisposed;
 
+    // See HakmemAllocator.TryBeginTry.
+    public bool TryBeginTry() => _allocator.TryBeginTry();
+
+    public void EndTry() => _allocator.EndTry();
+
+    public bool IsHeapGoneForGood() => _allocator.IsDisposedForGood();
+
     // The name of a rental in messages, as the caller knows it.
     public string RentalName => typeof(T) == typeof(byte) && _pool is NativeMemoryPool
         ? "IMemoryOwner<byte> rented from NativeMemoryPool"

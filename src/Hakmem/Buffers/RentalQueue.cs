@@ -109,6 +109,12 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
             return false;
         }
 
+        bool hasBegun = core.TryBeginTry();
+        if (!hasBegun && !core.IsHeapGoneForGood())
+        {
+            return false;
+        }
+
         try
         {
             IMemoryOwner<T>? owner = core.TryRent(waiter.Length, waiter.Stack, out bool isHeapFull);
@@ -129,6 +135,13 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
         {
             waiter.TryFail(failure);
             return true;
+        }
+        finally
+        {
+            if (hasBegun)
+            {
+                core.EndTry();
+            }
         }
     }
 

@@ -10,7 +10,7 @@ internal static class WriterGrowth
     public static async Task<Memory<T>> WaitAsync<T>(
         NativeBufferWriter<T> writer, RoomQueue queue, int sizeHint, int timeoutMs, CancellationToken cancellation)
         where T : unmanaged =>
-        await queue.WaitAsync(() => writer.TryGrow(sizeHint), timeoutMs, cancellation).ConfigureAwait(false)
-            ? writer.GetMemory(sizeHint)
+        await queue.WaitAsync(() => writer.TryGrowLater(sizeHint), timeoutMs, cancellation).ConfigureAwait(false)
+            ? writer.RoomOfTry(sizeHint)
             : throw writer.GrowthTimedOut(sizeHint);
 }

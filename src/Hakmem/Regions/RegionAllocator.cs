@@ -41,6 +41,8 @@ internal sealed unsafe class RegionAllocator(MemoryRegion region) : IHakmemAlloc
     // For tests: called when a block was found to be live, and before it is taken from its owner.
     public Action? OnTake { get; set; }
 
+    public HakmemAllocator Heap => region.Heap;
+
     public bool IsDisposed => region.GoneFailure() is not null;
 
     public void* Alloc(nuint byteCount) => Require(TryAllocate(byteCount, Unit, out Exception? failure), failure);

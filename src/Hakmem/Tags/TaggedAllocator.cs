@@ -55,6 +55,8 @@ internal sealed unsafe class TaggedAllocator(TaggedHeap heap, MemoryTag tag, Tag
         return ptr != null;
     }
 
+    public HakmemAllocator Heap => heap.Owner;
+
     public bool IsDisposed => heap.Owner.IsDisposed;
 
     public void* TryAllocUncounted(nuint byteCount)
