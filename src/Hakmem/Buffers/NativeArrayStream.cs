@@ -63,7 +63,7 @@ internal sealed unsafe class NativeArrayStream<T>(NativeArray<T> array, FileAcce
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
         cancellationToken.IsCancellationRequested
             ? ValueTask.FromCanceled<int>(cancellationToken)
-            : new ValueTask<int>(ReadTask(buffer.Span));
+            : new ValueTask<int>(ReadTask(buffer));
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -72,7 +72,7 @@ internal sealed unsafe class NativeArrayStream<T>(NativeArray<T> array, FileAcce
             return ValueTask.FromCanceled(cancellationToken);
         }
 
-        return new ValueTask(WriteTask(buffer.Span));
+        return new ValueTask(WriteTask(buffer));
     }
 #endif
 
@@ -81,7 +81,7 @@ internal sealed unsafe class NativeArrayStream<T>(NativeArray<T> array, FileAcce
         Stream.ValidateBufferArguments(buffer, offset, count);
         return cancellationToken.IsCancellationRequested
             ? Task.FromCanceled<int>(cancellationToken)
-            : ReadTask(buffer.AsSpan(offset, count));
+            : ReadTask(buffer.AsMemory(offset, count));
     }
 
     public override void Write(byte[] buffer, int offset, int count)
@@ -98,7 +98,7 @@ internal sealed unsafe class NativeArrayStream<T>(NativeArray<T> array, FileAcce
             return Task.FromCanceled(cancellationToken);
         }
 
-        return WriteTask(buffer.AsSpan(offset, count));
+        return WriteTask(buffer.AsMemory(offset, count));
     }
 
     public override void SetLength(long value) =>
@@ -114,27 +114,27 @@ internal sealed unsafe class NativeArrayStream<T>(NativeArray<T> array, FileAcce
         base.Dispose(disposing);
     }
 
-    // As other streams, the async members throw through their tasks.
-    private Task<int> ReadTask(Span<byte> buffer)
+    // As other streams, the async members throw through their tasks, also what the buffer throws.
+    private Task<int> ReadTask(Memory<byte> buffer)
     {
         try
         {
-            return Task.FromResult(ReadBytes(buffer));
+            return Task.FromResult(ReadBytes(buffer.Span));
         }
-        catch (Exception failure) when (failure is ObjectDisposedException or NotSupportedException)
+        catch (Exception failure)
         {
             return Task.FromException<int>(failure);
         }
     }
 
-    private Task WriteTask(ReadOnlySpan<byte> buffer)
+    private Task WriteTask(ReadOnlyMemory<byte> buffer)
     {
         try
         {
-            WriteBytes(buffer);
+            WriteBytes(buffer.Span);
             return Task.CompletedTask;
         }
-        catch (Exception failure) when (failure is ObjectDisposedException or NotSupportedException)
+        catch (Exception failure)
         {
             return Task.FromException(failure);
         }

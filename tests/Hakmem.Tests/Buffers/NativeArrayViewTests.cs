@@ -120,6 +120,22 @@ public sealed class NativeArrayViewTests : IDisposable
     }
 
     [Fact]
+    public async Task AsyncMembersOfAStreamThrowThroughTheirTasks()
+    {
+        using NativeArray<byte> array = new(_heap, 10, zeroed: true);
+        using Stream stream = array.AsStream();
+        Memory<byte> gone;
+        using (IMemoryOwner<byte> owner = _heap.RentMemory<byte>(10))
+        {
+            gone = owner.Memory;
+        }
+
+        Task<int> read = stream.ReadAsync(gone, TestContext.Current.CancellationToken).AsTask();
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => read);
+        Assert.Equal(0, stream.Position);
+    }
+
+    [Fact]
     public void AWriterMakesTheArrayLongerAndKeepsWhatIsWritten()
     {
         using NativeArray<int> array = new(_heap, 3, zeroed: true);
