@@ -116,7 +116,7 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
 
     internal T[] FirstElements => DebuggerViews.FirstElements<T>(_allocator, _start, _written);
 
-    private bool IsGone => _start == null || _allocator.IsDisposed;
+    internal bool IsGone => _start == null || _allocator.IsDisposed;
 
     /// <summary>Counts elements as written that the caller wrote to the span of <see cref="GetSpan"/> or the memory of
     /// <see cref="GetMemory"/>.</summary>
@@ -165,7 +165,8 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
     /// change, and every 25 ms, since memory may come back from elsewhere. Other requests do not wait, and may take the
     /// room. A writer that waits for more than the heap's limit waits for another limit, and the others with it. A
     /// writer that waits keeps what it has, so several that wait for each other all time out: let one writer
-    /// wait at a time for what others hold. Use no other member of the writer before the task has ended.
+    /// wait at a time for what others hold. Use no other member of the writer before the task has ended, except
+    /// <see cref="Dispose"/>, which ends the wait up to 25 ms later.
     /// </remarks>
     /// <param name="sizeHint">The least length of the room in elements. Zero counts as one.</param>
     /// <param name="timeout">How long to wait at most, from 0 to 2^31 - 1 ms; -1 ms for no limit. The end is seen up to

@@ -9,7 +9,8 @@ namespace Hakmem;
 // rentals (RentalQueue) each tries by itself, in its own flow, since what it resizes is not thread-safe.
 //
 // Whoever waits is woken to try when it becomes the first; then whenever a block of an owner of this library returns to
-// the heap, or the heap's limits change (Signal); and by the timer. No thread waits. A timeout is seen with the timer.
+// the heap, or the heap's limits change (Signal); and by the timer. No thread waits. The timer sees timeouts, and those
+// in line whose owner is gone.
 //
 // Thread-safe. The lock guards the list, and nothing is allocated or thrown under it.
 internal sealed class RoomQueue
@@ -28,10 +29,12 @@ internal sealed class RoomQueue
     public bool IsAnyWaiting => !_turns.IsEmpty;
 
     // Waits until it is this caller's turn and tryTake returns true. False if the time is over before; throws what
-    // tryTake throws, and OperationCanceledException. timeoutMs: -1 for none.
-    public async Task<bool> WaitAsync(Func<bool> tryTake, int timeoutMs, CancellationToken cancellation)
+    // tryTake throws, and OperationCanceledException. isGone: whether tryTake can only throw, in line too; called on
+    // any thread. timeoutMs: -1 for none.
+    public async Task<bool> WaitAsync(
+        Func<bool> tryTake, Func<bool> isGone, int timeoutMs, CancellationToken cancellation)
     {
-        Turn turn = new(timeoutMs);
+        Turn turn = new(isGone, timeoutMs);
         (Turn Turn, CancellationToken Token, CancellationTokenRegistration Registration) call =
             (turn, cancellation, default);
         Join(turn);
@@ -51,7 +54,7 @@ internal sealed class RoomQueue
                 // A wake from here on is not lost.
                 Task<bool> woken = turn.Arm();
                 cancellation.ThrowIfCancellationRequested();
-                if (_turns.First == turn && tryTake())
+                if ((_turns.First == turn || isGone()) && tryTake())
                 {
                     return true;
                 }
@@ -81,7 +84,7 @@ internal sealed class RoomQueue
         Signal();
         for (Turn? turn = _turns.First; turn is not null; turn = NextOf(turn))
         {
-            if (turn.IsOver)
+            if (turn.IsOver || turn.IsGone)
             {
                 turn.Wake();
             }
@@ -116,7 +119,7 @@ internal sealed class RoomQueue
     }
 
     // One that waits. Only its own flow calls Arm, and one wake after it ends the task.
-    private sealed class Turn(int timeoutMs) : IWaiting<Turn>
+    private sealed class Turn(Func<bool> isGone, int timeoutMs) : IWaiting<Turn>
     {
         private readonly long _endsMs = timeoutMs < 0 ? long.MaxValue : Environment.TickCount64 + timeoutMs;
 
@@ -126,6 +129,8 @@ internal sealed class RoomQueue
         public Turn? Next { get; set; }
 
         public Turn? Previous { get; set; }
+
+        public bool IsGone => isGone();
 
         public bool IsOver => Environment.TickCount64 >= _endsMs;
 

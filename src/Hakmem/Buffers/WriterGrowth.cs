@@ -10,7 +10,9 @@ internal static class WriterGrowth
     public static async Task<Memory<T>> WaitAsync<T>(
         NativeBufferWriter<T> writer, RoomQueue queue, int sizeHint, int timeoutMs, CancellationToken cancellation)
         where T : unmanaged =>
-        await queue.WaitAsync(() => writer.TryGrowLater(sizeHint), timeoutMs, cancellation).ConfigureAwait(false)
+        await queue
+            .WaitAsync(() => writer.TryGrowLater(sizeHint), () => writer.IsGone, timeoutMs, cancellation)
+            .ConfigureAwait(false)
             ? writer.RoomOfTry(sizeHint)
             : throw writer.GrowthTimedOut(sizeHint);
 }

@@ -136,6 +136,23 @@ public sealed class WriterWaitTests
         Assert.Throws<ObjectDisposedException>(() => { _ = Room(writer, 1, s_forever, Test); });
     }
 
+    // However long those before it wait.
+    [Fact]
+    public async Task TheDisposalOfAWriterInLineEndsItsWait()
+    {
+        using HakmemAllocator heap = new(new HakmemOptions { MaxBytes = 4 * MiB });
+        using NativeBufferWriter<byte> first = Filled(heap);
+        NativeBufferWriter<byte> second = Filled(heap);
+        using CancellationTokenSource source = new();
+        Task<Memory<byte>> before = first.GetMemoryAsync(10 * MiB, s_forever, source.Token).AsTask();
+        Task<Memory<byte>> waiting = second.GetMemoryAsync(10 * MiB, s_forever, Test).AsTask();
+        second.Dispose();
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => waiting.WaitAsync(TimeSpan.FromSeconds(10), Test));
+        Assert.False(before.IsCompleted);
+        await source.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => before);
+    }
+
     [Fact]
     public void BadArgumentsThrowAtOnce()
     {
