@@ -49,8 +49,8 @@ internal sealed class MemoryLimit
     private volatile bool _isKnown;
 
     // While the limit is unknown: the largest number that was refused. Then the last one, or 0 once it is admitted; a
-    // lost one costs an allocation a full attempt to make room. Written by Admits, under the arena's lock, and by
-    // TryRefresh.
+    // lost one costs an allocation a full attempt to make room. Written by Admits, under the arena's lock, by
+    // TryRefresh and by SetPercent.
     private volatile int _refused;
 
     // The number of the last question; interlocked.
@@ -157,8 +157,9 @@ internal sealed class MemoryLimit
             }
 
             // Unknown first: a refusal by what follows then asks the system. What was admitted under another part is
-            // admitted until the answer, unless that was everything.
+            // admitted until the answer, unless that was everything; what was refused is forgotten.
             _isKnown = false;
+            _refused = 0;
             _slabs = _slabs == int.MaxValue ? SlabsBeforeLimitCheck : _slabs;
         }
 

@@ -229,6 +229,22 @@ public sealed unsafe class MemoryLimitTests
         blocks.ForEach(each => each.VerifyAndFree(heap));
     }
 
+    // While the answer is awaited, only what is requested then is admitted.
+    [Fact]
+    public void ARefusalUnderAnEarlierPartAdmitsNothing()
+    {
+        using FaultyMemory os = new() { MemoryLimit = Limit };
+        MemoryLimit limit = new(os);
+        Assert.True(limit.TryRefresh());
+        Assert.False(limit.Admits(5_000));
+        os.MemoryLimit = long.MaxValue;
+        os.IsMemoryLimitUnreadable = true;
+        limit.SetPercent(50);
+        Assert.False(limit.Admits(1_000));
+        Assert.True(limit.TryRefresh());
+        Assert.True(limit.Admits(1_000));
+    }
+
     // What the others say is a limit all the same.
     [Fact]
     public void TheReadablePartOfALimitHolds()
