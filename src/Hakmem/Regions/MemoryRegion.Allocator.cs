@@ -42,7 +42,10 @@ public sealed unsafe partial class MemoryRegion
     /// disposal of the region or its heap each member throws an <see cref="ObjectDisposedException"/>, but for
     /// <c>Owns</c>, which is false, and <c>Free</c> of null. Buffers, pools, writers and arrays over this allocator
     /// then throw, too, and their <c>Dispose</c> does nothing. Dispose them before a <see cref="Reset"/>: after it that
-    /// is a <see cref="HakmemCorruptionException"/>.
+    /// is a <see cref="HakmemCorruptionException"/>. What waits for room
+    /// (<see cref="NativeMemoryPool{T}.RentAsync"/>, <see cref="NativeBufferWriter{T}.GetMemoryAsync"/>) tries on any
+    /// thread: only a shared region is to be waited for, and nothing may wait during <see cref="Reset"/> or
+    /// <see cref="Dispose"/>.
     /// </para>
     /// </remarks>
     /// <returns>The allocator.</returns>
