@@ -15,8 +15,9 @@ namespace Hakmem.Reclaim;
 // program that passes on requests which cannot be served, as a client who can name a size can make it do, must not
 // disturb the other threads at will. So after a failed round there is another one only if
 //
-//   - fewer bytes are in use than at the failed round: something was freed since. That is seen at once, and each fall
-//     allows one round. Only a lower number than before does, so that use which goes up and down allows few.
+//   - fewer bytes are in use than at the failed round, in this heap or in the others: something was freed since. That
+//     is seen at once, and each fall allows one round. Only a lower number than before does, so that use which goes up
+//     and down allows few. The two are told apart, since what others take must not hide what was freed here.
 //   - or the request is smaller than the one that failed.
 //   - or a thread of the heap has ended since: no thread is about to use again what it freed. Each allows one round,
 //     and none if another thread adopts its cache first.
@@ -25,13 +26,13 @@ namespace Hakmem.Reclaim;
 //     enough ago. The bytes in use do not show that other blocks are live, nor a fall that a racing reading hides.
 //     These rounds take at most one part in RestFactor of the time.
 //
-// In use are the small blocks outside spans less those in caches and depots, as in statistics; the runs, of which a
-// round returns none; and what other heaps have taken, since one limit may be for all. So the number says how much a
-// round leaves of the limit. Caches and depots are read without a barrier and beside threads that go on: a magazine
-// that changes hands may be counted twice or not at all. Blocks on their way from a cache to a span are in no count, so
-// a reading waits for a run of the timer. Frees into a cache are counted nowhere (the fast path has no counter), so a
-// reading visits every cache, and takes the cache lines that its thread is writing. Therefore readings keep a distance
-// while they find blocks moving; the failing thread waits for it.
+// In use are the small blocks outside spans less those in caches and depots, as in statistics, and the runs, of which a
+// round returns none; in other heaps what they have taken, since one limit may be for all. Caches and depots are read
+// without a barrier and beside threads that go on: a magazine that changes hands may be counted twice or not at all.
+// Blocks on their way from a cache to a span are in no count, so a reading waits for a run of the timer. Frees into a
+// cache are counted nowhere (the fast path has no counter), so a reading visits every cache, and takes the cache lines
+// that its thread is writing. Therefore readings keep a distance while they find blocks moving; the failing thread
+// waits for it.
 //
 // What is freed to a span, a SuperSlab or the arena needs no round: the failing thread tries once more anyway.
 //
@@ -139,6 +140,7 @@ internal sealed unsafe class Reclaimer(HeapParts heap, HeapDecay decay, UnitAllo
         bool hasMoved = now.Placement != _after.Placement;
         return bytes < _failedBytes ||
             now.UsedBytes < _before.UsedBytes ||
+            now.OthersBytes < _before.OthersBytes ||
             now.EndedThreads != _before.EndedThreads ||
             (hasMoved && heap.Registry.Count <= 1) ||
             ((hasMoved || !_after.AreCachesEmpty) && Stopwatch.GetTimestamp() >= _nextByTime);
@@ -159,10 +161,8 @@ internal sealed unsafe class Reclaimer(HeapParts heap, HeapDecay decay, UnitAllo
             heap.Registry.FlushDead();
             Array.Clear(_cached, 0, _cached.Length);
             heap.Registry.CountBlocks(_cached);
-            reading = new Reading
-            {
-                UsedBytes = UsedByRuns(), AreCachesEmpty = true, EndedThreads = heap.Registry.EndedThreads,
-            };
+            reading = new Reading { AreCachesEmpty = true, EndedThreads = heap.Registry.EndedThreads };
+            AddRuns(ref reading);
             for (int index = 0; index < _cached.Length; index++)
             {
                 AddClass(ref reading, index, _cached[index]);
@@ -188,25 +188,26 @@ internal sealed unsafe class Reclaimer(HeapParts heap, HeapDecay decay, UnitAllo
         reading.AreCachesEmpty &= cached == 0;
     }
 
-    // Returns the bytes of this heap's runs and ranges, and those that other heaps have taken.
-    private long UsedByRuns()
+    // Adds the bytes of this heap's runs and ranges, and those that other heaps have taken.
+    private void AddRuns(ref Reading reading)
     {
         using (heap.SuperSlabs.SyncRoot.Enter())
         {
             long slabs = runs.SlabCount + runs.GuardedSlabCount;
-            long elsewhere = heap.Arena.TakenBytes - heap.SuperSlabs.CommittedBytes;
-            return (slabs << Geometry.SlabShift) + ((long)units.RunUnits << Geometry.UnitShift) + elsewhere;
+            reading.UsedBytes += (slabs << Geometry.SlabShift) + ((long)units.RunUnits << Geometry.UnitShift);
+            reading.OthersBytes = heap.Arena.TakenBytes - heap.SuperSlabs.CommittedBytes;
         }
     }
 
     // One step of FNV-1a, by words.
     private static ulong Mix(ulong hash, long value) => (hash ^ (ulong)value) * 1_099_511_628_211;
 
-    // What a look at the heap found: the bytes in use, a hash of where small blocks are, whether no cache has any, and
-    // how many caches were flushed because their threads had ended.
+    // What a look at the heap found: the bytes in use in it and in others, a hash of where small blocks are, whether no
+    // cache has any, and how many caches were flushed because their threads had ended.
     private struct Reading
     {
         public long UsedBytes;
+        public long OthersBytes;
         public ulong Placement;
         public bool AreCachesEmpty;
         public long EndedThreads;

@@ -155,6 +155,33 @@ public sealed unsafe class ByteLimitTests
         HeapHealth.AssertWorks(heap, expectedLiveBlocks: 0);
     }
 
+    // What other heaps have taken since the last failure must not hide that something was freed here.
+    [Fact]
+    public void WhatWasFreedIsRoomWhileOtherHeapsGrow()
+    {
+        using HakmemAllocator heap = LimitedHeap();
+        using HakmemAllocator other = new();
+
+        // The other thread has a cache, so a round is not free of charge.
+        Workers.RunAndHold(1, _ => heap.Free(heap.Alloc(BlockSizes.Tiny)), whileIdle: () =>
+        {
+            List<nint> blocks = [];
+            while (heap.TryAlloc(1_024, out void* block))
+            {
+                blocks.Add((nint)block);
+            }
+
+            blocks.ForEach(block => heap.Free((void*)block));
+            for (int i = 0; i < 20; i++)
+            {
+                other.Alloc(4 * BlockSizes.MiB);
+            }
+
+            heap.Free(heap.Alloc(12 * BlockSizes.MiB));
+        });
+        HeapHealth.AssertWorks(heap, expectedLiveBlocks: 0);
+    }
+
     [Fact]
     public void ALimitOfZeroIsNone()
     {
