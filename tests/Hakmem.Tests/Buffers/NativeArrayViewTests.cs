@@ -132,7 +132,11 @@ public sealed class NativeArrayViewTests : IDisposable
 
         Task<int> read = stream.ReadAsync(gone, TestContext.Current.CancellationToken).AsTask();
         await Assert.ThrowsAsync<ObjectDisposedException>(() => read);
-        Assert.Equal(0, stream.Position);
+
+        // In the build for older runtimes the framework reads into an array first.
+        bool isOwn = stream.GetType().GetMethod(
+            nameof(Stream.ReadAsync), [typeof(Memory<byte>), typeof(CancellationToken)])!.DeclaringType != typeof(Stream);
+        Assert.Equal(isOwn ? 0 : 10, stream.Position);
     }
 
     [Fact]
