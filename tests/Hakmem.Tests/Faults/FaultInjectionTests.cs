@@ -34,6 +34,7 @@ public sealed unsafe class FaultInjectionTests
     }
 
     [Fact]
+    [Needs(SystemNeed.DiscardsMoved)]
     public void AnyOneCallMayBeRefused()
     {
         int total = CallsOf(options: null);
@@ -52,7 +53,7 @@ public sealed unsafe class FaultInjectionTests
     [InlineData(0b10)]
     [InlineData(0b11)]
     [InlineData(0b111111)]
-    [Needs(SystemNeed.MovesPages)]
+    [Needs(SystemNeed.MovesPages, SystemNeed.DiscardsMoved)]
     public void TheCallsAfterARefusedMoveMayBeRefusedToo(int refusedOfThoseAfter)
     {
         foreach (int nthMove in new[] { 1, 3 })
@@ -139,6 +140,7 @@ public sealed unsafe class FaultInjectionTests
     }
 
     [Fact]
+    [Needs(SystemNeed.DiscardsMoved)]
     public void AnyOneCallMayBeRefusedWithPrefaultAndHugePages()
     {
         HakmemOptions options = new() { Prefault = PrefaultMode.Populate, HugePages = HugePageMode.Always, LazyZero = LazyZeroMode.Immediate };
@@ -193,6 +195,7 @@ public sealed unsafe class FaultInjectionTests
     [InlineData(OsCall.Reserve)]
     [InlineData(OsCall.Commit)]
     [InlineData(OsCall.Move)]
+    [Needs(SystemNeed.DiscardsMoved)]
     public void OneKindOfCallMayAlwaysBeRefused(OsCall kind)
     {
         using FaultyHeap heap = new();

@@ -22,6 +22,9 @@ internal enum SystemNeed
     // Pages smaller than a unit of 64 KiB.
     SmallPages,
 
+    // That what pages were moved from can be discarded and used again.
+    DiscardsMoved,
+
     // Hashes of call stacks, by frame pointers.
     StackHashes,
 
