@@ -28,12 +28,14 @@ public sealed class RowCounterTests
     }
 
     // A new thread takes over the cache of one that ended, perhaps of the other worker's: so lines go from one worker
-    // to the other, but both write to one line almost never.
+    // to the other, but both write to one line almost never: in the median of three counts not once in a thousand
+    // operations.
     [Fact]
     public void LarsonTinySharesNoLineAndMovesFew()
     {
         RowCounts counts = Count("larson-tiny");
-        Assert.InRange(counts.SharedLines, 0, 3);
+        double[] shared = [counts.SharedLines, Count("larson-tiny").SharedLines, Count("larson-tiny").SharedLines];
+        Assert.True(Math.Round(shared.Order().ElementAt(1)) == 0, string.Join(", ", shared));
         Assert.InRange(counts.LinesOfAnother, 0, 40);
         Assert.InRange(EntriesOf(counts, "DepotStripe.Lock"), 0, 4);
         Assert.InRange(EntriesOf(counts, "Depot.lock"), 0, 1);
