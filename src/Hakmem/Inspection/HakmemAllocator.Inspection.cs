@@ -60,10 +60,10 @@ public sealed unsafe partial class HakmemAllocator
     /// <summary>Measures how many bytes of this heap are in physical memory now, by asking the operating system about
     /// each page.</summary>
     /// <remarks>
-    /// Thread-safe. At most <see cref="HakmemStatistics.DirtyBytes"/> if memory was never advised to be populated
-    /// ahead, and less where the system has swapped pages out. The allocator's records
-    /// (<see cref="HakmemStatistics.RecordBytes"/>) are not part of it. Costs some microseconds for each SuperSlab of
-    /// 2 MiB, under no lock; threads that allocate and free meanwhile may or may not be seen.
+    /// Thread-safe. <see cref="HakmemStatistics.DirtyBytes"/> is an upper bound; the system may have swapped pages out.
+    /// The allocator's records (<see cref="HakmemStatistics.RecordBytes"/>) are not part of it. It takes about a
+    /// microsecond for each MiB, and the system is asked under no lock: threads that allocate and free meanwhile may
+    /// or may not be seen.
     /// </remarks>
     /// <returns>The resident bytes; null where the system does not say (it does on Linux), and where
     /// <see cref="NativeMemory"/> serves the heap.</returns>
