@@ -134,8 +134,9 @@ public sealed class NativeArrayViewTests : IDisposable
         await Assert.ThrowsAsync<ObjectDisposedException>(() => read);
 
         // In the build for older runtimes the framework reads into an array first.
-        bool isOwn = stream.GetType().GetMethod(
-            nameof(Stream.ReadAsync), [typeof(Memory<byte>), typeof(CancellationToken)])!.DeclaringType != typeof(Stream);
+        Type? declaring = stream.GetType().GetMethod(
+            nameof(Stream.ReadAsync), [typeof(Memory<byte>), typeof(CancellationToken)])!.DeclaringType;
+        bool isOwn = declaring != typeof(Stream);
         Assert.Equal(isOwn ? 0 : 10, stream.Position);
     }
 

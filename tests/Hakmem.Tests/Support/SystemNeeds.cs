@@ -36,7 +36,7 @@ internal static class SystemNeeds
             : OperatingSystem.IsWindows() ? "This system has no shell that limits a process's address space." : null,
         SystemNeed.SmallPages => s_memory.PageSize < Geometry.UnitBytes ? null : "A page is as large as a unit.",
         SystemNeed.DiscardsMoved =>
-            Emulator.IsInUse ? "The emulator discards nothing where pages were moved from, and says that it did." : null,
+            Emulator.IsInUse ? "The emulator keeps what pages were moved from, and says that it discards it." : null,
         SystemNeed.StackHashes => StackHash.IsSupported ? null : "There are no hashes of call stacks here.",
         _ => Has(Enum.Parse<OsFeatures>(need.ToString())) ? null : $"The memory layer lacks OsFeatures.{need}.",
     };

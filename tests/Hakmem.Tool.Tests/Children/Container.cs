@@ -108,7 +108,10 @@ internal sealed class Container : IAsyncDisposable
             return "Containers are made by Linux's namespaces.";
         }
 
-        ProcessStartInfo start = new("unshare", ["--mount", "--pid", "--fork", "true"]) { RedirectStandardError = true };
+        ProcessStartInfo start = new("unshare", ["--mount", "--pid", "--fork", "true"])
+        {
+            RedirectStandardError = true,
+        };
         try
         {
             using Process trial = Process.Start(start)!;
