@@ -1,5 +1,5 @@
-using System;
 using System.Buffers;
+using Hakmem.Tests.Support;
 using Xunit;
 
 namespace Hakmem.AspNetCore.Tests.Pooling;
@@ -15,18 +15,7 @@ public sealed class GarbageTests
         PinnedMemoryPoolOptions options = new() { ThreadCacheBlocks = threadCacheBlocks, RecycleOwners = true };
         using PinnedMemoryPool pool = new(options);
         IMemoryOwner<byte>[] owners = new IMemoryOwner<byte>[blocks];
-        for (int i = 0; i < 20; i++)
-        {
-            RentAndReturn(pool, owners);
-        }
-
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 100; i++)
-        {
-            RentAndReturn(pool, owners);
-        }
-
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, ManagedGarbage.Measure(rounds: 20, () => RentAndReturn(pool, owners)));
     }
 
     [Fact]
@@ -34,10 +23,7 @@ public sealed class GarbageTests
     {
         using PinnedMemoryPool pool = new();
         IMemoryOwner<byte>[] owners = new IMemoryOwner<byte>[1];
-        RentAndReturn(pool, owners);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        RentAndReturn(pool, owners);
-        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 1, 32);
+        Assert.InRange(ManagedGarbage.Measure(rounds: 1, () => RentAndReturn(pool, owners)), 1, 32);
     }
 
     private static void RentAndReturn(PinnedMemoryPool pool, IMemoryOwner<byte>[] owners)

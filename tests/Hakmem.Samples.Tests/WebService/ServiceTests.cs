@@ -130,6 +130,7 @@ public sealed class ServiceTests(RunningService service) : IClassFixture<Running
     {
         using NativeMemoryPool pool = new(service.Heap);
         using IMemoryOwner<byte> held = pool.Rent(300_000);
+        using IMemoryOwner<byte> heldInSpan = pool.Rent(1_000);
         JsonElement report = await service.Client.GetFromJsonAsync<JsonElement>(
             new Uri("/api/heap", UriKind.Relative), Cancelled);
         Assert.True(report.GetProperty("heap").GetProperty("liveBytes").GetInt64() >= 300_000);

@@ -226,8 +226,8 @@ public sealed class PooledMemoryTests : IDisposable
     {
         using HakmemAllocator heap = new();
         using NativeMemoryPool pool = new(heap, new NativeMemoryPoolOptions { RecycleOwners = true });
-        Assert.Equal(0, GarbageOf(() => heap.RentPooled<int>(100).Dispose()));
-        Assert.Equal(0, GarbageOf(() =>
+        Assert.Equal(0, ManagedGarbage.Measure(rounds: 1_000, () => heap.RentPooled<int>(100).Dispose()));
+        Assert.Equal(0, ManagedGarbage.Measure(rounds: 1_000, () =>
         {
             using PooledMemory<byte> rental = pool.RentPooled(100);
             rental.Memory.Span.Clear();
@@ -248,29 +248,5 @@ public sealed class PooledMemoryTests : IDisposable
         }
 
         HeapHealth.AssertWorks(_heap, expectedLiveBlocks: 0);
-    }
-
-    // The median of several tries: the runtime itself allocates now and then.
-    private static long GarbageOf(Action action)
-    {
-        long[] tries = new long[9];
-        for (int i = 0; i < tries.Length; i++)
-        {
-            for (int warm = 0; warm < 200; warm++)
-            {
-                action();
-            }
-
-            long before = GC.GetAllocatedBytesForCurrentThread();
-            for (int round = 0; round < 1_000; round++)
-            {
-                action();
-            }
-
-            tries[i] = GC.GetAllocatedBytesForCurrentThread() - before;
-        }
-
-        Array.Sort(tries);
-        return tries[tries.Length / 2];
     }
 }

@@ -29,14 +29,11 @@ public sealed unsafe class RecyclingPoolTests : IDisposable
     {
         NativeMemoryPool pool = isShared ? NewPool(HakmemAllocator.Shared) : _pool;
         IMemoryOwner<byte>[] owners = new IMemoryOwner<byte>[100];
-        long garbage = 0;
-        for (int i = 0; i < 102; i++)
+        Assert.Equal(0, ManagedGarbage.Measure(rounds: 10, () =>
         {
-            long made = RentAll(pool, owners) + FreeAll(owners);
-            garbage += i < 2 ? 0 : made;
-        }
-
-        Assert.Equal(0, garbage);
+            RentAll(pool, owners);
+            FreeAll(owners);
+        }));
     }
 
     [Theory]
@@ -46,14 +43,12 @@ public sealed unsafe class RecyclingPoolTests : IDisposable
     {
         NativeMemoryPool pool = isShared ? NewPool(HakmemAllocator.Shared) : _pool;
         IMemoryOwner<byte>[] owners = new IMemoryOwner<byte>[100];
-        long garbage = 0;
+        long[] tries = new long[10];
         TakeTurns(
-            rounds: 110,
-            round => Count(round, RentAll(pool, owners)),
-            round => Count(round, FreeAll(owners)));
-        Assert.Equal(0, garbage);
-
-        void Count(int round, long made) => garbage += round < 10 ? 0 : made;
+            rounds: 10 * tries.Length,
+            round => tries[round / 10] += RentAll(pool, owners),
+            round => tries[round / 10] += FreeAll(owners));
+        Assert.Equal(0, ManagedGarbage.Median(tries.AsSpan(1)));
     }
 
     [Fact]
