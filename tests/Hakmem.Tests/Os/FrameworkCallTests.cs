@@ -15,11 +15,9 @@ public sealed class FrameworkCallTests
     {
         CountingContext context = new();
         object contended = new();
-        using ManualResetEventSlim isHeld = new();
         Thread waiting = new(() =>
         {
             SynchronizationContext.SetSynchronizationContext(context);
-            isHeld.Wait();
             FrameworkCall.Try(ref contended, static (ref object monitor) =>
             {
                 lock (monitor)
@@ -31,7 +29,6 @@ public sealed class FrameworkCallTests
         lock (contended)
         {
             waiting.Start();
-            isHeld.Set();
             Assert.True(SpinWait.SpinUntil(() => (waiting.ThreadState & ThreadState.WaitSleepJoin) != 0, TimeSpan.FromMinutes(2)));
         }
 
