@@ -90,9 +90,9 @@ public sealed record HakmemOptions
     }
 
     /// <summary>
-    /// How many bytes of free blocks one thread's cache may hold, from 0; when there are more than 12 threads, they
-    /// share twelve times this, but each has at least 256 KiB. Each size class a thread uses may exceed it by two
-    /// blocks. <c>HAKMEM_THREAD_CACHE_BYTES</c>; default 10 MiB.
+    /// How many bytes of free blocks one thread's cache may hold, from 0; when there are more than 8 threads, they
+    /// share eight times this, but each has at least 256 KiB. Each size class a thread uses may exceed it by two
+    /// blocks. <c>HAKMEM_THREAD_CACHE_BYTES</c>; default 16 MiB.
     /// </summary>
     public long ThreadCacheBytes
     {
@@ -448,7 +448,7 @@ internal sealed class HeapLimits
     // Zero for none.
     public long SoftLimitBytes { get; init; }
 
-    public long ThreadCacheBytes { get; init; } = 10L << 20;
+    public long ThreadCacheBytes { get; init; } = 16L << 20;
 
     public int SuperSlabCacheCount { get; init; } = 256;
 

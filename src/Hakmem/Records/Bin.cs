@@ -48,7 +48,7 @@ internal unsafe struct BinState
 {
     public const int Bytes = 32;
 
-    // The bin's AllocTop at the clock's last visit. If it is the same at the next visit, the class is idle.
+    // The bin's AllocTop at the clock's last visit. If it is the same at the next visits, the class is idle.
     public void** LastTop;
 
     // AllocTop and FreeTop at the reaper's last visit. Only the reaper reads and writes them, inside the cache's gate.
@@ -60,6 +60,9 @@ internal unsafe struct BinState
 
     // Whether the slow path has used the bin since the clock's last visit.
     public bool IsReferenced;
+
+    // How many of the clock's visits in a row have found the class idle.
+    public byte IdleTurns;
 
     // Whether the budget includes a secondary magazine of a stacked class.
     public bool HasSecond;

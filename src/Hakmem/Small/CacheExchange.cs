@@ -23,29 +23,10 @@ namespace Hakmem.Small;
 //
 // Invariants, inside the gate between Save and Load: (1) each magazine's Count is at most its Capacity, and Holes is 0;
 // (2) CapacityBytes of the cache is the sum over its bins; (3) a bin without capacity has no magazines.
-internal sealed unsafe class CacheExchange(
+internal sealed unsafe partial class CacheExchange(
     DepotSet depots, SizeClassInfo[] classes, BlockQuarantine? quarantine = null)
 {
-    // How many bins a sweep visits when the budget is used up. A thread whose sizes do not fit its budget sweeps at
-    // each visit: with eight bins, calls of 16 bytes to 256 KiB took 24 ns, with two 15.
-    private const int ClockSteps = 2;
-
-    // A bin is flushed only if it holds 1/8 of the bytes requested, so that large requests do not flush small, busy
-    // classes (else 43 ns a call instead of 17). Each round of all bins that flushes nothing halves the fraction.
-    private const int WorthwhileShift = 3;
-    private const int MaxWorthwhileShift = 62;
-
-    // How many bytes the magazines of one thread's cache may hold. Written by the registry when threads start and end;
-    // a thread may read a value that was replaced a moment ago.
-    private long _budgetBytes;
-
     private bool IsOneWay => quarantine is not null;
-
-    public long BudgetBytes
-    {
-        get => Volatile.Read(ref _budgetBytes);
-        set => Volatile.Write(ref _budgetBytes, value);
-    }
 
     // Swaps a paired class's magazines when the primary one is empty, and allocates a block: a loop of Alloc and Free
     // needs this once a magazine, so it is the commonest slow path. Null without a block or a second magazine.
@@ -405,8 +386,9 @@ internal sealed unsafe class CacheExchange(
             TryReplace(ref bin->Secondary, bin->Secondary, index, cache, out corruptAddress);
     }
 
-    // A stacked class: the primary magazine grows as far as the budget allows. At the class's capacity a second one is
-    // used, if the class allows it and the budget has room; it goes to the depot when both are full.
+    // A stacked class: the primary magazine grows as far as the budget allows. At the class's capacity a second one
+    // takes the older blocks, if the class allows it and the budget has room; it goes to the depot when it is full. The
+    // newer half always stays where it is, so that neither the next frees nor the next allocations have to come back.
     private bool TryMakeRoomStacked(ThreadCache* cache, int index, out nuint corruptAddress)
     {
         corruptAddress = 0;
@@ -416,32 +398,47 @@ internal sealed unsafe class CacheExchange(
         if (state->Capacity < most)
         {
             Grow(cache, index, state);
-            return HasRoom(bin->Primary, state) ||
-                TryReplace(ref bin->Primary, bin->Primary, index, cache, out corruptAddress);
-        }
-
-        if (bin->Secondary != null && bin->Secondary->Count == 0)
-        {
-            Swap(cache, index);
-            return true;
-        }
-
-        if (!state->HasSecond)
-        {
-            long more = (long)most * classes[index].BlockBytes;
-            if (!classes[index].AllowsSecond || !HasBudget(cache, index, more))
+            if (HasRoom(bin->Primary, state))
             {
-                return TryReplace(ref bin->Primary, bin->Primary, index, cache, out corruptAddress);
+                return true;
             }
-
-            state->HasSecond = true;
-            cache->CapacityBytes += more;
         }
 
+        // A block that was freed twice has to be in one magazine with itself for the depot to find it.
         Magazine* full = bin->Primary;
-        bool hasRoom = TryReplace(ref bin->Primary, bin->Secondary, index, cache, out corruptAddress);
-        bin->Secondary = hasRoom ? full : bin->Secondary;
-        return hasRoom;
+        int newer = full == null ? 0 : full->Count / 2;
+        if (newer == 0 || RepeatedFrees.AreAround(full, full->Count - newer))
+        {
+            return TryReplace(ref bin->Primary, full, index, cache, out corruptAddress);
+        }
+
+        if (state->Capacity < most || !TryUseSecond(cache, index, state))
+        {
+            return TryPassOlder(ref bin->Primary, newer, index, cache, out corruptAddress);
+        }
+
+        int older = full->Count - newer;
+        if ((bin->Secondary == null || bin->Secondary->Count + older > Math.Min(most, bin->Secondary->Capacity)) &&
+            !TryReplace(ref bin->Secondary, bin->Secondary, index, cache, out corruptAddress))
+        {
+            return false;
+        }
+
+        MoveOldest(full, older, bin->Secondary);
+        return true;
+    }
+
+    // Whether a stacked class may have a second magazine, which counts in the budget from then on.
+    private bool TryUseSecond(ThreadCache* cache, int index, BinState* state)
+    {
+        if (!state->HasSecond && classes[index].AllowsSecond)
+        {
+            long more = (long)classes[index].MagazineCapacity * classes[index].BlockBytes;
+            state->HasSecond = HasBudget(cache, index, more);
+            cache->CapacityBytes += state->HasSecond ? more : 0;
+        }
+
+        return state->HasSecond;
     }
 
     private static bool HasRoom(Magazine* magazine, BinState* state) =>
@@ -454,6 +451,33 @@ internal sealed unsafe class CacheExchange(
         Magazine* primary = from->Primary;
         from->Primary = to->Secondary;
         to->Secondary = primary;
+    }
+
+    // Passes a magazine's blocks to the depot, but for the newest. False if memory is out.
+    [SkipLocalsInit]
+    private bool TryPassOlder(
+        ref Magazine* target, int newer, int index, ThreadCache* cache, out nuint corruptAddress)
+    {
+        Magazine* full = target;
+        nint* kept = stackalloc nint[SizeClassInfo.MaxMagazine / 2];
+        full->Count -= newer;
+        new Span<nint>(Magazine.SlotsOf(full) + full->Count, newer).CopyTo(new Span<nint>(kept, newer));
+        bool hasRoom = TryReplace(ref target, full, index, cache, out corruptAddress);
+
+        // Without memory for an empty magazine, the blocks are in these slots already.
+        new Span<nint>(kept, newer).CopyTo(new Span<nint>(Magazine.SlotsOf(target) + target->Count, newer));
+        target->Count += newer;
+        return hasRoom;
+    }
+
+    // Moves a magazine's oldest blocks to another, which has room for them.
+    private static void MoveOldest(Magazine* from, int count, Magazine* to)
+    {
+        void** slots = Magazine.SlotsOf(from);
+        new Span<nint>(slots, count).CopyTo(new Span<nint>(Magazine.SlotsOf(to) + to->Count, count));
+        to->Count += count;
+        from->Count -= count;
+        new Span<nint>(slots + count, from->Count).CopyTo(new Span<nint>(slots, from->Count));
     }
 
     // Passes a magazine (or null) to the depot and stores an empty one in target. False if memory is out.
@@ -471,129 +495,4 @@ internal sealed unsafe class CacheExchange(
     private int PhysicalCapacity(ThreadCache* cache, int index) => ThreadCache.IsStacked(cache, index) || IsOneWay
         ? classes[index].MagazineCapacity
         : ThreadCache.StateAt(cache, index)->Capacity;
-
-    private void Grow(ThreadCache* cache, int index, BinState* state)
-    {
-        SizeClassInfo info = classes[index];
-        int capacity = state->Capacity == 0
-            ? info.InitialCapacity
-            : Math.Min(state->Capacity * 2, info.MagazineCapacity);
-        long more = CapacityBytes(cache, index, capacity) - CapacityBytes(cache, index, state->Capacity);
-        if (!HasBudget(cache, index, more))
-        {
-            if (state->Capacity > 0)
-            {
-                return;
-            }
-
-            // A class that is new to the thread gets a capacity of one even beyond the budget.
-            capacity = 1;
-            more = CapacityBytes(cache, index, capacity);
-        }
-
-        Debug.Assert(capacity >= state->Capacity && capacity <= info.MagazineCapacity, "Grow shrinks or overshoots.");
-        state->Capacity = capacity;
-        cache->CapacityBytes += more;
-    }
-
-    // How many bytes a bin's two magazines may hold, or its one if a stacked class has not needed a second or the bin
-    // is another stripe's.
-    private long CapacityBytes(ThreadCache* cache, int index, int capacity)
-    {
-        bool hasOne = (ThreadCache.IsStacked(cache, index) && !ThreadCache.StateAt(cache, index)->HasSecond) ||
-            ThreadCache.IsForeign(cache, index);
-        return (hasOne ? 1L : 2L) * capacity * classes[index].BlockBytes;
-    }
-
-    // Whether the thread's budget has room for more bytes of a class, after idle bins were flushed if necessary. A
-    // class that has its refill capacity flushes no other bin for what exceeds the budget alone.
-    private bool HasBudget(ThreadCache* cache, int index, long more)
-    {
-        int capacity = ThreadCache.StateAt(cache, index)->Capacity;
-        bool exceedsBudgetAlone = capacity >= classes[index].RefillCapacity &&
-            CapacityBytes(cache, index, capacity) + more > BudgetBytes;
-        if (!exceedsBudgetAlone && cache->CapacityBytes + more > BudgetBytes)
-        {
-            SweepIdleBins(cache, index, more);
-        }
-
-        return cache->CapacityBytes + more <= BudgetBytes;
-    }
-
-    // Flushes bins that were not used since the last round of the clock and that are large enough.
-    private void SweepIdleBins(ThreadCache* cache, int except, long wanted)
-    {
-        CacheGate.AssertClosed(cache);
-        uint rounds = (uint)(cache->UnproductiveSweeps * ClockSteps / classes.Length);
-        long worthwhile = Math.Max(wanted >> (int)Math.Min(WorthwhileShift + rounds, MaxWorthwhileShift), 1);
-        cache->UnproductiveSweeps++;
-        for (int step = 0; step < ClockSteps && cache->CapacityBytes + wanted > BudgetBytes; step++)
-        {
-            int index = Math.Max((int)cache->ClockHand, ThreadCache.FirstIndexOf(cache));
-            cache->ClockHand = (ushort)((index + 1) % classes.Length);
-            void** top = ThreadCache.IsForeign(cache, index)
-                ? ThreadCache.FreeSideOf(cache, index)->FreeTop
-                : ThreadCache.AllocBinOf(cache, index)->AllocTop;
-            BinState* state = ThreadCache.StateAt(cache, index);
-            if (index != except && !state->IsReferenced && state->LastTop == top &&
-                CapacityBytes(cache, index, state->Capacity) >= worthwhile)
-            {
-                cache->UnproductiveSweeps = 0;
-                if (!IsOneWay)
-                {
-                    FreeNewest(cache, index);
-                }
-
-                Flush(cache, index);
-            }
-
-            state->IsReferenced = false;
-            state->LastTop = top;
-        }
-    }
-
-    // Frees the block that was freed last to its span, which detects a second free of it; a depot's magazine would not.
-    // If the span refuses it, the block stays in the magazine and is reported when that is flushed.
-    private void FreeNewest(ThreadCache* cache, int index)
-    {
-        BinCounts.Save(cache, index);
-        Magazine* newest = ThreadCache.IsStacked(cache, index)
-            ? ThreadCache.AllocBinOf(cache, index)->Primary
-            : ThreadCache.BinOf(cache, index)->Secondary;
-        if (newest != null && newest->Count > 0 &&
-            depots[index].TryFreeOne(Magazine.SlotsOf(newest)[newest->Count - 1]))
-        {
-            newest->Count--;
-        }
-
-        BinCounts.Load(cache, index);
-    }
-
-    private void Flush(ThreadCache* cache, int index)
-    {
-        Bin* from = ThreadCache.AllocBinOf(cache, index);
-        Bin* bin = ThreadCache.BinOf(cache, index);
-        BinCounts.Save(cache, index);
-        if (from->Primary != null)
-        {
-            depots[index].Add(from->Primary, cache->Number);
-        }
-
-        if (bin->Secondary != null)
-        {
-            if (quarantine is not null)
-            {
-                quarantine.Keep(Magazine.SlotsOf(bin->Secondary), bin->Secondary->Count, index);
-                bin->Secondary->Count = 0;
-            }
-
-            depots[index].Add(bin->Secondary, cache->Number);
-        }
-
-        BinState* state = ThreadCache.StateAt(cache, index);
-        Debug.Assert(
-            state->Capacity > 0 || (from->Primary == null && bin->Secondary == null), "A magazine without capacity.");
-        cache->CapacityBytes -= CapacityBytes(cache, index, state->Capacity);
-        ThreadCaches.ResetBin(cache, index);
-    }
 }

@@ -7,13 +7,13 @@ namespace Hakmem.Small;
 //
 // Each stripe of threads counts in a cell of its own, so that no word is written by all threads. The cells are added up
 // once a cell has grown by its share of an eighth of the limit since it was last looked at: so all of them together may
-// exceed the limit by that eighth. With one cell the limit is exact. For each stripe beyond sixteen the limit is 2 MiB
+// exceed the limit by that eighth. With one cell the limit is exact. For each stripe beyond twelve the limit is 2 MiB
 // more, so that one class does not use it up.
 //
 // Thread-safe by atomic additions: a stale reading of a cell flushes one depot too few or too many.
 internal sealed partial class DepotBudget(int cellCount = 1)
 {
-    private const long MaxBytes = 32L << 20;
+    private const long MaxBytes = 24L << 20;
     private const long MaxBytesPerCell = 2L << 20;
 
     // Two cache lines, since lines are fetched in pairs: the sum, and what it was when all cells were last added up.

@@ -14,6 +14,10 @@ internal static unsafe class RepeatedFrees
     // Whether one of the newest blocks, from a slot downwards, is there twice.
     public static bool AreIn(void** newest) => Magazines.HasRepeated(newest, Reach);
 
+    // Whether a block is on both sides of a place in a magazine.
+    public static bool AreAround(Magazine* magazine, int place) => Magazines.HasRepeated(
+        Magazine.SlotsOf(magazine) + Math.Min(place + 2, magazine->Count - 1), most: 3);
+
     // If the magazines of a paired class are about to be swapped: removes one copy of each block that the newest slots
     // hold twice. Returns the address of one such block, or 0.
     public static nuint RemoveFrom(ThreadCache* cache, int index)

@@ -8,6 +8,10 @@ namespace Hakmem.Small;
 // guarded sampling or full hardening have one of their own, without stripes.
 internal readonly struct SizeClassInfo
 {
+    // The most blocks of a magazine: the slots that fit 2 KiB with the header, which make the cost of the depot's lock
+    // negligible among the calls that it serves.
+    public const int MaxMagazine = ((2 * 1024) - Magazine.HeaderBytes) / sizeof(ulong);
+
     // The rest of a span behind its last block is at most this fraction of the span.
     private const int SpanWasteDivisor = 16;
 
@@ -15,13 +19,11 @@ internal readonly struct SizeClassInfo
     private const int MinBlocksPerSpan = 4;
 
     // A magazine is filled from the spans with this many bytes of blocks, but at least MinRefill and at most
-    // MaxMagazine blocks: the slots that fit 2 KiB with the header, which make the cost of the depot's lock negligible
-    // among the calls that it serves. Classes that are filled with MinRefill blocks let Free grow the magazine to twice
-    // as many, in place of a second magazine: else a program that holds as many blocks as a magazine has would exchange
+    // MaxMagazine blocks. Classes that are filled with MinRefill blocks let Free grow the magazine to twice as many, in
+    // place of a second magazine: else a program that holds as many blocks as a magazine has would exchange
     // magazines twice a round (1 MiB, four held: 13.8 ns a rental instead of 3.5).
     private const int MagazineBytes = 256 * 1024;
     private const int MinRefill = 4;
-    private const int MaxMagazine = ((2 * 1024) - Magazine.HeaderBytes) / sizeof(ulong);
 
     // The capacity of a thread's first magazine of the class; it doubles with each visit to the depot. Paired classes
     // start with a page of blocks, or the slots that fit 512 bytes with the header, so that a program's first blocks of

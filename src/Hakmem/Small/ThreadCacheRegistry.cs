@@ -23,7 +23,7 @@ internal sealed unsafe class ThreadCacheRegistry(
     bool isFronted = false)
 {
     // The thread caches of a heap together hold at most this many times the budget of one, but MinBudgetBytes each.
-    private const int TotalBudgetFactor = 12;
+    private const int TotalBudgetFactor = 8;
     private const long MinBudgetBytes = 256 << 10;
 
     private readonly SwapRemoveList<CacheEntry> _entries = new();

@@ -19,7 +19,7 @@ public sealed class SettingsTests
         Assert.Equal((long)LazyZeroMode.Deferred, child.Figure("LazyZero"));
         Assert.Equal((long)HugePageMode.Default, child.Figure("HugePages"));
         Assert.Equal(0, child.Figure("MaxBytes"));
-        Assert.Equal(10 << 20, child.Figure("ThreadCacheBytes"));
+        Assert.Equal(16 << 20, child.Figure("ThreadCacheBytes"));
         Assert.Equal(256, child.Figure("SuperSlabCacheCount"));
         Assert.Equal(512 << 20, child.Figure("SuperSlabCacheBytes"));
         Assert.Equal(10_000, child.Figure("SuperSlabCacheTtl"));

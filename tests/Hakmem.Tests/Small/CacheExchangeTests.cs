@@ -195,6 +195,122 @@ public sealed unsafe class CacheExchangeTests
         Assert.Equal(4, CacheLayer.CapacityOf(cache, SizeClass.Count - 1));
     }
 
+    // So that a program whose blocks in use come and go by one or two does not visit the depot each time.
+    [Theory]
+    [InlineData(87)]
+    [InlineData(SizeClass.Count - 1)]
+    public void FreeIntoAFullMagazineKeepsTheNewerHalf(int index)
+    {
+        using CacheLayer layer = new(Plenty);
+        ThreadCache* cache = layer.NewCache();
+        int most = CacheLayer.Classes[index].MagazineCapacity;
+        nint[] blocks = [.. Enumerable.Range(0, 3 * most).Select(_ => (nint)layer.Take(cache, index))];
+        while (BinCounts.CountOf(cache, index) > 0)
+        {
+            _ = layer.Take(cache, index);
+        }
+
+        for (int i = 0; i < most; i++)
+        {
+            layer.Put(cache, index, (void*)blocks[i]);
+        }
+
+        Assert.Equal(most, BinCounts.CountOf(cache, index));
+        (_, long before, _) = layer.Depots[index].Count();
+        layer.Put(cache, index, (void*)blocks[most]);
+        Assert.Equal(1 + (most / 2), BinCounts.CountOf(cache, index));
+        Assert.Equal(before + (most / 2), layer.Depots[index].Count().BlocksHere);
+        for (int i = most; i >= most / 2; i--)
+        {
+            Assert.Equal(blocks[i], (nint)layer.Take(cache, index));
+        }
+
+        Assert.Equal(0, BinCounts.CountOf(cache, index));
+    }
+
+    // A class that has one magazine, and one that has two.
+    [Theory]
+    [InlineData(SizeClass.Count - 1)]
+    [InlineData(60)]
+    public void ABlockFreedTwiceAroundTheMiddleOfAMagazineIsReported(int index)
+    {
+        using CacheLayer layer = new(Plenty);
+        ThreadCache* cache = layer.NewCache();
+        int most = CacheLayer.Classes[index].MagazineCapacity;
+        nint[] blocks = [.. Enumerable.Range(0, 3 * most).Select(_ => (nint)layer.Take(cache, index))];
+        while (BinCounts.CountOf(cache, index) > 0)
+        {
+            _ = layer.Take(cache, index);
+        }
+
+        int cut = most - (most / 2);
+        nint twice = blocks[cut - 1];
+        for (int i = 0; i < most; i++)
+        {
+            layer.Put(cache, index, (void*)(i == cut + 1 ? twice : blocks[i]));
+        }
+
+        Assert.Equal((nuint)twice, layer.Exchange.Free(cache, index, (void*)blocks[most]));
+        layer.Exchange.FlushAll(cache);
+        Assert.Equal((nuint)0, layer.Depots[index].FlushAll());
+    }
+
+    // Blocks that come and go in any number never visit the depot while two magazines have room for them.
+    [Fact]
+    public void ASecondMagazineKeepsTheOlderBlocks()
+    {
+        using CacheLayer layer = new(Plenty);
+        ThreadCache* cache = layer.NewCache();
+        const int Index = 60;
+        int most = CacheLayer.Classes[Index].MagazineCapacity;
+        Cycle(layer, cache, Index, 4 * most);
+        Cycle(layer, cache, Index, 3 * most / 2);
+        long before = layer.Depots[Index].CountExchanges().Exchanges;
+        Random random = new(11);
+        HashSet<nint> all = [];
+        for (int round = 0; round < 500; round++)
+        {
+            nint[] blocks = [.. Enumerable.Range(0, random.Next(most)).Select(_ => (nint)layer.Take(cache, Index))];
+            Assert.Equal(blocks.Length, blocks.Distinct().Count());
+            all.UnionWith(blocks);
+            Array.ForEach(blocks, block => layer.Put(cache, Index, (void*)block));
+        }
+
+        Assert.Equal(before, layer.Depots[Index].CountExchanges().Exchanges);
+        Assert.InRange(all.Count, 1, 2 * most);
+    }
+
+    // Some hundred blocks of 256 B to 256 KiB, each size as likely: a bin in use, with a few blocks, is often where it was
+    // at the clock's last visit, and is not idle for that.
+    [Fact]
+    public void ManySizesWithFewBlocksEachSeldomVisitTheDepots()
+    {
+        using CacheLayer layer = new(16 << 20);
+        ThreadCache* cache = layer.NewCache();
+        (int Index, nint Block)[] slots = new (int, nint)[256];
+        Random random = new(7);
+        const int Steps = 200_000;
+        long before = 0;
+        for (int step = 0; step < 2 * Steps; step++)
+        {
+            before = step == Steps ? Visits(layer) : before;
+
+            ref (int Index, nint Block) slot = ref slots[random.Next(slots.Length)];
+            if (slot.Block == 0)
+            {
+                slot.Index = random.Next(16, 96);
+                slot.Block = (nint)layer.Take(cache, slot.Index);
+            }
+            else
+            {
+                layer.Put(cache, slot.Index, (void*)slot.Block);
+                slot.Block = 0;
+            }
+        }
+
+        Assert.InRange(Visits(layer) - before, 1, Steps / 40);
+    }
+
     [Fact]
     public void MagazinesChangePlacesWithoutTheDepot()
     {
@@ -367,6 +483,9 @@ public sealed unsafe class CacheExchangeTests
             }
         }
     }
+
+    private static long Visits(CacheLayer layer) =>
+        CacheLayer.Classes.Sum(info => layer.Depots[info.Index].CountExchanges().Exchanges);
 
     // Takes so many blocks and puts them back.
     private static void Cycle(CacheLayer layer, ThreadCache* cache, int index, int count)

@@ -10,7 +10,7 @@ namespace Hakmem.Tests.Small;
 // What all depots of a heap hold together.
 public sealed unsafe class DepotBudgetTests : IDisposable
 {
-    private const long MaxBytes = 32L << 20;
+    private const long MaxBytes = 24L << 20;
 
     private static readonly SizeClassInfo[] s_classes = SizeClassInfo.CreateTable();
 
@@ -135,9 +135,9 @@ public sealed unsafe class DepotBudgetTests : IDisposable
         AssertSumIs(HeldBytes());
     }
 
-    // With more stripes than sixteen, 2 MiB for each.
+    // With more stripes than twelve, 2 MiB for each.
     [Theory]
-    [InlineData(8, 32)]
+    [InlineData(8, 24)]
     [InlineData(16, 32)]
     [InlineData(64, 128)]
     public void LimitGrowsWithManyStripes(int cells, long mebibytes)

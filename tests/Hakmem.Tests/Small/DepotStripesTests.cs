@@ -189,7 +189,7 @@ public sealed unsafe class DepotStripesTests : IDisposable
 
         _depot.Clear();
         Assert.Equal((0L, 0L, 0), _depot.Count());
-        _budget.Add(32L << 20);
+        _budget.Add(24L << 20);
         Assert.False(_budget.IsExceeded);
     }
 

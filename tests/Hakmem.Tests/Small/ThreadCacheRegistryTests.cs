@@ -183,18 +183,18 @@ public sealed unsafe class ThreadCacheRegistryTests : IDisposable
             whileIdle: () => { });
         for (int threads = 1; threads <= budgets.Length; threads++)
         {
-            Assert.Equal(Math.Min(Budget, Math.Max(Budget * 12 / threads, 256 << 10)), budgets[threads - 1]);
+            Assert.Equal(Math.Min(Budget, Math.Max(Budget * 8 / threads, 256 << 10)), budgets[threads - 1]);
         }
 
         _registry.FlushDead();
         Assert.Equal(Budget, _layer.Exchange.BudgetBytes);
     }
 
-    // Twelve times as much is no number any more, and was taken for less than the least.
+    // Eight times as much is no number any more, and was taken for less than the least.
     [Theory]
-    [InlineData((long.MaxValue / 12) + 1)]
+    [InlineData((long.MaxValue / 8) + 1)]
     [InlineData(long.MaxValue)]
-    public void ABudgetThatTwelveTimesOverflowsIsKept(long budget)
+    public void ABudgetWhoseTotalOverflowsIsKept(long budget)
     {
         ThreadCacheRegistry registry = new(_layer.Arena, SpanLayer.HeapSlot, CacheLayer.Classes, _layer.Exchange, budget);
         Assert.True(registry.TryGet() != null);

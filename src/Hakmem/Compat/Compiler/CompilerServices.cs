@@ -29,3 +29,8 @@ internal static class IsExternalInit;
     AttributeTargets.Class | AttributeTargets.Struct | AttributeTargets.Field | AttributeTargets.Property,
     Inherited = false)]
 internal sealed class RequiredMemberAttribute : Attribute;
+
+// Leaves what a method takes of the stack as it is found.
+[Embedded]
+[AttributeUsage(AttributeTargets.Method, Inherited = false)]
+internal sealed class SkipLocalsInitAttribute : Attribute;
