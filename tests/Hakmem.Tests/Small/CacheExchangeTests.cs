@@ -204,12 +204,7 @@ public sealed unsafe class CacheExchangeTests
         using CacheLayer layer = new(Plenty);
         ThreadCache* cache = layer.NewCache();
         int most = CacheLayer.Classes[index].MagazineCapacity;
-        nint[] blocks = [.. Enumerable.Range(0, 3 * most).Select(_ => (nint)layer.Take(cache, index))];
-        while (BinCounts.CountOf(cache, index) > 0)
-        {
-            _ = layer.Take(cache, index);
-        }
-
+        nint[] blocks = TakeUntilEmpty(layer, cache, index, 3 * most);
         for (int i = 0; i < most; i++)
         {
             layer.Put(cache, index, (void*)blocks[i]);
@@ -237,12 +232,7 @@ public sealed unsafe class CacheExchangeTests
         using CacheLayer layer = new(Plenty);
         ThreadCache* cache = layer.NewCache();
         int most = CacheLayer.Classes[index].MagazineCapacity;
-        nint[] blocks = [.. Enumerable.Range(0, 3 * most).Select(_ => (nint)layer.Take(cache, index))];
-        while (BinCounts.CountOf(cache, index) > 0)
-        {
-            _ = layer.Take(cache, index);
-        }
-
+        nint[] blocks = TakeUntilEmpty(layer, cache, index, 3 * most);
         int cut = most - (most / 2);
         nint twice = blocks[cut - 1];
         for (int i = 0; i < most; i++)
@@ -486,6 +476,18 @@ public sealed unsafe class CacheExchangeTests
 
     private static long Visits(CacheLayer layer) =>
         CacheLayer.Classes.Sum(info => layer.Depots[info.Index].CountExchanges().Exchanges);
+
+    // Takes at least so many blocks, until the cache has none.
+    private static nint[] TakeUntilEmpty(CacheLayer layer, ThreadCache* cache, int index, int count)
+    {
+        List<nint> blocks = [];
+        while (blocks.Count < count || BinCounts.CountOf(cache, index) > 0)
+        {
+            blocks.Add((nint)layer.Take(cache, index));
+        }
+
+        return [.. blocks];
+    }
 
     // Takes so many blocks and puts them back.
     private static void Cycle(CacheLayer layer, ThreadCache* cache, int index, int count)
