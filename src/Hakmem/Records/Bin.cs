@@ -48,7 +48,7 @@ internal unsafe struct BinState
 {
     public const int Bytes = 32;
 
-    // The bin's AllocTop at the clock's last visit. If it is the same at the next visits, the class is idle.
+    // The bin's AllocTop at the clock's last visit. If it is the same at several visits, the class is idle.
     public void** LastTop;
 
     // AllocTop and FreeTop at the reaper's last visit. Only the reaper reads and writes them, inside the cache's gate.

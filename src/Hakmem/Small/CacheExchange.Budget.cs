@@ -14,7 +14,7 @@ internal sealed unsafe partial class CacheExchange
     private const int ClockSteps = 2;
 
     // A bin is flushed only if so many visits in a row have found it idle. A bin in use, with a few blocks, is often
-    // where it was: with one visit, calls of 16 bytes to 256 KiB lost their blocks three times as often.
+    // where it was: with one visit, calls of 16 bytes to 256 KiB visited depots twice as often.
     private const int IdleTurns = 3;
 
     // A bin is flushed only if it holds 1/8 of the bytes requested, so that large requests do not flush small, busy

@@ -29,7 +29,7 @@ public sealed unsafe class RecyclingPoolTests : IDisposable
     {
         NativeMemoryPool pool = isShared ? NewPool(HakmemAllocator.Shared) : _pool;
         IMemoryOwner<byte>[] owners = new IMemoryOwner<byte>[100];
-        Assert.Equal(0, ManagedGarbage.Measure(rounds: 10, () =>
+        Assert.Equal(0, ManagedGarbage.Measure(rounds: 100, () =>
         {
             RentAll(pool, owners);
             FreeAll(owners);
@@ -43,11 +43,11 @@ public sealed unsafe class RecyclingPoolTests : IDisposable
     {
         NativeMemoryPool pool = isShared ? NewPool(HakmemAllocator.Shared) : _pool;
         IMemoryOwner<byte>[] owners = new IMemoryOwner<byte>[100];
-        long[] tries = new long[10];
+        long[] tries = new long[6];
         TakeTurns(
-            rounds: 10 * tries.Length,
-            round => tries[round / 10] += RentAll(pool, owners),
-            round => tries[round / 10] += FreeAll(owners));
+            rounds: 100 * tries.Length,
+            round => tries[round / 100] += RentAll(pool, owners),
+            round => tries[round / 100] += FreeAll(owners));
         Assert.Equal(0, ManagedGarbage.Median(tries.AsSpan(1)));
     }
 

@@ -22,7 +22,7 @@ public sealed unsafe class GarbageTests : IDisposable
             foreach (nuint size in sizes)
             {
                 // Zeroing makes the big ones slow.
-                int rounds = size < BlockSizes.Mid ? 400 : 20;
+                int rounds = size < BlockSizes.Mid ? 2_000 : 100;
                 AssertNoGarbage(rounds, () =>
                 {
                     heap.Free(heap.Alloc(size));
@@ -46,7 +46,7 @@ public sealed unsafe class GarbageTests : IDisposable
         nint[] window = new nint[3_000];
         foreach (nuint size in new nuint[] { 48, BlockSizes.Tiny, 1_000 })
         {
-            AssertNoGarbage(10, () =>
+            AssertNoGarbage(50, () =>
             {
                 for (int i = 0; i < window.Length; i++)
                 {
@@ -64,7 +64,7 @@ public sealed unsafe class GarbageTests : IDisposable
     [Fact]
     public void ReallocMakesNoGarbage()
     {
-        AssertNoGarbage(200, () =>
+        AssertNoGarbage(1_000, () =>
         {
             void* pointer = _heap.Realloc(null, 10);
             pointer = _heap.Realloc(pointer, 1_000);
@@ -78,7 +78,7 @@ public sealed unsafe class GarbageTests : IDisposable
     [Fact]
     public void BufferRentalMakesNoGarbage()
     {
-        AssertNoGarbage(200, () =>
+        AssertNoGarbage(1_000, () =>
         {
             using NativeBuffer<int> small = _heap.Rent<int>(10);
             using NativeBuffer<long> big = _heap.Rent<long>(10_000, zeroed: true);

@@ -209,14 +209,14 @@ public sealed class TimerArmingTests
         // before are listed then.
         new ScriptedHeap(_timer).NotifyUsed();
         new ScriptedHeap(_timer).NotifyUsed();
-        ScriptedHeap[] heaps = new ScriptedHeap[100];
+        ScriptedHeap[] heaps = new ScriptedHeap[600];
         for (int i = 0; i < heaps.Length; i++)
         {
             heaps[i] = new ScriptedHeap(_timer);
         }
 
         int used = 0;
-        Assert.Equal(0, ManagedGarbage.Measure(rounds: heaps.Length / 10, () => heaps[used++].NotifyUsed()));
+        Assert.Equal(0, ManagedGarbage.Measure(rounds: heaps.Length / 6, () => heaps[used++].NotifyUsed()));
         Assert.Equal(heaps.Length, used);
         _time.Advance(ScriptedHeap.Interval);
         Assert.All(heaps, heap => Assert.True(heap.WasUsed));

@@ -270,8 +270,8 @@ public sealed unsafe class CacheExchangeTests
         Assert.InRange(all.Count, 1, 2 * most);
     }
 
-    // Some hundred blocks of 256 B to 256 KiB, each size as likely: a bin in use, with a few blocks, is often where it was
-    // at the clock's last visit, and is not idle for that.
+    // Some hundred blocks of 256 B to 256 KiB, each size as likely: a bin in use, with a few blocks, is often where it
+    // was at the clock's last visit, and is not idle for that.
     [Fact]
     public void ManySizesWithFewBlocksEachSeldomVisitTheDepots()
     {
@@ -284,7 +284,6 @@ public sealed unsafe class CacheExchangeTests
         for (int step = 0; step < 2 * Steps; step++)
         {
             before = step == Steps ? Visits(layer) : before;
-
             ref (int Index, nint Block) slot = ref slots[random.Next(slots.Length)];
             if (slot.Block == 0)
             {

@@ -8,7 +8,7 @@ namespace Hakmem.Tests.Support;
 // a hundred bytes or so, such as when it compiles a method once more. What the action itself allocates is in all tries.
 internal static class ManagedGarbage
 {
-    private const int Tries = 9;
+    private const int Tries = 5;
 
     public static long Measure(int rounds, Action action)
     {
