@@ -28,20 +28,20 @@ public sealed class RowCounterTests
         Assert.Equal(0, Math.Round(EntriesOf(counts, "Depot.lock")));
     }
 
-    // A new thread takes over the cache of one that ended. Where that was the other worker's, both write to the lines
-    // of blocks that are still live, until those are freed: in some counts nowhere, in others to 0.3 to 0.75 lines in a
-    // thousand operations, by how the threads are scheduled. What stays shared for good is in every count.
+    // A new thread takes over the cache of one that ended, perhaps of the other worker's: so lines go from one worker
+    // to the other, but both write to one line almost never: in the median of seven counts not once in a thousand
+    // operations, and in none of them twice. With all threads in one stripe each count has 29 or more.
     [Fact]
     public void LarsonTinySharesNoLineAndMovesFew()
     {
         RowCounts counts = Count("larson-tiny");
         List<double> shared = [counts.SharedLines];
-        while (shared.Count < 7 && Math.Round(shared.Min()) > 0)
+        while (shared.Count < 7)
         {
             shared.Add(Count("larson-tiny").SharedLines);
         }
 
-        Assert.True(Math.Round(shared.Min()) == 0 && shared.Max() < 2, string.Join(", ", shared));
+        Assert.True(Math.Round(shared.Order().ElementAt(3)) == 0 && shared.Max() < 2, string.Join(", ", shared));
         Assert.InRange(counts.LinesOfAnother, 0, 40);
         Assert.InRange(EntriesOf(counts, "DepotStripe.Lock"), 0, 4);
         Assert.InRange(EntriesOf(counts, "Depot.lock"), 0, 1);
