@@ -50,6 +50,14 @@ internal static class SizeClass
             (LinearBits << StepBits) + 1;
     }
 
+    // The block size for a request of lastByte + 1 bytes, where lastByte < MaxBytes. Shares its steps with PlaceOf.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int BytesFor(nuint lastByte)
+    {
+        int zeros = BitOperations.LeadingZeroCount((uint)lastByte | (1u << LinearBits));
+        return (int)(((uint)lastByte | (uint.MaxValue >> (StepBits + 1) >> zeros)) + 1);
+    }
+
     // The block size of a class in bytes.
     public static int BytesOf(int index)
     {

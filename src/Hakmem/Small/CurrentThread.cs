@@ -82,6 +82,7 @@ internal static unsafe class CurrentThread
             if (home != null && heapSlot < home->PeerCount && home->Peers[heapSlot] == peer)
             {
                 home->Peers[heapSlot] = null;
+                CountChange(home);
             }
         }
     }
@@ -102,11 +103,18 @@ internal static unsafe class CurrentThread
             }
 
             FreePeers(metadata, shared);
+            CountChange(shared);
         }
     }
 
     private static UninterruptibleLock PeersLock =>
         s_peersLock ?? Interlocked.CompareExchange(ref s_peersLock, new UninterruptibleLock(), null) ?? s_peersLock;
+
+    private static void CountChange(ThreadCache* shared)
+    {
+        PeersLock.AssertHeld();
+        Volatile.Write(ref shared->PeerChanges, (shared->PeerChanges + 1) & int.MaxValue);
+    }
 
     private static void FreePeers(MetadataAllocator metadata, ThreadCache* shared)
     {

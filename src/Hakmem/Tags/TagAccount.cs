@@ -321,7 +321,7 @@ internal sealed class TagAccount : ISampleOwner
         {
             for (TagLedger? ledger = _ledgers; ledger is not null; ledger = ledger.Next)
             {
-                ledger.IsClosed = true;
+                ledger.Close();
             }
         }
     }

@@ -36,6 +36,7 @@ internal sealed unsafe class TagLedger
     {
         Account = account;
         Heap = heap;
+        Origin = heap.Origin;
         _shards = new ThreadTable<TagShard>(_lock);
     }
 
@@ -43,14 +44,17 @@ internal sealed unsafe class TagLedger
 
     public TaggedHeap Heap { get; }
 
-    // Whether the tag is disposed. Written by any thread, once.
-    public bool IsClosed { get; set; }
+    // Whether no thread may attach its shard, because the tag is disposed. Guarded by _lock.
+    private bool _isClosed;
 
     // See AddShared.
     public Action? OnPass { get; set; }
 
     // The next ledger of the account. Guarded by the tree's lock.
     public TagLedger? Next { get; set; }
+
+    // The heap's table of tagged blocks, as TaggedHeap has it.
+    public byte* Origin { get; }
 
     // The number in the table of tagged blocks: 1 to 65535. Written once, before there are blocks.
     public ushort Number { get; set; }
@@ -98,6 +102,29 @@ internal sealed unsafe class TagLedger
     // The calling thread's shard, given its cache of the shared heap; null if it has none, or bytes have to be counted
     // at once.
     public TagShard? TryGetShard(ThreadCache* shared) => _shards.TryGet(shared->Number);
+
+    // Takes the steady state from all threads for good, because the tag is disposed.
+    public void Close()
+    {
+        using (_lock.Enter())
+        {
+            _isClosed = true;
+        }
+
+        DetachAll();
+    }
+
+    // Has each thread's next call take the slow path, which attaches the shard again if it may.
+    public void DetachAll()
+    {
+        using (_lock.Enter())
+        {
+            foreach (TagShard shard in _shards)
+            {
+                shard.Detach();
+            }
+        }
+    }
 
     // Adds the bytes of a block, or subtracts them. Never throws.
     public void Add(long bytes)
@@ -199,11 +226,32 @@ internal sealed unsafe class TagLedger
 
         try
         {
-            return _shards.TryGet(shared->Number) ?? _shards.Register(shared->Number, new TagShard(this));
+            TagShard shard = _shards.TryGet(shared->Number) ?? _shards.Register(shared->Number, new TagShard(this));
+            if (!shard.IsAttached(shared))
+            {
+                Attach(shard, shared);
+            }
+
+            return shard;
         }
         catch (OutOfMemoryException)
         {
             return null;
+        }
+    }
+
+    // Unless the thread has no cache of the tagged heap, or has to take the slow path. A heap that must not be used is
+    // seen: it closes its slot before it detaches the shards.
+    private void Attach(TagShard shard, ThreadCache* shared)
+    {
+        using (_lock.Enter())
+        {
+            int peerChanges = Volatile.Read(ref shared->PeerChanges);
+            ThreadCache* cache = Heap.CacheOf(shared);
+            if (cache != null && !_isClosed)
+            {
+                shard.Attach(cache, peerChanges);
+            }
         }
     }
 }

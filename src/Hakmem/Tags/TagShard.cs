@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Threading;
+using Hakmem.Records;
 
 namespace Hakmem.Tags;
 
@@ -9,16 +10,27 @@ namespace Hakmem.Tags;
 //
 // Written by the thread that has the shard's number, read by anyone who adds figures up. See RentalShard for why a
 // shard passes on to the next thread with that number.
-internal sealed class TagShard(TagLedger ledger)
+//
+// It also leads to the thread's cache of the tagged heap, so that the steady state looks up one thing.
+internal sealed unsafe class TagShard(TagLedger ledger)
 {
+    private const int Detached = -1;
+
     // A shard passes on what it has when it reaches this many bytes, in either direction. So a tag's peak is exact to
     // as much for each thread.
     public const long MaxPendingBytes = 64 << 10;
 
     private long _pending;
 
-    // The largest value of _pending since it was passed on.
-    private long _mostPending;
+    // The thread's cache of the tagged heap, and ThreadCache.PeerChanges of before that was looked up: valid while the
+    // two numbers are the same. Written under the ledger's lock, by the thread, and by those that close the tag or try
+    // to dispose the heap, which then run a process-wide barrier or let a use that has begun succeed.
+    private ThreadCache* _cache;
+    private int _peerChanges = Detached;
+
+    // The largest value of _pending since it was passed on, plus MaxPendingBytes: so one compare tells whether
+    // _pending is above it or below -MaxPendingBytes.
+    private long _mostPending = MaxPendingBytes;
 
     // Keeps a shard that another thread writes out of this one's cache line.
 #pragma warning disable CS0169, IDE0051 // Only its size matters.
@@ -27,26 +39,51 @@ internal sealed class TagShard(TagLedger ledger)
 
     public long Pending => Volatile.Read(ref _pending);
 
-    public long MostPending => Volatile.Read(ref _mostPending);
+    public long MostPending => Volatile.Read(ref _mostPending) - MaxPendingBytes;
 
-    // Adds bytes, of which there may be fewer than none.
+    // Whether Cache is the calling thread's, given its cache of the shared heap.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Add(long bytes)
+    public bool IsAttached(ThreadCache* shared) => _peerChanges == shared->PeerChanges;
+
+    // While it is attached.
+    public ThreadCache* Cache => _cache;
+
+    // Under the ledger's lock, on the shard's thread.
+    public void Attach(ThreadCache* cache, int peerChanges)
+    {
+        _cache = cache;
+        _peerChanges = peerChanges;
+    }
+
+    // Under the ledger's lock, on any thread.
+    public void Detach() => Volatile.Write(ref _peerChanges, Detached);
+
+    // Adds bytes, of which there may be fewer than none. False if Settle has to follow.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryAdd(long bytes)
     {
         long pending = _pending + bytes;
         _pending = pending;
-        if (pending > _mostPending || pending < -MaxPendingBytes)
+        return (ulong)(pending + MaxPendingBytes) <= (ulong)_mostPending;
+    }
+
+    // Adds bytes, of which there may be fewer than none.
+    public void Add(long bytes)
+    {
+        if (!TryAdd(bytes))
         {
-            Settle(pending);
+            Settle();
         }
     }
 
+    // Notes a new peak, and passes on what has reached a bound.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void Settle(long pending)
+    public void Settle()
     {
-        if (pending > _mostPending)
+        long pending = _pending;
+        if (pending > MostPending)
         {
-            Volatile.Write(ref _mostPending, pending);
+            Volatile.Write(ref _mostPending, pending + MaxPendingBytes);
             if (pending < MaxPendingBytes)
             {
                 return;
@@ -54,8 +91,8 @@ internal sealed class TagShard(TagLedger ledger)
         }
 
         // The shard comes first here, and last in TagLedger.LiveBytes: no reading counts freed bytes twice.
-        ledger.NotePeak(_mostPending);
-        Volatile.Write(ref _mostPending, 0);
+        ledger.NotePeak(MostPending);
+        Volatile.Write(ref _mostPending, MaxPendingBytes);
         Volatile.Write(ref _pending, 0);
         ledger.AddShared(pending);
     }

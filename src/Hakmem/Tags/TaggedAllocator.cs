@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using Hakmem.Api;
+using Hakmem.Pages;
 using Hakmem.Records;
 using Hakmem.Small;
 
@@ -49,7 +50,7 @@ internal sealed unsafe class TaggedAllocator(TaggedHeap heap, MemoryTag tag, Tag
 
     public bool TryAlloc(nuint byteCount, out void* ptr)
     {
-        ptr = heap.TryAllocateCached(ledger, CurrentThread.Shared, byteCount);
+        ptr = TaggedHeap.TryAllocateCached(ledger, tag, CurrentThread.Shared, byteCount);
         ptr = ptr != null ? ptr : TryAllocate(byteCount, 1, false, out _);
         GC.KeepAlive(tag);
         return ptr != null;
@@ -61,7 +62,7 @@ internal sealed unsafe class TaggedAllocator(TaggedHeap heap, MemoryTag tag, Tag
 
     public void* TryAllocUncounted(nuint byteCount)
     {
-        void* block = heap.TryAllocateCached(ledger, CurrentThread.Shared, byteCount);
+        void* block = TaggedHeap.TryAllocateCached(ledger, tag, CurrentThread.Shared, byteCount);
         block = block != null ? block : heap.TryAllocate(ledger, byteCount, 1, false, out _, isCounted: false);
         GC.KeepAlive(tag);
         return block;
@@ -121,15 +122,29 @@ internal sealed unsafe class TaggedAllocator(TaggedHeap heap, MemoryTag tag, Tag
 
     public HakmemStatistics GetStatistics() => Owner.GetStatistics();
 
+    // TaggedHeap.TryAllocateCached, which explains it, without a second test of its result.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void* Alloc(ThreadCache* shared, nuint byteCount)
     {
-        void* block = heap.TryAllocateCached(ledger, shared, byteCount);
-        if (block != null)
+        nuint lastByte = byteCount - 1;
+        if (shared != null && lastByte < SizeClass.MaxBytes && ledger.TryGetShard(shared) is { } shard &&
+            shard.IsAttached(shared))
         {
-            // Nothing may find the tag abandoned before the block counts for it.
-            GC.KeepAlive(tag);
-            return block;
+            Bin* bin = (Bin*)shard.Cache + (nint)SizeClass.PlaceOf(lastByte);
+            void** top = bin->AllocTop;
+            void* block = *top;
+            if (block != null)
+            {
+                bin->AllocTop = top - 1;
+                *TagTable.EntryOf(ledger.Origin, block) = ledger.Number;
+                if (shard.TryAdd(SizeClass.BytesFor(lastByte)))
+                {
+                    GC.KeepAlive(tag);
+                    return block;
+                }
+
+                return TaggedHeap.Settle(shard, tag, block);
+            }
         }
 
         return AllocSlow(byteCount);
@@ -138,7 +153,16 @@ internal sealed unsafe class TaggedAllocator(TaggedHeap heap, MemoryTag tag, Tag
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void Free(ThreadCache* shared, void* ptr)
     {
-        if (!heap.TryFreeCached(ledger, shared, ptr))
+        if (!TaggedHeap.TryFreeCached(ledger, shared, ptr))
+        {
+            FreeSlow(shared, ptr);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void FreeSlow(ThreadCache* shared, void* ptr)
+    {
+        if (!heap.TryFreeCachedOfAny(shared, ptr))
         {
             Owner.FreeAny(ptr);
         }

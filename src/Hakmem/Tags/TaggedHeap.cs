@@ -29,6 +29,9 @@ internal sealed unsafe partial class TaggedHeap
     // No heap has a block of so many bytes: it is left to the heap to refuse them, so that no figure overflows.
     private const ulong ImpossibleBytes = 1UL << 60;
 
+    // At least as many as a cache has; a power of two.
+    private const int MaxPlaces = 256;
+
     private static readonly int[] s_blockBytes = CreateBlockBytes();
 
     private readonly HakmemAllocator _owner;
@@ -63,44 +66,47 @@ internal sealed unsafe partial class TaggedHeap
 
     public HakmemAllocator Blocks => _blocks;
 
+    public byte* Origin => _origin;
+
     // For tests: called by TryDispose before it counts.
     public Action? OnCount { get; set; }
+
+    // A thread's cache of this heap, given that of the shared heap; null if it has none, or must not use it.
+    public ThreadCache* CacheOf(ThreadCache* shared) => CurrentThread.PeerOf(shared, Volatile.Read(ref _slot));
 
     public bool Owns(void* address) => _blocks.Owns(address);
 
     public void ScheduleTrim() => _blocks.ScheduleTrim();
 
     // The steady state: a block from the thread's cache. shared is the thread's cache of the shared heap, or null. Null
-    // if the slow path has to serve the request.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void* TryAllocateCached(TagLedger ledger, ThreadCache* shared, nuint byteCount)
+    // if the slow path has to serve the request. The tag is alive until the block counts for it.
+    //
+    // Nothing is needed after a call here and in TryFreeCached, so that they keep no registers for it.
+    public static void* TryAllocateCached(TagLedger ledger, MemoryTag tag, ThreadCache* shared, nuint byteCount)
     {
-        ThreadCache* cache = CurrentThread.PeerOf(shared, _slot);
         nuint lastByte = byteCount - 1;
-        if (cache == null || lastByte >= SizeClass.MaxBytes || ledger.IsClosed)
+        if (shared != null && lastByte < SizeClass.MaxBytes && ledger.TryGetShard(shared) is { } shard &&
+            shard.IsAttached(shared))
         {
-            return null;
+            // As HakmemAllocator.Alloc.
+            Bin* bin = (Bin*)shard.Cache + (nint)SizeClass.PlaceOf(lastByte);
+            void** top = bin->AllocTop;
+            void* block = *top;
+            if (block != null)
+            {
+                bin->AllocTop = top - 1;
+                *TagTable.EntryOf(ledger.Origin, block) = ledger.Number;
+                if (shard.TryAdd(SizeClass.BytesFor(lastByte)))
+                {
+                    GC.KeepAlive(tag);
+                    return block;
+                }
+
+                return Settle(shard, tag, block);
+            }
         }
 
-        uint index = SizeClass.IndexOf(lastByte);
-        TagShard? shard = ledger.TryGetShard(shared);
-        if (shard is null)
-        {
-            return null;
-        }
-
-        // As HakmemAllocator.Alloc.
-        Bin* bin = ThreadCache.BinAt(cache, index);
-        void** top = bin->AllocTop;
-        void* block = *top;
-        if (block != null)
-        {
-            bin->AllocTop = top - 1;
-            *TagTable.EntryOf(_origin, block) = ledger.Number;
-            shard.Add(SizeClass.BytesOf((int)index));
-        }
-
-        return block;
+        return null;
     }
 
     // Allocates a block of any size. Returns null if there is no room; refusing is the tag whose limit it was, or null.
@@ -119,19 +125,54 @@ internal sealed unsafe partial class TaggedHeap
         return block;
     }
 
-    // The steady state: frees a block into the thread's cache. False, and nothing has changed, if the slow path has to
-    // decide. likely is the ledger that the block probably has.
+    // The steady state: frees a block into the thread's cache. False, and nothing has changed, if the block has another
+    // ledger, or the slow path has to decide.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool TryFreeCached(TagLedger likely, ThreadCache* shared, void* block)
+    public static bool TryFreeCached(TagLedger ledger, ThreadCache* shared, void* block)
     {
-        ThreadCache* cache = CurrentThread.PeerOf(shared, _slot);
-        if (cache == null)
+        if (shared == null || ledger.TryGetShard(shared) is not { } shard || !shard.IsAttached(shared))
         {
             return false;
         }
 
         // As HakmemAllocator.Free, but that the number tells second frees. The top is read before the end of the
         // magazine (see CacheReaper).
+        ThreadCache* cache = shard.Cache;
+        ulong entry = Arena.EntryOf(cache, block);
+        nuint offset = PageMapEntry.BinOffsetOf(entry);
+        FreeSide* side = ThreadCache.FreeSideAt(cache, offset);
+        void** top = side->FreeTop;
+        if (!FreeSide.Admits(side, entry, block) || !FreeSide.HasRoom(side, top))
+        {
+            return false;
+        }
+
+        ushort* number = TagTable.EntryOf(ledger.Origin, block);
+        if (*number != ledger.Number)
+        {
+            return false;
+        }
+
+        *number = 0;
+        top[1] = block;
+        side->FreeTop = top + 1;
+        if (!shard.TryAdd(-BlockBytesAt(offset)))
+        {
+            shard.Settle();
+        }
+
+        return true;
+    }
+
+    // As TryFreeCached, for a block of any ledger: another tag's, or one that counts each call.
+    public bool TryFreeCachedOfAny(ThreadCache* shared, void* block)
+    {
+        ThreadCache* cache = CacheOf(shared);
+        if (cache == null)
+        {
+            return false;
+        }
+
         ulong entry = Arena.EntryOf(cache, block);
         nuint offset = PageMapEntry.BinOffsetOf(entry);
         FreeSide* side = ThreadCache.FreeSideAt(cache, offset);
@@ -142,7 +183,7 @@ internal sealed unsafe partial class TaggedHeap
         }
 
         ushort* number = TagTable.EntryOf(_origin, block);
-        TagLedger? ledger = *number == likely.Number ? likely : TagLedgers.Find(*number);
+        TagLedger? ledger = TagLedgers.Find(*number);
         if (ledger is null)
         {
             return false;
@@ -151,7 +192,7 @@ internal sealed unsafe partial class TaggedHeap
         *number = 0;
         top[1] = block;
         side->FreeTop = top + 1;
-        Subtract(ledger, shared, s_blockBytes[offset >> PageMapEntry.BinShift]);
+        ledger.Add(-BlockBytesAt(offset));
         return true;
     }
 
@@ -203,6 +244,14 @@ internal sealed unsafe partial class TaggedHeap
         bool isDone = false;
         try
         {
+            foreach (TagLedger? ledger in TagLedgers.All())
+            {
+                if (ledger?.Heap == this)
+                {
+                    ledger.DetachAll();
+                }
+            }
+
             OnCount?.Invoke();
             isDone = _blocks.TryDispose();
         }
@@ -257,7 +306,7 @@ internal sealed unsafe partial class TaggedHeap
     // The size of the blocks of each bin, by the bin's place in a cache.
     private static int[] CreateBlockBytes()
     {
-        int[] bytes = new int[PageMapEntry.PlaceOf(Stripe.Bins - 1) + 1];
+        int[] bytes = new int[MaxPlaces];
         for (int index = 0; index < Stripe.Bins; index++)
         {
             bytes[PageMapEntry.PlaceOf(index)] = SizeClass.BytesOf(Stripe.ClassOf(index));
@@ -298,19 +347,18 @@ internal sealed unsafe partial class TaggedHeap
         return block;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Subtract(TagLedger ledger, ThreadCache* shared, long bytes)
+    // Notes that a shard has reached a bound by a new block. Returns the block.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void* Settle(TagShard shard, MemoryTag tag, void* block)
     {
-        TagShard? shard = ledger.TryGetShard(shared);
-        if (shard is not null)
-        {
-            shard.Add(-bytes);
-        }
-        else
-        {
-            ledger.Add(-bytes);
-        }
+        shard.Settle();
+        GC.KeepAlive(tag);
+        return block;
     }
+
+    // The size of the blocks of the bin at an offset in a cache. The mask shows the JIT compiler that it is in range.
+    private static int BlockBytesAt(nuint offset) =>
+        s_blockBytes[(int)(offset >> PageMapEntry.BinShift) & (MaxPlaces - 1)];
 
     // Only slow paths take samples.
     private SampleOwnership OwnershipOf(TagLedger ledger) =>

@@ -282,13 +282,14 @@ public sealed unsafe class MemoryTagTests : IDisposable
         TaggedHeap tagged = view.Ledger.Heap;
         view.Free(view.Alloc(64));
         void* block = null;
-        void TryFast() => block = tagged.TryAllocateCached(view.Ledger, Hakmem.Small.CurrentThread.Shared, 64);
+        void TryFast() => block = TaggedHeap.TryAllocateCached(view.Ledger, tag, Hakmem.Small.CurrentThread.Shared, 64);
         tagged.OnCount = TryFast;
         void* live = view.Alloc(100);
         Assert.False(tagged.TryDispose());
         Assert.True(block == null);
 
-        // A try that fails opens them again.
+        // A try that fails opens them again, for each thread with its next slow path.
+        view.Free(view.Alloc(64));
         TryFast();
         Assert.True(block != null);
         view.Free(block);
