@@ -62,6 +62,26 @@ public sealed unsafe class HakmemProfiler : IDisposable
         }
     }
 
+    /// <summary>How many samples a second, of all threads together, may be taken before fewer are drawn: 1 to 2^63 - 1.
+    /// In a program that allocates so much that more would come, the mean number of bytes between two samples is raised
+    /// until they keep within it, at most 2^20 times, and is lowered again when the program allocates less. The
+    /// estimates stay unbiased. At first 4096, which takes less than a hundredth of one thread's time, or as many more
+    /// as <see cref="MeanSampleBytes"/> is less than the default at the start.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is below 1.</exception>
+    public long MaxSamplesPerSecond
+    {
+        get => _sampler.MaxPerSecond;
+        set
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1);
+            _sampler.MaxPerSecond = value;
+        }
+    }
+
+    /// <summary>The mean number of bytes between two samples that are drawn now: <see cref="MeanSampleBytes"/>, or more
+    /// because of <see cref="MaxSamplesPerSecond"/>.</summary>
+    public long CurrentMeanSampleBytes => _sampler.DrawnMeanBytes;
+
     /// <summary>Starts to sample a heap's allocations, those of its tags included, until <see cref="Dispose"/>. A heap
     /// has one profiler at a time.</summary>
     /// <param name="allocator">The heap. The profiler keeps the object alive; dispose the profiler first.</param>

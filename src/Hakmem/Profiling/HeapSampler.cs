@@ -23,6 +23,9 @@ internal sealed unsafe class HeapSampler
     public const long MinMeanBytes = 1;
     public const long MaxMeanBytes = 1L << 40;
 
+    // The default of MaxPerSecond: at a microsecond or two for a sample below a hundredth of one thread's time.
+    public const long DefaultMaxPerSecond = 4096;
+
     // A stack has at most this many frames; 64 KiB would be too much of a small thread's stack for their text.
     private const int MaxFrames = StackHash.MaxFrames;
     private const int MaxTextBytes = 8 << 10;
@@ -48,13 +51,17 @@ internal sealed unsafe class HeapSampler
     private readonly OsMemory _os;
 
     // Guarded by _lock.
+    private SampleRate _rate;
     private readonly SampleTable _samples;
     private readonly StackFigures _figures;
     private readonly HashNumbers _hashes;
     private bool _isClosed;
 
-    // Written by any thread; a slow path may use an old value for a moment.
+    // What was asked for, and what is drawn by: see SampleRate. Written under _lock, read by any thread; a slow path
+    // may use an old value for a moment.
     private long _meanBytes;
+    private long _maxPerSecond;
+    private long _drawnMeanBytes;
 
     // The number of live samples, written under the lock: a thread that frees a sampled block reads it after it
     // received the block, and so after the sample was counted.
@@ -74,6 +81,8 @@ internal sealed unsafe class HeapSampler
         Number = Interlocked.Increment(ref s_samplers);
         _os = os;
         _meanBytes = meanBytes;
+        _maxPerSecond = DefaultMaxPerSecondOf(meanBytes);
+        SetRate();
         _samples = new SampleTable(os);
         _figures = new StackFigures(os);
         _hashes = new HashNumbers(os);
@@ -98,12 +107,36 @@ internal sealed unsafe class HeapSampler
     // Whether the calling thread is resolving a stack.
     public static bool IsInside => t_isInside;
 
-    // The mean number of bytes between two samples.
+    // The mean number of bytes between two samples, while they don't come too fast.
     public long MeanBytes
     {
         get => Volatile.Read(ref _meanBytes);
-        set => Volatile.Write(ref _meanBytes, value);
+        set
+        {
+            using (_lock.Enter())
+            {
+                Volatile.Write(ref _meanBytes, value);
+                SetRate();
+            }
+        }
     }
+
+    // How many samples may be taken in a second, by all threads, before the mean is raised.
+    public long MaxPerSecond
+    {
+        get => Volatile.Read(ref _maxPerSecond);
+        set
+        {
+            using (_lock.Enter())
+            {
+                Volatile.Write(ref _maxPerSecond, value);
+                SetRate();
+            }
+        }
+    }
+
+    // The mean that samples are drawn by now.
+    public long DrawnMeanBytes => Volatile.Read(ref _drawnMeanBytes);
 
     // Samples that were drawn and could not be taken, because memory for them was out.
     public long LostSamples => Volatile.Read(ref _lostSamples);
@@ -113,7 +146,7 @@ internal sealed unsafe class HeapSampler
     // Draws how many allocations of a class are served before the next sampled one, and the weight of that.
     public void Draw(ProfileBin* countdown, int blockBytes)
     {
-        double rate = (double)blockBytes / MeanBytes;
+        double rate = (double)blockBytes / DrawnMeanBytes;
         countdown->Weight = WeightOf(rate);
         countdown->Until = (long)Math.Min(-Math.Log(NextUniform()) / rate, MaxUntil);
     }
@@ -121,7 +154,7 @@ internal sealed unsafe class HeapSampler
     // Whether an allocation of some bytes is sampled, and the weight of the sample. Never within the profiler.
     public bool IsDrawn(nuint bytes, out double weight)
     {
-        double rate = (double)nuint.Max(bytes, 1) / MeanBytes;
+        double rate = (double)nuint.Max(bytes, 1) / DrawnMeanBytes;
         weight = 0;
         if (t_isInside || -Math.Log(NextUniform()) >= rate)
         {
@@ -343,6 +376,16 @@ internal sealed unsafe class HeapSampler
         }
     }
 
+    // A mean below the default asks for more samples, and so allows more.
+    private static long DefaultMaxPerSecondOf(long meanBytes) =>
+        DefaultMaxPerSecond * Math.Max(HakmemProfiler.DefaultMeanSampleBytes / meanBytes, 1);
+
+    private void SetRate()
+    {
+        _rate = new SampleRate(_meanBytes, _maxPerSecond);
+        Volatile.Write(ref _drawnMeanBytes, _rate.MeanBytes);
+    }
+
     private static double WeightOf(double rate)
     {
         // 1 - exp(-rate) loses its digits for a small rate.
@@ -399,6 +442,11 @@ internal sealed unsafe class HeapSampler
         if (_isClosed)
         {
             return;
+        }
+
+        if (_rate.Note(Stopwatch.GetTimestamp()))
+        {
+            Volatile.Write(ref _drawnMeanBytes, _rate.MeanBytes);
         }
 
         if (_samples.TryRemove(sample.Address, out Sample earlier))

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Concurrent;
+using System.Linq;
 using Hakmem.Tests.Support;
 using Xunit;
 
@@ -32,7 +33,7 @@ public sealed unsafe class ProfilerEstimateTests
     public void ABlockAllocatedAndFreedInTurnIsCountedUnbiased(int bytes, int count, long mean)
     {
         using HakmemAllocator heap = new();
-        using HakmemProfiler profiler = HakmemProfiler.Start(heap, mean);
+        using HakmemProfiler profiler = StartUnbounded(heap, mean);
         for (int i = 0; i < count; i++)
         {
             heap.Free(heap.Alloc((nuint)bytes));
@@ -56,7 +57,7 @@ public sealed unsafe class ProfilerEstimateTests
         }
 
         using HakmemAllocator heap = new();
-        using HakmemProfiler profiler = HakmemProfiler.Start(heap, mean);
+        using HakmemProfiler profiler = StartUnbounded(heap, mean);
         nint[] blocks = new nint[count];
         for (int i = 0; i < count; i++)
         {
@@ -91,7 +92,7 @@ public sealed unsafe class ProfilerEstimateTests
         HakmemOptions options = new() { Hardening = hardening, GuardedSampleInterval = guardedInterval };
         options = threadCacheBytes is { } bytes ? options with { ThreadCacheBytes = bytes } : options;
         using HakmemAllocator heap = new(options);
-        using HakmemProfiler profiler = HakmemProfiler.Start(heap, Mean);
+        using HakmemProfiler profiler = StartUnbounded(heap, Mean);
         const int Count = 60_000;
         const int Bytes = 3_000;
         for (int i = 0; i < Count; i++)
@@ -110,7 +111,7 @@ public sealed unsafe class ProfilerEstimateTests
         const long Mean = 64 << 10;
         const int Count = 200_000;
         using HakmemAllocator heap = new();
-        using HakmemProfiler profiler = HakmemProfiler.Start(heap, Mean);
+        using HakmemProfiler profiler = StartUnbounded(heap, Mean);
         Seeded.Run(seed =>
         {
             Random random = new(seed);
@@ -142,7 +143,7 @@ public sealed unsafe class ProfilerEstimateTests
         const long Mean = 64 << 10;
         const int Count = 100_000;
         using HakmemAllocator heap = new();
-        using HakmemProfiler profiler = HakmemProfiler.Start(heap, Mean);
+        using HakmemProfiler profiler = StartUnbounded(heap, Mean);
         for (int i = 0; i < Count; i++)
         {
             void* block = heap.Alloc(1_000);
@@ -164,7 +165,7 @@ public sealed unsafe class ProfilerEstimateTests
         const int Count = 4_000;
         const long Mean = 256 << 10;
         using HakmemAllocator heap = new();
-        using HakmemProfiler profiler = HakmemProfiler.Start(heap, Mean);
+        using HakmemProfiler profiler = StartUnbounded(heap, Mean);
         for (int i = 0; i < Count; i++)
         {
             heap.AllocZeroed(Bytes);
@@ -181,7 +182,7 @@ public sealed unsafe class ProfilerEstimateTests
         const int Count = 400_000;
         const long LargestMean = 32 << 10;
         using HakmemAllocator heap = new();
-        using HakmemProfiler profiler = HakmemProfiler.Start(heap, LargestMean);
+        using HakmemProfiler profiler = StartUnbounded(heap, LargestMean);
         for (int i = 0; i < Count; i++)
         {
             if (i % 1_000 == 0)
@@ -203,7 +204,7 @@ public sealed unsafe class ProfilerEstimateTests
         const int Count = 100_000;
         const long Mean = 32 << 10;
         using HakmemAllocator heap = new();
-        using HakmemProfiler profiler = HakmemProfiler.Start(heap, Mean);
+        using HakmemProfiler profiler = StartUnbounded(heap, Mean);
         using BlockingCollection<nint> queue = new(boundedCapacity: 2_000);
         Workers.Run(2, index =>
         {
@@ -223,6 +224,34 @@ public sealed unsafe class ProfilerEstimateTests
         Assert.Equal(0, profile.InUseObjects);
     }
 
+    // Far more samples a second than may be taken: the mean rises, and falls when there are fewer.
+    [Fact]
+    public void ABoundOnTheSamplesLeavesTheEstimatesUnbiased()
+    {
+        const int Bytes = 64;
+        const int Count = 20_000_000;
+        const long Mean = 4 << 10;
+        using HakmemAllocator heap = new();
+        using HakmemProfiler profiler = StartUnbounded(heap, Mean);
+        profiler.MaxSamplesPerSecond = 1_000;
+        long largestMean = Mean;
+        for (int i = 0; i < Count; i++)
+        {
+            heap.Free(heap.Alloc(Bytes));
+            if (i % 1_000 == 0)
+            {
+                largestMean = Math.Max(largestMean, profiler.CurrentMeanSampleBytes);
+            }
+        }
+
+        HeapProfile profile = profiler.Capture();
+        Assert.True(largestMean > Mean, "So many allocations take less time than that.");
+        RequireEstimate(profile.AllocatedObjects, profile.AllocatedBytes, Bytes, Count, largestMean);
+        Assert.InRange(profile.Samples.Sum(sample => sample.SampleCount), 1, Count * (long)Bytes / Mean / 2);
+        profiler.MaxSamplesPerSecond = long.MaxValue;
+        Assert.Equal(Mean, profiler.CurrentMeanSampleBytes);
+    }
+
     // Requires both estimates to lie within the errors of Binomial(count, p) samples.
     private static void RequireEstimate(long objects, long bytes, int size, int count, long mean)
     {
@@ -239,5 +268,13 @@ public sealed unsafe class ProfilerEstimateTests
     {
         double block = size > 1 << 20 ? size : (double)HakmemAllocator.Shared.GoodSize((nuint)size);
         return 1 - Math.Exp(-block / mean);
+    }
+
+    // Draws by the mean alone, however fast samples come.
+    private static HakmemProfiler StartUnbounded(HakmemAllocator heap, long mean)
+    {
+        HakmemProfiler profiler = HakmemProfiler.Start(heap, mean);
+        profiler.MaxSamplesPerSecond = long.MaxValue;
+        return profiler;
     }
 }

@@ -1,0 +1,58 @@
+using System;
+using System.Diagnostics;
+
+namespace Hakmem.Profiling;
+
+// Keeps a sampler's cost in bounds where a program allocates very much: raises the mean number of bytes between samples
+// while they come faster than they may, and lowers it again. (JDK Flight Recorder throttles its allocation samples for
+// the same reason.)
+//
+// The estimates stay unbiased: each sample has the weight of the mean that it was drawn by, and a mean depends on
+// earlier samples only.
+//
+// The rate is taken over windows of many samples, and of a second where samples are rare; then one that comes late
+// shows that the mean may be lower. Time is in ticks of Stopwatch. Not thread-safe: the sampler's lock guards it.
+internal struct SampleRate(long meanBytes, double maxPerSecond)
+{
+    // Enough for an estimate of the rate within some six percent.
+    public const int WindowSamples = 256;
+
+    // The mean is raised to at most so many times that which was asked for.
+    private const long MaxFactor = 1 << 20;
+
+    private readonly long _meanBytes = meanBytes;
+    private readonly double _maxPerSecond = maxPerSecond;
+    private double _factor = 1;
+    private long _begin;
+    private int _samples;
+
+    // The mean to draw by.
+    public readonly long MeanBytes => (long)Math.Min(_meanBytes * _factor, HeapSampler.MaxMeanBytes);
+
+    // Notes a sample at a time. Whether MeanBytes has changed.
+    public bool Note(long now)
+    {
+        if (_samples == 0)
+        {
+            // The first sample begins the window, and is none of it.
+            _begin = now;
+            _samples = 1;
+            return false;
+        }
+
+        long elapsed = Math.Max(now - _begin, 1);
+        if (_samples < WindowSamples && elapsed < Stopwatch.Frequency)
+        {
+            _samples++;
+            return false;
+        }
+
+        double perSecond = _samples * (double)Stopwatch.Frequency / elapsed;
+        double factor = Math.Min(Math.Max(_factor * perSecond / _maxPerSecond, 1), MaxFactor);
+        bool isChanged = factor != _factor;
+        _factor = factor;
+        _begin = now;
+        _samples = 1;
+        return isChanged;
+    }
+}
