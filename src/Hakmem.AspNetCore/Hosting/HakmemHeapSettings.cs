@@ -59,6 +59,9 @@ public sealed class HakmemHeapSettings
     /// <summary>See <see cref="HakmemOptions.GuardedSampleInterval"/>.</summary>
     public int? GuardedSampleInterval { get; set; }
 
+    /// <summary>See <see cref="HakmemOptions.GuardedSampleBytes"/>.</summary>
+    public long? GuardedSampleBytes { get; set; }
+
     /// <summary>See <see cref="HakmemOptions.FaultReports"/>.</summary>
     public bool? FaultReports { get; set; }
 

@@ -2,6 +2,7 @@ using System;
 using System.Diagnostics;
 using Hakmem.Api;
 using Hakmem.Pages;
+using Hakmem.Profiling;
 using Hakmem.Records;
 
 namespace Hakmem;
@@ -35,6 +36,7 @@ public sealed record HakmemOptions
     private readonly bool? _captureStacks;
     private readonly long? _quarantineBytes;
     private readonly int? _guardedSampleInterval;
+    private readonly long? _guardedSampleBytes;
     private readonly bool? _faultReports;
 
     /// <summary>
@@ -162,8 +164,9 @@ public sealed record HakmemOptions
 
     /// <summary>
     /// How much of what was freed is kept from being handed out again, oldest first out, from 0: with
-    /// <see cref="HardeningLevel.Full"/> so many bytes of blocks up to 1 KiB, and with it or
-    /// <see cref="GuardedSampleInterval"/> so many bytes of addresses of guarded blocks.
+    /// <see cref="HardeningLevel.Full"/> so many bytes of blocks up to 1 KiB, and with it,
+    /// <see cref="GuardedSampleInterval"/> or <see cref="GuardedSampleBytes"/> so many bytes of addresses of guarded
+    /// blocks.
     /// <c>HAKMEM_QUARANTINE_BYTES</c>; default 16 MiB.
     /// </summary>
     public long QuarantineBytes
@@ -182,6 +185,18 @@ public sealed record HakmemOptions
     {
         get => _guardedSampleInterval ?? (int)HakmemSettings.GuardedSampleInterval.Read();
         init => _guardedSampleInterval = value;
+    }
+
+    /// <summary>
+    /// Guarded sampling by bytes, as a <see cref="HakmemProfiler"/> samples: a block of s bytes, up to 256 KiB, is put
+    /// against a guard page with the probability 1 - exp(-s / this), so that large blocks, of which there are few, are
+    /// seen as well. From 1, or zero for none; up to 2^40. In addition to <see cref="GuardedSampleInterval"/>, and not
+    /// used with <see cref="HardeningLevel.Full"/>, which guards all. <c>HAKMEM_GUARDED_SAMPLE_BYTES</c>; default 0.
+    /// </summary>
+    public long GuardedSampleBytes
+    {
+        get => _guardedSampleBytes ?? HakmemSettings.GuardedSampleBytes.Read();
+        init => _guardedSampleBytes = value;
     }
 
     /// <summary>
@@ -222,6 +237,7 @@ public sealed record HakmemOptions
         CaptureStacks = CaptureStacks,
         QuarantineBytes = HakmemSettings.QuarantineBytes.Check(QuarantineBytes),
         GuardedSampleInterval = (int)HakmemSettings.GuardedSampleInterval.Check(GuardedSampleInterval),
+        GuardedSampleBytes = HakmemSettings.GuardedSampleBytes.Check(GuardedSampleBytes),
         FaultReports = FaultReports,
         MaxBytes = HakmemSettings.MaxBytes.Check(MaxBytes),
         SoftLimitBytes = HakmemSettings.SoftLimitBytes.Check(SoftLimitBytes),
@@ -241,16 +257,15 @@ internal static class HakmemSettings
 {
     private const string Names =
         "MaxBytes SoftLimitBytes ThreadCacheBytes SuperSlabCacheCount SuperSlabCacheBytes SuperSlabCacheTtl LazyZero " +
-        "PurgeDelay HugePages Prefault Hardening CaptureStacks QuarantineBytes GuardedSampleInterval FaultReports " +
-        "ContainerLimitPercent ForceFallback RequireSupported";
+        "PurgeDelay HugePages Prefault Hardening CaptureStacks QuarantineBytes GuardedSampleInterval " +
+        "GuardedSampleBytes FaultReports ContainerLimitPercent ForceFallback RequireSupported";
 
     private const string Variables =
         "MAX_BYTES SOFT_LIMIT_BYTES THREAD_CACHE_BYTES SUPERSLAB_CACHE_COUNT SUPERSLAB_CACHE_BYTES " +
         "SUPERSLAB_CACHE_TTL LAZY_ZERO PURGE_DELAY HUGE_PAGES PREFAULT HARDENING CAPTURE_STACKS QUARANTINE_BYTES " +
-        "GUARDED_SAMPLE_INTERVAL FAULT_REPORTS CONTAINER_LIMIT_PERCENT FORCE_FALLBACK REQUIRE_SUPPORTED " +
-        "SUPERSLAB_MAX_CACHED SUPERSLAB_MAX_MEMORY_MB SUPERSLAB_TTL_SEC SS_LAZY_ZERO THP SS_PREFAULT";
+        "GUARDED_SAMPLE_INTERVAL GUARDED_SAMPLE_BYTES FAULT_REPORTS CONTAINER_LIMIT_PERCENT FORCE_FALLBACK " +
+        "REQUIRE_SUPPORTED SUPERSLAB_MAX_CACHED SUPERSLAB_MAX_MEMORY_MB SUPERSLAB_TTL_SEC SS_LAZY_ZERO THP SS_PREFAULT";
 
-    // Twice this fits the countdown.
     private const int MaxSampleInterval = 1_000_000_000;
 
     private static readonly HeapLimits s_defaults = new();
@@ -355,6 +370,15 @@ internal static class HakmemSettings
             ZeroMeans = "none",
         };
 
+    public static readonly HakmemSetting GuardedSampleBytes =
+        new(
+            nameof(GuardedSampleBytes), "HAKMEM_GUARDED_SAMPLE_BYTES", typeof(long), s_defaults.GuardedSampleBytes)
+        {
+            Meaning = "mean number of bytes per guarded allocation",
+            Most = HeapSampler.MaxMeanBytes,
+            ZeroMeans = "none",
+        };
+
     public static readonly HakmemSetting FaultReports =
         new(nameof(FaultReports), "HAKMEM_FAULT_REPORTS", typeof(bool), s_defaults.FaultReports ? 1 : 0)
         {
@@ -437,8 +461,12 @@ internal sealed class HeapLimits
 
     public long QuarantineBytes { get; init; } = 16L << 20;
 
-    // Zero for none.
+    // Zero for none, as the next.
     public int GuardedSampleInterval { get; init; }
+
+    public long GuardedSampleBytes { get; init; }
+
+    public bool IsGuardedSampled => GuardedSampleInterval > 0 || GuardedSampleBytes > 0;
 
     public bool FaultReports { get; init; } = true;
 

@@ -30,35 +30,36 @@ internal sealed class HardeningParts
     // The quarantine of small blocks. Set by AddQuarantine.
     public PoisonedBlocks? Poisoned { get; private set; }
 
-    private bool IsSampled => !IsPlacedAtRandom && _limits.GuardedSampleInterval > 0;
+    private bool IsSampled => !IsPlacedAtRandom && _limits.IsGuardedSampled;
 
     // A heap with checked hardening alone has guards for the chunks of regions only.
     private bool HasGuards => HasLiveTable || IsSampled;
 
     // Returns null for a heap without hardening and sampling, so that none of their classes are loaded.
     public static HardeningParts? TryCreate(Arena arena, HeapLimits limits) =>
-        limits.Hardening == HardeningLevel.Standard && limits.GuardedSampleInterval == 0 ? null : Create(arena, limits);
+        limits.Hardening == HardeningLevel.Standard && !limits.IsGuardedSampled ? null : Create(arena, limits);
 
-    // Returns size classes with magazines small enough for hardening or sampling.
+    // Returns size classes with magazines small enough for hardening.
     public SizeClassInfo[] CreateClasses() => IsPlacedAtRandom ? SizeClassInfo.CreateTable(PoisonedBlocks.MaxMagazine)
-        : _limits.GuardedSampleInterval > 0 ? SizeClassInfo.CreateTable(_limits.GuardedSampleInterval)
         : SizeClassInfo.Standard;
 
     public PoisonedBlocks? AddQuarantine(DepotSet depots, SizeClassInfo[] classes) =>
         Poisoned = IsPlacedAtRandom ? new PoisonedBlocks(_arena, depots, classes, _limits.QuarantineBytes) : null;
 
     // Creates the kinds of small and guarded blocks, the sampler and the access to the table of live blocks.
-    public (SmallKind Small, GuardedKind Guarded, SamplingHook? Hook, BlockClaims? Live) CreateKinds(
+    public (SmallKind Small, GuardedKind Guarded, GuardedSampling? Sampling, BlockClaims? Live) CreateKinds(
         HeapParts parts, UnitAllocator units, RunAllocator runs)
     {
         GuardedBlocks? blocks = HasGuards ? CreateGuards(units, runs) : null;
         GuardedKind guarded = new(_arena, parts.Slot, runs, blocks, keepsStacks: IsSampled || _limits.CaptureStacks);
-        SamplingHook? hook = IsSampled ? new AllocationSampler(blocks!, guarded, _limits.GuardedSampleInterval) : null;
+        GuardedSampling? sampling = IsSampled
+            ? new GuardedSampling(blocks!, guarded, _limits.GuardedSampleInterval, _limits.GuardedSampleBytes)
+            : null;
         BlockClaims? live = Table is null ? null : new BlockClaims(_arena, Table, parts.Registry);
         SmallKind small = Poisoned is null
-            ? new SmallKind(parts, hook)
+            ? new SmallKind(parts)
             : new PoisonedKind(parts, Poisoned, live!, _limits.CaptureStacks);
-        return (small, guarded, hook, live);
+        return (small, guarded, sampling, live);
     }
 
     private GuardedBlocks CreateGuards(UnitAllocator units, RunAllocator runs)

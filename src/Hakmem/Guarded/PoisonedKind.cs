@@ -10,7 +10,7 @@ namespace Hakmem.Guarded;
 // Small blocks with HardeningLevel.Full: poisoned while they are free, and kept in PoisonedBlocks' quarantine before
 // they are handed out again. Larger blocks are of the guarded kind.
 internal sealed unsafe class PoisonedKind(HeapParts heap, PoisonedBlocks poisoned, BlockClaims claims, bool keepsStacks)
-    : SmallKind(heap, hook: null)
+    : SmallKind(heap)
 {
     public override bool HasQuarantine => true;
 

@@ -26,11 +26,11 @@ internal sealed unsafe class BlockKinds
         GuardedKind? guarded = null;
         if (hardening is not null)
         {
-            (small, guarded, Hook, Claims) = hardening.CreateKinds(parts, units, runs);
+            (small, guarded, GuardedSampling, Claims) = hardening.CreateKinds(parts, units, runs);
         }
 
         LargeBlocks large = new(parts.Arena, parts.SuperSlabs, units, runs);
-        Small = small ?? new SmallKind(parts, hook: null);
+        Small = small ?? new SmallKind(parts);
         guarded ??= new GuardedKind(parts.Arena, parts.Slot, runs, blocks: null, keepsStacks: false);
         UnitRuns = large.UnitRuns;
         Guarded = guarded;
@@ -43,8 +43,8 @@ internal sealed unsafe class BlockKinds
         Large = Small.HasQuarantine ? guarded : large.SlabRuns;
     }
 
-    // Null unless allocations are sampled.
-    public SamplingHook? Hook { get; }
+    // Null without guarded sampling.
+    public GuardedSampling? GuardedSampling { get; }
 
     // Null unless a table says which blocks are live.
     public BlockClaims? Claims { get; }

@@ -9,14 +9,15 @@ using Hakmem.Small;
 
 namespace Hakmem.Heaps;
 
-// Sampling for a heap profiler, which may start and stop at any time.
+// Sampling, for a heap profiler, which may start and stop at any time, and for guarded blocks. A heap with guarded
+// sampling is as one with a profiler all its life.
 //
 // Every allocation is sampled with a probability that depends on its size alone. The slow paths decide: for small
 // blocks in advance, see SampleCountdown. That needs paired bins for all classes, since a stack serves the block freed
 // last again and again without the slow path. So the start of a profiler changes the form of bins, and its end changes
 // it back, without a stop:
 //
-//   1. _sampler says what form is wanted.
+//   1. _sampling says what form is wanted.
 //   2. New spans, and then all others, get page-map entries for that form (DepotSet.SetPaired).
 //   3. Each thread changes its own cache at its next slow path, of Alloc or Free (UpdateForm). A block whose entry is
 //      of the other form than the cache is freed by the slow path, so a thread that frees gets there soon.
@@ -31,11 +32,11 @@ internal sealed unsafe partial class Heap
     // Held while a profiler starts or ends. Outside the registry's lock.
     private readonly UninterruptibleLock _profilingLock = new();
 
-    // Null unless the heap is profiled. Written under _profilingLock; read by slow paths, which may act on an old value
-    // for as long as one call takes.
-    private volatile HeapSampler? _sampler;
+    // Null unless allocations are sampled. Written under _profilingLock; read by slow paths, which may act on an old
+    // value for as long as one call takes.
+    private volatile HeapSampling? _sampling;
 
-    // The sampler, or 0 for none, that the depots were last flushed for, and how often. Interlocked; a race costs or
+    // The sampling, or 0 for none, that the depots were last flushed for, and how often. Interlocked; a race costs or
     // saves a flush.
     private long _flushedFor;
     private int _flushes;
@@ -44,21 +45,20 @@ internal sealed unsafe partial class Heap
     private bool _isClosed;
 
     // Null unless the heap is profiled; may change at any time.
-    public HeapSampler? Sampler => _sampler;
+    public HeapSampler? Sampler => _sampling?.Profiler;
 
     // Starts to sample allocations. Returns false if the heap is profiled already.
     public bool TryStartProfiling(HeapSampler sampler)
     {
+        HeapSampling sampling = new(sampler, _guardedSampling);
         using (_profilingLock.Enter())
         {
-            if (_sampler != null || _isClosed)
+            if (Sampler != null || _isClosed)
             {
                 return false;
             }
 
-            _sampler = sampler;
-            SetPaired(true);
-            _registry.CountAllocations();
+            StartSampling(sampling);
             return true;
         }
     }
@@ -66,12 +66,13 @@ internal sealed unsafe partial class Heap
     // Ends the profiling that the sampler was started for; does nothing if it has ended.
     public void StopProfiling(HeapSampler sampler)
     {
+        HeapSampling? rest = _guardedSampling == null ? null : new HeapSampling(null, _guardedSampling);
         using (_profilingLock.Enter())
         {
-            if (_sampler == sampler)
+            if (Sampler == sampler)
             {
-                _sampler = null;
-                SetPaired(false);
+                _sampling = rest;
+                SetPaired(rest != null);
             }
         }
     }
@@ -82,10 +83,10 @@ internal sealed unsafe partial class Heap
     public void UpdateForm(ThreadCache* cache)
     {
         Debug.Assert(cache->Inner == null, "The record with the magazines has no Inner.");
-        HeapSampler? sampler = _sampler;
-        if (cache->Profile == null ? sampler == null : cache->Profile->Sampler == sampler?.Number)
+        HeapSampling? sampling = _sampling;
+        if (cache->Profile == null ? sampling == null : cache->Profile->Sampling == sampling?.Number)
         {
-            if (sampler == null)
+            if (sampling == null)
             {
                 // A profiler may have come and gone without a slow path of this thread.
                 UpdateCounting(cache);
@@ -95,7 +96,7 @@ internal sealed unsafe partial class Heap
         }
 
         ProfileState* state = null;
-        if (sampler != null)
+        if (sampling != null)
         {
             state = (ProfileState*)_arena.Metadata.TryAllocate(ProfileState.Bytes);
             if (state == null)
@@ -103,10 +104,10 @@ internal sealed unsafe partial class Heap
                 return;
             }
 
-            state->Sampler = sampler.Number;
+            state->Sampling = sampling.Number;
             for (int sizeClass = 0; sizeClass < SizeClass.Count; sizeClass++)
             {
-                sampler.Draw(ProfileState.BinOf(state, sizeClass), _classes[sizeClass].BlockBytes);
+                sampling.Draw(ProfileState.BinOf(state, sizeClass), _classes[sizeClass].BlockBytes);
             }
         }
 
@@ -114,7 +115,7 @@ internal sealed unsafe partial class Heap
         _exchange.FlushAll(cache);
         CacheGate.Close(cache);
         cache->Profile = state;
-        int firstStacked = sampler != null ? SizeClass.Count : ThreadCaches.FirstStackedOf(_classes);
+        int firstStacked = sampling != null ? SizeClass.Count : ThreadCaches.FirstStackedOf(_classes);
         ThreadCaches.SetForms(cache, _classes, _slot, firstStacked);
         CacheGate.Open(cache);
         if (old != null)
@@ -123,15 +124,15 @@ internal sealed unsafe partial class Heap
         }
 
         UpdateCounting(cache);
-        FlushDepots(sampler);
+        FlushDepots(sampling);
     }
 
     // A cache that is changed leaves magazines with few blocks in the depots. A thread that got one of them would swap
     // its magazines every few allocations from then on. The first threads that change are those that are at work; later
     // ones leave the depots alone, which others use by then.
-    private void FlushDepots(HeapSampler? sampler)
+    private void FlushDepots(HeapSampling? sampling)
     {
-        long number = sampler?.Number ?? 0;
+        long number = sampling?.Number ?? 0;
         if (Interlocked.Exchange(ref _flushedFor, number) != number)
         {
             Volatile.Write(ref _flushes, 0);
@@ -154,35 +155,36 @@ internal sealed unsafe partial class Heap
     // As TryAllocateFromSecondary, for a profiled cache: null also if the next allocation is to be sampled, or if the
     // countdowns are those of an earlier profiler.
     public void* TryAllocateProfiledFromSecondary(ThreadCache* cache, int sizeClass) =>
-        cache->Profile == null || cache->Profile->Sampler != _sampler?.Number || _hook != null || _quarantine != null
+        cache->Profile == null || cache->Profile->Sampling != _sampling?.Number || _quarantine != null
             ? null
             : MarkLive(SampleCountdown.TryAllocFromSecondary(cache, sizeClass));
 
     // Whether the slow paths of a cache have to go through the heap. A profiler that starts meanwhile sets the flag
-    // after _sampler; so one of the two threads sees what the other has written.
+    // after _sampling; so one of the two threads sees what the other has written.
     private void UpdateCounting(ThreadCache* cache)
     {
         bool isCounting;
         do
         {
-            isCounting = _hook != null || _quarantine != null || cache->Profile != null || _sampler != null;
+            isCounting = _quarantine != null || cache->Profile != null || _sampling != null;
             cache->CountsAllocations = isCounting;
             Interlocked.MemoryBarrier();
         }
-        while (!isCounting && _sampler != null);
+        while (!isCounting && _sampling != null);
     }
 
-    // Allocates in a heap that is profiled, or with a cache that has not noticed yet that it no longer is.
+    // Allocates in a heap whose allocations are sampled, or with a cache that has not noticed yet that they no longer
+    // are.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void* TryAllocateProfiled(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
+    private void* TryAllocateSampling(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
     {
         if (cache != null)
         {
             UpdateForm(cache);
         }
 
-        HeapSampler? sampler = _sampler;
-        if (sampler == null)
+        HeapSampling? sampling = _sampling;
+        if (sampling == null)
         {
             return TryAllocateUncounted(cache, byteCount, alignment, isZeroed);
         }
@@ -192,42 +194,34 @@ internal sealed unsafe partial class Heap
             return Sampled(TryAllocateUncounted(cache, byteCount, alignment, isZeroed), byteCount);
         }
 
-        // A guarded block comes from no bin, so no countdown has counted it.
         int sizeClass = SmallKind.ClassFor(byteCount, alignment);
-        int blockBytes = _classes[sizeClass].BlockBytes;
-        void* guarded = _hook == null ? null : _hook.TryAllocate(cache, byteCount, alignment, isZeroed);
-        if (guarded != null)
+        void* block;
+        if (cache == null || cache->Profile == null)
         {
-            return sampler.IsDrawn((nuint)blockBytes, out double chosen)
-                ? sampler.Add(guarded, byteCount, chosen)
-                : guarded;
+            ProfileBin drawn;
+            sampling.DrawOne(&drawn, _classes[sizeClass].BlockBytes);
+            block = TryAllocateDrawn(sampling, &drawn, cache, byteCount, alignment, sizeClass, isZeroed);
+        }
+        else
+        {
+            block = TryAllocateDue(sampling, cache, byteCount, alignment, sizeClass, isZeroed);
         }
 
-        void* block = cache == null || cache->Profile == null
-            ? sampler.IsDrawn((nuint)blockBytes, out double weight)
-                ? TryAllocateSample(sampler, byteCount, alignment, blockBytes, isZeroed)
-                : null
-            : TryAllocateDue(sampler, cache, byteCount, alignment, sizeClass, isZeroed, out weight);
-        return block != null
-            ? sampler.Add(block, byteCount, weight)
-            : _kinds.Small.TryAllocate(cache, byteCount, alignment, isZeroed);
+        return block != null ? block : _kinds.Small.TryAllocate(cache, byteCount, alignment, isZeroed);
     }
 
     // Allocates a sampled block if the countdown of its class says that one is due, and draws the next; otherwise null.
     private void* TryAllocateDue(
-        HeapSampler sampler, ThreadCache* cache, nuint byteCount, nuint alignment, int sizeClass, bool isZeroed,
-        out double weight)
+        HeapSampling sampling, ThreadCache* cache, nuint byteCount, nuint alignment, int sizeClass, bool isZeroed)
     {
         ProfileBin* countdown = SampleCountdown.Sync(cache, sizeClass);
-        weight = countdown->Weight;
         if (countdown->Until > 0)
         {
             return null;
         }
 
-        int blockBytes = _classes[sizeClass].BlockBytes;
-        void* block = TryAllocateSample(sampler, byteCount, alignment, blockBytes, isZeroed);
-        sampler.Draw(countdown, blockBytes);
+        void* block = TryAllocateDrawn(sampling, countdown, cache, byteCount, alignment, sizeClass, isZeroed);
+        sampling.Draw(countdown, _classes[sizeClass].BlockBytes);
         if (block == null)
         {
             // The small block that is served instead.
@@ -235,20 +229,31 @@ internal sealed unsafe partial class Heap
         }
 
         SampleCountdown.Apply(cache, sizeClass);
-        _hook?.CountAllocations(cache, BinCounts.VisibleOf(cache, ThreadCache.OwnIndexOf(cache, sizeClass)));
         return block;
     }
 
+    // Allocates the block that was drawn, and notes it if it is for the profiler. Null if it was drawn for nothing, or
+    // there is no room for it.
+    private void* TryAllocateDrawn(
+        HeapSampling sampling, ProfileBin* drawn, ThreadCache* cache, nuint byteCount, nuint alignment, int sizeClass,
+        bool isZeroed)
+    {
+        double weight = HeapSampler.IsInside ? 0 : drawn->Weight;
+        void* block = drawn->IsGuarded ? sampling.Guards!.TryAllocate(cache, byteCount, alignment, isZeroed) : null;
+        if (block == null && weight > 0)
+        {
+            block = TryAllocateSample(
+                sampling.Profiler!, byteCount, alignment, _classes[sizeClass].BlockBytes, isZeroed);
+        }
+
+        return block != null && weight > 0 ? sampling.Profiler!.Add(block, byteCount, weight) : block;
+    }
+
     // Allocates a block whose free takes the slow path. With full hardening it lies between guard pages, as larger
-    // blocks do there. Null if memory is out, or if the call comes from within the profiler.
+    // blocks do there. Null if memory is out.
     private void* TryAllocateSample(
         HeapSampler sampler, nuint byteCount, nuint alignment, int blockBytes, bool isZeroed)
     {
-        if (HeapSampler.IsInside)
-        {
-            return null;
-        }
-
         // As for any other block, memory may only seem to be out.
         void* block = null;
         bool isTried = false;
@@ -271,7 +276,7 @@ internal sealed unsafe partial class Heap
     // Draws whether a block that no size class serves is sampled, and notes it. Returns the block, which may be null.
     private void* Sampled(void* block, nuint byteCount)
     {
-        HeapSampler? sampler = _sampler;
+        HeapSampler? sampler = Sampler;
         if (block != null && sampler != null && sampler.IsDrawn(byteCount, out double weight))
         {
             sampler.Add(block, byteCount, weight);
@@ -285,14 +290,14 @@ internal sealed unsafe partial class Heap
     {
         if (block.Kind != _kinds.Small)
         {
-            _sampler?.Remove(address);
+            Sampler?.Remove(address);
         }
     }
 
     // A block that no size class serves was resized in place: it counts as freed and allocated.
     private void CountResized(void* address, nuint byteCount)
     {
-        HeapSampler? sampler = _sampler;
+        HeapSampler? sampler = Sampler;
         if (sampler != null)
         {
             sampler.Remove(address);
@@ -303,7 +308,7 @@ internal sealed unsafe partial class Heap
     // BlockKind.TryMoveHeld, after which another thread may allocate at the old address: so the sample is ended before.
     private void* TryMovePages(BlockInfo block, void* address, nuint byteCount)
     {
-        HeapSampler? sampler = _sampler;
+        HeapSampler? sampler = Sampler;
         Sample sample = default;
         bool isSample = sampler != null && sampler.TryTake(address, out sample);
         void* target = block.Kind.TryMoveHeld(block, byteCount);
@@ -318,6 +323,14 @@ internal sealed unsafe partial class Heap
         }
 
         return null;
+    }
+
+    private void StartSampling(HeapSampling sampling)
+    {
+        _profilingLock.AssertHeld();
+        _sampling = sampling;
+        SetPaired(true);
+        _registry.CountAllocations();
     }
 
     private void SetPaired(bool isPaired)
@@ -366,8 +379,8 @@ internal sealed unsafe partial class Heap
         using (_profilingLock.Enter())
         {
             _isClosed = true;
-            _sampler?.RemoveAll();
-            _sampler = null;
+            Sampler?.RemoveAll();
+            _sampling = null;
         }
     }
 }

@@ -33,8 +33,8 @@ internal sealed unsafe partial class Heap : HeapCore
     private readonly SizeClassInfo[] _classes;
     private readonly BlockKinds _kinds;
 
-    // Null if allocations are not sampled.
-    private readonly SamplingHook? _hook;
+    // Null without guarded sampling.
+    private readonly GuardedSampling? _guardedSampling;
 
     // Null if no table records live blocks.
     private readonly BlockClaims? _claims;
@@ -80,8 +80,16 @@ internal sealed unsafe partial class Heap : HeapCore
         };
         _reclaimer = new Reclaimer(parts, _decay, _units, runs);
         _kinds = new BlockKinds(parts, _units, runs, hardening);
-        _hook = _kinds.Hook;
+        _guardedSampling = _kinds.GuardedSampling;
         _claims = _kinds.Claims;
+        if (_guardedSampling != null)
+        {
+            HeapSampling sampling = new(null, _guardedSampling);
+            using (_profilingLock.Enter())
+            {
+                StartSampling(sampling);
+            }
+        }
 
         // Last, since others may read the statistics of a registered heap.
         _decay.Register();
@@ -148,7 +156,7 @@ internal sealed unsafe partial class Heap : HeapCore
 
     public override void Free(ThreadCache* cache, void* address)
     {
-        if (cache != null && (cache->Profile != null || _sampler != null))
+        if (cache != null && (cache->Profile != null || _sampling != null))
         {
             UpdateForm(cache);
         }
@@ -435,21 +443,16 @@ internal sealed unsafe partial class Heap : HeapCore
     }
 
     private void* TryAllocateOnce(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed) =>
-        _sampler != null || (cache != null && (cache->Profile != null || IsCountingInVain(cache)))
-            ? TryAllocateProfiled(cache, byteCount, alignment, isZeroed)
+        _sampling != null || (cache != null && (cache->Profile != null || IsCountingInVain(cache)))
+            ? TryAllocateSampling(cache, byteCount, alignment, isZeroed)
             : TryAllocateUncounted(cache, byteCount, alignment, isZeroed);
 
     // Whether a cache still counts for a profiler that has gone.
     private bool IsCountingInVain(ThreadCache* cache) =>
-        cache->CountsAllocations && _hook == null && _quarantine == null;
+        cache->CountsAllocations && _quarantine == null;
 
-    private void* TryAllocateUncounted(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed)
-    {
-        void* sampled = _hook == null ? null : _hook.TryAllocate(cache, byteCount, alignment, isZeroed);
-        return sampled != null
-            ? sampled
-            : _kinds.For(byteCount, alignment).TryAllocate(cache, byteCount, alignment, isZeroed);
-    }
+    private void* TryAllocateUncounted(ThreadCache* cache, nuint byteCount, nuint alignment, bool isZeroed) =>
+        _kinds.For(byteCount, alignment).TryAllocate(cache, byteCount, alignment, isZeroed);
 
     // Allocates after a failure. Releases everything unused first, unless that would be in vain, and tries again in
     // either case, because memory may have become free meanwhile.

@@ -11,9 +11,9 @@ namespace Hakmem.Profiling;
 // What a heap profiler counts: draws which allocations are sampled, and keeps the samples and the sums for each stack.
 //
 // An allocation of a block of s bytes is sampled with the probability p = 1 - exp(-s / mean), independently of all
-// others, and then stands for 1 / p. The sums over such samples are unbiased, whatever the sizes. (It is the
-// probability that at least one of s bytes is hit if each is hit by chance once in mean bytes: the same profile as if
-// bytes were counted, without a count.)
+// others (see SampleChance), and then stands for 1 / p. The sums over such samples are unbiased, whatever the sizes.
+// (It is the probability that at least one of s bytes is hit if each is hit by chance once in mean bytes: the same
+// profile as if bytes were counted, without a count.)
 //
 // Nothing here is allocated from a heap of this library, and an allocation that the runtime makes while a stack is
 // resolved is not sampled. Thread-safe, by one lock, under which no other is taken.
@@ -33,13 +33,7 @@ internal sealed unsafe class HeapSampler
     // Texts of all profilers, for the life of the process. Room for some thirty thousand stacks.
     private const int StackBytes = 64 << 20;
 
-    // The countdown of sizes that are hardly ever sampled.
-    private const double MaxUntil = 1L << 60;
-
     private const ulong SeedStep = 0x9E37_79B9_7F4A_7C15;
-
-    [ThreadStatic]
-    private static ulong t_seed;
 
     [ThreadStatic]
     private static bool t_isInside;
@@ -72,13 +66,9 @@ internal sealed unsafe class HeapSampler
     // How often the runtime was asked to name a stack's methods. Interlocked.
     private long _resolvedStacks;
 
-    // Tells samplers apart. Interlocked.
-    private static long s_samplers;
-
     // Throws OutOfMemoryException if the system refuses memory for the tables.
     public HeapSampler(OsMemory os, long meanBytes)
     {
-        Number = Interlocked.Increment(ref s_samplers);
         _os = os;
         _meanBytes = meanBytes;
         _maxPerSecond = DefaultMaxPerSecondOf(meanBytes);
@@ -97,9 +87,6 @@ internal sealed unsafe class HeapSampler
     }
 
     public static StackTable Stacks { get; } = new(OsMemory.CreateForCurrentSystem(), StackBytes);
-
-    // From 1 on: a thread's cache has the number of the sampler that its countdowns were drawn by.
-    public long Number { get; }
 
     // Whether a sample is to be raised as an event. Under a lock that code of the program may want it is left out.
     private static bool IsHeard => EventListening.IsOn && !Callouts.AreDeferred;
@@ -143,26 +130,16 @@ internal sealed unsafe class HeapSampler
 
     public long ResolvedStacks => Volatile.Read(ref _resolvedStacks);
 
-    // Draws how many allocations of a class are served before the next sampled one, and the weight of that.
-    public void Draw(ProfileBin* countdown, int blockBytes)
-    {
-        double rate = (double)blockBytes / DrawnMeanBytes;
-        countdown->Weight = WeightOf(rate);
-        countdown->Until = (long)Math.Min(-Math.Log(NextUniform()) / rate, MaxUntil);
-    }
+    // The rate of allocations of so many bytes: see SampleChance.
+    public double RateOf(nuint bytes) => (double)nuint.Max(bytes, 1) / DrawnMeanBytes;
 
     // Whether an allocation of some bytes is sampled, and the weight of the sample. Never within the profiler.
     public bool IsDrawn(nuint bytes, out double weight)
     {
-        double rate = (double)nuint.Max(bytes, 1) / DrawnMeanBytes;
-        weight = 0;
-        if (t_isInside || -Math.Log(NextUniform()) >= rate)
-        {
-            return false;
-        }
-
-        weight = WeightOf(rate);
-        return true;
+        double rate = RateOf(bytes);
+        bool isDrawn = !t_isInside && SampleChance.IsDrawn(rate);
+        weight = isDrawn ? SampleChance.WeightOf(rate) : 0;
+        return isDrawn;
     }
 
     // Notes a sample with the calling thread's stack, and whose blocks the thread allocates. Returns the block.
@@ -384,33 +361,6 @@ internal sealed unsafe class HeapSampler
     {
         _rate = new SampleRate(_meanBytes, _maxPerSecond);
         Volatile.Write(ref _drawnMeanBytes, _rate.MeanBytes);
-    }
-
-    private static double WeightOf(double rate)
-    {
-        // 1 - exp(-rate) loses its digits for a small rate.
-        double chance = rate < 1e-5 ? rate - (rate * rate / 2) : 1 - Math.Exp(-rate);
-        return 1 / chance;
-    }
-
-    // Above 0 and at most 1. (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators", 2014.)
-    private static double NextUniform()
-    {
-        ulong seed = t_seed != 0 ? t_seed : NewSeed();
-        t_seed = seed += SeedStep;
-        seed = (seed ^ (seed >> 30)) * 0xBF58_476D_1CE4_E5B9;
-        seed = (seed ^ (seed >> 27)) * 0x94D0_49BB_1331_11EB;
-        seed ^= seed >> 31;
-        return ((seed >> 11) + 1) * (1.0 / (1UL << 53));
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static ulong NewSeed()
-    {
-        // The address tells processes apart that start at the same moment.
-        int local;
-        return ((ulong)Stopwatch.GetTimestamp() * SeedStep) ^ ((ulong)Environment.CurrentManagedThreadId << 32) ^
-            (nuint)(&local);
     }
 
     private static int Resolve(ISampleOwner? owner)

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Hakmem.Records;
 
-// What a profiled thread's cache counts, by size class: see SampleCountdown. Only the cache's owner uses it.
+// What a sampled thread's cache counts, by size class: see SampleCountdown. Only the cache's owner uses it.
 [StructLayout(LayoutKind.Sequential, Size = Bytes)]
 internal unsafe struct ProfileState
 {
@@ -10,8 +10,8 @@ internal unsafe struct ProfileState
 
     private const int HeadBytes = 8;
 
-    // The number of the profiler's sampler, which has drawn the countdowns.
-    public long Sampler;
+    // The number of the HeapSampling that has drawn the countdowns.
+    public long Sampling;
 
     private ProfileBin _first;
 
@@ -24,7 +24,7 @@ internal unsafe struct ProfileState
 [StructLayout(LayoutKind.Sequential, Size = Bytes)]
 internal unsafe struct ProfileBin
 {
-    public const int Bytes = 24;
+    public const int Bytes = 32;
 
     // The bin's AllocTop when Until was last brought up to date, or later when a magazine was loaded.
     public void** LoadedTop;
@@ -32,6 +32,10 @@ internal unsafe struct ProfileBin
     // How many allocations of the class from then on are not sampled; the one after them is.
     public long Until;
 
-    // How many allocations the next sample stands for: 1 / p for the probability p with which Until was drawn.
+    // How many allocations the next sample stands for in a profile: 1 / p for the probability p of a profiled one with
+    // which Until was drawn. 0 if it is for guarded sampling alone.
     public double Weight;
+
+    // Whether the next sample is to be a guarded block.
+    public bool IsGuarded;
 }

@@ -80,9 +80,6 @@ internal unsafe struct ThreadCache
     // The most bytes of blocks that the bins may contain, by their capacities.
     public long CapacityBytes;
 
-    // With guarded sampling: the number of allocations until the next sampled one. Unused otherwise.
-    public int UntilSample;
-
     // The number of the clock's turns since it last flushed a bin.
     public int UnproductiveSweeps;
 
@@ -110,7 +107,7 @@ internal unsafe struct ThreadCache
     // So either the thread sees that it is no longer alone, or the registry waits for it.
     public int IsClaiming;
 
-    // While the cache is profiled: when the next allocation of each class is sampled. Otherwise null. Only the owner
+    // While allocations are sampled: when the next one of each class is. Otherwise null. Only the owner
     // reads and writes it, or a thread that destroys the record.
     public ProfileState* Profile;
 

@@ -9,7 +9,7 @@ namespace Hakmem.Small;
 // Blocks of the 112 size classes: the slow paths between the public allocator, the thread's cache and the depots.
 //
 // Thread-safe. Their magazines and spans decide whether a block is free; see CacheExchange and SpanSet.
-internal unsafe class SmallKind(HeapParts heap, SamplingHook? hook) : BlockKind
+internal unsafe class SmallKind(HeapParts heap) : BlockKind
 {
     // From this size on, a zeroed allocation asks whether memory is known to be zero before it clears it. Below, the
     // question costs more than the clearing.
@@ -202,7 +202,6 @@ internal unsafe class SmallKind(HeapParts heap, SamplingHook? hook) : BlockKind
                 (void*)corruptAddress, "Alloc", "an earlier double free: the block was about to be handed out twice");
         }
 
-        hook?.CountAllocations(cache, 1 + BinCounts.VisibleOf(cache, index));
 
         // The heap grew: before it does so again, the blocks of dead threads are flushed.
         int growth = heap.SuperSlabs.GrowthCount;

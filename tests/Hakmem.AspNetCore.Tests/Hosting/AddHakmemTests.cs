@@ -52,7 +52,8 @@ public sealed class AddHakmemTests
             ("Heap:HugePages", "Never"), ("Heap:ThreadCacheBytes", "1048576"), ("Heap:SuperSlabCacheCount", "7"),
             ("Heap:SuperSlabCacheBytes", "33554432"), ("Heap:SuperSlabCacheTtl", "00:00:05"), ("Heap:PurgeDelay", "00:00:00.5"),
             ("Heap:Hardening", "Full"), ("Heap:CaptureStacks", "true"), ("Heap:QuarantineBytes", "1048576"),
-            ("Heap:GuardedSampleInterval", "1000"), ("Heap:FaultReports", "false"), ("Pool:MaxBufferSize", "1000000"), ("Pool:DefaultBufferSize", "512"),
+            ("Heap:GuardedSampleInterval", "1000"), ("Heap:GuardedSampleBytes", "4096"), ("Heap:FaultReports", "false"),
+            ("Pool:MaxBufferSize", "1000000"), ("Pool:DefaultBufferSize", "512"),
             ("Pool:MaxBytes", "2000000"), ("Pool:RecycleOwners", "true"), ("Pool:LeakTracking", "count"),
             ("Kestrel:MaxBytes", "134217728"), ("Kestrel:IdleTimeout", "00:00:02"), ("Kestrel:ThreadCacheBlocks", "16"),
             ("Kestrel:RecycleOwners", "false"), ("Kestrel:CollectWhenIdle", "true"));
@@ -63,7 +64,7 @@ public sealed class AddHakmemTests
             MaxBytes = 256 << 20, Prefault = PrefaultMode.Touch, LazyZero = LazyZeroMode.Immediate, HugePages = HugePageMode.Never,
             ThreadCacheBytes = 1 << 20, SuperSlabCacheCount = 7, SuperSlabCacheBytes = 32 << 20,
             SuperSlabCacheTtl = TimeSpan.FromSeconds(5), PurgeDelay = TimeSpan.FromMilliseconds(500), Hardening = HardeningLevel.Full,
-            CaptureStacks = true, QuarantineBytes = 1 << 20, GuardedSampleInterval = 1000, FaultReports = false,
+            CaptureStacks = true, QuarantineBytes = 1 << 20, GuardedSampleInterval = 1000, GuardedSampleBytes = 4_096, FaultReports = false,
         };
         Assert.True(options.Isolated);
         Assert.Equal(expected, options.Heap.ToHeapOptions());

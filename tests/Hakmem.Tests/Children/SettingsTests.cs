@@ -28,6 +28,7 @@ public sealed class SettingsTests
         Assert.Equal(0, child.Figure("CaptureStacks"));
         Assert.Equal(16 << 20, child.Figure("QuarantineBytes"));
         Assert.Equal(0, child.Figure("GuardedSampleInterval"));
+        Assert.Equal(0, child.Figure("GuardedSampleBytes"));
         Assert.Equal(1, child.Figure("FaultReports"));
         Assert.Equal(1, child.Figure("AreDefaults"));
         Assert.Equal(1, child.Figure("SharedTakes64MiB"));
@@ -52,6 +53,7 @@ public sealed class SettingsTests
             ["HAKMEM_CAPTURE_STACKS"] = "True",
             ["HAKMEM_QUARANTINE_BYTES"] = "12345",
             ["HAKMEM_GUARDED_SAMPLE_INTERVAL"] = "1000",
+            ["HAKMEM_GUARDED_SAMPLE_BYTES"] = "5000000000",
             ["HAKMEM_FAULT_REPORTS"] = "0",
         });
         child.AssertSucceeded();
@@ -68,6 +70,7 @@ public sealed class SettingsTests
         Assert.Equal(1, child.Figure("CaptureStacks"));
         Assert.Equal(12_345, child.Figure("QuarantineBytes"));
         Assert.Equal(1_000, child.Figure("GuardedSampleInterval"));
+        Assert.Equal(5_000_000_000, child.Figure("GuardedSampleBytes"));
         Assert.Equal(0, child.Figure("FaultReports"));
         Assert.Equal(123 << 20, child.Figure("Given"));
         Assert.Equal(0, child.Figure("SharedTakes64MiB"));
