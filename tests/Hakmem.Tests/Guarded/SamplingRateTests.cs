@@ -103,6 +103,21 @@ public sealed unsafe class SamplingRateTests
             CountSampled(heap, bytes, Allocations), Allocations / Interval * 8 / 10, Allocations / Interval * 12 / 10);
     }
 
+    // Every second block is guarded, which says nothing of whether it is profiled.
+    [Fact]
+    public void GuardedBlocksAreProfiledAsOthersAre()
+    {
+        const int Count = 20_000;
+        const long Mean = 2_000;
+        using HakmemAllocator heap = new(new HakmemOptions { GuardedSampleInterval = 2 });
+        using HakmemProfiler profiler = HakmemProfiler.Start(heap, Mean);
+        Assert.InRange(CountSampled(heap, 200, Count), Count / 2 * 0.9, Count / 2 * 1.1);
+        double chance = 1 - Math.Exp(-208.0 / Mean);
+        double error = 5 * Math.Sqrt(Count * (1 - chance) / chance);
+        Assert.InRange(profiler.Capture().AllocatedObjects, Count - error, Count + error);
+        Assert.Equal(0, profiler.Capture().InUseObjects);
+    }
+
     [Fact]
     public void NoneIsSampledByDefault()
     {
