@@ -68,6 +68,17 @@ internal sealed record HeapAnswer
 
     public long CorruptionReports { get; init; }
 
+    // The next five are zero from libraries that do not have them.
+    public long SampledBlocks { get; init; }
+
+    public long AllocatedBlocks { get; init; }
+
+    public long AllocatedBytes { get; init; }
+
+    public long FreedBlocks { get; init; }
+
+    public long FreedBytes { get; init; }
+
     public long ReapedBlocks { get; init; }
 
     public long RefusedAllocations { get; init; }

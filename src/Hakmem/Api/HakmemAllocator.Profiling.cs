@@ -1,5 +1,7 @@
 using System;
+using System.Threading;
 using Hakmem.Heaps;
+using Hakmem.Profiling;
 using Hakmem.Records;
 
 namespace Hakmem;
@@ -7,6 +9,30 @@ namespace Hakmem;
 // What a profiler needs of a heap.
 public sealed unsafe partial class HakmemAllocator
 {
+    // Null until the heap is first profiled. Written once, by compare and exchange.
+    private AllocationEstimates? _estimates;
+
+    internal AllocationEstimates EstimatesMade => Volatile.Read(ref _estimates) ??
+        Interlocked.CompareExchange(ref _estimates, new AllocationEstimates(), null) ?? _estimates;
+
+    private HakmemStatistics AddEstimates(HakmemStatistics own)
+    {
+        if (Volatile.Read(ref _estimates) is not { } estimates)
+        {
+            return own;
+        }
+
+        SampleTotals totals = estimates.Read();
+        return own with
+        {
+            SampledBlocks = totals.Samples,
+            AllocatedBlocks = (long)Math.Round(totals.AllocatedBlocks),
+            AllocatedBytes = (long)Math.Round(totals.AllocatedBytes),
+            FreedBlocks = (long)Math.Round(totals.FreedBlocks),
+            FreedBytes = (long)Math.Round(totals.FreedBytes),
+        };
+    }
+
     // Throws NotSupportedException for a heap without an arena. purpose completes "a heap cannot ...".
     internal Heap RequireHeap(string purpose)
     {

@@ -305,11 +305,11 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     public HakmemStatistics GetStatistics()
     {
         ThrowIfDisposed();
-        return AddTagged(AddCallbackFailures(_core.GetStatistics()) with
+        return AddEstimates(AddTagged(AddCallbackFailures(_core.GetStatistics()) with
         {
             RefusedAllocations = Interlocked.Read(ref _refusedAllocations),
             CorruptionReports = HakmemCorruptionException.Count,
-        });
+        }));
     }
 
     // Whether the heap's memory is released, for objects that outlive the heap. The read is plain and publishes

@@ -84,6 +84,24 @@ public sealed record HakmemStatistics
     /// (<see cref="HakmemCorruptionException"/>).</summary>
     public long CorruptionReports { get; init; }
 
+    /// <summary>The number of allocations so far that the heap's profilers have sampled. See
+    /// <see cref="HakmemProfiler"/>.</summary>
+    public long SampledBlocks { get; init; }
+
+    /// <summary>The number of blocks allocated so far while a <see cref="HakmemProfiler"/> of the heap ran: an unbiased
+    /// estimate from its samples, since the allocator does not count what threads serve from their caches. Zero if none
+    /// ever ran.</summary>
+    public long AllocatedBlocks { get; init; }
+
+    /// <summary>The bytes requested for the <see cref="AllocatedBlocks"/>.</summary>
+    public long AllocatedBytes { get; init; }
+
+    /// <summary>How many of the <see cref="AllocatedBlocks"/> were freed while the same profiler ran.</summary>
+    public long FreedBlocks { get; init; }
+
+    /// <summary>The bytes requested for the <see cref="FreedBlocks"/>.</summary>
+    public long FreedBytes { get; init; }
+
     /// <summary>The number of free blocks moved out of thread caches because of disuse or short memory.</summary>
     public long ReapedBlocks { get; init; }
 
@@ -141,6 +159,12 @@ public sealed record HakmemStatistics
             CultureInfo.InvariantCulture, $"depots    {DepotExchanges,12}  exchanges, {DepotWaits} after a wait\n");
         text.Append(
             CorruptionReports == 0 ? string.Empty : $"misuse    {CorruptionReports,12}  reports of all heaps\n");
+        if (SampledBlocks > 0)
+        {
+            string freed = $"in {AllocatedBlocks} blocks while profiled, {Size(FreedBytes)} freed, by estimate";
+            Line(text, "allocated", AllocatedBytes, freed);
+        }
+
         string reaped = $"{ReapedBlocks} blocks reaped from thread caches";
         Line(text, "purged", PurgedBytes, $"so far, in {PurgeCalls} calls; {reaped}");
         if (FailedDecayPasses > 0)

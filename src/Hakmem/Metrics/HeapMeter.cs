@@ -57,6 +57,16 @@ internal sealed class HeapMeter : IDisposable
         AddCounter("hakmem.depot.waits", "{exchange}", "Exchanges that waited for another thread.", s => s.DepotWaits);
         AddCounter(
             "hakmem.corruption.reports", "{report}", "Reports of misuse, of all heaps.", s => s.CorruptionReports);
+        AddEstimate("hakmem.blocks.sampled", "{block}", "Allocations that profilers sampled.", s => s.SampledBlocks);
+        AddEstimate(
+            "hakmem.blocks.allocated", "{block}", "Blocks allocated while profiled, estimated.",
+            s => s.AllocatedBlocks);
+        AddEstimate(
+            "hakmem.blocks.freed", "{block}", "Of these, blocks freed while profiled, estimated.", s => s.FreedBlocks);
+        AddEstimate(
+            "hakmem.memory.allocated", "By", "Bytes allocated while profiled, estimated.", s => s.AllocatedBytes);
+        AddEstimate(
+            "hakmem.memory.freed", "By", "Of these, bytes freed while profiled, estimated.", s => s.FreedBytes);
         AddCounter("hakmem.blocks.reaped", "{block}", "Free blocks taken out of thread caches.", s => s.ReapedBlocks);
         AddCounter(
             "hakmem.allocations.refused", "{allocation}", "Allocations that memory or a limit refused.",
@@ -100,6 +110,13 @@ internal sealed class HeapMeter : IDisposable
         _meter.CreateObservableCounter(name, () => Measure(bit, figure), unit, description);
     }
 
+    // No measurement before the heap's first sample.
+    private void AddEstimate(string name, string unit, string description, Func<HakmemStatistics, long> figure)
+    {
+        uint bit = 1u << _instruments++;
+        _meter.CreateObservableCounter(name, () => MeasureEstimate(bit, figure), unit, description);
+    }
+
     private void AddSeconds(string name, string description, Func<HakmemStatistics, TimeSpan> figure)
     {
         uint bit = 1u << _instruments++;
@@ -111,6 +128,9 @@ internal sealed class HeapMeter : IDisposable
 
     private Measurement<long>[] Measure(uint bit, Func<HakmemStatistics, long> figure) =>
         Read(bit) is { } reading ? [new Measurement<long>(figure(reading), _tags)] : [];
+
+    private Measurement<long>[] MeasureEstimate(uint bit, Func<HakmemStatistics, long> figure) =>
+        Read(bit) is { SampledBlocks: > 0 } reading ? [new Measurement<long>(figure(reading), _tags)] : [];
 
     // Not from the statistics: the system is asked. No measurement where it does not say.
     private Measurement<long>[] MeasureResident() =>

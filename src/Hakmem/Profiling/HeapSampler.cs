@@ -128,6 +128,18 @@ internal sealed unsafe class HeapSampler
     // Samples that were drawn and could not be taken, because memory for them was out.
     public long LostSamples => Volatile.Read(ref _lostSamples);
 
+    // Also once it is closed.
+    public SampleTotals Totals
+    {
+        get
+        {
+            using (_lock.Enter())
+            {
+                return _figures.Totals;
+            }
+        }
+    }
+
     public long ResolvedStacks => Volatile.Read(ref _resolvedStacks);
 
     // The rate of allocations of so many bytes: see SampleChance.

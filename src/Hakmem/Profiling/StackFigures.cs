@@ -19,8 +19,17 @@ internal sealed unsafe class StackFigures(OsMemory os)
     private double _liveBytes;
     private double _peakBytes;
 
+    // With _liveBytes, the sums over all stacks.
+    private double _liveObjects;
+    private double _allocatedObjects;
+    private double _allocatedBytes;
+    private long _taken;
+
     // One more than the largest number of a stack with figures.
     public int Count { get; private set; }
+
+    public SampleTotals Totals => new(
+        _taken, _allocatedObjects, _allocatedBytes, _allocatedObjects - _liveObjects, _allocatedBytes - _liveBytes);
 
     public bool TryPrepare() => _items.Items != null || TryResize(InitialLength);
 
@@ -48,6 +57,10 @@ internal sealed unsafe class StackFigures(OsMemory os)
         figure->LiveSamples++;
         figure->Samples++;
         _liveBytes += bytes;
+        _liveObjects += sample.Weight;
+        _allocatedObjects += sample.Weight;
+        _allocatedBytes += bytes;
+        _taken++;
         if (_liveBytes > _peakBytes)
         {
             _peakBytes = _liveBytes;
@@ -72,6 +85,9 @@ internal sealed unsafe class StackFigures(OsMemory os)
         figure->AllocatedObjects -= sample.Weight;
         figure->AllocatedBytes -= sample.Weight * sample.Bytes;
         figure->Samples--;
+        _allocatedObjects -= sample.Weight;
+        _allocatedBytes -= sample.Weight * sample.Bytes;
+        _taken--;
         return true;
     }
 
@@ -81,6 +97,7 @@ internal sealed unsafe class StackFigures(OsMemory os)
         double bytes = sample.Weight * sample.Bytes;
         StackFigure* figure = KeepPeak(sample.Stack);
         _liveBytes -= bytes;
+        _liveObjects -= sample.Weight;
         figure->LiveObjects -= sample.Weight;
         figure->LiveBytes -= bytes;
         figure->LiveSamples--;
@@ -101,6 +118,7 @@ internal sealed unsafe class StackFigures(OsMemory os)
         figure->LiveBytes += bytes;
         figure->LiveSamples++;
         _liveBytes += bytes;
+        _liveObjects += sample.Weight;
     }
 
     // All blocks are freed.
@@ -115,6 +133,7 @@ internal sealed unsafe class StackFigures(OsMemory os)
         }
 
         _liveBytes = 0;
+        _liveObjects = 0;
     }
 
     // Copies the figures of each stack. At the peak, the live figures are those of then.

@@ -92,7 +92,12 @@ public sealed partial class GrafanaDashboardTests
         });
         await app.StartAsync();
         using MemoryTag tag = new("cache");
-        app.Services.GetRequiredService<HakmemAllocator>().ForTag(tag);
+        HakmemAllocator heap = app.Services.GetRequiredService<HakmemAllocator>();
+        heap.ForTag(tag);
+
+        // There are estimates of what was allocated from the first sample on.
+        using HakmemProfiler profiler = HakmemProfiler.Start(heap, 1);
+        heap.Rent<byte>(2 << 20).Dispose();
         using HttpClient client = new() { BaseAddress = new Uri(app.Urls.Single()) };
         await client.GetStringAsync("/");
 

@@ -25,7 +25,8 @@ internal static class StatisticsAudit
             statistics.LiveBytes, statistics.LiveBlocks, statistics.CachedBytes, statistics.DirtyBytes, statistics.RecordBytes, statistics.PurgedBytes,
             statistics.PurgeCalls, statistics.ReapedBlocks, statistics.SuperSlabsInUse, statistics.SuperSlabsCached, statistics.ThreadCaches,
             statistics.SystemCalls, statistics.SystemCallTime.Ticks, statistics.CorruptionReports,
-            statistics.DepotExchanges - statistics.DepotWaits,
+            statistics.DepotExchanges - statistics.DepotWaits, statistics.FreedBlocks, statistics.FreedBytes,
+            statistics.AllocatedBlocks - statistics.FreedBlocks, statistics.AllocatedBytes - statistics.FreedBytes,
         ];
         Assert.True(figures.All(figure => figure >= 0), $"A figure is negative:\n{statistics}");
         if (statistics.IsFallback)

@@ -93,6 +93,27 @@ public sealed unsafe class HakmemMetricsTests : IDisposable
             each => Assert.Equal("By", each.Unit));
     }
 
+    // Of a heap that was never profiled nothing is known.
+    [Fact]
+    public void WhatWasAllocatedIsMeasuredFromTheFirstSampleOn()
+    {
+        using IDisposable registration = HakmemMetrics.Register(_heap, _name);
+        _heap.Free(_heap.Alloc(3 << 20));
+        Assert.DoesNotContain("hakmem.blocks.allocated", _reader.ReadByName().Keys);
+        using (HakmemProfiler.Start(_heap, 1))
+        {
+            _heap.Alloc(3 << 20);
+            _heap.Free(_heap.Alloc(5 << 20));
+        }
+
+        Dictionary<string, long> measured = _reader.ReadByName();
+        Assert.Equal(2, measured["hakmem.blocks.sampled"]);
+        Assert.Equal(2, measured["hakmem.blocks.allocated"]);
+        Assert.Equal(1, measured["hakmem.blocks.freed"]);
+        Assert.Equal(8 << 20, measured["hakmem.memory.allocated"]);
+        Assert.Equal(5 << 20, measured["hakmem.memory.freed"]);
+    }
+
     [Fact]
     public void TimeInSystemCallsIsInSeconds()
     {
