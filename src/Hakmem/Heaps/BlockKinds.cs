@@ -1,5 +1,7 @@
 using System;
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using System.Threading;
 using Hakmem.Guarded;
 using Hakmem.Large;
@@ -22,43 +24,48 @@ internal sealed unsafe class BlockKinds
     {
         _arena = parts.Arena;
         _heapSlot = parts.Slot;
-        SmallKind? small = null;
-        GuardedKind? guarded = null;
-        if (hardening is not null)
+        LargeBlocks large = new(parts.Arena, parts.SuperSlabs, units, runs);
+        UnitRuns = large.UnitRuns;
+        if (hardening is null)
         {
-            (small, guarded, GuardedSampling, Claims) = hardening.CreateKinds(parts, units, runs);
+            Small = new SmallKind(parts);
+            Guarded = new GuardedKind(parts.Arena, parts.Slot, runs, blocks: null, keepsStacks: false);
+        }
+        else
+        {
+            CreateHardened(hardening, parts, units, runs);
         }
 
-        LargeBlocks large = new(parts.Arena, parts.SuperSlabs, units, runs);
-        Small = small ?? new SmallKind(parts);
-        guarded ??= new GuardedKind(parts.Arena, parts.Slot, runs, blocks: null, keepsStacks: false);
-        UnitRuns = large.UnitRuns;
-        Guarded = guarded;
-
         // The order is that of EntryKind.
-        _all = [large.SlabRuns, Small, large.UnitRuns, guarded];
+        _all = [large.SlabRuns, Small, large.UnitRuns, Guarded];
         Debug.Assert(_all.Length == (int)EntryKind.Last + 1, "Every kind of the page map has an object.");
 
         // The kind for requests that no size class serves. With full hardening all such blocks are guarded.
-        Large = Small.HasQuarantine ? guarded : large.SlabRuns;
+        Large = Small.HasQuarantine ? Guarded : large.SlabRuns;
     }
 
     // Null without guarded sampling.
-    public GuardedSampling? GuardedSampling { get; }
+    public GuardedSampling? GuardedSampling { get; private set; }
 
     // Null unless a table says which blocks are live.
-    public BlockClaims? Claims { get; }
+    public BlockClaims? Claims { get; private set; }
 
-    public SmallKind Small { get; }
+    public SmallKind Small { get; private set; }
 
     public BlockKind Large { get; }
 
     public UnitRunKind UnitRuns { get; }
 
     // Serves nothing in a heap that has neither hardening nor sampling.
-    public BlockKind Guarded { get; }
+    public BlockKind Guarded { get; private set; }
 
     public ReadOnlySpan<BlockKind> All => _all;
+
+    // Apart, since a heap without hardening would otherwise load the classes too.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    [MemberNotNull(nameof(Small), nameof(Guarded))]
+    private void CreateHardened(HardeningParts hardening, HeapParts parts, UnitAllocator units, RunAllocator runs) =>
+        (Small, Guarded, GuardedSampling, Claims) = hardening.CreateKinds(parts, units, runs);
 
     // Returns the kind that serves a request.
     public BlockKind For(nuint byteCount, nuint alignment) => Small.Serves(byteCount, alignment) ? Small : Large;

@@ -325,6 +325,17 @@ internal sealed unsafe partial class Heap
         return null;
     }
 
+    // Apart, since a heap without it would otherwise load the classes too.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void StartGuardedSampling()
+    {
+        HeapSampling sampling = new(null, _guardedSampling);
+        using (_profilingLock.Enter())
+        {
+            StartSampling(sampling);
+        }
+    }
+
     private void StartSampling(HeapSampling sampling)
     {
         _profilingLock.AssertHeld();

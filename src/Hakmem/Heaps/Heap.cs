@@ -84,11 +84,7 @@ internal sealed unsafe partial class Heap : HeapCore
         _claims = _kinds.Claims;
         if (_guardedSampling != null)
         {
-            HeapSampling sampling = new(null, _guardedSampling);
-            using (_profilingLock.Enter())
-            {
-                StartSampling(sampling);
-            }
+            StartGuardedSampling();
         }
 
         // Last, since others may read the statistics of a registered heap.

@@ -26,6 +26,14 @@ internal sealed class MaybeNullWhenAttribute(bool returnValue) : Attribute
     public bool ReturnValue { get; } = returnValue;
 }
 
+// These members are not null once the method has returned.
+[Embedded]
+[AttributeUsage(AttributeTargets.Method | AttributeTargets.Property, AllowMultiple = true, Inherited = false)]
+internal sealed class MemberNotNullAttribute(params string[] members) : Attribute
+{
+    public string[] Members { get; } = members;
+}
+
 // The value is not null once the method has returned.
 [Embedded]
 [AttributeUsage(
