@@ -1,3 +1,4 @@
+using System;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Threading;
@@ -43,6 +44,9 @@ internal sealed unsafe partial class Heap
 
     // Whether Dispose has begun. Guarded by _profilingLock.
     private bool _isClosed;
+
+    // For tests: called by a slow path that has given the thread's cache its form.
+    public Action? OnFormUpdated { get; set; }
 
     // Null unless the heap is profiled; may change at any time.
     public HeapSampler? Sampler => _sampling?.Profiler;
@@ -183,6 +187,7 @@ internal sealed unsafe partial class Heap
             UpdateForm(cache);
         }
 
+        OnFormUpdated?.Invoke();
         HeapSampling? sampling = _sampling;
         if (sampling == null)
         {
@@ -196,8 +201,9 @@ internal sealed unsafe partial class Heap
 
         int sizeClass = SmallKind.ClassFor(byteCount, alignment);
         void* block;
-        if (cache == null || cache->Profile == null)
+        if (cache == null || cache->Profile == null || cache->Profile->Sampling != sampling.Number)
         {
+            // Also where the countdowns are those of a profiler that has just ended.
             ProfileBin drawn;
             sampling.DrawOne(&drawn, _classes[sizeClass].BlockBytes);
             block = TryAllocateDrawn(sampling, &drawn, cache, byteCount, alignment, sizeClass, isZeroed);
@@ -211,6 +217,9 @@ internal sealed unsafe partial class Heap
     }
 
     // Allocates a sampled block if the countdown of its class says that one is due, and draws the next; otherwise null.
+    //
+    // The next is drawn first: code of the program, such as a listener that is told of the sample, may allocate in the
+    // middle of this, and may even end the profiler, which frees the countdowns.
     private void* TryAllocateDue(
         HeapSampling sampling, ThreadCache* cache, nuint byteCount, nuint alignment, int sizeClass, bool isZeroed)
     {
@@ -220,15 +229,17 @@ internal sealed unsafe partial class Heap
             return null;
         }
 
-        void* block = TryAllocateDrawn(sampling, countdown, cache, byteCount, alignment, sizeClass, isZeroed);
+        ProfileBin due = *countdown;
         sampling.Draw(countdown, _classes[sizeClass].BlockBytes);
-        if (block == null)
+        SampleCountdown.Apply(cache, sizeClass);
+        void* block = TryAllocateDrawn(sampling, &due, cache, byteCount, alignment, sizeClass, isZeroed);
+        if (block == null && cache->Profile != null)
         {
             // The small block that is served instead.
-            countdown->Until++;
+            SampleCountdown.Sync(cache, sizeClass)->Until++;
+            SampleCountdown.Apply(cache, sizeClass);
         }
 
-        SampleCountdown.Apply(cache, sizeClass);
         return block;
     }
 

@@ -31,9 +31,9 @@ public sealed unsafe partial class HakmemAllocator
             RefusedAllocations = Interlocked.Read(ref _refusedAllocations),
             CorruptionReports = HakmemCorruptionException.Count,
         };
-        return TaggedPart is { } tagged && tagged.Blocks._heap.TryGetStatistics() is { } other
+        return AddEstimates(TaggedPart is { } tagged && tagged.Blocks._heap.TryGetStatistics() is { } other
             ? AddTagged(own, tagged, other)
-            : own;
+            : own);
     }
 
     // Null once the heap is disposed. The map is read under the lock that a disposal releases the SuperSlabs under.

@@ -406,7 +406,7 @@ internal sealed unsafe class HeapSampler
             return;
         }
 
-        if (_rate.Note(Stopwatch.GetTimestamp()))
+        if (_rate.Note(Stopwatch.GetTimestamp(), sample.Weight * sample.Bytes))
         {
             Volatile.Write(ref _drawnMeanBytes, _rate.MeanBytes);
         }

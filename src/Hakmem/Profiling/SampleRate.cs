@@ -10,8 +10,10 @@ namespace Hakmem.Profiling;
 // The estimates stay unbiased: each sample has the weight of the mean that it was drawn by, and a mean depends on
 // earlier samples only.
 //
-// The rate is taken over windows of many samples, and of a second where samples are rare; then one that comes late
-// shows that the mean may be lower. Time is in ticks of Stopwatch. Not thread-safe: the sampler's lock guards it.
+// The rate that counts is that of allocated bytes, which the samples of a window estimate whatever mean they were drawn
+// by: each thread draws in advance, so that samples drawn by an older mean come for a while. A window has many samples,
+// or is a second long where samples are rare; then one that comes late shows that the mean may be lower. Time is in
+// ticks of Stopwatch. Not thread-safe: the sampler's lock guards it.
 internal struct SampleRate(long meanBytes, double maxPerSecond)
 {
     // Enough for an estimate of the rate within some six percent.
@@ -23,14 +25,17 @@ internal struct SampleRate(long meanBytes, double maxPerSecond)
     private readonly long _meanBytes = meanBytes;
     private readonly double _maxPerSecond = maxPerSecond;
     private double _factor = 1;
+
+    // The window: when its first sample came, and how many bytes the others stand for.
     private long _begin;
     private int _samples;
+    private double _bytes;
 
     // The mean to draw by.
     public readonly long MeanBytes => (long)Math.Min(_meanBytes * _factor, HeapSampler.MaxMeanBytes);
 
-    // Notes a sample at a time. Whether MeanBytes has changed.
-    public bool Note(long now)
+    // Notes a sample at a time, and how many bytes it stands for. Whether MeanBytes has changed.
+    public bool Note(long now, double bytes)
     {
         if (_samples == 0)
         {
@@ -40,6 +45,7 @@ internal struct SampleRate(long meanBytes, double maxPerSecond)
             return false;
         }
 
+        _bytes += bytes;
         long elapsed = Math.Max(now - _begin, 1);
         if (_samples < WindowSamples && elapsed < Stopwatch.Frequency)
         {
@@ -47,12 +53,13 @@ internal struct SampleRate(long meanBytes, double maxPerSecond)
             return false;
         }
 
-        double perSecond = _samples * (double)Stopwatch.Frequency / elapsed;
-        double factor = Math.Min(Math.Max(_factor * perSecond / _maxPerSecond, 1), MaxFactor);
+        double bytesPerSecond = _bytes * Stopwatch.Frequency / elapsed;
+        double factor = Math.Min(Math.Max(bytesPerSecond / _maxPerSecond / _meanBytes, 1), MaxFactor);
         bool isChanged = factor != _factor;
         _factor = factor;
         _begin = now;
         _samples = 1;
+        _bytes = 0;
         return isChanged;
     }
 }

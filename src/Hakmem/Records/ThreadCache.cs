@@ -86,10 +86,11 @@ internal unsafe struct ThreadCache
     // The first bin of the thread's own stripe, or 0 in a heap without stripes. Written when the record is made.
     public int OwnStriped;
 
-    // In the cache of the shared heap: how often caches were taken out of Peers, with wrap-around and never negative.
-    // Written under CurrentThread's lock, before such a cache's memory is used for anything else; read by the owner
-    // without. Whoever notes a peer notes this number before it, and trusts the peer while the number is the same.
-    public int PeerChanges;
+    // In the cache of the shared heap: a number that no record had before, from 1 on; another one for each thread that
+    // gets the record, and whenever a cache was taken out of Peers. Written by the thread that gets the record, and
+    // under CurrentThread's lock, before such a cache's memory is used for anything else; read by the owner without.
+    // Whoever notes a peer notes this number before it, and trusts the peer while the number is the same.
+    public long PeerChanges;
 
     // Null if the bins have magazines. The threads of a heap of HardeningLevel.Checked or Full have a front: a record
     // whose bins stay unused, so that both fast paths end in their slow ones. Inner is then the record with the

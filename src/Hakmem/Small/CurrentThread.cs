@@ -16,6 +16,9 @@ namespace Hakmem.Small;
 // end ever points to freed memory.
 internal static unsafe class CurrentThread
 {
+    // The largest ThreadCache.PeerChanges. Interlocked.
+    private static long s_lastChange;
+
     // Null until the thread's first slow path.
     [ThreadStatic]
     private static ThreadCache* t_shared;
@@ -35,8 +38,16 @@ internal static unsafe class CurrentThread
     public static ThreadCache* PeerOf(ThreadCache* shared, int heapSlot) =>
         shared == null || (uint)heapSlot >= (uint)shared->PeerCount ? null : shared->Peers[heapSlot];
 
-    // Sets the calling thread's cache of the shared heap.
-    public static void SetShared(ThreadCache* cache) => t_shared = cache;
+    // Sets the calling thread's cache of the shared heap, or none.
+    public static void SetShared(ThreadCache* cache)
+    {
+        if (cache != null)
+        {
+            cache->PeerChanges = Interlocked.Increment(ref s_lastChange);
+        }
+
+        t_shared = cache;
+    }
 
     // Makes room for a heap in the calling thread's table, once Shared is not null. False if memory is out.
     public static bool TryMakeRoom(MetadataAllocator metadata, int heapSlot)
@@ -103,7 +114,6 @@ internal static unsafe class CurrentThread
             }
 
             FreePeers(metadata, shared);
-            CountChange(shared);
         }
     }
 
@@ -113,7 +123,7 @@ internal static unsafe class CurrentThread
     private static void CountChange(ThreadCache* shared)
     {
         PeersLock.AssertHeld();
-        Volatile.Write(ref shared->PeerChanges, (shared->PeerChanges + 1) & int.MaxValue);
+        Volatile.Write(ref shared->PeerChanges, Interlocked.Increment(ref s_lastChange));
     }
 
     private static void FreePeers(MetadataAllocator metadata, ThreadCache* shared)

@@ -44,7 +44,8 @@ internal sealed unsafe class TagLedger
 
     public TaggedHeap Heap { get; }
 
-    // Whether no thread may attach its shard, because the tag is disposed. Guarded by _lock.
+    // Whether no thread may attach its shard, because the tag is disposed. Written under _lock; a thread that reads an
+    // old value asks again under it.
     private bool _isClosed;
 
     // See AddShared.
@@ -108,7 +109,7 @@ internal sealed unsafe class TagLedger
     {
         using (_lock.Enter())
         {
-            _isClosed = true;
+            Volatile.Write(ref _isClosed, true);
         }
 
         DetachAll();
@@ -227,7 +228,7 @@ internal sealed unsafe class TagLedger
         try
         {
             TagShard shard = _shards.TryGet(shared->Number) ?? _shards.Register(shared->Number, new TagShard(this));
-            if (!shard.IsAttached(shared))
+            if (!shard.IsAttached(shared) && !Volatile.Read(ref _isClosed) && Heap.CacheOf(shared) != null)
             {
                 Attach(shard, shared);
             }
@@ -246,7 +247,7 @@ internal sealed unsafe class TagLedger
     {
         using (_lock.Enter())
         {
-            int peerChanges = Volatile.Read(ref shared->PeerChanges);
+            long peerChanges = Volatile.Read(ref shared->PeerChanges);
             ThreadCache* cache = Heap.CacheOf(shared);
             if (cache != null && !_isClosed)
             {

@@ -14,7 +14,8 @@ namespace Hakmem.Tags;
 // It also leads to the thread's cache of the tagged heap, so that the steady state looks up one thing.
 internal sealed unsafe class TagShard(TagLedger ledger)
 {
-    private const int Detached = -1;
+    // No record has this number.
+    private const long Detached = 0;
 
     // A shard passes on what it has when it reaches this many bytes, in either direction. So a tag's peak is exact to
     // as much for each thread.
@@ -26,7 +27,7 @@ internal sealed unsafe class TagShard(TagLedger ledger)
     // two numbers are the same. Written under the ledger's lock, by the thread, and by those that close the tag or try
     // to dispose the heap, which then run a process-wide barrier or let a use that has begun succeed.
     private ThreadCache* _cache;
-    private int _peerChanges = Detached;
+    private long _peerChanges = Detached;
 
     // The largest value of _pending since it was passed on, plus MaxPendingBytes: so one compare tells whether
     // _pending is above it or below -MaxPendingBytes.
@@ -49,7 +50,7 @@ internal sealed unsafe class TagShard(TagLedger ledger)
     public ThreadCache* Cache => _cache;
 
     // Under the ledger's lock, on the shard's thread.
-    public void Attach(ThreadCache* cache, int peerChanges)
+    public void Attach(ThreadCache* cache, long peerChanges)
     {
         _cache = cache;
         _peerChanges = peerChanges;

@@ -29,8 +29,8 @@ internal sealed unsafe partial class TaggedHeap
     // No heap has a block of so many bytes: it is left to the heap to refuse them, so that no figure overflows.
     private const ulong ImpossibleBytes = 1UL << 60;
 
-    // At least as many as a cache has; a power of two.
-    private const int MaxPlaces = 256;
+    // At least as many as a cache has on the largest machine; a power of two.
+    public const int MaxPlaces = 512;
 
     private static readonly int[] s_blockBytes = CreateBlockBytes();
 

@@ -28,6 +28,8 @@ internal static class ChildScenarios
     public const string SqliteCallbacks = "sqlite-callbacks";
     public const string SampleDeepInRecursion = "sample-deep-in-recursion";
     public const string Report = "report";
+    public const string SamplingListener = "sampling-listener";
+    public const string ManyProcessors = "many-processors";
 
     public static int Run(string name, string[] args)
     {
@@ -51,6 +53,12 @@ internal static class ChildScenarios
                 return 0;
             case Decay:
                 DecayScenario.Run();
+                return 0;
+            case SamplingListener:
+                SamplingListenerScenario.Run(args);
+                return 0;
+            case ManyProcessors:
+                ManyProcessorsScenario.Run();
                 return 0;
             case RaceToTheLimit:
                 RaceToTheLimitScenario.Run();

@@ -48,6 +48,19 @@ public sealed class EventSourceTests
         Assert.Equal(1, child.Figure("live"));
     }
 
+    // The magazines hide blocks from the sampled thread; a nested allocation must find them as they are.
+    [Theory]
+    [InlineData("")]
+    [InlineData(SamplingListenerScenario.EndsProfilers)]
+    public void AListenerMayAllocateWhatIsBeingSampled(string what)
+    {
+        ChildResult child = ChildProcess.Run(ChildScenarios.SamplingListener, what.Length == 0 ? [] : [what]);
+        child.AssertSucceeded();
+        Assert.InRange(child.Figure("nested"), 1_000, int.MaxValue);
+        Assert.Equal(0, child.Figure("live"));
+        Assert.Equal(1, child.Figure("sound"));
+    }
+
     [Fact]
     public void ThreadsThatMakeTheSourceAtOnceLeaveOneThatWorks()
     {

@@ -67,6 +67,20 @@ public sealed unsafe class RequestTests : IDisposable
         Assert.InRange(heap.GetProperty("corruptionReports").GetInt64(), 1, _heap.GetStatistics().CorruptionReports);
     }
 
+    [Fact]
+    public void WhatAProfilerEstimatesIsInTheAnswer()
+    {
+        using HakmemProfiler profiler = HakmemProfiler.Start(_heap, 1);
+        void* live = _heap.Alloc(3 << 20);
+        _heap.Free(_heap.Alloc(2 << 20));
+        using RequestListener listener = new();
+        JsonElement heap = HeapOf(listener.Answer(listener.Ask("statistics", ("Heap", _name))));
+        Assert.Equal(2, heap.GetProperty("sampledBlocks").GetInt64());
+        Assert.Equal(5 << 20, heap.GetProperty("allocatedBytes").GetInt64());
+        Assert.Equal(2 << 20, heap.GetProperty("freedBytes").GetInt64());
+        _heap.Free(live);
+    }
+
     // Runtimes before .NET 8 bring the arguments of an ended session again while another is open.
     [Fact]
     public void ARequestThatIsBroughtAgainIsServedOnce()

@@ -1,6 +1,8 @@
 using System;
+using System.Collections.Generic;
 using System.Diagnostics;
 using Hakmem.Profiling;
+using Hakmem.Tests.Support;
 using Xunit;
 
 namespace Hakmem.Tests.Profiling;
@@ -47,18 +49,51 @@ public sealed class SampleRateTests
     {
         for (int i = 0; i < 100 * SampleRate.WindowSamples; i++)
         {
-            _rate.Note(_now);
+            _rate.Note(_now, Mean);
         }
 
         Assert.Equal(Mean << 20, _rate.MeanBytes);
         SampleRate large = new(HeapSampler.MaxMeanBytes, 1);
         for (int i = 0; i < 100 * SampleRate.WindowSamples; i++)
         {
-            large.Note(_now);
+            large.Note(_now, HeapSampler.MaxMeanBytes);
         }
 
         Assert.Equal(HeapSampler.MaxMeanBytes, large.MeanBytes);
     }
+
+    // Each thread has drawn its next sample of each class in advance: so many come that were drawn by the mean of then.
+    // With samples counted alike the mean would reach some hundred times what it should be.
+    [Fact]
+    public void SamplesDrawnLongAgoDoNotRaiseTheMeanTooFar() => Seeded.Run(seed =>
+    {
+        const double Factor = 10;
+        const int Countdowns = 1_000;
+        Random random = new(seed);
+        double bytesPerSecond = Factor * MaxPerSecond * Mean;
+        PriorityQueue<long, long> countdowns = new();
+        SampleRate rate = new(Mean, MaxPerSecond);
+        for (int i = 0; i < Countdowns; i++)
+        {
+            countdowns.Enqueue(Mean, Ticks(Mean));
+        }
+
+        double largest = 0;
+        while (countdowns.TryDequeue(out long drawnBy, out long due) && due < 20 * Stopwatch.Frequency)
+        {
+            rate.Note(due, drawnBy);
+            largest = Math.Max(largest, rate.MeanBytes);
+            countdowns.Enqueue(rate.MeanBytes, due + Ticks(rate.MeanBytes));
+        }
+
+        // A window of 256 samples is exact to a few times six percent.
+        Assert.InRange(largest, Factor * Mean, Factor * Mean * 1.6);
+        Assert.InRange(rate.MeanBytes, Factor * Mean * 0.6, Factor * Mean * 1.6);
+
+        // Each countdown has its part of the bytes.
+        long Ticks(long mean) =>
+            (long)(-Math.Log(1 - random.NextDouble()) * mean * Countdowns / bytesPerSecond * Stopwatch.Frequency);
+    });
 
     // A pause does not count as a time without samples beyond the window that it falls into.
     [Fact]
@@ -66,7 +101,7 @@ public sealed class SampleRateTests
     {
         Run(100.0 * MaxPerSecond * Mean, seconds: 1);
         _now += 3_600 * Stopwatch.Frequency;
-        Assert.True(_rate.Note(_now));
+        Assert.True(_rate.Note(_now, 100 * Mean));
         Assert.Equal(Mean, _rate.MeanBytes);
         Run(100.0 * MaxPerSecond * Mean, seconds: 1);
         Assert.InRange(_rate.MeanBytes, 90 * Mean, 110 * Mean);
@@ -106,8 +141,9 @@ public sealed class SampleRateTests
         int samples = 0;
         for (long end = _now + (seconds * Stopwatch.Frequency); _now < end; samples++)
         {
-            _now += Math.Max((long)(_rate.MeanBytes / bytesPerSecond * Stopwatch.Frequency), 1);
-            _rate.Note(_now);
+            long mean = _rate.MeanBytes;
+            _now += Math.Max((long)(mean / bytesPerSecond * Stopwatch.Frequency), 1);
+            _rate.Note(_now, mean);
         }
 
         return samples;

@@ -48,6 +48,30 @@ public sealed unsafe class SecondProfilerTests : IDisposable
         Assert.InRange(estimate, Blocks * 8 / 10, Blocks * 12 / 10);
     }
 
+    // The countdown of the class says that a sample is due, by a profiler that another thread has just ended. Guarded
+    // sampling goes on.
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1_000_000)]
+    public void AProfilerMayEndInTheMiddleOfAnAllocation(int guardedInterval)
+    {
+        using HakmemAllocator sampled = new(new HakmemOptions { GuardedSampleInterval = guardedInterval });
+        HakmemProfiler profiler = HakmemProfiler.Start(sampled, 1);
+        sampled.Free(sampled.Alloc(200));
+        Hakmem.Heaps.Heap heap = sampled.RequireHeap("be profiled");
+        heap.OnFormUpdated = () =>
+        {
+            heap.OnFormUpdated = null;
+            Workers.Run(1, _ => profiler.Dispose());
+        };
+        void* block = sampled.Alloc(200);
+        Assert.Null(heap.OnFormUpdated);
+        Assert.Equal((nuint)208, sampled.UsableSize(block));
+        sampled.Free(block);
+        Assert.Equal(0, sampled.GetStatistics().LiveBlocks);
+        Assert.True(sampled.Verify().IsSound);
+    }
+
     [Fact]
     public void AThreadThatSleptThroughAProfilerCountsNoMore()
     {

@@ -28,13 +28,19 @@ public sealed unsafe class TagShardTests : IDisposable
 
     // A thread that adopts an ended one's cache of the shared heap has its shards too, by the number. What they lead to
     // may by then be a third thread's.
-    [Fact]
-    public void AShardDoesNotLeadToTheCacheOfAThreadThatHasEnded()
+    //
+    // isTrimmed: the ended thread's record is freed, so that the next thread has a new one with its number.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void AShardDoesNotLeadToTheCacheOfAThreadThatHasEnded(bool isTrimmed)
     {
         using MemoryTag tag = new("tag");
         HashSet<int> numbers = [];
         int reused = 0;
-        for (int i = 0; i < 4; i++)
+
+        // Threads of other tests take numbers too.
+        for (int i = 0; i < 1_000 && reused < 3; i++)
         {
             RunOnNewThread(() =>
             {
@@ -51,11 +57,19 @@ public sealed unsafe class TagShardTests : IDisposable
                 Assert.True(Attach(_heap, tag).Ledger.TryGetShard(shared)!.IsAttached(shared));
                 numbers.Add(shared->Number);
             });
+            if (isTrimmed)
+            {
+                HakmemAllocator.Shared.Trim();
+            }
         }
 
-        Assert.True(reused > 0, $"No number was given out again: {string.Join(", ", numbers)}.");
+        Assert.True(reused == 3, $"No number was given out again: {string.Join(", ", numbers)}.");
         Assert.Equal(0, tag.LiveBytes);
     }
+
+    [Fact]
+    public void EachPlaceInARecordHasASize() =>
+        Assert.InRange(PageMapEntry.PlaceOf(Stripe.MaxBins - 1), 0, TaggedHeap.MaxPlaces - 1);
 
     [Fact]
     public void AShardDoesNotLeadToTheCacheOfAHeapThatIsGone()
