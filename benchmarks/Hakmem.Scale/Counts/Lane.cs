@@ -16,6 +16,11 @@ internal sealed class Lane : ThreadObserver
 {
     private const int LineBytes = 64;
 
+    // A thread that takes another's place may take over the cache of another lane's thread, and its stripe with it: its
+    // lane's older blocks then lie in the other lane's lines until they are freed. After so many of its calls each of
+    // larson's 5000 blocks has been replaced, but for one in twenty thousand.
+    private const long SettlingCalls = 100_000;
+
     // Flows from a thread to those that it starts, so a successor finds its predecessor's.
     private static readonly AsyncLocal<Lane?> s_inherited = new();
     private static readonly Lock s_lock = new();
@@ -23,12 +28,16 @@ internal sealed class Lane : ThreadObserver
     private static long s_warmUpCalls;
     private static int s_count;
 
+    // How many lanes are settling. Interlocked.
+    private static int s_settling;
+
     [ThreadStatic]
     private static Lane? t_lane;
 
     private readonly Dictionary<UninterruptibleLock, LockUse> _locks = [];
     private readonly ushort _number;
     private long _warmUpCalls;
+    private long _settlingCalls;
     private bool _isWaiting;
 
     private Lane(ushort number, long warmUpCalls)
@@ -55,7 +64,12 @@ internal sealed class Lane : ThreadObserver
     /// <summary>Writes to cache lines that another lane had written last.</summary>
     public long LinesOfOthers { get; private set; }
 
-    /// <summary>Those of them where another lane had a block in the line at that time: false sharing.</summary>
+    /// <summary>Allocations of those while each lane's thread had its cache for long enough: the lines that stay shared
+    /// show then.</summary>
+    public long SettledAllocations { get; private set; }
+
+    /// <summary>Writes during the <see cref="SettledAllocations"/> to lines that another lane had written last, and in
+    /// which another lane had a block at that time: false sharing.</summary>
     public long SharedLines { get; private set; }
 
     /// <summary>How often the gate of the thread's cache was closed.</summary>
@@ -69,11 +83,14 @@ internal sealed class Lane : ThreadObserver
 
     private bool IsSteady => _warmUpCalls == 0;
 
+    private static bool IsSettled => Volatile.Read(ref s_settling) == 0;
+
     /// <summary>Forgets all lanes; the calling thread prepares and cleans up, which is not counted.</summary>
     /// <param name="warmUpCalls">How many calls each lane makes before it is counted.</param>
     public static void Begin(long warmUpCalls)
     {
         s_all.Clear();
+        Volatile.Write(ref s_settling, 0);
         s_warmUpCalls = warmUpCalls;
         t_lane = new Lane(NextNumber(), long.MaxValue);
     }
@@ -85,6 +102,7 @@ internal sealed class Lane : ThreadObserver
         if (IsSteady)
         {
             Allocations++;
+            SettledAllocations += IsSettled ? 1 : 0;
             TakenFromOthers += owner != 0 && owner != _number ? 1 : 0;
         }
         else
@@ -94,6 +112,7 @@ internal sealed class Lane : ThreadObserver
 
         owner = _number;
         OwnerTable.SetHolder(address, SizeOf(address), _number);
+        Settle();
     }
 
     /// <summary>Notes a free.</summary>
@@ -108,6 +127,8 @@ internal sealed class Lane : ThreadObserver
         {
             _warmUpCalls--;
         }
+
+        Settle();
     }
 
     /// <summary>Notes a write to a block's first and last byte.</summary>
@@ -183,6 +204,11 @@ internal sealed class Lane : ThreadObserver
     private static Lane Join()
     {
         Lane lane = s_inherited.Value ?? Add();
+        if (s_inherited.Value is not null)
+        {
+            lane.BeginSettling();
+        }
+
         s_inherited.Value = lane;
         t_lane = lane;
         ThreadObserver.Current = lane;
@@ -201,6 +227,24 @@ internal sealed class Lane : ThreadObserver
 
     private static ushort NextNumber() => checked((ushort)++s_count);
 
+    private void BeginSettling()
+    {
+        if (_settlingCalls == 0)
+        {
+            Interlocked.Increment(ref s_settling);
+        }
+
+        _settlingCalls = SettlingCalls;
+    }
+
+    private void Settle()
+    {
+        if (_settlingCalls > 0 && --_settlingCalls == 0)
+        {
+            Interlocked.Decrement(ref s_settling);
+        }
+    }
+
     private void OnLine(nuint address)
     {
         ref ushort owner = ref OwnerTable.LineOwner(address);
@@ -209,7 +253,7 @@ internal sealed class Lane : ThreadObserver
             if (IsSteady && owner != 0)
             {
                 LinesOfOthers++;
-                SharedLines += OwnerTable.HasBlockOfAnother(address, _number) ? 1 : 0;
+                SharedLines += IsSettled && OwnerTable.HasBlockOfAnother(address, _number) ? 1 : 0;
             }
 
             owner = _number;

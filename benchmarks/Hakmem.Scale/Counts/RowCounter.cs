@@ -45,6 +45,7 @@ internal static class RowCounter
         body(row.Operations);
         Dictionary<UninterruptibleLock, string> names = LockNames.Find(HakmemAllocator.Shared);
         long operations = Lane.All.Sum(lane => lane.Allocations);
+        long settled = Lane.All.Sum(lane => lane.SettledAllocations);
         double PerThousand(long count) => 1000.0 * count / operations;
         return new RowCounts
         {
@@ -54,7 +55,8 @@ internal static class RowCounter
             FreedByAnother = PerThousand(Lane.All.Sum(lane => lane.FreedOfOthers)),
             TakenFromAnother = PerThousand(Lane.All.Sum(lane => lane.TakenFromOthers)),
             LinesOfAnother = PerThousand(Lane.All.Sum(lane => lane.LinesOfOthers)),
-            SharedLines = PerThousand(Lane.All.Sum(lane => lane.SharedLines)),
+            SettledOperations = settled,
+            SharedLines = 1000.0 * Lane.All.Sum(lane => lane.SharedLines) / settled,
             SharedWords = PerThousand(Lane.All.Sum(lane => lane.SharedWords)),
             Locks = [.. UsesByKind(names)
                 .OrderByDescending(use => use.Value.Entries)

@@ -24,7 +24,12 @@ internal sealed record RowCounts
     /// <summary>Writes to cache lines of blocks that another worker had written last.</summary>
     public required double LinesOfAnother { get; init; }
 
-    /// <summary>Those of them where another worker had a block in the line at that time: false sharing.</summary>
+    /// <summary>How many operations were counted while each worker's thread had its cache for long enough to have
+    /// replaced the blocks of the thread before it.</summary>
+    public required long SettledOperations { get; init; }
+
+    /// <summary>Writes to cache lines that another worker had written last, and in which it had a block at that time:
+    /// false sharing. For a thousand of the <see cref="SettledOperations"/>.</summary>
     public required double SharedLines { get; init; }
 
     /// <summary>Interlocked operations on words that all threads share.</summary>

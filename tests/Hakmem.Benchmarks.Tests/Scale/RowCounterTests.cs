@@ -1,7 +1,6 @@
 extern alias scale;
 
 using System;
-using System.Collections.Generic;
 using System.Linq;
 using scale::Hakmem.Scale.Counts;
 using Xunit;
@@ -29,19 +28,14 @@ public sealed class RowCounterTests
     }
 
     // A new thread takes over the cache of one that ended, perhaps of the other worker's: so lines go from one worker
-    // to the other, but both write to one line almost never: in the median of seven counts not once in a thousand
-    // operations, and in none of them twice. With all threads in one stripe each count has 29 or more.
+    // to the other, and for a while both write to lines of blocks that the worker before it left. Once these are
+    // replaced, they do so not once in a thousand operations.
     [Fact]
     public void LarsonTinySharesNoLineAndMovesFew()
     {
         RowCounts counts = Count("larson-tiny");
-        List<double> shared = [counts.SharedLines];
-        while (shared.Count < 7)
-        {
-            shared.Add(Count("larson-tiny").SharedLines);
-        }
-
-        Assert.True(Math.Round(shared.Order().ElementAt(3)) == 0 && shared.Max() < 2, string.Join(", ", shared));
+        Assert.InRange(counts.SettledOperations, 100_000, counts.Operations);
+        Assert.Equal(0, Math.Round(counts.SharedLines));
         Assert.InRange(counts.LinesOfAnother, 0, 40);
         Assert.InRange(EntriesOf(counts, "DepotStripe.Lock"), 0, 4);
         Assert.InRange(EntriesOf(counts, "Depot.lock"), 0, 1);
