@@ -64,9 +64,9 @@ public sealed unsafe class HakmemProfiler : IDisposable
 
     /// <summary>How many samples a second, of all threads together, may be taken before fewer are drawn: 1 to 2^63 - 1.
     /// In a program that allocates so much that more would come, the mean number of bytes between two samples is raised
-    /// until they keep within it, at most 2^20 times, and is lowered again when the program allocates less. The
-    /// estimates stay unbiased. At first 4096, which takes less than a hundredth of one thread's time, or as many more
-    /// as <see cref="MeanSampleBytes"/> is less than the default at the start.</summary>
+    /// until they keep within it on average, to at most 2^20 times and 2^40 bytes, and is lowered again when less is
+    /// allocated. The estimates stay unbiased. At first 4096, which takes about a hundredth of one thread's time or
+    /// less; started with a mean below the default, as many more as the mean is less.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is below 1.</exception>
     public long MaxSamplesPerSecond
     {

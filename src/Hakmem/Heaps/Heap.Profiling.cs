@@ -257,7 +257,9 @@ internal sealed unsafe partial class Heap
                 sampling.Profiler!, byteCount, alignment, _classes[sizeClass].BlockBytes, isZeroed);
         }
 
-        return block != null && weight > 0 ? sampling.Profiler!.Add(block, byteCount, weight) : block;
+        return block != null && weight > 0
+            ? sampling.Profiler!.Add(block, byteCount, weight, (nuint)_classes[sizeClass].BlockBytes)
+            : block;
     }
 
     // Allocates a block whose free takes the slow path. With full hardening it lies between guard pages, as larger
@@ -290,7 +292,7 @@ internal sealed unsafe partial class Heap
         HeapSampler? sampler = Sampler;
         if (block != null && sampler != null && sampler.IsDrawn(byteCount, out double weight))
         {
-            sampler.Add(block, byteCount, weight);
+            sampler.Add(block, byteCount, weight, byteCount);
         }
 
         return block;

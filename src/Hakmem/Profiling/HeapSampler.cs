@@ -155,8 +155,10 @@ internal sealed unsafe class HeapSampler
     }
 
     // Notes a sample with the calling thread's stack, and whose blocks the thread allocates. Returns the block.
-    public void* Add(void* block, nuint bytes, double weight)
+    // drawnBytes: the size by which it was drawn.
+    public void* Add(void* block, nuint bytes, double weight, nuint drawnBytes)
     {
+        double expected = weight * SampleChance.Of(RateOf(drawnBytes));
         Sample sample = new()
         {
             Address = (nuint)block,
@@ -177,7 +179,7 @@ internal sealed unsafe class HeapSampler
             sample.Stack = isHashed ? _hashes.Find(hash) : StackTable.None;
             if (sample.Stack != StackTable.None)
             {
-                AddLocked(sample);
+                AddLocked(sample, expected);
                 return block;
             }
         }
@@ -186,7 +188,7 @@ internal sealed unsafe class HeapSampler
         {
             using (_lock.Enter())
             {
-                AddLocked(sample);
+                AddLocked(sample, expected);
             }
 
             t_deferred = new DeferredSample
@@ -210,7 +212,7 @@ internal sealed unsafe class HeapSampler
                 _hashes.Add(hash, sample.Stack);
             }
 
-            AddLocked(sample);
+            AddLocked(sample, expected);
         }
 
         return block;
@@ -367,7 +369,7 @@ internal sealed unsafe class HeapSampler
 
     // A mean below the default asks for more samples, and so allows more.
     private static long DefaultMaxPerSecondOf(long meanBytes) =>
-        DefaultMaxPerSecond * Math.Max(HakmemProfiler.DefaultMeanSampleBytes / meanBytes, 1);
+        Math.Max(DefaultMaxPerSecond * HakmemProfiler.DefaultMeanSampleBytes / meanBytes, DefaultMaxPerSecond);
 
     private void SetRate()
     {
@@ -398,7 +400,7 @@ internal sealed unsafe class HeapSampler
         }
     }
 
-    private void AddLocked(Sample sample)
+    private void AddLocked(Sample sample, double expected)
     {
         _lock.AssertHeld();
         if (_isClosed)
@@ -406,7 +408,7 @@ internal sealed unsafe class HeapSampler
             return;
         }
 
-        if (_rate.Note(Stopwatch.GetTimestamp(), sample.Weight * sample.Bytes))
+        if (_rate.Note(Stopwatch.GetTimestamp(), expected))
         {
             Volatile.Write(ref _drawnMeanBytes, _rate.MeanBytes);
         }

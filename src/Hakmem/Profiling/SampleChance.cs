@@ -31,7 +31,7 @@ internal static unsafe class SampleChance
     public static double WeightOf(double rate) => 1 / Of(rate);
 
     // 1 - exp(-rate), which loses its digits for a small rate.
-    private static double Of(double rate) => rate < 1e-5 ? rate - (rate * rate / 2) : 1 - Math.Exp(-rate);
+    public static double Of(double rate) => rate < 1e-5 ? rate - (rate * rate / 2) : 1 - Math.Exp(-rate);
 
     // Above 0 and at most 1. (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators", 2014.)
     private static double NextUniform()

@@ -10,10 +10,10 @@ namespace Hakmem.Profiling;
 // The estimates stay unbiased: each sample has the weight of the mean that it was drawn by, and a mean depends on
 // earlier samples only.
 //
-// The rate that counts is that of allocated bytes, which the samples of a window estimate whatever mean they were drawn
-// by: each thread draws in advance, so that samples drawn by an older mean come for a while. A window has many samples,
-// or is a second long where samples are rare; then one that comes late shows that the mean may be lower. Time is in
-// ticks of Stopwatch. Not thread-safe: the sampler's lock guards it.
+// Each thread draws in advance, so that samples which were drawn by an older mean come for a while. So a sample counts
+// for what it would be by the mean of now: one drawn by a mean of a tenth counts a tenth. A window has many samples, or
+// is a second long where samples are rare; then one that comes late shows that the mean may be lower. Time is in ticks
+// of Stopwatch. Not thread-safe: the sampler's lock guards it.
 internal struct SampleRate(long meanBytes, double maxPerSecond)
 {
     // Enough for an estimate of the rate within some six percent.
@@ -26,16 +26,17 @@ internal struct SampleRate(long meanBytes, double maxPerSecond)
     private readonly double _maxPerSecond = maxPerSecond;
     private double _factor = 1;
 
-    // The window: when its first sample came, and how many bytes the others stand for.
+    // The window: when its first sample came, how many there are, and how many the others would be by the mean of now.
     private long _begin;
     private int _samples;
-    private double _bytes;
+    private double _expected;
 
     // The mean to draw by.
     public readonly long MeanBytes => (long)Math.Min(_meanBytes * _factor, HeapSampler.MaxMeanBytes);
 
-    // Notes a sample at a time, and how many bytes it stands for. Whether MeanBytes has changed.
-    public bool Note(long now, double bytes)
+    // Notes a sample at a time, and how many it would be by MeanBytes: the allocations that it stands for, times the
+    // chance of each to be sampled by that. Whether MeanBytes has changed.
+    public bool Note(long now, double expected)
     {
         if (_samples == 0)
         {
@@ -45,7 +46,7 @@ internal struct SampleRate(long meanBytes, double maxPerSecond)
             return false;
         }
 
-        _bytes += bytes;
+        _expected += expected;
         long elapsed = Math.Max(now - _begin, 1);
         if (_samples < WindowSamples && elapsed < Stopwatch.Frequency)
         {
@@ -53,13 +54,13 @@ internal struct SampleRate(long meanBytes, double maxPerSecond)
             return false;
         }
 
-        double bytesPerSecond = _bytes * Stopwatch.Frequency / elapsed;
-        double factor = Math.Min(Math.Max(bytesPerSecond / _maxPerSecond / _meanBytes, 1), MaxFactor);
+        double perSecond = _expected * Stopwatch.Frequency / elapsed;
+        double factor = Math.Min(Math.Max(_factor * perSecond / _maxPerSecond, 1), MaxFactor);
         bool isChanged = factor != _factor;
         _factor = factor;
         _begin = now;
         _samples = 1;
-        _bytes = 0;
+        _expected = 0;
         return isChanged;
     }
 }

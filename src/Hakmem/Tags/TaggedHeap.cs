@@ -240,7 +240,7 @@ internal sealed unsafe partial class TaggedHeap
     public bool TryDispose()
     {
         int slot = _slot;
-        Volatile.Write(ref _slot, int.MaxValue);
+        Interlocked.Exchange(ref _slot, int.MaxValue);
         bool isDone = false;
         try
         {

@@ -21,6 +21,8 @@ public sealed class ManyProcessorsTests
         });
         child.AssertSucceeded();
         Assert.Equal(stripes, child.Figure("stripes"));
+        Assert.Equal(stripes, child.Figure("used"));
+        Assert.Equal(0, child.Figure("tagged"));
         Assert.Equal(0, child.Figure("live"));
         Assert.Equal(1, child.Figure("sound"));
     }

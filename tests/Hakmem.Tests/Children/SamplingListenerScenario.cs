@@ -20,6 +20,9 @@ internal static unsafe class SamplingListenerScenario
     public static void Run(string[] args)
     {
         using HakmemAllocator heap = new();
+
+        // Makes the event source, which otherwise the first decay pass does.
+        using IDisposable metrics = HakmemMetrics.Register(heap, "sampled");
         using AllocatingListener listener = new(heap, args is [EndsProfilers]);
         for (int round = 0; round < 20; round++)
         {

@@ -8,7 +8,7 @@ using Xunit;
 namespace Hakmem.Tests.Profiling;
 
 // How the mean between samples follows their rate, by a clock of the test's own.
-public sealed class SampleRateTests
+public sealed unsafe class SampleRateTests
 {
     private const long Mean = 1_000;
     private const int MaxPerSecond = 1_000;
@@ -49,14 +49,14 @@ public sealed class SampleRateTests
     {
         for (int i = 0; i < 100 * SampleRate.WindowSamples; i++)
         {
-            _rate.Note(_now, Mean);
+            _rate.Note(_now, 1);
         }
 
         Assert.Equal(Mean << 20, _rate.MeanBytes);
         SampleRate large = new(HeapSampler.MaxMeanBytes, 1);
         for (int i = 0; i < 100 * SampleRate.WindowSamples; i++)
         {
-            large.Note(_now, HeapSampler.MaxMeanBytes);
+            large.Note(_now, 1);
         }
 
         Assert.Equal(HeapSampler.MaxMeanBytes, large.MeanBytes);
@@ -81,7 +81,7 @@ public sealed class SampleRateTests
         double largest = 0;
         while (countdowns.TryDequeue(out long drawnBy, out long due) && due < 20 * Stopwatch.Frequency)
         {
-            rate.Note(due, drawnBy);
+            rate.Note(due, (double)drawnBy / rate.MeanBytes);
             largest = Math.Max(largest, rate.MeanBytes);
             countdowns.Enqueue(rate.MeanBytes, due + Ticks(rate.MeanBytes));
         }
@@ -101,7 +101,7 @@ public sealed class SampleRateTests
     {
         Run(100.0 * MaxPerSecond * Mean, seconds: 1);
         _now += 3_600 * Stopwatch.Frequency;
-        Assert.True(_rate.Note(_now, 100 * Mean));
+        Assert.True(_rate.Note(_now, 1));
         Assert.Equal(Mean, _rate.MeanBytes);
         Run(100.0 * MaxPerSecond * Mean, seconds: 1);
         Assert.InRange(_rate.MeanBytes, 90 * Mean, 110 * Mean);
@@ -126,6 +126,7 @@ public sealed class SampleRateTests
     [InlineData(512 << 10, 4_096)]
     [InlineData(1L << 40, 4_096)]
     [InlineData(128 << 10, 4 * 4_096)]
+    [InlineData(300_000, 7_158)]
     [InlineData(1, (512L << 10) * 4_096)]
     public void ASmallerMeanAllowsMoreSamples(long meanBytes, long maxPerSecond)
     {
@@ -135,15 +136,32 @@ public sealed class SampleRateTests
         Assert.Equal(meanBytes, profiler.CurrentMeanSampleBytes);
     }
 
+    // Blocks far above the mean are few, and all sampled: they are far below the bound, however many bytes they have.
+    // And with a mean of a byte nothing is ever left out, as a LeakScope needs it.
+    [Theory]
+    [InlineData(1, 64 << 10, 2_000)]
+    [InlineData(HakmemProfiler.DefaultMeanSampleBytes, 300 << 20, 600)]
+    public void FewLargeBlocksDoNotRaiseTheMean(long meanBytes, int bytes, int count)
+    {
+        using HakmemAllocator heap = new();
+        using HakmemProfiler profiler = HakmemProfiler.Start(heap, meanBytes);
+        profiler.MaxSamplesPerSecond = Math.Max(profiler.MaxSamplesPerSecond, 100_000_000);
+        for (int i = 0; i < count; i++)
+        {
+            heap.Free(heap.Alloc((nuint)bytes));
+        }
+
+        Assert.Equal(meanBytes, profiler.CurrentMeanSampleBytes);
+    }
+
     // Samples at the mean of the moment. Returns how many.
     private int Run(double bytesPerSecond, int seconds)
     {
         int samples = 0;
         for (long end = _now + (seconds * Stopwatch.Frequency); _now < end; samples++)
         {
-            long mean = _rate.MeanBytes;
-            _now += Math.Max((long)(mean / bytesPerSecond * Stopwatch.Frequency), 1);
-            _rate.Note(_now, mean);
+            _now += Math.Max((long)(_rate.MeanBytes / bytesPerSecond * Stopwatch.Frequency), 1);
+            _rate.Note(_now, 1);
         }
 
         return samples;
