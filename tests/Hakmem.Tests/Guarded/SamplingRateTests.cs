@@ -89,8 +89,7 @@ public sealed unsafe class SamplingRateTests
     public void AProfilerBesideChangesNeither(int bytes, long mean)
     {
         using HakmemAllocator heap = new(new HakmemOptions { GuardedSampleInterval = Interval });
-        using HakmemProfiler profiler = HakmemProfiler.Start(heap, mean);
-        profiler.MaxSamplesPerSecond = long.MaxValue;
+        using HakmemProfiler profiler = Profilers.StartUnbounded(heap, mean);
         double chance = 1 - Math.Exp(-(double)heap.GoodSize((nuint)bytes) / mean);
 
         // A profiled sample that is not guarded has its usable size rounded up.
@@ -110,7 +109,7 @@ public sealed unsafe class SamplingRateTests
         const int Count = 20_000;
         const long Mean = 2_000;
         using HakmemAllocator heap = new(new HakmemOptions { GuardedSampleInterval = 2 });
-        using HakmemProfiler profiler = HakmemProfiler.Start(heap, Mean);
+        using HakmemProfiler profiler = Profilers.StartUnbounded(heap, Mean);
         Assert.InRange(CountSampled(heap, 200, Count), Count / 2 * 0.9, Count / 2 * 1.1);
         double chance = 1 - Math.Exp(-208.0 / Mean);
         double error = 5 * Math.Sqrt(Count * (1 - chance) / chance);

@@ -72,8 +72,7 @@ public sealed unsafe class AllocationEstimatesTests : IDisposable
         const int Count = 300_000;
         const int Bytes = 1_000;
         const long Mean = 64 << 10;
-        using HakmemProfiler profiler = HakmemProfiler.Start(_heap, Mean);
-        profiler.MaxSamplesPerSecond = long.MaxValue;
+        using HakmemProfiler profiler = Profilers.StartUnbounded(_heap, Mean);
         for (int i = 0; i < Count; i++)
         {
             void* block = _heap.Alloc(Bytes);

@@ -242,7 +242,7 @@ public sealed unsafe class HakmemProfilerTests
             if (index == 1)
             {
                 isWarm.Wait();
-                profiler = HakmemProfiler.Start(heap, 64 << 10);
+                profiler = Profilers.StartUnbounded(heap, 64 << 10);
                 isStarted.Set();
                 return;
             }

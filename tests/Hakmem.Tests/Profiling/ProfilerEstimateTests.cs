@@ -33,7 +33,7 @@ public sealed unsafe class ProfilerEstimateTests
     public void ABlockAllocatedAndFreedInTurnIsCountedUnbiased(int bytes, int count, long mean)
     {
         using HakmemAllocator heap = new();
-        using HakmemProfiler profiler = StartUnbounded(heap, mean);
+        using HakmemProfiler profiler = Profilers.StartUnbounded(heap, mean);
         for (int i = 0; i < count; i++)
         {
             heap.Free(heap.Alloc((nuint)bytes));
@@ -57,7 +57,7 @@ public sealed unsafe class ProfilerEstimateTests
         }
 
         using HakmemAllocator heap = new();
-        using HakmemProfiler profiler = StartUnbounded(heap, mean);
+        using HakmemProfiler profiler = Profilers.StartUnbounded(heap, mean);
         nint[] blocks = new nint[count];
         for (int i = 0; i < count; i++)
         {
@@ -92,7 +92,7 @@ public sealed unsafe class ProfilerEstimateTests
         HakmemOptions options = new() { Hardening = hardening, GuardedSampleInterval = guardedInterval };
         options = threadCacheBytes is { } bytes ? options with { ThreadCacheBytes = bytes } : options;
         using HakmemAllocator heap = new(options);
-        using HakmemProfiler profiler = StartUnbounded(heap, Mean);
+        using HakmemProfiler profiler = Profilers.StartUnbounded(heap, Mean);
         const int Count = 60_000;
         const int Bytes = 3_000;
         for (int i = 0; i < Count; i++)
@@ -111,7 +111,7 @@ public sealed unsafe class ProfilerEstimateTests
         const long Mean = 64 << 10;
         const int Count = 200_000;
         using HakmemAllocator heap = new();
-        using HakmemProfiler profiler = StartUnbounded(heap, Mean);
+        using HakmemProfiler profiler = Profilers.StartUnbounded(heap, Mean);
         Seeded.Run(seed =>
         {
             Random random = new(seed);
@@ -143,7 +143,7 @@ public sealed unsafe class ProfilerEstimateTests
         const long Mean = 64 << 10;
         const int Count = 100_000;
         using HakmemAllocator heap = new();
-        using HakmemProfiler profiler = StartUnbounded(heap, Mean);
+        using HakmemProfiler profiler = Profilers.StartUnbounded(heap, Mean);
         for (int i = 0; i < Count; i++)
         {
             void* block = heap.Alloc(1_000);
@@ -165,7 +165,7 @@ public sealed unsafe class ProfilerEstimateTests
         const int Count = 4_000;
         const long Mean = 256 << 10;
         using HakmemAllocator heap = new();
-        using HakmemProfiler profiler = StartUnbounded(heap, Mean);
+        using HakmemProfiler profiler = Profilers.StartUnbounded(heap, Mean);
         for (int i = 0; i < Count; i++)
         {
             heap.AllocZeroed(Bytes);
@@ -182,7 +182,7 @@ public sealed unsafe class ProfilerEstimateTests
         const int Count = 400_000;
         const long LargestMean = 32 << 10;
         using HakmemAllocator heap = new();
-        using HakmemProfiler profiler = StartUnbounded(heap, LargestMean);
+        using HakmemProfiler profiler = Profilers.StartUnbounded(heap, LargestMean);
         for (int i = 0; i < Count; i++)
         {
             if (i % 1_000 == 0)
@@ -204,7 +204,7 @@ public sealed unsafe class ProfilerEstimateTests
         const int Count = 100_000;
         const long Mean = 32 << 10;
         using HakmemAllocator heap = new();
-        using HakmemProfiler profiler = StartUnbounded(heap, Mean);
+        using HakmemProfiler profiler = Profilers.StartUnbounded(heap, Mean);
         using BlockingCollection<nint> queue = new(boundedCapacity: 2_000);
         Workers.Run(2, index =>
         {
@@ -231,7 +231,7 @@ public sealed unsafe class ProfilerEstimateTests
     public void ABoundOnTheSamplesLeavesTheEstimatesUnbiased(int bytes, int count, long mean, long maxPerSecond)
     {
         using HakmemAllocator heap = new();
-        using HakmemProfiler profiler = StartUnbounded(heap, mean);
+        using HakmemProfiler profiler = Profilers.StartUnbounded(heap, mean);
         profiler.MaxSamplesPerSecond = maxPerSecond;
         long largestMean = mean;
         for (int i = 0; i < count; i++)
@@ -267,13 +267,5 @@ public sealed unsafe class ProfilerEstimateTests
     {
         double block = size > 1 << 20 ? size : (double)HakmemAllocator.Shared.GoodSize((nuint)size);
         return 1 - Math.Exp(-block / mean);
-    }
-
-    // Draws by the mean alone, however fast samples come.
-    private static HakmemProfiler StartUnbounded(HakmemAllocator heap, long mean)
-    {
-        HakmemProfiler profiler = HakmemProfiler.Start(heap, mean);
-        profiler.MaxSamplesPerSecond = long.MaxValue;
-        return profiler;
     }
 }

@@ -39,7 +39,7 @@ public sealed unsafe class SecondProfilerTests : IDisposable
 
         // The thread's countdowns are of the first profiler, and it takes no slow path before the second one.
         profiler.Dispose();
-        profiler = HakmemProfiler.Start(_heap, 1_000);
+        profiler = Profilers.StartUnbounded(_heap, 1_000);
         go.Release();
         back.Wait(TestContext.Current.CancellationToken);
         long estimate = profiler.Capture().AllocatedObjects;

@@ -27,14 +27,14 @@ public sealed unsafe class TaggedProfileTests : IDisposable
     public void BlocksOfATagThatWasThereAreSampled()
     {
         IHakmemAllocator tagged = _heap.ForTag(_tag);
-        using HakmemProfiler profiler = HakmemProfiler.Start(_heap, Mean);
+        using HakmemProfiler profiler = Profilers.StartUnbounded(_heap, Mean);
         AssertSampled(profiler, tagged);
     }
 
     [Fact]
     public void BlocksOfATagThatCameLaterAreSampled()
     {
-        using HakmemProfiler profiler = HakmemProfiler.Start(_heap, Mean);
+        using HakmemProfiler profiler = Profilers.StartUnbounded(_heap, Mean);
         AssertSampled(profiler, _heap.ForTag(_tag));
     }
 
@@ -45,7 +45,7 @@ public sealed unsafe class TaggedProfileTests : IDisposable
         for (int i = 0; i < 3; i++)
         {
             // A second profiler could not start if the first one had left one of the two heaps behind.
-            using HakmemProfiler profiler = HakmemProfiler.Start(_heap, Mean);
+            using HakmemProfiler profiler = Profilers.StartUnbounded(_heap, Mean);
             AssertSampled(profiler, tagged);
         }
 
@@ -76,7 +76,7 @@ public sealed unsafe class TaggedProfileTests : IDisposable
                     }
                 }
             });
-            using HakmemProfiler profiler = HakmemProfiler.Start(heap, Mean);
+            using HakmemProfiler profiler = Profilers.StartUnbounded(heap, Mean);
             AssertSampled(profiler, heap.ForTag(tag));
             Assert.Equal(0, tag.LiveBytes);
         }
@@ -86,7 +86,7 @@ public sealed unsafe class TaggedProfileTests : IDisposable
     public void SamplesNameTheTagOfTheirBlocks()
     {
         using MemoryTag child = new("of\nit", _tag);
-        using HakmemProfiler profiler = HakmemProfiler.Start(_heap, Mean);
+        using HakmemProfiler profiler = Profilers.StartUnbounded(_heap, Mean);
         IHakmemAllocator[] allocators = [_heap, _heap.ForTag(_tag), _heap.ForTag(child)];
         nint[][] blocks = [.. allocators.Select(Allocate)];
         Assert.Equal(
@@ -107,7 +107,7 @@ public sealed unsafe class TaggedProfileTests : IDisposable
     public void AResizedBlockKeepsItsTagInTheProfile()
     {
         IHakmemAllocator tagged = _heap.ForTag(_tag);
-        using HakmemProfiler profiler = HakmemProfiler.Start(_heap, Mean);
+        using HakmemProfiler profiler = Profilers.StartUnbounded(_heap, Mean);
         void* block = tagged.Alloc(Bytes);
         foreach (int bytes in (ReadOnlySpan<int>)[50_000, 3 << 20, 5 << 20, 900])
         {
@@ -124,7 +124,7 @@ public sealed unsafe class TaggedProfileTests : IDisposable
     {
         using MemoryTag longer = new(new string('x', 600), _tag);
         using MemoryTag child = new("end", longer);
-        using HakmemProfiler profiler = HakmemProfiler.Start(_heap, Mean);
+        using HakmemProfiler profiler = Profilers.StartUnbounded(_heap, Mean);
         IHakmemAllocator tagged = _heap.ForTag(child);
         nint[] blocks = Allocate(tagged);
         string tag = Assert.Single(profiler.Capture().Samples, IsOfAllocate).Tag!;

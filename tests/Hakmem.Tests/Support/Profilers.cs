@@ -1,0 +1,13 @@
+namespace Hakmem.Tests.Support;
+
+// Profilers whose estimates are held against what was allocated.
+internal static class Profilers
+{
+    // Draws by the mean alone, however fast samples come: the bound on them makes estimates less exact, as it is meant to.
+    public static HakmemProfiler StartUnbounded(HakmemAllocator heap, long mean)
+    {
+        HakmemProfiler profiler = HakmemProfiler.Start(heap, mean);
+        profiler.MaxSamplesPerSecond = long.MaxValue;
+        return profiler;
+    }
+}
