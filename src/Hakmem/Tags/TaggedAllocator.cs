@@ -3,7 +3,6 @@ using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using Hakmem.Api;
-using Hakmem.Pages;
 using Hakmem.Records;
 using Hakmem.Small;
 
@@ -122,32 +121,11 @@ internal sealed unsafe class TaggedAllocator(TaggedHeap heap, MemoryTag tag, Tag
 
     public HakmemStatistics GetStatistics() => Owner.GetStatistics();
 
-    // TaggedHeap.TryAllocateCached, which explains it, without a second test of its result.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void* Alloc(ThreadCache* shared, nuint byteCount)
     {
-        nuint lastByte = byteCount - 1;
-        if (shared != null && lastByte < SizeClass.MaxBytes && ledger.TryGetShard(shared) is { } shard &&
-            shard.IsAttached(shared))
-        {
-            Bin* bin = (Bin*)shard.Cache + (nint)SizeClass.PlaceOf(lastByte);
-            void** top = bin->AllocTop;
-            void* block = *top;
-            if (block != null)
-            {
-                bin->AllocTop = top - 1;
-                *TagTable.EntryOf(ledger.Origin, block) = ledger.Number;
-                if (shard.TryAdd(SizeClass.BytesFor(lastByte)))
-                {
-                    GC.KeepAlive(tag);
-                    return block;
-                }
-
-                return TaggedHeap.Settle(shard, tag, block);
-            }
-        }
-
-        return AllocSlow(byteCount);
+        void* block = TaggedHeap.TryAllocateCached(ledger, tag, shared, byteCount);
+        return block != null ? block : AllocSlow(byteCount);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -82,6 +82,7 @@ internal sealed unsafe partial class TaggedHeap
     // if the slow path has to serve the request. The tag is alive until the block counts for it.
     //
     // Nothing is needed after a call here and in TryFreeCached, so that they keep no registers for it.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void* TryAllocateCached(TagLedger ledger, MemoryTag tag, ThreadCache* shared, nuint byteCount)
     {
         nuint lastByte = byteCount - 1;
