@@ -12,7 +12,8 @@ public sealed unsafe partial class HakmemAllocator
     // Null until the heap is first profiled. Written once, by compare and exchange.
     private AllocationEstimates? _estimates;
 
-    internal AllocationEstimates EstimatesMade => Volatile.Read(ref _estimates) ??
+    // Made by the first call.
+    internal AllocationEstimates Estimates => Volatile.Read(ref _estimates) ??
         Interlocked.CompareExchange(ref _estimates, new AllocationEstimates(), null) ?? _estimates;
 
     private HakmemStatistics AddEstimates(HakmemStatistics own)

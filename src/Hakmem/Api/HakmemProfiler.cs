@@ -108,7 +108,7 @@ public sealed unsafe class HakmemProfiler : IDisposable
                 "The heap has a profiler already. Dispose that one before you start another.");
         }
 
-        allocator.EstimatesMade.Begin(sampler);
+        allocator.Estimates.Begin(sampler);
         allocator.ProfileTagged();
         allocator.UpdateCacheForm();
         return new HakmemProfiler(allocator, heap, sampler);
@@ -137,7 +137,7 @@ public sealed unsafe class HakmemProfiler : IDisposable
         {
             _heap.StopProfiling(_sampler);
             _allocator.StopProfilingTagged(_sampler);
-            _allocator.EstimatesMade.End(_sampler);
+            _allocator.Estimates.End(_sampler);
             _sampler.Close();
             if (_allocator.LiveHeap is not null)
             {

@@ -64,7 +64,8 @@ public sealed class AddHakmemTests
             MaxBytes = 256 << 20, Prefault = PrefaultMode.Touch, LazyZero = LazyZeroMode.Immediate, HugePages = HugePageMode.Never,
             ThreadCacheBytes = 1 << 20, SuperSlabCacheCount = 7, SuperSlabCacheBytes = 32 << 20,
             SuperSlabCacheTtl = TimeSpan.FromSeconds(5), PurgeDelay = TimeSpan.FromMilliseconds(500), Hardening = HardeningLevel.Full,
-            CaptureStacks = true, QuarantineBytes = 1 << 20, GuardedSampleInterval = 1000, GuardedSampleBytes = 4_096, FaultReports = false,
+            CaptureStacks = true, QuarantineBytes = 1 << 20, GuardedSampleInterval = 1000, GuardedSampleBytes = 4_096,
+            FaultReports = false,
         };
         Assert.True(options.Isolated);
         Assert.Equal(expected, options.Heap.ToHeapOptions());

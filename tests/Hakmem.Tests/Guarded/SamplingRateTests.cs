@@ -10,7 +10,8 @@ using Xunit;
 
 namespace Hakmem.Tests.Guarded;
 
-// A sampled block is told by its usable size, which is exactly what was asked for. The bounds are some ten standard deviations away.
+// A sampled block is told by its usable size, which is exactly what was asked for. The bounds are six standard
+// deviations away or more.
 public sealed unsafe class SamplingRateTests
 {
     private const int Interval = 100;

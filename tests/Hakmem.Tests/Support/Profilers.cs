@@ -3,7 +3,7 @@ namespace Hakmem.Tests.Support;
 // Profilers whose estimates are held against what was allocated.
 internal static class Profilers
 {
-    // Draws by the mean alone, however fast samples come: the bound on them makes estimates less exact, as it is meant to.
+    // Draws by the mean alone, however fast samples come. The bound on them makes estimates less exact.
     public static HakmemProfiler StartUnbounded(HakmemAllocator heap, long mean)
     {
         HakmemProfiler profiler = HakmemProfiler.Start(heap, mean);
