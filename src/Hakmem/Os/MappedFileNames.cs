@@ -12,7 +12,13 @@ internal sealed unsafe class MappedFileNames
     private const string Others = "(other files)";
     private const string Musl = "musl's malloc";
 
-    private readonly Dictionary<string, int> _indexes = [];
+    // A power of two, so that an index finds its place by a mask; at least half of the places stay empty.
+    private const int Places = 2048;
+
+    // Paths are compared as the bytes that the kernel prints, so that a path that is known costs no string. The places
+    // are found by the hash of the path, or behind it, and have the index plus one; zero is an empty one.
+    private readonly int[] _places = new int[Places];
+    private readonly List<byte[]> _paths = [];
     private readonly List<string> _names = [];
     private readonly List<bool> _arePrograms = [];
 
@@ -23,36 +29,26 @@ internal sealed unsafe class MappedFileNames
     // The index of a file, whose path is in UTF-8 as the kernel prints it.
     public int IndexOf(ReadOnlySpan<byte> path)
     {
-        string name;
-        fixed (byte* bytes = path)
+        int place = (int)ByteHash.Compute(path) & (Places - 1);
+        while (_places[place] != 0)
         {
-            name = Encoding.UTF8.GetString(bytes, path.Length);
-        }
-
-        // The files of one program come in a row.
-        if (_names.Count > 0 && _names[_names.Count - 1] == name)
-        {
-            return _names.Count - 1;
-        }
-
-        if (_indexes.TryGetValue(name, out int index))
-        {
-            return index;
-        }
-
-        if (_names.Count >= MaxNames)
-        {
-            name = Others;
-            if (_indexes.TryGetValue(name, out index))
+            int index = _places[place] - 1;
+            if (path.SequenceEqual(_paths[index]))
             {
                 return index;
             }
+
+            place = (place + 1) & (Places - 1);
         }
 
-        _indexes.Add(name, _names.Count);
-        _names.Add(name);
-        _arePrograms.Add(IsNativeLibrary(name));
-        return _names.Count - 1;
+        if (_paths.Count < MaxNames)
+        {
+            _places[place] = _paths.Count + 1;
+            _paths.Add(path.ToArray());
+            return Add(NameOf(path));
+        }
+
+        return _names.Count > MaxNames ? MaxNames : Add(Others);
     }
 
     // A file of which a part is executable is a program, whatever its name.
@@ -95,10 +91,25 @@ internal sealed unsafe class MappedFileNames
         ("librpmalloc", "rpmalloc"), ("libscudo", "scudo"), ("libhoard", "Hoard"),
     ];
 
+    private static string NameOf(ReadOnlySpan<byte> path)
+    {
+        fixed (byte* bytes = path)
+        {
+            return Encoding.UTF8.GetString(bytes, path.Length);
+        }
+    }
+
     private static bool IsAssembly(string name) =>
         name.EndsWith(".dll", StringComparison.OrdinalIgnoreCase) ||
         name.EndsWith(".exe", StringComparison.OrdinalIgnoreCase);
 
     private static bool IsNativeLibrary(string name) =>
         name.EndsWith(".so", StringComparison.Ordinal) || name.Contains(".so.", StringComparison.Ordinal);
+
+    private int Add(string name)
+    {
+        _names.Add(name);
+        _arePrograms.Add(IsNativeLibrary(name));
+        return _names.Count - 1;
+    }
 }

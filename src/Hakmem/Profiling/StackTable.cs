@@ -52,7 +52,7 @@ internal sealed unsafe class StackTable(OsMemory os, int maxBytes)
     // Returns the number of a text; equal texts have one number.
     public int Add(ReadOnlySpan<byte> text)
     {
-        ulong hash = HashOf(text);
+        ulong hash = ByteHash.Compute(text);
         using (_lock.Enter())
         {
             if (!TryPrepare())
@@ -168,18 +168,6 @@ internal sealed unsafe class StackTable(OsMemory os, int maxBytes)
         }
 
         return _buckets + index;
-    }
-
-    // FNV-1a.
-    private static ulong HashOf(ReadOnlySpan<byte> text)
-    {
-        ulong hash = 0xCBF2_9CE4_8422_2325;
-        foreach (byte each in text)
-        {
-            hash = (hash ^ each) * 0x100_0000_01B3;
-        }
-
-        return hash;
     }
 
     [StructLayout(LayoutKind.Sequential, Size = Bytes)]

@@ -1,6 +1,7 @@
 using System;
 using System.IO;
 using System.Linq;
+using System.Text;
 using Hakmem.Os;
 using Hakmem.Tests.Support;
 using Xunit;
@@ -148,6 +149,30 @@ public sealed class SmapsParserTests
         Assert.Equal(4096L * Count, text.Mappings.Sum(mapping => mapping.ResidentBytes));
         Assert.Equal("(other files)", text.Names[text.Table[Count - 1].File]);
         Assert.Equal(ResidentKind.MappedFiles, text.Names.KindOf(text.Table[Count - 1].File));
+        Assert.Equal(1025, text.Names.Count);
+    }
+
+    // A program may map one file thousands of times, by turns with others, and many more files than are told apart.
+    [Theory]
+    [InlineData(1000)]
+    [InlineData(30_000)]
+    public void IndexOfAPathThatIsKnownMakesNoGarbage(int files)
+    {
+        MappedFileNames names = new();
+        byte[][] paths = [.. Enumerable.Range(0, files).Select(i => Encoding.UTF8.GetBytes($"/data/\u00fc {i}.bin"))];
+        int[] indexes = [.. paths.Select(path => names.IndexOf(path))];
+        Assert.Equal(Enumerable.Range(0, files).Select(i => Math.Min(i, 1024)), indexes);
+        Assert.Equal("/data/\u00fc 999.bin", names[999]);
+        Assert.Equal(0, ManagedGarbage.Measure(rounds: 3, () =>
+        {
+            for (int i = 0; i < paths.Length; i++)
+            {
+                if (names.IndexOf(paths[i]) != indexes[i])
+                {
+                    throw new InvalidOperationException("Another index.");
+                }
+            }
+        }));
     }
 
     [Theory]
