@@ -7,13 +7,12 @@ namespace Hakmem.Api;
 // Makes the event source of a process whose heaps are too small for a decay pass, which makes it otherwise: after the
 // first collection of the oldest generation, on a pool thread. A tool that gets no answer has the runtime collect once.
 //
-// Nothing refers to this object. Its finalizer registers it again until there has been such a collection. That costs
-// the first allocation of a process one small object. In a context that can be unloaded nothing is made: it would keep
-// the context a while longer.
+// Nothing refers to this object. Its finalizer registers it again until the process has had such a collection; if it
+// had one before this library was used, the next collection of any generation is enough. That costs the first
+// allocation of a process one small object, and not the loading of the collector's class. In a context that can be
+// unloaded nothing is made: it would keep the context a while longer.
 internal sealed class EventSourceStarter
 {
-    private readonly int _collections = GC.CollectionCount(GC.MaxGeneration);
-
     private EventSourceStarter()
     {
     }
@@ -26,7 +25,7 @@ internal sealed class EventSourceStarter
             return;
         }
 
-        if (GC.CollectionCount(GC.MaxGeneration) == _collections || !TryQueue())
+        if (GC.CollectionCount(GC.MaxGeneration) == 0 || !TryQueue())
         {
             GC.ReRegisterForFinalize(this);
         }

@@ -449,13 +449,46 @@ internal static class HakmemSettings
 // defaults.
 internal sealed class HeapLimits
 {
-    public PrefaultMode Prefault { get; init; } = PrefaultMode.None;
+    // The enumerations as numbers: a field of an enumeration has the runtime load that type with this one, and a first
+    // allocation needs none of them.
+    private readonly int _prefault = (int)PrefaultMode.None;
+    private readonly int _lazyZero = (int)LazyZeroMode.Deferred;
+    private readonly int _hugePages = (int)HugePageMode.Default;
+    private readonly int _hardening = (int)HardeningLevel.Standard;
 
-    public LazyZeroMode LazyZero { get; init; } = LazyZeroMode.Deferred;
+    public PrefaultMode Prefault
+    {
+        get => (PrefaultMode)_prefault;
+        init => _prefault = (int)value;
+    }
 
-    public HugePageMode HugePages { get; init; } = HugePageMode.Default;
+    public LazyZeroMode LazyZero
+    {
+        get => (LazyZeroMode)_lazyZero;
+        init => _lazyZero = (int)value;
+    }
 
-    public HardeningLevel Hardening { get; init; } = HardeningLevel.Standard;
+    public HugePageMode HugePages
+    {
+        get => (HugePageMode)_hugePages;
+        init => _hugePages = (int)value;
+    }
+
+    public HardeningLevel Hardening
+    {
+        get => (HardeningLevel)_hardening;
+        init => _hardening = (int)value;
+    }
+
+    public bool IsHardened => _hardening != (int)HardeningLevel.Standard;
+
+    public bool KeepsHugePages => _hugePages == (int)HugePageMode.Always;
+
+    // Whether new memory is more than committed: see SuperSlabCache.
+    public bool IsPrepared => _hugePages != (int)HugePageMode.Default || _prefault != (int)PrefaultMode.None;
+
+    // Whether new memory has physical memory at once.
+    public bool IsPopulated => _prefault is (int)PrefaultMode.Populate or (int)PrefaultMode.Touch;
 
     public bool CaptureStacks { get; init; }
 

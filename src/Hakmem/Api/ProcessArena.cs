@@ -52,15 +52,7 @@ internal static class ProcessArena
     {
         try
         {
-            Settings settings = HakmemSettings.AreAny() ? ReadSettings() : new Settings();
-            Arena? arena = settings.ForceFallback ? null : TryCreate(settings.ContainerLimitPercent);
-            if (arena is null)
-            {
-                s_unsupported ??= $"The setting {HakmemSettings.ForceFallback.FullName} is true.";
-                RequireSupported(settings);
-            }
-
-            return arena;
+            return HakmemSettings.AreAny() ? TryCreateAsSet() : TryCreate(MemoryLimit.DefaultPercent);
         }
         catch (Exception failure)
         {
@@ -85,42 +77,36 @@ internal static class ProcessArena
         }
     }
 
-    private static void RequireSupported(Settings settings)
-    {
-        if (settings.RequireSupported)
-        {
-            throw new PlatformNotSupportedException(
-                $"{s_unsupported} The setting {HakmemSettings.RequireSupported.FullName} makes that an error; " +
-                "without it NativeMemory would serve all calls.");
-        }
-    }
-
     // Apart, so that the settings are not so much as created where nothing is set. Throws InvalidOperationException if
     // one cannot be parsed or is out of its range.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static Settings ReadSettings()
+    private static Arena? TryCreateAsSet()
+    {
+        int percent = ReadContainerLimitPercent();
+        bool isForced = HakmemSettings.ForceFallback.Read() != 0;
+        bool isRequired = HakmemSettings.RequireSupported.Read() != 0;
+        Arena? arena = isForced ? null : TryCreate(percent);
+        if (arena is null)
+        {
+            s_unsupported ??= $"The setting {HakmemSettings.ForceFallback.FullName} is true.";
+            if (isRequired)
+            {
+                throw new PlatformNotSupportedException(
+                    $"{s_unsupported} The setting {HakmemSettings.RequireSupported.FullName} makes that an error; " +
+                    "without it NativeMemory would serve all calls.");
+            }
+        }
+
+        return arena;
+    }
+
+    // The percentage of a container's memory limit that all heaps together may commit.
+    private static int ReadContainerLimitPercent()
     {
         HakmemSetting setting = HakmemSettings.ContainerLimitPercent;
         long percent = setting.Read();
-        return percent >= setting.Least && percent <= setting.Most
-            ? new Settings
-            {
-                ContainerLimitPercent = (int)percent,
-                ForceFallback = HakmemSettings.ForceFallback.Read() != 0,
-                RequireSupported = HakmemSettings.RequireSupported.Read() != 0,
-            }
+        return percent >= setting.Least && percent <= setting.Most ? (int)percent
             : throw new InvalidOperationException(
                 $"{setting.FullName} is {percent}, but must be from {setting.Least} to {setting.Most}.");
-    }
-
-    // The settings of the process, with their defaults.
-    private readonly struct Settings()
-    {
-        // The percentage of a container's memory limit that all heaps together may commit.
-        public int ContainerLimitPercent { get; init; } = MemoryLimit.DefaultPercent;
-
-        public bool ForceFallback { get; init; }
-
-        public bool RequireSupported { get; init; }
     }
 }

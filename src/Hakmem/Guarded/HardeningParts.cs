@@ -23,7 +23,7 @@ internal sealed class HardeningParts
     // Whether blocks come from random slots of their spans.
     public bool IsPlacedAtRandom => _limits.Hardening == HardeningLevel.Full;
 
-    public bool HasLiveTable => _limits.Hardening != HardeningLevel.Standard;
+    public bool HasLiveTable => _limits.IsHardened;
 
     public LiveTable? Table { get; }
 
@@ -36,8 +36,9 @@ internal sealed class HardeningParts
     private bool HasGuards => HasLiveTable || IsSampled;
 
     // Returns null for a heap without hardening and sampling, so that none of their classes are loaded.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static HardeningParts? TryCreate(Arena arena, HeapLimits limits) =>
-        limits.Hardening == HardeningLevel.Standard && !limits.IsGuardedSampled ? null : Create(arena, limits);
+        limits.IsHardened || limits.IsGuardedSampled ? Create(arena, limits) : null;
 
     // Returns size classes with magazines small enough for hardening.
     public SizeClassInfo[] CreateClasses() => IsPlacedAtRandom ? SizeClassInfo.CreateTable(PoisonedBlocks.MaxMagazine)

@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Threading;
 
@@ -119,6 +120,7 @@ internal abstract unsafe class OsMemory
     public abstract bool TryReadMemoryLimit(out long bytes);
 
     // The memory of the process's arena. Throws as CreateForCurrentSystem does.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static OsMemory CreateForThisProcess()
     {
         OsMemory memory = new TimedMemory(CreateForCurrentSystem());
@@ -126,6 +128,7 @@ internal abstract unsafe class OsMemory
     }
 
     // The implementation for this system. Throws PlatformNotSupportedException if there is none.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static OsMemory CreateForCurrentSystem() => CreateFor(
         OperatingSystem.IsLinux() ? OsSystem.Linux
         : OperatingSystem.IsWindows() ? OsSystem.Windows
@@ -152,12 +155,19 @@ internal abstract unsafe class OsMemory
         return system switch
         {
             OsSystem.Linux => new LinuxMemory(),
-            OsSystem.Windows => new WindowsMemory(),
-            OsSystem.MacOS => new MacMemory(),
+            OsSystem.Windows => CreateForWindows(),
+            OsSystem.MacOS => CreateForMacOS(),
             _ => throw new PlatformNotSupportedException(
                 "Hakmem has no memory layer for this operating system yet. " + Supported),
         };
     }
+
+    // Apart, as a method loads the classes of all objects that it creates.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static WindowsMemory CreateForWindows() => new();
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static MacMemory CreateForMacOS() => new();
 
     // PrefaultMode.Touch: one write in each page, which keeps its contents. A read first would be a fault of its own,
     // for the page of zeros, and Interlocked.Or may read first.

@@ -203,8 +203,10 @@ internal sealed unsafe class Arena
         (((nuint)address >> MapShift) & cache->PageMapMask));
 
     // The same without a thread's cache.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ulong EntryOf(void* address) => PageMap[((nuint)address >> Geometry.UnitShift) & (nuint)(_mapUnits - 1)];
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ulong* EntryOf(int unit) =>
         PageMap + ((((nuint)Base >> Geometry.UnitShift) + (nuint)unit) & (nuint)(_mapUnits - 1));
 
@@ -226,6 +228,7 @@ internal sealed unsafe class Arena
 
     public SpanHeader* Span(int unit) => (SpanHeader*)(_spanHeaders + ((long)unit * SpanHeader.Bytes));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ulong* Bitmap(int unit) => (ulong*)_bitmaps + ((long)unit * BitmapWordsPerUnit);
 
     public byte* AddressOfSlab(int slab) => Base + ((long)slab << Geometry.SlabShift);
@@ -391,6 +394,7 @@ internal sealed unsafe class Arena
     }
 
     // Readable zeros that are free cover the largest arena, so that every process has the same map.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static long MapBytesFor(OsMemory os, long arenaBytes)
     {
         long mapped = MinMappedBytes;
@@ -403,16 +407,19 @@ internal sealed unsafe class Arena
     }
 
     // Rounded up to whole pages of any supported size.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private long TableBytes(long arenaBytes)
     {
         long slabs = arenaBytes >> Geometry.SlabShift;
         return (((slabs * BytesPerSlabOfTables) + Geometry.UnitBytes - 1) & -(long)Geometry.UnitBytes) + PageMapBytes;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private long ReservationBytes(long arenaBytes) => TableBytes(arenaBytes) + arenaBytes + (long)BatchBytes;
 
     private byte* TryReserve(long arenaBytes) => Os.TryReserve((nuint)ReservationBytes(arenaBytes));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool TryTakeLocked(int first, int count)
     {
         _lock.AssertHeld();
@@ -433,6 +440,7 @@ internal sealed unsafe class Arena
     }
 
     // Makes room in the sets and the tables; false if memory is exhausted.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool TryReserveBelow(int limit) =>
         _taken.TryReserve(limit) && _unavailable.TryReserve(limit) && (limit <= _tableSlabs || TryExtendTables(limit));
 
@@ -447,6 +455,7 @@ internal sealed unsafe class Arena
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void MarkTaken(int first, int count)
     {
         _lock.AssertHeld();
@@ -487,6 +496,7 @@ internal sealed unsafe class Arena
 
     // Asks for the pages of a SuperSlab's part of a table at once, to spare its first spans the page faults. A refusal
     // costs only those.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Populate(byte* table, int bytesPerSlab, int slab)
     {
         byte* start = PageOf(table + ((long)slab * bytesPerSlab));
@@ -495,6 +505,7 @@ internal sealed unsafe class Arena
     }
 
     // One batch at a time, since the page map may wrap between two. A call may repeat after a refusal, without harm.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool TryExtendTables(int slabs)
     {
         _lock.AssertHeld();
@@ -521,6 +532,7 @@ internal sealed unsafe class Arena
         return true;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool TryCommit(byte* table, int bytesPerSlab, int fromSlab, int endSlab)
     {
         byte* start = PageOf(table + ((long)fromSlab * bytesPerSlab));
@@ -528,6 +540,7 @@ internal sealed unsafe class Arena
         return Os.TryCommit(start, (nuint)(end - start));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private byte* PageOf(byte* address) => (byte*)((nuint)address & ~(Os.PageSize - 1));
 
     // The existing table, or else the given one from now on; null if that cannot be made writable. A table that is not

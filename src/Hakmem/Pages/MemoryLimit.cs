@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.CompilerServices;
 using System.Threading;
 using Hakmem.Os;
 using Hakmem.Records;
@@ -91,6 +92,7 @@ internal sealed class MemoryLimit
     private int Collections => _countCollections is null ? GC.CollectionCount(GC.MaxGeneration) : _countCollections();
 
     // Whether that many may be taken at a time. Under the arena's lock, which Arena checks.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool Admits(int slabs)
     {
         if (slabs <= _slabs)

@@ -1,6 +1,7 @@
 using System;
 using System.Diagnostics;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Threading;
 using Hakmem.Os;
 
@@ -171,6 +172,7 @@ internal sealed unsafe class MetadataAllocator
     // The bytes that a request for this many receives.
     public static int RoundUp(int bytes) => 1 << ShiftOf(bytes);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int ShiftOf(int bytes)
     {
         int shift = Math.Max(MinShift, 32 - BitOperations.LeadingZeroCount((uint)bytes - 1));
@@ -182,10 +184,12 @@ internal sealed unsafe class MetadataAllocator
 
     private static MetadataChunk* ChunkOf(void* record) => (MetadataChunk*)((nuint)record & ~(nuint)(ChunkBytes - 1));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private MetadataChunk* ChunkAt(int index) =>
         (MetadataChunk*)(_regions[index / MaxRegionChunks] + ((nint)(index % MaxRegionChunks) << ChunkShift));
 
     // The smallest free block that suffices, divided to size; null if there is none.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void* TryAllocateFree(int shift)
     {
         _lock.AssertHeld();
@@ -215,6 +219,7 @@ internal sealed unsafe class MetadataAllocator
     }
 
     // A record of memory that was never used; null if memory is exhausted.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void* TryCarve(int shift)
     {
         _lock.AssertHeld();
@@ -248,6 +253,7 @@ internal sealed unsafe class MetadataAllocator
     }
 
     // A record, aligned to its size, lies within one populated piece. A refusal costs only page faults.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Populate(int offset)
     {
         if (offset >= _populatedBytes)
@@ -259,6 +265,7 @@ internal sealed unsafe class MetadataAllocator
     }
 
     // An empty chunk, or a new one, all zero; null if memory is exhausted.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private MetadataChunk* TryTakeChunk()
     {
         _lock.AssertHeld();
@@ -295,6 +302,7 @@ internal sealed unsafe class MetadataAllocator
     }
 
     // Reserves a region, as large as the system permits.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool TryAddRegion()
     {
         for (int chunks = MaxRegionChunks; _regionCount < MaxRegions && chunks >= MinRegionChunks; chunks >>= 1)
@@ -315,6 +323,7 @@ internal sealed unsafe class MetadataAllocator
     }
 
     // Adds a free block to a list, merged with its buddy as long as the buddy is free as a whole.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void AddMerged(MetadataChunk* chunk, int offset, int shift)
     {
         while (shift < MaxShift && chunk->IsFree(offset ^ (1 << shift), shift))
@@ -328,6 +337,7 @@ internal sealed unsafe class MetadataAllocator
     }
 
     // Adds the memory between two offsets to the lists, as the largest blocks that fit.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void AddRange(MetadataChunk* chunk, int start, int end)
     {
         while (start < end)
@@ -339,6 +349,7 @@ internal sealed unsafe class MetadataAllocator
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Add(MetadataChunk* chunk, int offset, int shift)
     {
         _lock.AssertHeld();
@@ -442,6 +453,7 @@ internal sealed unsafe class MetadataAllocator
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void CountHeld() =>
         Volatile.Write(ref _heldBytes, ((long)_usedCount << ChunkShift) - _discardedBytes);
 

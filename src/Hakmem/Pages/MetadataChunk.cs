@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Hakmem.Pages;
@@ -31,12 +32,14 @@ internal unsafe struct MetadataChunk
         offset = (bit - (1 << level)) << shift;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool IsFree(int offset, int shift)
     {
         int bit = BitOf(offset, shift);
         return (Map[bit >> 6] & (1UL << bit)) != 0;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Mark(int offset, int shift, bool isFree)
     {
         int bit = BitOf(offset, shift);
@@ -44,6 +47,7 @@ internal unsafe struct MetadataChunk
         Map[bit >> 6] = isFree ? Map[bit >> 6] | mask : Map[bit >> 6] & ~mask;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int BitOf(int offset, int shift) => (1 << (Shift - shift)) + (offset >> shift);
 }
 

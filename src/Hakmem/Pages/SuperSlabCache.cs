@@ -1,5 +1,6 @@
 using System;
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using System.Threading;
 using Hakmem.Os;
 using Hakmem.Records;
@@ -17,7 +18,7 @@ namespace Hakmem.Pages;
 // One lock a heap, SyncRoot, guards this class, UnitAllocator and RunAllocator. It is taken under a depot's lock and
 // above the arena's. Pages are purged outside it, in as few calls as adjoining SuperSlabs allow: a SuperSlab that is
 // being purged is in no list and in state Purging.
-internal sealed unsafe class SuperSlabCache(
+internal sealed unsafe partial class SuperSlabCache(
     Arena arena, int heapSlot, HeapLimits limits, HeapBudget? budget = null)
 {
     // SyncRoot guards these two.
@@ -54,7 +55,7 @@ internal sealed unsafe class SuperSlabCache(
 
     // Whether only whole SuperSlabs are discarded: a hole in a huge page breaks it into small ones.
     public bool KeepsHugePages { get; } =
-        limits.HugePages == HugePageMode.Always && arena.Os.Has(OsFeatures.AdvisesHugePages);
+        limits.KeepsHugePages && arena.Os.Has(OsFeatures.AdvisesHugePages);
 
     // Messages read this and CommittedBytes without SyncRoot: the value may be a moment old.
     public int OwnedCount => _owned.Count;
@@ -472,94 +473,6 @@ internal sealed unsafe class SuperSlabCache(
         }
 
         _empty.Remove(first, count);
-        return true;
-    }
-
-    // Takes new SuperSlabs, committed and in no list; -1 if memory or limit is exhausted even without the cached ones.
-    private int TryGrow(int count, int alignmentSlabs)
-    {
-        if (!IsWithinLimit(count) && CanMakeRoomFor(count))
-        {
-            ReleaseCached();
-        }
-
-        int first = IsWithinLimit(count) ? arena.TryTake(count, alignmentSlabs) : -1;
-        if (first < 0 || !TryAdopt(first, count))
-        {
-            return -1;
-        }
-
-        _empty.Remove(first, count);
-        return first;
-    }
-
-    private bool TryCommitGaps(int first, int count)
-    {
-        bool isDone = true;
-        int end = first + count;
-        int gap = _empty.Set.NextGap(first, end);
-        while (gap < end)
-        {
-            int member = _empty.Set.NextMember(gap);
-            int gapEnd = member < 0 ? end : Math.Min(member, end);
-
-            // After a refusal the remaining gaps go back to the arena.
-            if (isDone)
-            {
-                isDone = TryAdopt(gap, gapEnd - gap);
-            }
-            else
-            {
-                arena.Untake(gap, gapEnd - gap);
-            }
-
-            gap = _empty.Set.NextGap(gapEnd, end);
-        }
-
-        return isDone;
-    }
-
-    // Commits SuperSlabs just taken and adds them to the cache, clean; after a failure the arena has them back.
-    private bool TryAdopt(int first, int count)
-    {
-        SyncRoot.AssertHeld();
-        byte* address = arena.AddressOfSlab(first);
-        nuint bytes = (nuint)count << Geometry.SlabShift;
-        OsMemory os = arena.Os;
-        int end = first + count;
-        bool isAdmitted = Budget.TryAdd((long)bytes);
-        if (!isAdmitted || !_owned.TryReserve(end) || !_empty.Set.TryReserve(end) || !os.TryCommit(address, bytes))
-        {
-            Budget.Remove(isAdmitted ? (long)bytes : 0);
-            arena.Untake(first, count);
-            return false;
-        }
-
-        // Refused advice costs nothing but speed.
-        if (limits.HugePages != HugePageMode.Default)
-        {
-            os.TryAdviseHugePages(address, bytes, limits.HugePages == HugePageMode.Always);
-        }
-
-        if (limits.Prefault != PrefaultMode.None)
-        {
-            os.TryPrefault(address, bytes, limits.Prefault);
-        }
-
-        _owned.Add(first, count);
-        _growthCount++;
-        GrownSlabs += count;
-        for (int slab = first; slab < end; slab++)
-        {
-            SuperSlabHeader* header = arena.Slab(slab);
-            header->HeapSlot = heapSlot;
-
-            // Populated pages are zero, but they take memory: they count as dirty, so that they are purged while empty.
-            header->DirtyUnits = limits.Prefault is PrefaultMode.Populate or PrefaultMode.Touch ? UnitMask.All : 0;
-            header->EmptySince = NowMs;
-            _empty.Add(slab, SuperSlabState.Untaken);
-        }
-
         return true;
     }
 

@@ -105,7 +105,7 @@ internal sealed unsafe class CacheReaper(
 
     // Reaps some caches from an index on; returns the index of the next. Takes nothing from a bin that was used since
     // the last round unless isForced. Under the registry's lock, which ThreadCacheRegistry.Entries checks.
-    public int ReapSome(SwapRemoveList<CacheEntry> entries, int from, bool isForced)
+    public int ReapSome(CacheEntryList entries, int from, bool isForced)
     {
         int end = Math.Min(entries.Count, from + MaxCaches);
         Debug.Assert(end > from, "A round without caches, or a record that has no room for one.");
@@ -208,7 +208,7 @@ internal sealed unsafe class CacheReaper(
     // Finds the newest slot to take of each magazine, and sets guards in those that Alloc uses; returns the number of
     // candidates that are left. After the barrier that follows the closing of the ends: a Free that has not read its
     // end by then writes nothing any more.
-    private int Guard(SwapRemoveList<CacheEntry> entries, ReapCandidate* candidates, int count)
+    private int Guard(CacheEntryList entries, ReapCandidate* candidates, int count)
     {
         int kept = 0;
         for (int i = 0; i < count; i++)
@@ -264,7 +264,7 @@ internal sealed unsafe class CacheReaper(
         (void**)Volatile.Read(ref *(nint*)&ThreadCache.AllocBinOf(cache, index)->AllocTop);
 
     // After the second barrier. Whether the owner is at rest is read before its tops.
-    private void Check(SwapRemoveList<CacheEntry> entries, ReapCandidate* candidates, int count)
+    private void Check(CacheEntryList entries, ReapCandidate* candidates, int count)
     {
         int entry = -1;
         bool isAtRest = false;

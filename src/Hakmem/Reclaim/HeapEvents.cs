@@ -11,7 +11,11 @@ namespace Hakmem.Reclaim;
 // Thread-safe: SuperSlabCache.SyncRoot guards the figures, so each change is told once.
 internal sealed class HeapEvents(SuperSlabCache superSlabs)
 {
-    private SlabFigures _told;
+    // What was told so far.
+    private long _grownSlabs;
+    private long _returnedSlabs;
+    private long _purgedBytes;
+    private long _purgeCalls;
 
     public void Tell()
     {
@@ -24,35 +28,42 @@ internal sealed class HeapEvents(SuperSlabCache superSlabs)
 
     private void TellChanges()
     {
-        SlabFigures before;
-        SlabFigures now;
+        long grown;
+        long returned;
+        long purgedBytes;
+        long purgeCalls;
         long committedBytes;
         using (superSlabs.SyncRoot.Enter())
         {
-            before = _told;
-            now = new SlabFigures(
-                superSlabs.GrownSlabs, superSlabs.ReturnedSlabs, superSlabs.PurgedBytes, superSlabs.PurgeCalls);
+            grown = Difference(superSlabs.GrownSlabs, ref _grownSlabs);
+            returned = Difference(superSlabs.ReturnedSlabs, ref _returnedSlabs);
+            purgedBytes = Difference(superSlabs.PurgedBytes, ref _purgedBytes);
+            purgeCalls = Difference(superSlabs.PurgeCalls, ref _purgeCalls);
             committedBytes = superSlabs.CommittedBytes;
-            _told = now;
         }
 
         int heap = superSlabs.HeapSlot;
-        if (now.Grown != before.Grown)
+        if (grown != 0)
         {
-            HakmemEventSource.TellCommitted(heap, now.Grown - before.Grown, committedBytes);
+            HakmemEventSource.TellCommitted(heap, grown, committedBytes);
         }
 
-        if (now.PurgeCalls != before.PurgeCalls)
+        if (purgeCalls != 0)
         {
-            HakmemEventSource.TellPurged(
-                heap, now.PurgedBytes - before.PurgedBytes, now.PurgeCalls - before.PurgeCalls);
+            HakmemEventSource.TellPurged(heap, purgedBytes, purgeCalls);
         }
 
-        if (now.Returned != before.Returned)
+        if (returned != 0)
         {
-            HakmemEventSource.TellReleased(heap, now.Returned - before.Returned, committedBytes);
+            HakmemEventSource.TellReleased(heap, returned, committedBytes);
         }
     }
 
-    private readonly record struct SlabFigures(long Grown, long Returned, long PurgedBytes, long PurgeCalls);
+    // How much a figure has grown since it was told; then it counts as told.
+    private static long Difference(long now, ref long told)
+    {
+        long difference = now - told;
+        told = now;
+        return difference;
+    }
 }

@@ -59,6 +59,7 @@ internal static class SizeClass
     }
 
     // The block size of a class in bytes.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int BytesOf(int index)
     {
         int group = index >> StepBits;

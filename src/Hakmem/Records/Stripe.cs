@@ -1,5 +1,6 @@
 using System;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace Hakmem.Records;
 
@@ -38,6 +39,7 @@ internal static class Stripe
     // The most there can be.
     public const int MaxBins = SizeClass.Count + (MaxCount * ClassCount);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int CountFor(int processors) =>
         Math.Clamp((int)BitOperations.RoundUpToPowerOf2((ulong)processors * 2), MinCount, MaxCount);
 

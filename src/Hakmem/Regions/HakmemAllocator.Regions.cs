@@ -20,7 +20,7 @@ public sealed unsafe partial class HakmemAllocator
     }
 
     // Whether the heap has full or checked hardening.
-    internal bool IsHardened => _heap is { Limits.Hardening: not HardeningLevel.Standard };
+    internal bool IsHardened => _heap is { Limits.IsHardened: true };
 
     // Allocates a block of a hardened heap between guard pages, whatever its size. If there is no room for the guard
     // pages, it is a block as any other; null if there is no room for that either.

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Threading;
 
 namespace Hakmem.Small;
@@ -88,6 +89,7 @@ internal sealed partial class DepotBudget(int cellCount = 1)
         return corruptAddress;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static long LimitOf(int cells) => System.Math.Max(MaxBytes, cells * MaxBytesPerCell);
 
     // There is a cell's room before the first one and behind the last, for what lies beside the array.

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using System.Threading;
 using Hakmem.Events;
 using Hakmem.Os;
@@ -26,7 +27,7 @@ internal sealed unsafe class ThreadCacheRegistry(
     private const int TotalBudgetFactor = 8;
     private const long MinBudgetBytes = 256 << 10;
 
-    private readonly SwapRemoveList<CacheEntry> _entries = new();
+    private readonly CacheEntryList _entries = new();
 
     // The numbers of caches. A new cache gets the lowest unused one, so that tables by number stay short.
     private readonly SuperSlabBitmap _numbers = new(arena.Metadata);
@@ -40,7 +41,7 @@ internal sealed unsafe class ThreadCacheRegistry(
     public UninterruptibleLock SyncRoot { get; } = new();
 
     // The caches. Guarded by SyncRoot.
-    public SwapRemoveList<CacheEntry> Entries
+    public CacheEntryList Entries
     {
         get
         {
@@ -221,6 +222,7 @@ internal sealed unsafe class ThreadCacheRegistry(
     }
 
     // Adopts a cache whose thread has ended.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool TryAdopt(CacheEntry entry)
     {
         SyncRoot.AssertHeld();
@@ -240,6 +242,7 @@ internal sealed unsafe class ThreadCacheRegistry(
     }
 
     // Creates a new cache.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool TryAdd(CacheEntry entry)
     {
         SyncRoot.AssertHeld();
@@ -269,6 +272,7 @@ internal sealed unsafe class ThreadCacheRegistry(
         CurrentThread.Unlink(cache, heapSlot);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void UpdateBudget()
     {
         SyncRoot.AssertHeld();
@@ -281,6 +285,7 @@ internal sealed unsafe class ThreadCacheRegistry(
 
     // Writes to the caches behind fronts whether there is only one. A thread whose cache ceases to be alone may be in a
     // free that it began as alone: this waits for it, which takes a few instructions and no lock.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void UpdateIsAlone()
     {
         SyncRoot.AssertHeld();

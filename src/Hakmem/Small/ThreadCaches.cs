@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Hakmem.Pages;
 using Hakmem.Records;
 
@@ -7,6 +8,7 @@ namespace Hakmem.Small;
 internal static unsafe class ThreadCaches
 {
     // Creates a cache with unused bins, behind a front if isFronted; null if memory is out.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ThreadCache* TryCreate(Arena arena, int heapSlot, SizeClassInfo[] classes, int number, bool isFronted)
     {
         ThreadCache* cache = TryCreate(arena, heapSlot, classes, number);
@@ -27,6 +29,7 @@ internal static unsafe class ThreadCaches
     }
 
     // Creates a cache without a front.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ThreadCache* TryCreate(Arena arena, int heapSlot, SizeClassInfo[] classes, int number)
     {
         ThreadCache* cache = (ThreadCache*)arena.Metadata.TryAllocate(ThreadCache.Bytes);
@@ -44,6 +47,7 @@ internal static unsafe class ThreadCaches
     }
 
     // Gives the bins, which have no magazines, their form: stacked from a class on, and paired below it.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void SetForms(ThreadCache* cache, SizeClassInfo[] classes, int heapSlot, int firstStacked)
     {
         cache->FirstStacked = (byte)firstStacked;
@@ -92,6 +96,7 @@ internal static unsafe class ThreadCaches
     }
 
     // The first stacked class of a heap that is not profiled.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int FirstStackedOf(SizeClassInfo[] classes)
     {
         int index = 0;
@@ -104,6 +109,7 @@ internal static unsafe class ThreadCaches
     }
 
     // Leaves a bin without magazines, which the caller keeps or has destroyed.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void ResetBin(ThreadCache* cache, int index)
     {
         Bin* from = ThreadCache.AllocBinOf(cache, index);

@@ -119,7 +119,7 @@ public sealed unsafe class HiddenBlockTests : IDisposable
     public void TheReaperTakesHiddenBlocksAndKeepsTheCountdown()
     {
         int all = Hide();
-        SwapRemoveList<CacheEntry> entries = new();
+        CacheEntryList entries = new();
         Assert.True(entries.TryMoveTo(new object?[8]));
         entries.Add(new CacheEntry(Thread.CurrentThread) { Cache = _cache });
         CacheReaper reaper = new(_layer.Depots, _layer.Arena.Metadata);

@@ -26,7 +26,7 @@ public sealed unsafe class CacheReaperTests : IDisposable
     private readonly CacheLayer _layer = new(64L << 20);
     private readonly ThreadCache* _cache;
     private readonly CacheReaper _reaper;
-    private readonly SwapRemoveList<CacheEntry> _entries = new();
+    private readonly CacheEntryList _entries = new();
     private bool _isOver;
 
     public CacheReaperTests()

@@ -1,4 +1,5 @@
 using System.Collections.Generic;
+using System.Threading;
 using CsCheck;
 using Hakmem.Small;
 using Xunit;
@@ -6,7 +7,7 @@ using Xunit;
 namespace Hakmem.Tests.Small;
 
 // The list that startup can afford, against the framework's.
-public sealed class SwapRemoveListTests
+public sealed class CacheEntryListTests
 {
     [Fact]
     public void ItHoldsWhatAListWouldHold()
@@ -14,8 +15,8 @@ public sealed class SwapRemoveListTests
         Gen<(int Kind, int Pick)> step = Gen.Select(Gen.Int[0, 9], Gen.Int[0, 1_000]);
         step.List[0, 200].Sample(steps =>
         {
-            SwapRemoveList<object> items = new();
-            List<object> model = [];
+            CacheEntryList items = new();
+            List<CacheEntry> model = [];
             foreach ((int kind, int pick) in steps)
             {
                 Step(items, model, kind, pick);
@@ -28,7 +29,7 @@ public sealed class SwapRemoveListTests
         });
     }
 
-    private static void Step(SwapRemoveList<object> items, List<object> model, int kind, int pick)
+    private static void Step(CacheEntryList items, List<CacheEntry> model, int kind, int pick)
     {
         int index = model.Count == 0 ? -1 : pick % model.Count;
         switch (kind)
@@ -42,24 +43,26 @@ public sealed class SwapRemoveListTests
                 RemoveAt(model, index);
                 break;
             case 2 when index >= 0:
-                model[index] = new object();
+                model[index] = NewEntry();
                 items[index] = model[index];
                 break;
             case 3:
-                items.Remove(new object());
+                items.Remove(NewEntry());
                 break;
             case 4 when pick % 20 == 0:
                 items.Clear();
                 model.Clear();
                 break;
             default:
-                model.Add(new object());
+                model.Add(NewEntry());
                 items.Add(model[^1]);
                 break;
         }
     }
 
-    private static void RemoveAt(List<object> model, int index)
+    private static CacheEntry NewEntry() => new(Thread.CurrentThread);
+
+    private static void RemoveAt(List<CacheEntry> model, int index)
     {
         model[index] = model[^1];
         model.RemoveAt(model.Count - 1);
