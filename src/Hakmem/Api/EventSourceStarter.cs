@@ -9,8 +9,8 @@ namespace Hakmem.Api;
 //
 // Nothing refers to this object. Its finalizer registers it again until the process has had such a collection; if it
 // had one before this library was used, the next collection of any generation is enough. That costs the first
-// allocation of a process one small object, and not the loading of the collector's class. In a context that can be
-// unloaded nothing is made: it would keep the context a while longer.
+// allocation of a process one small object; only the finalizer asks the collector, whose class takes time to load. In a
+// context that can be unloaded nothing is made: it would keep the context a while longer.
 internal sealed class EventSourceStarter
 {
     private EventSourceStarter()
