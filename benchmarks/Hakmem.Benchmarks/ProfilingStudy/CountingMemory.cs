@@ -44,6 +44,8 @@ internal sealed unsafe class CountingMemory : OsMemory
 
     public override OsFeatures Features => _inner.Features;
 
+    public override bool MovesPages => _inner.MovesPages;
+
     public override long MaxArenaBytes => _inner.MaxArenaBytes;
 
     /// <summary>Puts one between the process's arena, which must not exist yet, and the system.</summary>

@@ -15,6 +15,8 @@ internal sealed unsafe class RefusingMemory : OsMemory
 
     public override OsFeatures Features => _real.Features & ~OsFeatures.ReportsFaults;
 
+    public override bool MovesPages => _real.MovesPages;
+
     public override long MaxArenaBytes => _real.MaxArenaBytes;
 
     /// <summary>Calls refused so far.</summary>

@@ -66,8 +66,8 @@ internal sealed unsafe class SlabRunKind(LargeBlocks large, Arena arena, RunAllo
     public override void* TryMoveHeld(BlockInfo block, nuint byteCount)
     {
         int count = arena.Slab(block.First)->RunSlabs;
-        if (!arena.Os.Has(OsFeatures.MovesPages) || count < MinMoveSlabs || byteCount <= block.Bytes ||
-            byteCount > (nuint)arena.ReservedBytes)
+        if (count < MinMoveSlabs || byteCount <= block.Bytes || byteCount > (nuint)arena.ReservedBytes ||
+            !arena.Os.MovesPages)
         {
             return null;
         }

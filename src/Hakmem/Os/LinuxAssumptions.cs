@@ -57,8 +57,7 @@ internal static unsafe class LinuxAssumptions
         }
 
         // Kernels before 5.7 refuse that.
-        int move = LinuxNative.RemapMayMove | LinuxNative.RemapFixed | LinuxNative.RemapDontUnmap;
-        if (LinuxNative.Remap(range, page, page, move, range + page) != LinuxNative.MapFailed)
+        if (LinuxNative.Remap(range, page, page, LinuxNative.RemapAndEmpty, range + page) != LinuxNative.MapFailed)
         {
             Require(*range == 0 && range[page] == 2, "mremap moves pages and leaves zeros");
         }

@@ -30,9 +30,11 @@ internal sealed unsafe class LinuxMemory : OsMemory
     public override nuint PageSize { get; } = (nuint)LinuxNative.PageSize();
 
     public override OsFeatures Features =>
-        OsFeatures.ReadableIsFree | OsFeatures.DiscardKeepsCommitted | OsFeatures.ResetZeroes | OsFeatures.MovesPages |
-        OsFeatures.Populates | OsFeatures.AdvisesHugePages | OsFeatures.ReleasesParts |
+        OsFeatures.ReadableIsFree | OsFeatures.DiscardKeepsCommitted | OsFeatures.ResetZeroes | OsFeatures.Populates |
+        OsFeatures.AdvisesHugePages | OsFeatures.ReleasesParts |
         (LinuxFaultReporter.IsSupported ? OsFeatures.ReportsFaults : OsFeatures.None);
+
+    public override bool MovesPages => LinuxPageMoves.AreReliable;
 
     public override long MaxArenaBytes => long.MaxValue;
 
@@ -191,8 +193,8 @@ internal sealed unsafe class LinuxMemory : OsMemory
     // thread's mmap. A refused move may: kernels before 6.17 unmap the target before they check source and memory.
     public override bool TryMove(byte* source, byte* target, nuint bytes)
     {
-        int flags = LinuxNative.RemapMayMove | LinuxNative.RemapFixed | LinuxNative.RemapDontUnmap;
-        return RecordRefusal(LinuxNative.Remap(source, bytes, bytes, flags, target) != LinuxNative.MapFailed);
+        byte* moved = LinuxNative.Remap(source, bytes, bytes, LinuxNative.RemapAndEmpty, target);
+        return RecordRefusal(moved != LinuxNative.MapFailed);
     }
 
     // This is the one call that fills a hole and replaces nothing. A refusal means that something is mapped in the

@@ -25,6 +25,9 @@ internal static unsafe partial class LinuxNative
     public const int RemapFixed = 2;
     public const int RemapDontUnmap = 4;
 
+    // To a given place, leaving empty pages where they were (5.7).
+    public const int RemapAndEmpty = RemapMayMove | RemapFixed | RemapDontUnmap;
+
     public const int AdviseWillNeed = 3;
     public const int AdviseDontNeed = 4;
     public const int AdviseHugePage = 14;

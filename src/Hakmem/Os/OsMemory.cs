@@ -29,6 +29,9 @@ internal abstract unsafe class OsMemory
     // What this system can do.
     public abstract OsFeatures Features { get; }
 
+    // Whether TryMove may succeed. The first call may find out by trying, with some system calls.
+    public abstract bool MovesPages { get; }
+
     // The most address space that an arena can use, if its page map is charged by its size; long.MaxValue for no limit.
     // Takes some system calls.
     public abstract long MaxArenaBytes { get; }
@@ -82,7 +85,7 @@ internal abstract unsafe class OsMemory
     public abstract bool TryAdviseHugePages(byte* address, nuint bytes, bool enable);
 
     // Moves the pages of one committed range to another without copying; then the source is committed and zero. Only
-    // with OsFeatures.MovesPages. After a refusal the source is unchanged, but the target's mapping may be lost, and
+    // with MovesPages. After a refusal the source is unchanged, but the target's mapping may be lost, and
     // another thread's in its place. The caller therefore writes a RangeMark into the target before, and calls Reclaim
     // after a refusal.
     public abstract bool TryMove(byte* source, byte* target, nuint bytes);
@@ -207,20 +210,17 @@ internal enum OsFeatures
     // TryReset leaves pages zero.
     ResetZeroes = 1 << 2,
 
-    // TryMove may succeed.
-    MovesPages = 1 << 3,
-
     // TryPopulate may succeed.
-    Populates = 1 << 4,
+    Populates = 1 << 3,
 
     // TryAdviseHugePages may succeed.
-    AdvisesHugePages = 1 << 5,
+    AdvisesHugePages = 1 << 4,
 
     // TryReportFaults may succeed.
-    ReportsFaults = 1 << 6,
+    ReportsFaults = 1 << 5,
 
     // TryRelease also releases a part of a reservation.
-    ReleasesParts = 1 << 7,
+    ReleasesParts = 1 << 6,
 }
 
 // The state of a range that was the target of a refused move.

@@ -1,8 +1,10 @@
 namespace Hakmem.Os;
 
-// The memory of a system that can do none of what OsFeatures calls moving, populating, advising and reporting.
+// The memory of a system that can neither move nor populate pages, takes no advice on them, and reports no faults.
 internal abstract unsafe class PlainMemory : OsMemory
 {
+    public sealed override bool MovesPages => false;
+
     public sealed override bool TryPrefault(byte* address, nuint bytes, PrefaultMode mode)
     {
         if (mode is PrefaultMode.Populate or PrefaultMode.Touch)

@@ -18,6 +18,8 @@ internal sealed unsafe class TimedMemory(OsMemory system) : OsMemory
 
     public override OsFeatures Features => system.Features;
 
+    public override bool MovesPages => system.MovesPages;
+
     public override long MaxArenaBytes => system.MaxArenaBytes;
 
     public override byte* TryReserve(nuint bytes)

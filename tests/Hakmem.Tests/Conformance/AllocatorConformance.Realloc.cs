@@ -105,6 +105,50 @@ public abstract unsafe partial class AllocatorConformance
         });
     }
 
+    // The pages of a large block may be moved when it grows. What they were moved from is memory like any other afterwards: an emulator kept the
+    // contents of such pages when it was told to discard them, and zeroed blocks were not zero.
+    [Fact]
+    public void WhereABlockGrewFromZeroedBlocksAreZero()
+    {
+        Block[] grown = new Block[4];
+        for (uint i = 0; i < grown.Length; i++)
+        {
+            Block block = Block.Allocate(_heap, 2 * BlockSizes.SuperSlab, i);
+            Block wall = Block.Allocate(_heap, BlockSizes.SuperSlab, i);
+            grown[i] = block.Resize(_heap, 5 * BlockSizes.SuperSlab, i);
+            wall.VerifyAndFree(_heap);
+        }
+
+        // Small blocks take the place, and leave most of it, without a SuperSlab that is free.
+        Block[] small = new Block[(int)(8 * BlockSizes.SuperSlab / BlockSizes.Mid)];
+        for (int i = 0; i < small.Length; i++)
+        {
+            small[i] = Block.Allocate(_heap, BlockSizes.Mid, (uint)i);
+        }
+
+        for (int i = 0; i < small.Length; i++)
+        {
+            if (i % 16 != 0)
+            {
+                small[i].VerifyAndFree(_heap);
+            }
+        }
+
+        _heap.Trim();
+        for (int i = 0; i < small.Length; i++)
+        {
+            if (i % 16 != 0)
+            {
+                void* zeroed = _heap.AllocZeroed(BlockSizes.Mid);
+                Pattern.VerifyZero(zeroed, BlockSizes.Mid);
+                small[i] = Block.Filled(zeroed, BlockSizes.Mid, (uint)i);
+            }
+        }
+
+        Array.ForEach(small, block => block.VerifyAndFree(_heap));
+        Array.ForEach(grown, block => block.VerifyAndFree(_heap));
+    }
+
     [Fact]
     public void AFailedReallocLeavesTheOldBlock()
     {

@@ -28,13 +28,12 @@ public sealed unsafe class FaultInjectionTests
         Assert.Contains(OsCall.Commit, kinds);
         Assert.Contains(OsCall.Decommit, kinds);
         Assert.Contains(OsCall.Discard, kinds);
-        Assert.Equal(SystemNeeds.Has(OsFeatures.MovesPages), kinds.Contains(OsCall.Move));
+        Assert.Equal(SystemNeeds.MovesPages, kinds.Contains(OsCall.Move));
         Assert.Contains(OsCall.Reserve, kinds);
         heap.AssertRecovered();
     }
 
     [Fact]
-    [Needs(SystemNeed.DiscardsMoved)]
     public void AnyOneCallMayBeRefused()
     {
         int total = CallsOf(options: null);
@@ -53,7 +52,7 @@ public sealed unsafe class FaultInjectionTests
     [InlineData(0b10)]
     [InlineData(0b11)]
     [InlineData(0b111111)]
-    [Needs(SystemNeed.MovesPages, SystemNeed.DiscardsMoved)]
+    [Needs(SystemNeed.MovesPages)]
     public void TheCallsAfterARefusedMoveMayBeRefusedToo(int refusedOfThoseAfter)
     {
         foreach (int nthMove in new[] { 1, 3 })
@@ -140,7 +139,6 @@ public sealed unsafe class FaultInjectionTests
     }
 
     [Fact]
-    [Needs(SystemNeed.DiscardsMoved)]
     public void AnyOneCallMayBeRefusedWithPrefaultAndHugePages()
     {
         HakmemOptions options = new() { Prefault = PrefaultMode.Populate, HugePages = HugePageMode.Always, LazyZero = LazyZeroMode.Immediate };
@@ -195,7 +193,6 @@ public sealed unsafe class FaultInjectionTests
     [InlineData(OsCall.Reserve)]
     [InlineData(OsCall.Commit)]
     [InlineData(OsCall.Move)]
-    [Needs(SystemNeed.DiscardsMoved)]
     public void OneKindOfCallMayAlwaysBeRefused(OsCall kind)
     {
         using FaultyHeap heap = new();

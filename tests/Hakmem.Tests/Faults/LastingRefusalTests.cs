@@ -24,13 +24,11 @@ public sealed class LastingRefusalTests
     [Theory]
     [InlineData(OsCall.Decommit)]
     [InlineData(OsCall.Discard)]
-    [Needs(SystemNeed.DiscardsMoved)]
     public void ImmediateZeroingDoesNotAskForEver(OsCall kind) => Run(kind, new HakmemOptions { LazyZero = LazyZeroMode.Immediate });
 
     [Theory]
     [InlineData(OsCall.Decommit)]
     [InlineData(OsCall.Discard)]
-    [Needs(SystemNeed.DiscardsMoved)]
     public void APurgeDelayOfZeroDoesNotAskForEver(OsCall kind) => Run(kind, new HakmemOptions { PurgeDelay = TimeSpan.Zero });
 
     private static void Run(OsCall kind, HakmemOptions options)

@@ -16,6 +16,8 @@ internal sealed unsafe class ChargingMemory(OsMemory real) : WrappedMemory(real)
 
     public override OsFeatures Features => OsFeatures.None;
 
+    public override bool MovesPages => false;
+
     public override long MaxArenaBytes => Math.Min(ArenaBytes, Real.MaxArenaBytes);
 
     // Over the system's own memory.

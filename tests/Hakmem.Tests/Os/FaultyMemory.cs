@@ -32,6 +32,8 @@ internal sealed unsafe class FaultyMemory(OsMemory? real = null) : OsMemory, IDi
 
     public override OsFeatures Features => _real.Features & ~OsFeatures.ReportsFaults;
 
+    public override bool MovesPages => _real.MovesPages;
+
     public override long MaxArenaBytes => _real.MaxArenaBytes;
 
     // What was called, oldest first, refused calls included.

@@ -70,7 +70,7 @@ public sealed unsafe class MacMemoryTests
         Assert.False(_os.TryPrefault(s_range, 0x4000, PrefaultMode.WillNeed));
         Assert.True(_os.TryPrefault(s_range, 0x4000, PrefaultMode.None));
         Assert.Empty(_system.Calls);
-        Assert.False(_os.Has(OsFeatures.MovesPages) || _os.Has(OsFeatures.Populates) || _os.Has(OsFeatures.AdvisesHugePages));
+        Assert.False(_os.MovesPages || _os.Has(OsFeatures.Populates) || _os.Has(OsFeatures.AdvisesHugePages));
     }
 
     // The same call is refused next, and the answer is false.

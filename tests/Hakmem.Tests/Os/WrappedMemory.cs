@@ -11,6 +11,8 @@ internal abstract unsafe class WrappedMemory(OsMemory real) : OsMemory
 
     public override OsFeatures Features => real.Features;
 
+    public override bool MovesPages => real.MovesPages;
+
     public override long MaxArenaBytes => real.MaxArenaBytes;
 
     public override byte* TryReserve(nuint bytes) => real.TryReserve(bytes);

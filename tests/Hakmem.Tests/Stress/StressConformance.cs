@@ -291,8 +291,6 @@ public abstract unsafe partial class StressConformance : IDisposable
     }
 
     // Small for the most part; one in a few thousand is large.
-    // Now and then a run of SuperSlabs. The pages of longer ones are moved, and an emulator keeps what pages were moved
-    // from (see SystemNeed.DiscardsMoved): there no run has more than one SuperSlab.
-    private static nuint RandomSize(Random random) => random.Next(4_000) != 0 ? BlockSizes.RandomSmall(random)
-        : (nuint)random.Next(1 << 20, Emulator.IsInUse ? 3 << 19 : 5 << 20);
+    private static nuint RandomSize(Random random) =>
+        random.Next(4_000) == 0 ? (nuint)random.Next(1 << 20, 5 << 20) : BlockSizes.RandomSmall(random);
 }

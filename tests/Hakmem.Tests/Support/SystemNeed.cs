@@ -22,8 +22,8 @@ internal enum SystemNeed
     // Pages smaller than a unit of 64 KiB.
     SmallPages,
 
-    // That what pages were moved from can be discarded and used again.
-    DiscardsMoved,
+    // That pages are moved, not copied.
+    MovesPages,
 
     // Hashes of call stacks, by frame pointers.
     StackHashes,
@@ -31,7 +31,6 @@ internal enum SystemNeed
     // The features of the memory layer with these names (OsFeatures).
     ReadableIsFree,
     DiscardKeepsCommitted,
-    MovesPages,
     Populates,
     AdvisesHugePages,
     ReportsFaults,

@@ -17,6 +17,8 @@ internal static class SystemNeeds
     private static readonly OsMemory s_memory = BigPages.OverIfAsked(OsMemory.CreateForCurrentSystem());
     private static readonly OsFeatures s_features = s_memory.Features;
 
+    public static bool MovesPages { get; } = s_memory.MovesPages;
+
     // Whether the memory that the tests' own arenas come from has a feature.
     public static bool Has(OsFeatures feature) => (s_features & feature) == feature;
 
@@ -35,8 +37,7 @@ internal static class SystemNeeds
         SystemNeed.Shell => Emulator.IsInUse ? "A limit of the address space would be the emulator's."
             : OperatingSystem.IsWindows() ? "This system has no shell that limits a process's address space." : null,
         SystemNeed.SmallPages => s_memory.PageSize < Geometry.UnitBytes ? null : "A page is as large as a unit.",
-        SystemNeed.DiscardsMoved =>
-            Emulator.IsInUse ? "The emulator keeps what pages were moved from, and says that it discards it." : null,
+        SystemNeed.MovesPages => MovesPages ? null : "Pages are not moved here.",
         SystemNeed.StackHashes => StackHash.IsSupported ? null : "There are no hashes of call stacks here.",
         _ => Has(Enum.Parse<OsFeatures>(need.ToString())) ? null : $"The memory layer lacks OsFeatures.{need}.",
     };
