@@ -48,11 +48,12 @@ internal sealed class Interruptions
         while (!Volatile.Read(ref _isOver))
         {
             int before = Taken;
-            InterruptOnce();
-            while (Taken == before && !Volatile.Read(ref _isOver))
+            bool isOnItsWay = TryInterrupt();
+            do
             {
                 Thread.Yield();
             }
+            while (isOnItsWay && Taken == before && !Volatile.Read(ref _isOver));
         }
     }
 
@@ -64,11 +65,13 @@ internal sealed class Interruptions
         }
     }
 
-    private void InterruptOnce()
+    // False if the thread has not come yet, or has gone.
+    private bool TryInterrupt()
     {
         lock (_lock)
         {
             _victim?.Interrupt();
+            return _victim is not null;
         }
     }
 
