@@ -96,6 +96,7 @@ internal static unsafe class BinCounts
         SampleCountdown.Hide(cache, index);
     }
 
+    // Slots that the reaper clears meanwhile are null, as no block is.
     private static bool IsIn(Magazine* magazine, void** top, void* block)
     {
         if (magazine == null)
@@ -103,15 +104,8 @@ internal static unsafe class BinCounts
             return false;
         }
 
-        // From the newest slot down to a null: the sentinel, or a slot that the reaper has cleared.
-        void** slot = top;
-        void* found = *slot;
-        while (found != null && found != block)
-        {
-            found = *--slot;
-        }
-
-        return found == block;
+        void** slots = Magazine.SlotsOf(magazine);
+        return new ReadOnlySpan<long>(slots, (int)(top - slots) + 1).IndexOf((long)block) >= 0;
     }
 
     private static bool IsHidden(Magazine* magazine, void* block)
