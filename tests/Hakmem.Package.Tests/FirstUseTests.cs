@@ -1,0 +1,90 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.IO;
+using System.Linq;
+using System.Runtime.InteropServices;
+using Microsoft.Diagnostics.Tracing;
+using Xunit;
+
+namespace Hakmem.Package.Tests;
+
+// What a process pays for its first block is mostly the runtime's own time: it loads each type and binds each method
+// that is used. So a first use must not come by those of what is not in use, for which a field, a base class or a
+// method of many branches is enough. The figures are those of the native image that the package has for this system.
+public sealed class FirstUseTests
+{
+    // Loaded types with their names, and methods of native images as they are bound.
+    private const string Events = "Microsoft-Windows-DotNETRuntime:0xA000000018:5";
+
+    // A little more than there are. A feature whose parts come with the first block although nobody uses it is more.
+    private const int MostTypes = 90;
+    private const int MostMethods = 165;
+
+    // The folders that a first block has no use for, and the names that other systems' classes begin with.
+    private static readonly string[] s_unused =
+    [
+        "Hakmem.Buffers.", "Hakmem.Fallback.", "Hakmem.Inspection.", "Hakmem.Metrics.", "Hakmem.Pooling.", "Hakmem.Regions.",
+        "Hakmem.Reports.", "Hakmem.Tags.", "Hakmem.Os.Mac", "Hakmem.Os.Windows", "Hakmem.HakmemOptions",
+    ];
+
+    [Fact]
+    public void FirstBlockLoadsOnlyWhatItUses()
+    {
+        string directory = Directory.CreateTempSubdirectory("hakmem-first-use-").FullName;
+        try
+        {
+            (HashSet<string> types, HashSet<string> methods) = Trace(directory);
+            Assert.Contains("Hakmem.HakmemAllocator", types);
+            Assert.DoesNotContain(types, type => s_unused.Any(prefix => type.StartsWith(prefix, StringComparison.Ordinal)));
+            Assert.True(types.Count <= MostTypes, $"{types.Count} types were loaded: {List(types)}.");
+            Assert.NotEmpty(methods);
+            Assert.True(methods.Count <= MostMethods, $"{methods.Count} methods were bound: {List(methods)}.");
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    private static (HashSet<string> Types, HashSet<string> Methods) Trace(string directory)
+    {
+        string library = Path.Combine(directory, "Hakmem.dll");
+        File.WriteAllBytes(library, PackageFile.Read(PackageFile.Core, $"runtimes/{System}/lib/net10.0/Hakmem.dll").ToArray());
+        string file = Path.Combine(directory, "events.nettrace");
+        ProcessStartInfo start = new("dotnet", [typeof(FirstUse).Assembly.Location, FirstUse.Command, library]);
+        start.Environment["DOTNET_EnableEventPipe"] = "1";
+        start.Environment["DOTNET_EventPipeConfig"] = Events;
+        start.Environment["DOTNET_EventPipeOutputPath"] = file;
+        using (Process process = Process.Start(start)!)
+        {
+            process.WaitForExit();
+            Assert.Equal(0, process.ExitCode);
+        }
+
+        HashSet<string> types = [];
+        HashSet<string> methods = [];
+        using EventPipeEventSource trace = new(file);
+        trace.Clr.TypeLoadStop += load => AddIfOfLibrary(types, load.TypeName);
+        trace.Clr.MethodR2RGetEntryPoint += bound =>
+            AddIfOfLibrary(methods, $"{bound.MethodNamespace}.{bound.MethodName} {bound.MethodSignature}");
+        trace.Process();
+        return (types, methods);
+    }
+
+    private static string System =>
+        (OperatingSystem.IsWindows() ? "win-" : OperatingSystem.IsMacOS() ? "osx-" : "linux-") +
+        (RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? "arm64" : "x64");
+
+    // Not those of this program.
+    private static void AddIfOfLibrary(HashSet<string> names, string name)
+    {
+        if (name.StartsWith("Hakmem.", StringComparison.Ordinal) && !name.StartsWith("Hakmem.Package.", StringComparison.Ordinal) &&
+            !name.StartsWith("Hakmem.Tests.", StringComparison.Ordinal))
+        {
+            names.Add(name);
+        }
+    }
+
+    private static string List(HashSet<string> names) => string.Join(", ", names.Order(StringComparer.Ordinal));
+}
