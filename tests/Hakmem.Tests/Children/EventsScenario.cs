@@ -15,6 +15,8 @@ internal static unsafe class EventsScenario
     public const string Listen = "listen";
     public const string Wait = "wait";
     public const string Race = "race";
+    public const string Small = "small";
+    public const string SmallAfterCollection = "small-after-collection";
 
     // What is refused, in a heap of twice as many bytes.
     public const long RefusedBytes = 128 << 20;
@@ -29,10 +31,14 @@ internal static unsafe class EventsScenario
 
     public static void Run(string[] args)
     {
-        if (args is [Race])
+        switch (args)
         {
-            RaceToMakeTheSource();
-            return;
+            case [Race]:
+                RaceToMakeTheSource();
+                return;
+            case [Small or SmallAfterCollection]:
+                MakeTheSourceOfASmallProgram(args is [SmallAfterCollection]);
+                return;
         }
 
         using HakmemAllocator heap = new(new HakmemOptions
@@ -99,6 +105,34 @@ internal static unsafe class EventsScenario
 
         Console.WriteLine($"refusals={listener.Count - before}");
     }
+
+    // A heap with one block has no decay pass, which would make the source. Prints what there is after a collection of the youngest generation, and
+    // after one of all.
+    private static void MakeTheSourceOfASmallProgram(bool isCollectedBefore)
+    {
+        if (isCollectedBefore)
+        {
+            GC.Collect();
+        }
+
+        HakmemAllocator.Shared.Alloc(100);
+        Console.WriteLine($"first={HasSource()}");
+        GC.Collect(0);
+        Console.WriteLine($"youngest={HasSourceSoon(isCollectedBefore)}");
+        Console.WriteLine($"collections={GC.CollectionCount(GC.MaxGeneration)}");
+        GC.Collect();
+        Console.WriteLine($"all={HasSourceSoon(isExpected: true)}");
+    }
+
+    // The source is made by a thread of the pool, which a finalizer asks.
+    private static int HasSourceSoon(bool isExpected)
+    {
+        GC.WaitForPendingFinalizers();
+        SpinWait.SpinUntil(() => HasSource() != 0, isExpected ? TimeSpan.FromSeconds(30) : TimeSpan.FromMilliseconds(300));
+        return HasSource();
+    }
+
+    private static int HasSource() => EventSource.GetSources().Count(source => source.Name == "Hakmem");
 
     // Commits, is refused, purges by the timer, and releases.
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -69,6 +69,21 @@ public sealed class EventSourceTests
         Assert.Equal(10, child.Figure("refusals"));
     }
 
+    // A tool that attaches to a program with few blocks has the runtime collect, and finds the source then; a collection before the first block
+    // does not keep it from that.
+    [Theory]
+    [InlineData(EventsScenario.Small)]
+    [InlineData(EventsScenario.SmallAfterCollection)]
+    public void ASmallProgramHasTheSourceAfterACollection(string scenario)
+    {
+        ChildResult child = ChildProcess.Run(ChildScenarios.Events, [scenario]);
+        child.AssertSucceeded();
+        Assert.Equal(0, child.Figure("first"));
+        Assert.Equal(Math.Min(child.Figure("collections"), 1), child.Figure("youngest"));
+        Assert.True(scenario == EventsScenario.Small || child.Figure("collections") > 0);
+        Assert.Equal(1, child.Figure("all"));
+    }
+
     [Fact]
     public void WithoutAListenerNothingIsRaised()
     {
