@@ -96,7 +96,8 @@ internal static unsafe class BinCounts
         SampleCountdown.Hide(cache, index);
     }
 
-    // Slots that the reaper clears meanwhile are null, as no block is.
+    // In the cache of the calling thread, whose magazines and tops do not change meanwhile. The reaper may clear slots,
+    // which are null then, as no block is.
     private static bool IsIn(Magazine* magazine, void** top, void* block)
     {
         if (magazine == null)
@@ -105,6 +106,7 @@ internal static unsafe class BinCounts
         }
 
         void** slots = Magazine.SlotsOf(magazine);
+        Debug.Assert(top >= slots - 1 && top - slots < magazine->Capacity, "A bin's top is not in its magazine.");
         return new ReadOnlySpan<long>(slots, (int)(top - slots) + 1).IndexOf((long)block) >= 0;
     }
 
