@@ -4,14 +4,14 @@ namespace Hakmem.Os;
 
 // Whether pages that mremap moves behave as others afterwards. A kernel's do; those of an emulator of another processor
 // may not: user-mode QEMU 7.2 forgets the mapping that pages were moved from, and from then on says that it discards
-// pages there and does not, so that memory which was to be zero is not. It is tried once, at the first wish to move.
+// pages there and does not, so that memory which was to be zero is not. The first wish to move tries it.
 internal static unsafe class LinuxPageMoves
 {
     private const int Untried = 0;
     private const int Reliable = 1;
     private const int Unreliable = 2;
 
-    // Every thread that tries finds the same, so a race costs a second try.
+    // Two threads that try at once may find different answers if one is refused memory; either answer is safe.
     private static int s_state;
 
     public static bool AreReliable
@@ -29,7 +29,7 @@ internal static unsafe class LinuxPageMoves
         }
     }
 
-    // A kernel before 5.7 refuses to move. Untried if there was no room for another mapping.
+    // A kernel before 5.7 refuses to move. Untried if there was no room for the two pages.
     private static int Try()
     {
         nuint page = (nuint)LinuxNative.PageSize();
@@ -45,30 +45,23 @@ internal static unsafe class LinuxPageMoves
             return Untried;
         }
 
-        int state = TryMove(source, source + page, page);
-        if (state == Reliable && !(IsDiscarded(source, page) && IsDiscarded(source + page, page)))
-        {
-            state = Unreliable;
-        }
-
-        _ = LinuxNative.Unmap(source, 2 * page);
-        return state;
-    }
-
-    private static int TryMove(byte* source, byte* target, nuint page)
-    {
+        byte* target = source + page;
         *source = 1;
-        if (LinuxNative.Remap(source, page, page, LinuxNative.RemapAndEmpty, target) == target)
-        {
-            return *source == 0 && *target == 1 ? Reliable : Unreliable;
-        }
+        bool isReliable = LinuxNative.Remap(source, page, page, LinuxNative.RemapAndEmpty, target) == target;
+        bool isTargetLost = !isReliable && LinuxNative.LastError != LinuxNative.ErrorInvalid;
+        isReliable = isReliable && *source == 0 && *target == 1 && IsZeroOnceDiscarded(source, page) &&
+            IsZeroOnceDiscarded(target, page);
 
-        return LinuxNative.LastError == LinuxNative.ErrorNoMemory ? Untried : Unreliable;
+        // After a refusal for lack of memory the target may be another thread's mapping (LinuxMemory.TryMove). It is
+        // left, which happens once, since the answer stays.
+        _ = LinuxNative.Unmap(source, isTargetLost ? page : 2 * page);
+        return isReliable ? Reliable : Unreliable;
     }
 
-    private static bool IsDiscarded(byte* address, nuint page)
+    // True also if the discard is refused, as that of locked pages is: its callers know what to do then.
+    private static bool IsZeroOnceDiscarded(byte* address, nuint page)
     {
         *address = 2;
-        return LinuxNative.Advise(address, page, LinuxNative.AdviseDontNeed) == 0 && *address == 0;
+        return LinuxNative.Advise(address, page, LinuxNative.AdviseDontNeed) != 0 || *address == 0;
     }
 }

@@ -9,7 +9,7 @@ namespace Hakmem.Os;
 //
 // All higher layers ask this class for pages, and nothing else asks the system. The result of a call tells whether it
 // took effect: it does not throw, and a refused call has changed nothing (except TryMove). So tests can fail any call.
-// What systems differ in is declared by Features; docs/porting.md says how to add a system.
+// What systems differ in is declared by Features and MovesPages; docs/porting.md says how to add a system.
 //
 // Addresses and sizes are multiples of PageSize unless a member says otherwise; sizes are in bytes and not zero.
 // All members are thread-safe.

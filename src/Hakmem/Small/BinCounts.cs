@@ -97,7 +97,7 @@ internal static unsafe class BinCounts
     }
 
     // In the cache of the calling thread, whose magazines and tops do not change meanwhile. The reaper may clear slots,
-    // which are null then, as no block is.
+    // with all that are older; null is no block's address.
     private static bool IsIn(Magazine* magazine, void** top, void* block)
     {
         if (magazine == null)

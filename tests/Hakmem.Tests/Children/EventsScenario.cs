@@ -118,7 +118,7 @@ internal static unsafe class EventsScenario
         HakmemAllocator.Shared.Alloc(100);
         Console.WriteLine($"first={HasSource()}");
         GC.Collect(0);
-        Console.WriteLine($"youngest={HasSourceSoon(isCollectedBefore)}");
+        Console.WriteLine($"youngest={HasSourceSoon(GC.CollectionCount(GC.MaxGeneration) > 0)}");
         Console.WriteLine($"collections={GC.CollectionCount(GC.MaxGeneration)}");
         GC.Collect();
         Console.WriteLine($"all={HasSourceSoon(isExpected: true)}");

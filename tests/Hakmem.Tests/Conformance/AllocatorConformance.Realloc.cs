@@ -119,7 +119,7 @@ public abstract unsafe partial class AllocatorConformance
             wall.VerifyAndFree(_heap);
         }
 
-        // Small blocks take the place, and leave most of it, without a SuperSlab that is free.
+        // Small blocks take the place. Most of them are freed, but some in each SuperSlab stay.
         Block[] small = new Block[(int)(8 * BlockSizes.SuperSlab / BlockSizes.Mid)];
         for (int i = 0; i < small.Length; i++)
         {

@@ -238,6 +238,7 @@ public sealed unsafe class LinuxMemoryTests : IDisposable
         CommitFilled(5);
         byte* target = _range + (16 * Page);
         Pattern.Fill(_range, 8 * Page, 6);
+        Assert.True(_os.MovesPages);
         Assert.True(_os.TryMove(_range, target, 8 * Page));
         Assert.Equal(0, Residency.BytesIn(_range, 8 * Page));
         Pattern.Verify(target, 8 * Page, 6);
