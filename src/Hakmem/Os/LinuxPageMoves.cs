@@ -4,7 +4,8 @@ namespace Hakmem.Os;
 
 // Whether pages that mremap moves behave as others afterwards. A kernel's do; those of an emulator of another processor
 // may not: user-mode QEMU 7.2 forgets the mapping that pages were moved from, and from then on says that it discards
-// pages there and does not, so that memory which was to be zero is not. The first wish to move tries it.
+// pages there and does not, so that memory which was to be zero is not. It is tried before pages are moved for the
+// first time.
 internal static unsafe class LinuxPageMoves
 {
     private const int Untried = 0;

@@ -86,7 +86,7 @@ internal unsafe class SmallKind(HeapParts heap) : BlockKind
             throw Misuse.Of(address, operation, "it lies behind the last block of a span");
         }
 
-        // A division of 32 bits takes half as long.
+        // One division, where / and % are compiled to two.
         uint blockBytes = (uint)info.BlockBytes;
         uint index = (uint)inSpan / blockBytes;
         Misuse.RequireStart(address, operation, (uint)inSpan - (index * blockBytes), blockBytes);

@@ -106,8 +106,8 @@ internal static unsafe class EventsScenario
         Console.WriteLine($"refusals={listener.Count - before}");
     }
 
-    // A heap with one block has no decay pass, which would make the source. Prints what there is after a collection of the youngest generation, and
-    // after one of all.
+    // A heap with one block has no decay pass, which would make the source. Prints whether there is a source at first,
+    // after a collection of the youngest generation, and after one of all.
     private static void MakeTheSourceOfASmallProgram(bool isCollectedBefore)
     {
         if (isCollectedBefore)
@@ -128,7 +128,8 @@ internal static unsafe class EventsScenario
     private static int HasSourceSoon(bool isExpected)
     {
         GC.WaitForPendingFinalizers();
-        SpinWait.SpinUntil(() => HasSource() != 0, isExpected ? TimeSpan.FromSeconds(30) : TimeSpan.FromMilliseconds(300));
+        TimeSpan patience = isExpected ? TimeSpan.FromSeconds(30) : TimeSpan.FromMilliseconds(300);
+        SpinWait.SpinUntil(() => HasSource() != 0, patience);
         return HasSource();
     }
 

@@ -105,8 +105,8 @@ public abstract unsafe partial class AllocatorConformance
         });
     }
 
-    // The pages of a large block may be moved when it grows. What they were moved from is memory like any other afterwards: an emulator kept the
-    // contents of such pages when it was told to discard them, and zeroed blocks were not zero.
+    // The pages of a large block may be moved when it grows. Where they were is memory like any other afterwards: an
+    // emulator kept the contents of such pages when it was told to discard them, and zeroed blocks were not zero.
     [Fact]
     public void WhereABlockGrewFromZeroedBlocksAreZero()
     {

@@ -69,8 +69,8 @@ public sealed class EventSourceTests
         Assert.Equal(10, child.Figure("refusals"));
     }
 
-    // A tool that attaches to a program with few blocks has the runtime collect, and finds the source then; a collection before the first block
-    // does not keep it from that.
+    // A tool that attaches to a program with few blocks has the runtime collect, and finds the source then. After an
+    // earlier collection of all generations, one of the youngest is enough.
     [Theory]
     [InlineData(EventsScenario.Small)]
     [InlineData(EventsScenario.SmallAfterCollection)]
