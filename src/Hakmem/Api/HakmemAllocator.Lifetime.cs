@@ -80,8 +80,13 @@ public sealed unsafe partial class HakmemAllocator
     internal static HakmemAllocator CreateFallback(HakmemOptions? options = null) =>
         new(LimitsOf(options), arena: null);
 
-    // Marks an object in front of another allocator, which was disposed.
-    internal void MarkGone() => _isGone = true;
+    // Marks an object in front of another allocator, which was disposed, and what is rented from allocators over it: a
+    // region's chunks may be blocks of a tagged allocator.
+    internal void MarkGone()
+    {
+        _isGone = true;
+        MarkViewsGone();
+    }
 
     // Marks the shared heap as unusable after its arena was released. Runs on the finalizer thread, the only one that
     // may still use the heap; its cache was in the arena's memory.
@@ -113,15 +118,25 @@ public sealed unsafe partial class HakmemAllocator
             return;
         }
 
+        if (_slot is not DisposedSlot and not HeapSlots.Shared)
+        {
+            // First, as in TryDispose: a try whose caller no longer waits frees its block.
+            EndTries();
+        }
+
         int slot = CloseSlot();
         if (slot != DisposedSlot)
         {
-            EndTries();
-            _isGone = true;
-            MarkViewsGone();
-            DisposeTagged();
-            _core.Dispose();
-            ReturnSlot(slot);
+            MarkGone();
+            try
+            {
+                DisposeTagged();
+            }
+            finally
+            {
+                _core.Dispose();
+                ReturnSlot(slot);
+            }
         }
     }
 

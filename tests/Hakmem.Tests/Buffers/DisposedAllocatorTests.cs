@@ -65,6 +65,16 @@ public sealed class DisposedAllocatorTests : IDisposable
         AssertGone(region.AsAllocator(), _heap.Dispose);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void WhatIsRentedOfATagsRegionThrowsOnceTheHeapIsDisposed(bool isNested)
+    {
+        using MemoryRegion region = _heap.ForTag(_tag).CreateRegion();
+        using MemoryRegion nested = region.CreateRegion();
+        AssertGone((isNested ? nested : region).AsAllocator(), _heap.Dispose);
+    }
+
     [Fact]
     public void ARegionsEndLeavesTheOthersAllocatorsAlone()
     {

@@ -20,6 +20,7 @@ public sealed class WaiterDisposalTests
         WriterOfRegion,
         Rental,
         RentalOfTag,
+        RentalOfRegion,
     }
 
     private const int MiB = 1 << 20;
@@ -99,6 +100,62 @@ public sealed class WaiterDisposalTests
             Assert.True(end is null or ObjectDisposedException, $"{end}");
         }
     }
+
+    // Its caller no longer waits when a try has its memory: that is freed, while the heap is being disposed.
+    [Theory]
+    [InlineData(Kind.Rental, false)]
+    [InlineData(Kind.RentalOfTag, false)]
+    [InlineData(Kind.RentalOfRegion, false)]
+    [InlineData(Kind.Writer, false)]
+    [InlineData(Kind.Writer, true)]
+    [InlineData(Kind.WriterOfTag, true)]
+    [InlineData(Kind.WriterOfRegion, true)]
+    public async Task TheDisposalOfAHeapEndsBesideATryForNobody(Kind kind, bool isPinned)
+    {
+        using TestArena arena = new();
+        HakmemAllocator heap = new(new HakmemOptions { MaxBytes = 4 * MiB }, arena.Arena);
+        using MemoryTag tag = new("waits");
+        using MemoryRegion region = heap.CreateRegion(new MemoryRegionOptions { IsShared = true });
+        IHakmemAllocator allocator = kind switch
+        {
+            Kind.WriterOfTag or Kind.RentalOfTag => heap.ForTag(tag),
+            Kind.WriterOfRegion or Kind.RentalOfRegion => region.AsAllocator(),
+            _ => heap,
+        };
+        using CancellationTokenSource cancellation = new();
+        using NativeMemoryPool pool = new(allocator);
+        NativeBufferWriter<byte> writer = new(allocator);
+        writer.Write("written"u8);
+        using MemoryHandle pin = isPinned ? writer.WrittenMemory.Pin() : default;
+        bool isRental = kind is Kind.Rental or Kind.RentalOfTag or Kind.RentalOfRegion;
+        Task waiting = isRental
+            ? pool.RentAsync(10 * MiB, s_forever, cancellation.Token).AsTask()
+            : writer.GetMemoryAsync(10 * MiB, s_forever, cancellation.Token).AsTask();
+        Thread ender = new(isRental ? cancellation.Cancel : writer.Dispose) { IsBackground = true };
+        Thread disposer = new(heap.Dispose) { IsBackground = true };
+        using ManualResetEvent begun = new(false);
+        arena.Os.Refuse(call =>
+        {
+            if (call == OsCall.Commit && !begun.WaitOne(0))
+            {
+                ender.Start();
+                ender.Join(s_chance);
+                disposer.Start();
+                disposer.Join(s_chance);
+                begun.Set();
+            }
+
+            return false;
+        });
+        heap.SetLimits(0, 64 * MiB);
+        Assert.True(begun.WaitOne(s_patience));
+        Assert.True(disposer.Join(s_patience), "The disposal does not end.");
+        Assert.True(ender.Join(s_patience));
+        Assert.True(heap.IsDisposed);
+        Exception? end = await Record.ExceptionAsync(() => waiting.WaitAsync(s_patience, Test));
+        Assert.True(end is null or OperationCanceledException or ObjectDisposedException, $"{end}");
+    }
+
     // Pinned memory is copied under no lock; else the disposal waits for the block's.
     [Theory]
     [InlineData(false)]
