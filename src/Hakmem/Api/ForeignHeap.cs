@@ -128,6 +128,9 @@ internal sealed unsafe class ForeignHeap(IHakmemAllocator allocator) : HeapCore
 
     public override bool Owns(void* address) => allocator.Owns(address);
 
+    // A program's own class has done that in its calls.
+    public override void NotifyUsed() => (allocator as IUncountedAllocator)?.NotifyUsed();
+
     // The program's class may enter a lock.
     public override bool CanRead(void* start, nuint byteCount) => false;
 

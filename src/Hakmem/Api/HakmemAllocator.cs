@@ -186,13 +186,10 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     // Whether that can be other than null: false in a process without an arena.
     internal static bool HasThreadCaches => s_shared._heap is not null;
 
-    // Alloc and Free of the shared heap, for a pool that keeps its thread's cache and so need not look it up.
+    // Alloc and Free of the shared heap, for a pool that keeps its thread's cache and so need not look it up. Null if
+    // the cache has no block: then call Alloc.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static void* AllocShared(ThreadCache* cache, nuint byteCount)
-    {
-        void* block = TryTakeFrom(cache, byteCount);
-        return block != null ? block : AllocSharedSlow(byteCount);
-    }
+    internal static void* TryAllocShared(ThreadCache* cache, nuint byteCount) => TryTakeFrom(cache, byteCount);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void FreeShared(ThreadCache* cache, void* ptr)
@@ -261,6 +258,8 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     internal void* TryAllocUncounted(nuint byteCount) => _core is ForeignHeap foreign
         ? foreign.TryAllocUncounted(byteCount)
         : _core.TryAllocate(GetMagazines(), byteCount, alignment: 1, isZeroed: false);
+
+    internal void NotifyUsed() => _core.NotifyUsed();
 
     internal void CountRefused(nuint byteCount)
     {
@@ -544,7 +543,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
         {
             // A listener of an event allocates with this cache, so it has to be the thread's by then.
             _failure?.Throw();
-            using DeferredCallouts deferred = DeferredCallouts.Begin();
+            using DeferredCallouts deferred = DeferredCallouts.Begin(this);
             cache = _core.TryCreateThreadCache();
             CurrentThread.SetShared(cache);
         }
@@ -579,7 +578,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
             return null;
         }
 
-        using DeferredCallouts deferred = DeferredCallouts.Begin();
+        using DeferredCallouts deferred = DeferredCallouts.Begin(this);
         cache = _heap.TryCreateThreadCache();
         if (cache != null)
         {

@@ -100,18 +100,27 @@ public sealed unsafe class HakmemProfiler : IDisposable
         ArgumentNullException.ThrowIfNull(allocator);
         RequireMean(meanSampleBytes, nameof(meanSampleBytes));
         Heap heap = allocator.RequireHeap("be profiled");
-        HeapSampler sampler = new(heap.Os, meanSampleBytes);
-        if (!heap.TryStartProfiling(sampler))
+        HakmemProfiler profiler = new(allocator, heap, new HeapSampler(heap.Os, meanSampleBytes));
+        try
         {
-            sampler.Close();
-            throw new InvalidOperationException(
-                "The heap has a profiler already. Dispose that one before you start another.");
+            if (!heap.TryStartProfiling(profiler._sampler))
+            {
+                throw new InvalidOperationException(
+                    "The heap has a profiler already. Dispose that one before you start another.");
+            }
+
+            allocator.Estimates.Begin(profiler._sampler);
+            allocator.ProfileTagged();
+            allocator.UpdateCacheForm();
+        }
+        catch
+        {
+            // Of whatever has begun.
+            profiler.Dispose();
+            throw;
         }
 
-        allocator.Estimates.Begin(sampler);
-        allocator.ProfileTagged();
-        allocator.UpdateCacheForm();
-        return new HakmemProfiler(allocator, heap, sampler);
+        return profiler;
     }
 
     // For tests.
@@ -135,7 +144,17 @@ public sealed unsafe class HakmemProfiler : IDisposable
     {
         if (Interlocked.Exchange(ref _isDisposed, 1) == 0)
         {
-            _heap.StopProfiling(_sampler);
+            try
+            {
+                _heap.StopProfiling(_sampler);
+            }
+            catch (OutOfMemoryException)
+            {
+                // Nothing has changed.
+                Volatile.Write(ref _isDisposed, 0);
+                throw;
+            }
+
             _allocator.StopProfilingTagged(_sampler);
             _allocator.Estimates.End(_sampler);
             _sampler.Close();

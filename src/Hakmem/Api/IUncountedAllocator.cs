@@ -1,7 +1,7 @@
 namespace Hakmem.Api;
 
-// An allocator of the library's own behind a ForeignHeap. For a caller that tries until there is room, a try that fails
-// is no refusal, but giving up is one.
+// An allocator of the library's own behind a ForeignHeap, and what that asks of it beyond the interface. For a caller
+// that tries until there is room, a try that fails is no refusal, but giving up is one.
 internal unsafe interface IUncountedAllocator
 {
     // The heap that its memory comes from.
@@ -19,4 +19,7 @@ internal unsafe interface IUncountedAllocator
 
     // Counts one refusal of such a request.
     void CountRefused(nuint byteCount);
+
+    // See HeapCore.
+    void NotifyUsed();
 }

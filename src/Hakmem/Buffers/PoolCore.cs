@@ -137,7 +137,8 @@ internal sealed class PoolCore<T>
 
         NativeMemoryOwner<T> owner = TakeIdle(shard) ?? new NativeMemoryOwner<T>(this);
         nuint bytes = BytesOf(minBufferSize);
-        owner.Attach(HakmemAllocator.AllocShared(cache, bytes), minBufferSize);
+        void* block = HakmemAllocator.TryAllocShared(cache, bytes);
+        owner.Attach(block != null ? block : AllocCounting(bytes), minBufferSize);
         shard.AddRental((long)bytes);
         return owner;
     }
@@ -418,6 +419,21 @@ internal sealed class PoolCore<T>
         try
         {
             return RentSlow(length, BytesOf(length));
+        }
+        catch (OutOfMemoryException)
+        {
+            Interlocked.Increment(ref _refusedCount);
+            throw;
+        }
+    }
+
+    // Allocates for the fast path, and counts a refusal.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private unsafe void* AllocCounting(nuint bytes)
+    {
+        try
+        {
+            return _allocator.Alloc(bytes);
         }
         catch (OutOfMemoryException)
         {

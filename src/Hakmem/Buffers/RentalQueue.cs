@@ -77,18 +77,31 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
             return;
         }
 
-        int seen;
-        do
+        int seen = 0;
+        try
         {
-            seen = Volatile.Read(ref _tries);
-            bool isServed;
             do
             {
-                isServed = TryFirst();
+                seen = Volatile.Read(ref _tries);
+                bool isServed;
+                do
+                {
+                    isServed = TryFirst();
+                }
+                while (isServed);
             }
-            while (isServed);
+            while (Interlocked.CompareExchange(ref _tries, 0, seen) != seen);
+
+            seen = 0;
         }
-        while (Interlocked.CompareExchange(ref _tries, 0, seen) != seen);
+        finally
+        {
+            if (seen != 0)
+            {
+                // A try threw, as when there was no managed memory to tell its rental. The timer tries again.
+                Volatile.Write(ref _tries, 0);
+            }
+        }
     }
 
     // Ends all rentals, because the pool is disposed.

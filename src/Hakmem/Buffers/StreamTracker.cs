@@ -12,8 +12,9 @@ internal sealed class StreamTracker
     private readonly StreamChunks _chunks;
     private readonly long _createdAt = Stopwatch.GetTimestamp();
 
-    // 1 once the stream is disposed or was found dropped: it counts as one of the two. Interlocked.
-    private int _isEnded;
+    // 1 once the stream is disposed or was found dropped: it counts as one of the two. Interlocked. Also 1 until the
+    // constructor is done, since the finalizer of an object whose constructor threw runs too.
+    private int _isEnded = 1;
 
     public StreamTracker(NativeMemoryStreamManager manager, StreamChunks chunks, Guid id, string? tag)
     {
@@ -22,6 +23,7 @@ internal sealed class StreamTracker
         Id = id;
         Tag = tag;
         AllocationStack = CaptureStack();
+        _isEnded = 0;
     }
 
     // The finalizer of whoever owns the stream may have disposed it, or may do so yet.
@@ -53,10 +55,16 @@ internal sealed class StreamTracker
     public void OnDisposed(long length)
     {
         End();
-        DisposeStack = CaptureStack();
-        if (TryEnd())
+        try
         {
-            _manager.OnDisposed(new NativeMemoryStreamDisposedEventArgs(this, length));
+            DisposeStack = CaptureStack();
+        }
+        finally
+        {
+            if (TryEnd())
+            {
+                _manager.OnDisposed(new NativeMemoryStreamDisposedEventArgs(this, length));
+            }
         }
     }
 

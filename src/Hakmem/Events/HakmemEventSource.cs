@@ -215,8 +215,15 @@ internal sealed partial class HakmemEventSource : EventSource
 
     private static HakmemEventSource Create()
     {
+        bool hadReason = Volatile.Read(ref s_reason) is not null;
         HakmemEventSource made = new();
-        Volatile.Write(ref s_source, made);
+        Interlocked.Exchange(ref s_source, made);
+        if (!hadReason && Volatile.Read(ref s_reason) is { } reason && made.IsEnabled())
+        {
+            // Announce came meanwhile, and may have found no source.
+            made.FallbackInUse(reason);
+        }
+
         return made;
     }
 

@@ -5,6 +5,7 @@ using System.Runtime.InteropServices;
 using System.Threading;
 using Hakmem.Events;
 using Hakmem.Heaps;
+using Hakmem.Os;
 using Hakmem.Pages;
 using Hakmem.Records;
 
@@ -66,7 +67,7 @@ internal sealed unsafe class FallbackHeap : HeapCore
         }
 
         void* block = TryAllocate(byteCount, ShiftOf(alignment), isZeroed);
-        _budget.TellIfAbove();
+        NotifyUsed();
         return block;
     }
 
@@ -88,7 +89,8 @@ internal sealed unsafe class FallbackHeap : HeapCore
         }
 
         nuint oldTotal = FallbackHeader.TotalOf(header);
-        if (total > oldTotal && !TryReserve(total - oldTotal))
+        long reached = 0;
+        if (total > oldTotal && !TryReserve(total - oldTotal, out reached))
         {
             return null;
         }
@@ -97,7 +99,12 @@ internal sealed unsafe class FallbackHeap : HeapCore
         nuint excess = resized == null ? (total > oldTotal ? total - oldTotal : 0)
             : oldTotal > total ? oldTotal - total : 0;
         Unreserve(excess);
-        _budget.TellIfAbove();
+        if (resized != null && total > oldTotal)
+        {
+            _budget.NoteGrowth(reached);
+        }
+
+        NotifyUsed();
         return resized == null ? null : FallbackHeader.BlockOf(resized);
     }
 
@@ -115,6 +122,17 @@ internal sealed unsafe class FallbackHeap : HeapCore
         FallbackHeader* header = Resolve(address, "Free");
         _lists[header->List].Remove(header);
         Release(header);
+    }
+
+    public override void NotifyUsed()
+    {
+        if (Callouts.AreDeferred)
+        {
+            Callouts.NoteDeferred();
+            return;
+        }
+
+        _budget.TellIfAbove();
     }
 
     public override nuint UsableSize(ThreadCache* cache, void* address) => Resolve(address, "UsableSize")->Bytes;
@@ -258,7 +276,8 @@ internal sealed unsafe class FallbackHeap : HeapCore
 
     private void* TryAllocate(nuint byteCount, int alignmentShift, bool isZeroed)
     {
-        if (!FallbackHeader.TryGetTotal(byteCount, alignmentShift, out nuint total) || !TryReserve(total))
+        if (!FallbackHeader.TryGetTotal(byteCount, alignmentShift, out nuint total) ||
+            !TryReserve(total, out long reached))
         {
             return null;
         }
@@ -270,6 +289,7 @@ internal sealed unsafe class FallbackHeap : HeapCore
             return null;
         }
 
+        _budget.NoteGrowth(reached);
         int list = ChooseList();
         FallbackHeader* header = Write(start, byteCount, alignmentShift, list);
         _lists[list].Add(header);
@@ -345,9 +365,10 @@ internal sealed unsafe class FallbackHeap : HeapCore
         Unreserve(total);
     }
 
-    private bool TryReserve(nuint total)
+    // After the memory is there, the sum that was reached is to be noted as growth.
+    private bool TryReserve(nuint total, out long reached)
     {
-        bool isAdmitted = _budget.TryAdd((long)total);
+        bool isAdmitted = _budget.TryReserve((long)total, out reached);
         Interlocked.Add(ref _committedBytes, isAdmitted ? (long)total : 0);
         return isAdmitted;
     }

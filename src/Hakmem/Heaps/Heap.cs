@@ -388,14 +388,17 @@ internal sealed unsafe partial class Heap : HeapCore
         NotifyUsed();
     }
 
-    private void NotifyUsed()
+    public override void NotifyUsed()
     {
+        if (Callouts.AreDeferred)
+        {
+            Callouts.NoteDeferred();
+            return;
+        }
+
         _decay.NotifyUsed();
         _decay.Events.Tell();
-        if (!Callouts.AreDeferred)
-        {
-            Budget.TellIfAbove();
-        }
+        Budget.TellIfAbove();
     }
 
     // Returns what is unused, for a request of the other heap of the budget that failed. Whether that was a round of

@@ -45,6 +45,11 @@ internal abstract unsafe class HeapCore
     // The most bytes that the heap may commit; 0 for no limit of its own.
     public abstract long LimitBytes { get; }
 
+    // After blocks were allocated or freed, under no lock that code of the program may want: tells the program what it
+    // is to be told, and schedules the decay of what is unused. While callouts are deferred, whoever defers them calls
+    // this later.
+    public abstract void NotifyUsed();
+
     // Releases what is unused.
     public abstract void Trim(ThreadCache* cache);
 

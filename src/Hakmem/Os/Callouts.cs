@@ -5,7 +5,7 @@ namespace Hakmem.Os;
 // Whether the calling thread may run code of the program now: a listener of an event, or a handler of what the runtime
 // does to name a stack. It must not while it holds a lock that such code may want, as when a writer's block is resized
 // under the block's own lock. What is to be called out is noted then, and done when the lock has been left: see
-// Profiling/DeferredCallouts.cs, which the holders of such locks use.
+// Api/DeferredCallouts.cs, which the holders of such locks use.
 internal static class Callouts
 {
     [ThreadStatic]

@@ -1,5 +1,6 @@
 using System;
 using System.Threading;
+using Hakmem.Os;
 
 namespace Hakmem.Pages;
 
@@ -30,7 +31,7 @@ internal sealed class HeapBudget(long softBytes, long hardBytes)
     // The bits of a state that are one of these three; the others count its steps.
     private const int KindMask = 3;
 
-    // Written by SetLimits; zero for none. A reader may see an old limit for a moment.
+    // Written by SetLimits, both under its lock; zero for none. A reader may see an old limit for a moment.
     private long _softBytes = softBytes;
     private long _hardBytes = hardBytes;
 
@@ -45,6 +46,9 @@ internal sealed class HeapBudget(long softBytes, long hardBytes)
 
     // For tests: called by a thread that found the bytes below RearmPercent, before it moves the state.
     public Action? OnRearm { get; set; }
+
+    // For tests: called by SetLimits between its two limits.
+    public Action? OnSetting { get; set; }
 
     public HeapBudget(HeapLimits limits)
         : this(limits.SoftLimitBytes, limits.MaxBytes)
@@ -130,8 +134,14 @@ internal sealed class HeapBudget(long softBytes, long hardBytes)
     // Sets both limits. If the new soft limit is exceeded, that is told again.
     public void SetLimits(long softBytes, long hardBytes)
     {
-        Interlocked.Exchange(ref _softBytes, softBytes);
-        Interlocked.Exchange(ref _hardBytes, hardBytes);
+        using (Setting.s_lock.Enter())
+        {
+            // Of two calls, the limits of one hold, and not one of each.
+            Interlocked.Exchange(ref _softBytes, softBytes);
+            OnSetting?.Invoke();
+            Interlocked.Exchange(ref _hardBytes, hardBytes);
+        }
+
         while (!TryMove(Volatile.Read(ref _state), Below))
         {
         }
@@ -212,4 +222,10 @@ internal sealed class HeapBudget(long softBytes, long hardBytes)
         Interlocked.CompareExchange(ref _state, StepTo(state, kind), state) == state;
 
     private static int StepTo(int state, int kind) => unchecked(((state | KindMask) + 1) | kind);
+
+    // A class of its own, so that the lock is made by the first call.
+    private static class Setting
+    {
+        public static readonly UninterruptibleLock s_lock = new();
+    }
 }

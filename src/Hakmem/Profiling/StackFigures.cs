@@ -1,4 +1,5 @@
 using System;
+using System.Diagnostics;
 using Hakmem.Os;
 
 namespace Hakmem.Profiling;
@@ -36,13 +37,7 @@ internal sealed unsafe class StackFigures(OsMemory os)
     // False if there is no room for the stack; then nothing has changed.
     public bool TryAdd(Sample sample)
     {
-        int length = Math.Max(_items.Length, InitialLength);
-        while (length <= sample.Stack)
-        {
-            length *= 2;
-        }
-
-        if (length > _items.Length && !TryResize(length))
+        if (!TryMakeRoom(sample.Stack))
         {
             return false;
         }
@@ -73,13 +68,14 @@ internal sealed unsafe class StackFigures(OsMemory os)
     // Counts a sample for another stack than before; false if there is no room for that.
     public bool TryMove(Sample sample, int stack)
     {
-        Sample moved = sample;
-        moved.Stack = stack;
-        if (!TryAdd(moved))
+        if (!TryMakeRoom(stack))
         {
             return false;
         }
 
+        // Removed first: with the block twice in the sum, the peak would be one that never was. If it is the peak now,
+        // it has the block under its new stack afterwards.
+        bool isPeak = _liveBytes >= _peakBytes;
         Remove(sample);
         StackFigure* figure = _items.Items + sample.Stack;
         figure->AllocatedObjects -= sample.Weight;
@@ -88,6 +84,15 @@ internal sealed unsafe class StackFigures(OsMemory os)
         _allocatedObjects -= sample.Weight;
         _allocatedBytes -= sample.Weight * sample.Bytes;
         _taken--;
+        sample.Stack = stack;
+        bool isAdded = TryAdd(sample);
+        Debug.Assert(isAdded, "There is room for the stack.");
+        if (isPeak)
+        {
+            _peakBytes = _liveBytes;
+            _peak++;
+        }
+
         return true;
     }
 
@@ -162,6 +167,17 @@ internal sealed unsafe class StackFigures(OsMemory os)
         }
 
         return figure;
+    }
+
+    private bool TryMakeRoom(int stack)
+    {
+        int length = Math.Max(_items.Length, InitialLength);
+        while (length <= stack)
+        {
+            length *= 2;
+        }
+
+        return length <= _items.Length || TryResize(length);
     }
 
     private bool TryResize(int length)

@@ -62,15 +62,10 @@ public sealed unsafe partial class MemoryRegion
             return view;
         }
 
+        // Before anybody gets it; the list does not keep one that nobody gets.
         RegionAllocator made = new(this);
-        view = Interlocked.CompareExchange(ref _view, made, null);
-        if (view is null)
-        {
-            view = made;
-            _allocator.AddView(made);
-        }
-
-        return view;
+        _allocator.AddView(made);
+        return Interlocked.CompareExchange(ref _view, made, null) ?? made;
     }
 
     // Null if the region can be used.

@@ -303,13 +303,8 @@ public sealed unsafe partial class MemoryRegion
     private RegionChunk? TryBring(nuint least, nuint wanted, nuint alignment, out Exception? failure)
     {
         RegionChunk record = TakeRecord();
-        failure = null;
         nuint bytes = TryCharge(least, nuint.Max(least, wanted), out MemoryRegion? full, out long committed);
-        if (bytes == 0)
-        {
-            failure = LimitError(least, full!, committed);
-        }
-        else
+        if (bytes > 0)
         {
             record.Bytes = bytes;
             record.Start = TryAllocCharged(bytes, alignment);
@@ -324,12 +319,11 @@ public sealed unsafe partial class MemoryRegion
                 record.Start = TryAllocCharged(least, alignment);
             }
 
-            failure = record.Start == null ? _allocator.OutOfMemory(least) : null;
-        }
-
-        if (failure is null)
-        {
-            return record;
+            if (record.Start != null)
+            {
+                failure = null;
+                return record;
+            }
         }
 
         using (_lock.Enter())
@@ -338,6 +332,7 @@ public sealed unsafe partial class MemoryRegion
             Keep(record);
         }
 
+        failure = bytes == 0 ? LimitError(least, full!, committed) : _allocator.OutOfMemory(least);
         return null;
     }
 
@@ -501,13 +496,14 @@ public sealed unsafe partial class MemoryRegion
             _isDisposed = true;
         }
 
+        _view?.MarkGone();
+        finding = Release(freed);
         if (_view is { } view)
         {
-            view.MarkGone();
+            // Last, since it makes a list without the view, for which there may be no managed memory.
             _allocator.RemoveView(view);
         }
 
-        finding = Release(freed);
         return true;
     }
 

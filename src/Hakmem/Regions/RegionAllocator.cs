@@ -68,6 +68,8 @@ internal sealed unsafe class RegionAllocator(MemoryRegion region) : IHakmemAlloc
 
     public void CountRefused(nuint byteCount) => Add(ref _refused, 1);
 
+    public void NotifyUsed() => region.Heap.NotifyUsed();
+
     public void* AllocAtLeast(nuint byteCount, out nuint usable)
     {
         usable = GoodSize(byteCount);

@@ -183,7 +183,8 @@ public sealed unsafe partial class HakmemAllocator
 
     internal void StopProfilingTagged(HeapSampler sampler)
     {
-        if (Volatile.Read(ref _tagged) is { Blocks.LiveHeap: not null } tagged)
+        // Also while a TryDispose counts, which may leave them as they are; once they are disposed it does nothing.
+        if (Volatile.Read(ref _tagged) is { Blocks._heap: not null } tagged)
         {
             tagged.Blocks._heap.StopProfiling(sampler);
             ProfileTagged();

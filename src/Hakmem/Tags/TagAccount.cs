@@ -22,9 +22,6 @@ namespace Hakmem.Tags;
 // under which nothing is allocated: the links are in the accounts.
 internal sealed class TagAccount : ISampleOwner
 {
-    // How many accounts of a line have exact peaks where threads race; more would take more stack.
-    private const int MaxExactSums = 16;
-
     private static readonly UninterruptibleLock s_treeLock = new();
 
     // The number of the account made last. Interlocked.
@@ -105,7 +102,7 @@ internal sealed class TagAccount : ISampleOwner
 
     // Adds bytes to this account and all parents. If a hard limit refuses them, nothing changes but, if isCounted, the
     // counts of refusals, here and in each parent up to the one whose limit it was. Returns that one; null if they were
-    // added.
+    // added: then call NoteGrowth once there is a block that has them, since the heap may refuse it.
     //
     // Every limit is asked before anything is reserved: what is reserved in vain is part of the sums, and so of the
     // peaks and soft limits, that other threads find meanwhile.
@@ -118,6 +115,15 @@ internal sealed class TagAccount : ISampleOwner
         }
 
         return refusing;
+    }
+
+    // Raises the peaks, here and in all parents, and finds which soft limits are exceeded.
+    public void NoteGrowth()
+    {
+        for (TagAccount? account = this; account is not null; account = account.Parent)
+        {
+            account.Budget.NoteGrowth(account.Budget.CommittedBytes);
+        }
     }
 
     // The account whose limit has no room for bytes now, of this one and its parents; null if all have.
@@ -148,9 +154,16 @@ internal sealed class TagAccount : ISampleOwner
         }
     }
 
-    // Tells once for each soft limit that is exceeded. Under no lock.
+    // Tells once for each soft limit that is exceeded. Under no lock; while callouts are deferred, whoever defers them
+    // calls this later.
     public void TellIfAbove()
     {
+        if (Callouts.AreDeferred)
+        {
+            Callouts.NoteDeferred();
+            return;
+        }
+
         for (TagAccount? account = this; account is not null; account = account.Parent)
         {
             account.Budget.TellIfAbove();
@@ -267,29 +280,17 @@ internal sealed class TagAccount : ISampleOwner
     }
 
     // From here to the outermost parent. Takes back what it reserved if one refuses; returns that one.
-    private unsafe TagAccount? TryReserve(long bytes)
+    private TagAccount? TryReserve(long bytes)
     {
-        // The sum that each account reached: what it has later may contain what others take back.
-        long* sums = stackalloc long[MaxExactSums];
-        int count = 0;
         TagAccount? refusing = this;
-        while (refusing is not null && refusing.Budget.TryReserve(bytes, out long reached))
+        while (refusing is not null && refusing.Budget.TryReserve(bytes, out _))
         {
-            sums[Math.Min(count++, MaxExactSums - 1)] = reached;
             refusing = refusing.Parent;
         }
 
-        TagAccount? account = this;
-        for (int i = 0; i < count; i++, account = account!.Parent)
+        for (TagAccount? account = this; refusing is not null && account != refusing; account = account!.Parent)
         {
-            if (refusing is null)
-            {
-                account!.Budget.NoteGrowth(i < MaxExactSums - 1 ? sums[i] : account.Budget.CommittedBytes);
-            }
-            else
-            {
-                account!.Budget.Remove(bytes);
-            }
+            account!.Budget.Remove(bytes);
         }
 
         return refusing;

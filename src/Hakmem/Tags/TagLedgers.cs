@@ -89,8 +89,9 @@ internal static class TagLedgers
         }
     }
 
-    // A copy, for walks under no lock.
-    public static TagLedger?[] All() => (TagLedger?[])Volatile.Read(ref s_items).Clone();
+    // For walks under no lock, which may miss a ledger that is added meanwhile, and find one that is removed. Not a
+    // copy, since disposals walk, and must not run out of managed memory.
+    public static ReadOnlySpan<TagLedger?> All() => Volatile.Read(ref s_items);
 
     // The tags that have been used with a heap and their parents, by path.
     public static TagStatistics[] Describe(TaggedHeap heap)

@@ -70,6 +70,12 @@ internal sealed unsafe class TaggedAllocator(TaggedHeap heap, MemoryTag tag, Tag
     public void* TryReallocUncounted(void* ptr, nuint byteCount) =>
         TryReallocate(ptr, byteCount, 1, out _, isCounted: false);
 
+    public void NotifyUsed()
+    {
+        ledger.Account.TellIfAbove();
+        heap.Blocks.NotifyUsed();
+    }
+
     public void CountRefused(nuint byteCount)
     {
         TagAccount account = ledger.Account;

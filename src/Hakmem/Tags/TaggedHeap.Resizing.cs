@@ -1,5 +1,6 @@
 using System;
 using System.Threading;
+using Hakmem.Api;
 using Hakmem.Os;
 using Hakmem.Pages;
 using Hakmem.Profiling;
@@ -75,6 +76,7 @@ internal sealed unsafe partial class TaggedHeap
         void* now = moved == null ? block : moved;
         *NumberOf(now) = ledger.Number;
         Settle(ledger, before + charged, (long)_blocks.SizeOfLive(now));
+        NoteGrowth(ledger, charged);
         ledger.Account.TellIfAbove();
         return moved;
     }
@@ -104,38 +106,42 @@ internal sealed unsafe partial class TaggedHeap
     private bool TryExpand(TagLedger ledger, void* block, nuint byteCount)
     {
         bool isLarger;
+        long before = 0;
+        long charged = 0;
 
-        // A listener, or a handler of what the heap does here, may make another tagged block larger.
-        using (OwnershipOf(ledger))
-        using (DeferredCallouts.Begin())
-        using (_expandLock.Enter())
+        // What an exception leaves is the block as it was.
+        long now = 0;
+        try
         {
-            long before = (long)_blocks.UsableSize(block);
-            if (byteCount <= (nuint)before)
+            // A listener, or a handler of what the heap does here, may make another tagged block larger.
+            using (OwnershipOf(ledger))
+            using (DeferredCallouts.Begin(_blocks))
+            using (_expandLock.Enter())
             {
-                return true;
-            }
+                now = before = (long)_blocks.UsableSize(block);
+                if (byteCount <= (nuint)before)
+                {
+                    return true;
+                }
 
-            long charged = 0;
-            if (ledger.Account.IsLimited && (charged = TryChargeGrowth(ledger, byteCount, before)) < 0)
-            {
-                ledger.Account.CountRefusal(ledger.Account);
-                return false;
-            }
+                if (ledger.Account.IsLimited && (charged = TryChargeGrowth(ledger, byteCount, before)) < 0)
+                {
+                    charged = 0;
+                    ledger.Account.CountRefusal(ledger.Account);
+                    return false;
+                }
 
-            // What an exception leaves is the block as it was.
-            long now = before;
-            try
-            {
                 isLarger = _blocks.TryExpand(block, byteCount);
                 now = (long)_blocks.UsableSize(block);
             }
-            finally
-            {
-                Settle(ledger, before + charged, now);
-            }
+        }
+        finally
+        {
+            // Under no lock, since it may make a shard, and managed memory may be out.
+            Settle(ledger, before + charged, now);
         }
 
+        NoteGrowth(ledger, charged);
         ledger.Account.TellIfAbove();
         return isLarger;
     }

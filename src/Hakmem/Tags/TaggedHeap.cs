@@ -345,6 +345,7 @@ internal sealed unsafe partial class TaggedHeap
 
         bin->AllocTop = top - 1;
         *TagTable.EntryOf(_origin, block) = ledger.Number;
+        ledger.Account.NoteGrowth();
         return block;
     }
 
@@ -454,8 +455,15 @@ internal sealed unsafe partial class TaggedHeap
             refusing = TryChargeCounted(ledger, bytes - had - charged);
             if (refusing is not null)
             {
-                _blocks.Free(block);
-                Settle(ledger, charged, 0);
+                try
+                {
+                    FreeMoved(block);
+                }
+                finally
+                {
+                    Settle(ledger, charged, 0);
+                }
+
                 return null;
             }
 
@@ -464,6 +472,7 @@ internal sealed unsafe partial class TaggedHeap
 
         *NumberOf(block) = ledger.Number;
         Settle(ledger, had + charged, bytes);
+        NoteGrowth(ledger, charged);
         return block;
     }
 
@@ -473,6 +482,15 @@ internal sealed unsafe partial class TaggedHeap
         if (charged != bytes)
         {
             ledger.Add(bytes - charged);
+        }
+    }
+
+    // What was charged for a block is its tag's growth only now that the heap has served it.
+    private static void NoteGrowth(TagLedger ledger, long charged)
+    {
+        if (charged > 0)
+        {
+            ledger.Account.NoteGrowth();
         }
     }
 

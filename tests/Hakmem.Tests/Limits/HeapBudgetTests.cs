@@ -1,3 +1,5 @@
+using System;
+using System.Threading;
 using Hakmem.Pages;
 using Hakmem.Tests.Support;
 using Xunit;
@@ -69,6 +71,23 @@ public sealed class HeapBudgetTests
         budget.TellIfAbove();
         Assert.Equal(2, _told);
         Assert.False(budget.IsAboveSoft);
+    }
+
+    // Another call has set one of its limits.
+    [Fact]
+    public void TheLimitsOfOneCallHold()
+    {
+        HeapBudget budget = New(0, 0);
+        Thread other = new(() => budget.SetLimits(48, 64)) { IsBackground = true };
+        budget.OnSetting = () =>
+        {
+            budget.OnSetting = null;
+            other.Start();
+            other.Join(TimeSpan.FromMilliseconds(200));
+        };
+        budget.SetLimits(96, 128);
+        other.Join();
+        Assert.Equal((48, 64), (budget.SoftBytes, budget.HardBytes));
     }
 
     [Fact]

@@ -1,6 +1,8 @@
 using System;
 using System.Threading;
+using Hakmem.Os;
 using Hakmem.Reclaim;
+using Hakmem.Tags;
 using Hakmem.Tests.Pages;
 using Hakmem.Tests.Support;
 using Xunit;
@@ -147,6 +149,41 @@ public sealed unsafe class SetLimitsTests : IDisposable
         heap.Free(block);
         heap.Free(more);
         Assert.Equal(0, heap.GetStatistics().FailedCallbacks);
+    }
+
+    // It grows under its own lock, where nobody is told.
+    [Theory]
+    [InlineData("heap")]
+    [InlineData("fallback")]
+    [InlineData("tag")]
+    [InlineData("tag of a fallback")]
+    [InlineData("region")]
+    public void WhatGrowsItsBlockTellsAfterwards(string kind)
+    {
+        using HakmemAllocator heap = New(isFallback: kind.EndsWith("fallback", StringComparison.Ordinal));
+        using MemoryTag tag = new("tag", null, 0, long.MaxValue);
+        using MemoryRegion region = heap.CreateRegion();
+        IHakmemAllocator allocator = kind.StartsWith("tag", StringComparison.Ordinal) ? heap.ForTag(tag)
+            : kind == "region" ? region.AsAllocator()
+            : heap;
+        using SemaphoreSlim told = new(0);
+        heap.SoftLimitExceeded += (_, _) => told.Release();
+        using SemaphoreSlim toldOfTag = new(0);
+        bool wasDeferred = false;
+        Func<bool> notify = tag.Account.Budget.Notify!;
+        tag.Account.Budget.Notify = () =>
+        {
+            wasDeferred |= Callouts.AreDeferred;
+            toldOfTag.Release();
+            return notify();
+        };
+        using NativeArray<byte> array = new(allocator, 1_000);
+        heap.SetLimits(3 * (long)Slab, 0);
+        tag.SetLimits(3 * (long)Slab, 0);
+        array.Resize(10 * (int)Slab);
+        Assert.True(told.Wait(s_patience, TestContext.Current.CancellationToken));
+        Assert.Equal(allocator is TaggedAllocator ? 1 : 0, toldOfTag.CurrentCount);
+        Assert.False(wasDeferred);
     }
 
     [Fact]

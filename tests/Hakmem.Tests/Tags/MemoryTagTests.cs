@@ -425,36 +425,6 @@ public sealed unsafe class MemoryTagTests : IDisposable
         Assert.Equal(0, tag.LiveBytes);
     }
 
-    // What a parent refuses is in nobody's peak, although another thread counts beside it.
-    [Fact]
-    public void RefusedBytesAreInNoPeak()
-    {
-        const long TooMuch = 1L << 40;
-        using MemoryTag parent = new("parent", null, 0, 1 << 20);
-        using MemoryTag child = new("child", parent, 1 << 20);
-        TagAccount account = child.Account;
-        bool isOver = false;
-        Workers.Run(2, index =>
-        {
-            for (int i = 0; index == 0 ? i < 100_000 : !Volatile.Read(ref isOver); i++)
-            {
-                if (index == 0)
-                {
-                    Assert.NotNull(account.TryCharge(TooMuch, isCounted: false));
-                }
-                else if (account.TryCharge(64, isCounted: false) is null)
-                {
-                    account.Add(-64);
-                }
-            }
-
-            Volatile.Write(ref isOver, true);
-        });
-        Assert.InRange(child.PeakBytes, 0, 64);
-        Assert.InRange(parent.PeakBytes, 0, 64);
-        Assert.False(account.Budget.IsAboveSoft);
-    }
-
     // A block is freed while its heap is disposed: the tag counts neither, whichever comes first.
     [Fact]
     public void AFreeBesideTheEndOfItsHeapCountsOnce()

@@ -1,28 +1,31 @@
 using Hakmem.Events;
 using Hakmem.Os;
+using Hakmem.Profiling;
 
-namespace Hakmem.Profiling;
+namespace Hakmem.Api;
 
 // A call of a heap under a lock that code of the program may want. Dispose it after the lock.
 internal readonly ref struct DeferredCallouts
 {
-    private readonly bool _hasBegun;
+    // The heap; null for the default, which has begun nothing.
+    private readonly HakmemAllocator? _heap;
 
-    private DeferredCallouts(bool hasBegun) => _hasBegun = hasBegun;
+    private DeferredCallouts(HakmemAllocator heap) => _heap = heap;
 
     // Not a constructor: `default` and `new DeferredCallouts()` would begin nothing, and look as if they did.
-    public static DeferredCallouts Begin()
+    public static DeferredCallouts Begin(HakmemAllocator heap)
     {
         Callouts.Defer();
-        return new DeferredCallouts(true);
+        return new DeferredCallouts(heap);
     }
 
     public void Dispose()
     {
-        if (_hasBegun && Callouts.EndDefer())
+        if (_heap is not null && Callouts.EndDefer())
         {
             HeapSampler.ResolveDeferred();
             HakmemEventSource.TellDeferred();
+            _heap.NotifyUsed();
         }
     }
 }
