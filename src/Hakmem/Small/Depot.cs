@@ -19,10 +19,7 @@ namespace Hakmem.Small;
 // here, return there after an await) the slow one.
 //
 // A thread exchanges magazines with its stripe, so that threads neither wait for each other nor write each other's
-// blocks. A stripe keeps as many blocks as a processor's cache may still hold. Of what it has beyond that, a thread of
-// another stripe takes a magazine when its own stripe has none, before it asks the spans; and whatever there is, before
-// it goes without memory. (Taking that before a span is made kept all stripes short: of 64 simulated processors 15 %
-// worked, not 95.) So a thread that only frees serves one that only allocates, by whole magazines.
+// blocks. Depot.Stripes.cs has what it takes of other stripes.
 //
 // Thread-safe: a lock for each stripe, and one for the spans. It is held for the exchange of two pointers in the usual
 // case, for one magazine's worth of bits otherwise, and then sometimes for a system call (a new SuperSlab). They are
@@ -36,9 +33,6 @@ internal sealed unsafe partial class Depot
     // together are limited by the budget.
     private const int MaxFullBytes = 2 << 20;
     private const int MinFullMagazines = 4;
-
-    // What a stripe keeps from the threads of others: what the second-level cache of a processor may hold.
-    private const int OwnBytes = 256 << 10;
 
     // The largest blocks for which each stripe has that limit. Of larger blocks, eight stripes have one together, since
     // these are exchanged so seldom that a count for all costs little.
@@ -162,12 +156,23 @@ internal sealed unsafe partial class Depot
     {
         DepotStripe own = _stripes[thread];
         Magazine* magazine;
+        Magazine* spare = null;
         using (own.EnterToExchange())
         {
             magazine = TakeFull(own, thread, empty, wanted);
+            if (magazine == null && OffersMany)
+            {
+                spare = own.DetachEmpty(MaxTaken - 1);
+            }
         }
 
-        magazine = magazine == null ? TryTakeElsewhere(thread, empty, wanted, _ownBlocks) : magazine;
+        if (magazine == null)
+        {
+            magazine = OffersMany
+                ? TryTakeOffered(thread, empty, wanted, spare)
+                : TryTakeElsewhere(thread, empty, wanted, leave: 0);
+        }
+
         if (magazine != null)
         {
             return magazine;
@@ -461,52 +466,6 @@ internal sealed unsafe partial class Depot
         using (_lock.Enter())
         {
             Spans.Clear();
-        }
-    }
-
-    // Takes a full magazine, or some of its blocks, from a thread's stripe; null if it has none. Under its lock.
-    private Magazine* TakeFull(DepotStripe stripe, int thread, Magazine* empty, int wanted)
-    {
-        long before = stripe.Blocks;
-        Magazine* magazine = stripe.TryTake(empty, wanted);
-        CountFull(stripe.Blocks - before, thread);
-        return magazine;
-    }
-
-    // Takes a full magazine from a stripe that has more than some blocks. The caller's empty one stays there, where the
-    // next full one will come from: the search begins with the stripe that had one the last time.
-    private Magazine* TryTakeElsewhere(int thread, Magazine* empty, int wanted, long leave)
-    {
-        Magazine* magazine = null;
-
-        // Large blocks are exchanged few at a time, so a look at every stripe would be dear.
-        int count = _isCounted && Volatile.Read(ref _counted) <= leave ? 0 : _stripes.Count;
-        DepotStripe own = _stripes[thread];
-        int first = own.Supplier;
-        for (int look = 0; look < count && magazine == null; look++)
-        {
-            DepotStripe other = _stripes[first + look];
-            if (other != own && other.BlocksSeen > leave)
-            {
-                using (other.Lock.Enter())
-                {
-                    magazine = TakeFull(other, first + look, empty, wanted);
-                }
-
-                own.Supplier = first + look;
-            }
-        }
-
-        return magazine;
-    }
-
-    private void* TryTakeBlock(DepotStripe stripe, int thread)
-    {
-        using (stripe.Lock.Enter())
-        {
-            void* block = stripe.TryTakeBlock();
-            CountFull(block == null ? 0 : -1, thread);
-            return block;
         }
     }
 

@@ -151,6 +151,49 @@ internal sealed unsafe partial class DepotStripe
         return taken;
     }
 
+    // Takes full magazines, the newest, as long as some blocks stay, and no more than a number; linked.
+    public Magazine* DetachBeyond(long leave, int most)
+    {
+        Lock.AssertHeld();
+        Magazine* detached = null;
+        for (int i = 0; i < most && _lists.Full != null && _lists.Blocks - _lists.Full->Count >= leave; i++)
+        {
+            Magazine* magazine = _lists.Full;
+            PopFull();
+            Count(-magazine->Count);
+            magazine->Next = detached;
+            detached = magazine;
+        }
+
+        return detached;
+    }
+
+    // Takes empty magazines, no more than a number; linked.
+    public Magazine* DetachEmpty(int most)
+    {
+        Lock.AssertHeld();
+        Magazine* detached = null;
+        for (int i = 0; i < most && _lists.Empty != null; i++)
+        {
+            Magazine* magazine = Pop(ref _lists.Empty);
+            magazine->Next = detached;
+            detached = magazine;
+        }
+
+        return detached;
+    }
+
+    // Adds linked magazines.
+    public void PutAll(Magazine* magazines)
+    {
+        while (magazines != null)
+        {
+            Magazine* next = magazines->Next;
+            Put(magazines);
+            magazines = next;
+        }
+    }
+
     // Takes one block; null if there is none.
     public void* TryTakeBlock()
     {

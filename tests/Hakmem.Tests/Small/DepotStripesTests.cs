@@ -27,6 +27,9 @@ public sealed unsafe class DepotStripesTests : IDisposable
 
     private static readonly SizeClassInfo[] s_classes = SizeClassInfo.CreateTable();
 
+    // With more, a stripe offers magazines to others.
+    private static readonly int s_offering = OwnBlocks + (2 * s_classes[3].RefillCapacity);
+
     private readonly SpanLayer _layer = new(SpanLayer.Ageless);
     private readonly DepotBudget _budget = new();
     private readonly Depot _depot;
@@ -58,7 +61,7 @@ public sealed unsafe class DepotStripesTests : IDisposable
     [Fact]
     public void WhatAProcessorMayHaveCachedStaysWithItsStripe()
     {
-        nint[] magazines = Fill((OwnBlocks / Wanted) - 1, thread: 1);
+        nint[] magazines = Fill(s_offering / Wanted, thread: 1);
         nint taken = (nint)_depot.ExchangeForFull(null, Wanted, thread: 2);
         Assert.DoesNotContain(taken, magazines);
         Assert.Equal(magazines.Length * Wanted, _depot.Count().BlocksHere);
@@ -70,21 +73,60 @@ public sealed unsafe class DepotStripesTests : IDisposable
     [InlineData(3)]
     public void WhatAStripeHasBeyondThatServesEveryOther(int thread)
     {
-        nint[] magazines = Fill((OwnBlocks / Wanted) + 2, thread: 1);
+        nint[] magazines = Fill((s_offering / Wanted) + 1, thread: 1);
         (long blocksOut, long before, _) = _depot.Count();
         Assert.Contains((nint)_depot.ExchangeForFull(null, Wanted, thread: thread), magazines);
         Assert.Equal((blocksOut, before - Wanted), (_depot.Count().BlocksOut, _depot.Count().BlocksHere));
+    }
+
+    // The search for an offer is what costs, so it is done once for three.
+    [Fact]
+    public void ThreeMagazinesAreTakenAtATime()
+    {
+        nint[] magazines = Fill((s_offering / Wanted) + 1, thread: 1);
+        for (int taken = 1; taken <= 3; taken++)
+        {
+            Assert.Contains((nint)_depot.ExchangeForFull(null, Wanted, thread: 2), magazines);
+            Assert.Equal((magazines.Length - taken) * Wanted, _depot.Count().BlocksHere);
+        }
+
+        // The stripe has fewer now than it needs for an offer.
+        Assert.DoesNotContain((nint)_depot.ExchangeForFull(null, Wanted, thread: 2), magazines);
+        Assert.Equal((magazines.Length - 3) * Wanted, _depot.Count().BlocksHere);
+        for (int kept = magazines.Length - 3; kept > 0; kept--)
+        {
+            Assert.Contains((nint)_depot.ExchangeForFull(null, Wanted, thread: 1), magazines);
+        }
+
+        Assert.Equal(0, _depot.Count().BlocksHere);
+        _budget.Add(24L << 20);
+        Assert.False(_budget.IsExceeded);
+        _budget.Add(1);
+        Assert.True(_budget.IsExceeded);
     }
 
     // Else the one that frees would have to create one for each that it fills, and the other would collect them.
     [Fact]
     public void EmptyMagazineStaysWhereTheFullOneCameFrom()
     {
-        Fill((OwnBlocks / Wanted) + 2, thread: 1);
-        Magazine* empty = _depot.ExchangeForEmpty(null, Wanted, out _, thread: 2);
-        Magazine* full = _depot.ExchangeForFull(empty, Wanted, thread: 2);
-        Assert.True(full != empty);
-        Assert.True(_depot.ExchangeForEmpty(null, Wanted, out _, thread: 1) == empty);
+        Fill((s_offering / Wanted) + 1, thread: 1);
+        nint[] empty = [.. Enumerable.Range(0, 4).Select(_ => NewEmpty(thread: 2))];
+        Array.ForEach(empty[1..], magazine => _depot.Add((Magazine*)magazine, thread: 2));
+        Magazine* full = _depot.ExchangeForFull((Magazine*)empty[0], Wanted, thread: 2);
+        Assert.DoesNotContain((nint)full, empty);
+
+        // Three for three; the fourth stays.
+        Assert.Equal(3, Enumerable.Range(0, 8).Select(_ => NewEmpty(thread: 1)).Intersect(empty).Count());
+        Assert.Single(Enumerable.Range(0, 8).Select(_ => NewEmpty(thread: 2)).Intersect(empty));
+    }
+
+    [Fact]
+    public void EmptyMagazinesStayWhereNothingIsOffered()
+    {
+        nint[] empty = [.. Enumerable.Range(0, 3).Select(_ => NewEmpty(thread: 2))];
+        Array.ForEach(empty[1..], magazine => _depot.Add((Magazine*)magazine, thread: 2));
+        Assert.Equal(empty[0], (nint)_depot.ExchangeForFull((Magazine*)empty[0], Wanted, thread: 2));
+        Assert.Equal(2, Enumerable.Range(0, 8).Select(_ => NewEmpty(thread: 2)).Intersect(empty).Count());
     }
 
     [Fact]
