@@ -51,13 +51,6 @@ internal static unsafe class StackHash
     // The last of the initializers, since it uses what the others make.
     private static readonly bool s_isTrusted = s_framePointer != null && IsUsable();
 
-    // The bounds of the thread's stack; both 0 before the first use, and both 1 if they are not known.
-    [ThreadStatic]
-    private static nuint t_begin;
-
-    [ThreadStatic]
-    private static nuint t_end;
-
     // Whether there are hashes on this system.
     public static bool IsSupported => s_isTrusted;
 
@@ -75,8 +68,8 @@ internal static unsafe class StackHash
     {
         int local = 0;
         nuint here = (nuint)(&local) & ~(nuint)(sizeof(nuint) - 1);
-        nuint end = t_end != 0 ? t_end : FindBounds();
-        nuint begin = t_begin;
+        nuint end = Bounds.t_end != 0 ? Bounds.t_end : FindBounds();
+        nuint begin = Bounds.t_begin;
         ulong sum = 0;
         nuint code = 0;
         int depth = 0;
@@ -123,8 +116,8 @@ internal static unsafe class StackHash
     private static nuint FindBounds()
     {
         bool isKnown = s_os!.TryGetStack(out nuint begin, out nuint end);
-        t_begin = isKnown ? begin : 1;
-        return t_end = isKnown ? end : 1;
+        Bounds.t_begin = isKnown ? begin : 1;
+        return Bounds.t_end = isKnown ? end : 1;
     }
 
     private static OsMemory? CreateOs()
@@ -185,6 +178,18 @@ internal static unsafe class StackHash
         int depth = CallA(out hash);
         hash ^= 2;
         return depth;
+    }
+
+    // The bounds of the thread's stack; both 0 before the first use, and both 1 if they are not known. A class of its
+    // own, since the initializers of the other use them: .NET 10 ends in an endless loop, or frees memory twice, where
+    // the initializer of a class in a collectible AssemblyLoadContext writes a thread-static of the same class.
+    private static class Bounds
+    {
+        [ThreadStatic]
+        public static nuint t_begin;
+
+        [ThreadStatic]
+        public static nuint t_end;
     }
 #else
     // Mono, on which this target mostly runs, keeps no chain that could be relied on, and the C# compiler cannot call a

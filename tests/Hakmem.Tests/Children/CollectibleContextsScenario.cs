@@ -16,6 +16,7 @@ internal static class CollectibleContextsScenario
     public const string Freed = "freed";
     public const string StillLive = "still-live";
     public const string FreedByFinalizer = "freed-by-finalizer";
+    public const string Profiled = "profiled";
 
     // Enough committed for the decay's timer to start, which it does in every so many contexts.
     private const int LargeBytes = 12 << 20;
@@ -76,6 +77,14 @@ internal static class CollectibleContextsScenario
         if (use != StillLive)
         {
             free.Invoke(heap, [small]);
+        }
+
+        if (use == Profiled)
+        {
+            Type profiler = type.Assembly.GetType("Hakmem.HakmemProfiler")!;
+            IDisposable started = (IDisposable)profiler.GetMethod("Start")!.Invoke(null, [heap, 1L])!;
+            free.Invoke(heap, [alloc.Invoke(heap, [(nuint)1_000])!]);
+            started.Dispose();
         }
 
         if (use == FreedByFinalizer)

@@ -40,6 +40,10 @@ public sealed class CollectibleContextsTests
         Assert.InRange(child.Figure("gibibytes"), 1, 1 << 10);
     }
 
+    // The runtime did not come back from the start of a profiler in the second context.
+    [Fact]
+    public void EachContextCanProfileItsHeap() => Unload(CollectibleContextsScenario.Profiled, 4);
+
     // Whoever has the block may be outside the context, and go on using it.
     [Fact]
     public void AnUnloadedContextsLiveBlockStaysReadable()
