@@ -80,7 +80,9 @@ public sealed class HakmemImageSharpAllocator : MemoryAllocator
 
         try
         {
-            return _allocator.RentStructMemory<T>(length, zeroed: (options & AllocationOptions.Clean) != 0);
+            int slack = (SlackMemoryOwner<T>.SlackBytes + Unsafe.SizeOf<T>() - 1) / Unsafe.SizeOf<T>();
+            bool isClean = (options & AllocationOptions.Clean) != 0;
+            return new SlackMemoryOwner<T>(_allocator.RentStructMemory<T>(length + slack, zeroed: isClean), length);
         }
         catch (OutOfMemoryException full)
         {

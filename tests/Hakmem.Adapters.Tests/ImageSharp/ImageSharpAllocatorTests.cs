@@ -103,7 +103,7 @@ public sealed class ImageSharpAllocatorTests : IDisposable
         HakmemImageSharpAllocator allocator = new(small);
         InvalidMemoryOperationException full = Assert.Throws<InvalidMemoryOperationException>(
             () => allocator.Allocate<byte>(100 << 20));
-        Assert.Contains("104857600", full.Message, StringComparison.Ordinal);
+        Assert.Contains("104857616", full.Message, StringComparison.Ordinal);
         using IMemoryOwner<byte> owner = allocator.Allocate<byte>(1_000);
         Assert.Equal(1, small.GetStatistics().LiveBlocks);
     }

@@ -53,6 +53,28 @@ public sealed class ImageSharpLibraryTests : IDisposable
         Assert.Equal(0, _heap.GetStatistics().LiveBlocks);
     }
 
+    // A guard page lies right behind each buffer; reading it would end the process.
+    [Theory]
+    [MemberData(nameof(Formats))]
+    public void FormatsWorkBesideGuardPages(string format)
+    {
+        using HakmemAllocator guarded = new(new HakmemOptions { Hardening = HardeningLevel.Full });
+        foreach (int width in new[] { 341, 378, 512, 640 })
+        {
+            byte[] source;
+            using (Image<Rgba32> image = new(width, 64))
+            using (MemoryStream saved = new())
+            {
+                image.Save(saved, EncoderOf(format));
+                source = saved.ToArray();
+            }
+
+            Convert<Rgba32>(ConfigurationOn(guarded), source, EncoderOf(format));
+        }
+
+        Assert.Equal(0, guarded.GetStatistics().LiveBlocks);
+    }
+
     [Fact]
     public void PixelsOfEachTypeGiveTheSameBytes()
     {
