@@ -33,7 +33,7 @@ internal sealed unsafe class ForeignHeap(IHakmemAllocator allocator) : HeapCore
     // Returns the allocator itself if it is a HakmemAllocator. The table has a lock of the framework's.
     public static HakmemAllocator FrontOf(IHakmemAllocator allocator)
     {
-        ArgumentNullException.ThrowIfNull(allocator);
+        Argument.RequireNotNull(allocator);
         if (allocator is HakmemAllocator own)
         {
             return own;
@@ -145,7 +145,8 @@ internal sealed unsafe class ForeignHeap(IHakmemAllocator allocator) : HeapCore
     public override HakmemHeapMap GetHeapMap() => new();
 
     public override OutOfMemoryException OutOfMemory(nuint byteCount) =>
-        new($"The {allocator.GetType().Name} could not allocate {byteCount} bytes.");
+        (allocator as IUncountedAllocator)?.OutOfMemory(byteCount) ??
+        new OutOfMemoryException($"The {allocator.GetType().Name} could not allocate {byteCount} bytes.");
 
     // The allocator belongs to the program.
     public override void Dispose()

@@ -1,6 +1,7 @@
 using System;
 using System.Threading;
 using Hakmem.Api;
+using Hakmem.Os;
 using Hakmem.Records;
 
 namespace Hakmem;
@@ -47,8 +48,8 @@ public sealed unsafe partial class HakmemAllocator
     /// <exception cref="ObjectDisposedException">The heap has been disposed.</exception>
     public void SetLimits(long softBytes, long hardBytes)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(softBytes);
-        ArgumentOutOfRangeException.ThrowIfNegative(hardBytes);
+        Argument.RequireNotNegative(softBytes);
+        Argument.RequireNotNegative(hardBytes);
         if (hardBytes is > 0 and < Geometry.SlabBytes)
         {
             throw new ArgumentOutOfRangeException(
@@ -87,8 +88,8 @@ public sealed unsafe partial class HakmemAllocator
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="percent"/> is out of its range.</exception>
     public static void SetContainerLimit(int percent)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(percent);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(percent, 100);
+        Argument.RequireNotNegative(percent);
+        Argument.RequireAtMost(percent, 100);
         ProcessArena.Instance?.SetLimitPercent(percent);
     }
 

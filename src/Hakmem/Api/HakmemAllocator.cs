@@ -9,6 +9,7 @@ using Hakmem.Api;
 using Hakmem.Events;
 using Hakmem.Guarded;
 using Hakmem.Heaps;
+using Hakmem.Os;
 using Hakmem.Pages;
 using Hakmem.Profiling;
 using Hakmem.Reclaim;
@@ -523,7 +524,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
     private void ThrowIfDisposed()
     {
         _failure?.Throw();
-        ObjectDisposedException.ThrowIf(_slot == DisposedSlot, this);
+        Argument.RequireAlive(_slot != DisposedSlot, typeof(HakmemAllocator));
     }
 
     // The record with the calling thread's magazines: its cache, or the Inner of that.
@@ -558,7 +559,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
         // Read once: a concurrent TryDispose may change it and change it back.
         int slot = Volatile.Read(ref _slot);
         _failure?.Throw();
-        ObjectDisposedException.ThrowIf(slot == DisposedSlot, this);
+        Argument.RequireAlive(slot != DisposedSlot, typeof(HakmemAllocator));
         Debug.Assert(slot != HeapSlots.Shared, "The cache of the shared heap is not in the table of peers.");
         ThreadCache* cache = CurrentThread.PeerOf(shared, slot);
         if (cache != null)

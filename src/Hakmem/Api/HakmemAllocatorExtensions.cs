@@ -3,6 +3,7 @@ using System.Buffers;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using Hakmem.Api;
+using Hakmem.Os;
 
 namespace Hakmem;
 
@@ -20,7 +21,7 @@ public static unsafe class HakmemAllocatorExtensions
     public static T* Alloc<T>(this IHakmemAllocator allocator, nuint count)
         where T : unmanaged
     {
-        ArgumentNullException.ThrowIfNull(allocator);
+        Argument.RequireNotNull(allocator);
         return (T*)allocator.Alloc(ByteCount((nuint)sizeof(T), count));
     }
 
@@ -39,8 +40,8 @@ public static unsafe class HakmemAllocatorExtensions
     public static NativeBuffer<T> Rent<T>(this HakmemAllocator allocator, int length, bool zeroed = false)
         where T : unmanaged
     {
-        ArgumentNullException.ThrowIfNull(allocator);
-        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        Argument.RequireNotNull(allocator);
+        Argument.RequireNotNegative(length);
         nuint bytes = ByteCount((nuint)sizeof(T), (nuint)length);
         void* pointer = zeroed ? allocator.AllocZeroed(bytes) : allocator.Alloc(bytes);
         return new NativeBuffer<T>(allocator, (T*)pointer, length);
@@ -61,7 +62,7 @@ public static unsafe class HakmemAllocatorExtensions
     public static NativeBuffer<T> Rent<T>(this IHakmemAllocator allocator, int length, bool zeroed = false)
         where T : unmanaged
     {
-        ArgumentNullException.ThrowIfNull(allocator);
+        Argument.RequireNotNull(allocator);
         return ForeignHeap.FrontOf(allocator).Rent<T>(length, zeroed);
     }
 
@@ -119,8 +120,8 @@ public static unsafe class HakmemAllocatorExtensions
     private static AllocatorMemoryOwner<T> RentBlock<T>(
         IHakmemAllocator allocator, int length, int alignment, bool zeroed)
     {
-        ArgumentNullException.ThrowIfNull(allocator);
-        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        Argument.RequireNotNull(allocator);
+        Argument.RequireNotNegative(length);
         if (alignment != 0 && !BitOperations.IsPow2(alignment))
         {
             throw new ArgumentException(

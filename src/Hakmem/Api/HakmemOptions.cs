@@ -1,5 +1,6 @@
 using System;
 using System.Diagnostics;
+using System.Threading;
 using Hakmem.Api;
 using Hakmem.Pages;
 using Hakmem.Profiling;
@@ -407,7 +408,29 @@ internal static class HakmemSettings
         };
 
     // Whether anything is set at all, understood or not. If not, every value is its default.
+    //
+    // The framework's tables have locks. A thread without a SynchronizationContext that need not wait asks plainly, so
+    // that a program's first use loads no classes for the others.
     public static bool AreAny()
+    {
+        if (SynchronizationContext.Current is null)
+        {
+            try
+            {
+                return IsAnySet();
+            }
+            catch (ThreadInterruptedException)
+            {
+                Thread.CurrentThread.Interrupt();
+            }
+        }
+
+        bool areAny = false;
+        SettingSource.Ask(ref areAny, static (ref bool areAny) => areAny = IsAnySet());
+        return areAny;
+    }
+
+    private static bool IsAnySet()
     {
         for (int from = 0; from < Names.Length;)
         {

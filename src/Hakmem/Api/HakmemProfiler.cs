@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Diagnostics;
 using System.Threading;
 using Hakmem.Heaps;
+using Hakmem.Os;
 using Hakmem.Profiling;
 using Hakmem.Records;
 
@@ -73,7 +74,7 @@ public sealed unsafe class HakmemProfiler : IDisposable
         get => _sampler.MaxPerSecond;
         set
         {
-            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1);
+            Argument.RequireAtLeast(value, 1);
             _sampler.MaxPerSecond = value;
         }
     }
@@ -97,7 +98,7 @@ public sealed unsafe class HakmemProfiler : IDisposable
     /// <exception cref="OutOfMemoryException">There is no memory for the profiler's tables.</exception>
     public static HakmemProfiler Start(HakmemAllocator allocator, long meanSampleBytes = DefaultMeanSampleBytes)
     {
-        ArgumentNullException.ThrowIfNull(allocator);
+        Argument.RequireNotNull(allocator);
         RequireMean(meanSampleBytes, nameof(meanSampleBytes));
         Heap heap = allocator.RequireHeap("be profiled");
         HakmemProfiler profiler = new(allocator, heap, new HeapSampler(heap.Os, meanSampleBytes));
@@ -167,7 +168,7 @@ public sealed unsafe class HakmemProfiler : IDisposable
 
     private HeapProfile Take(bool isPeak)
     {
-        ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed) != 0, this);
+        Argument.RequireAlive(Volatile.Read(ref _isDisposed) == 0, typeof(HakmemProfiler));
         StackFigure[] figures = _sampler.Copy(isPeak);
         HeapProfileOrigin origin = new(DateTime.UtcNow, _running.Elapsed, MeanSampleBytes, _sampler.LostSamples);
         List<HeapProfileSample> samples = [];

@@ -47,7 +47,7 @@ internal sealed class HakmemSetting(string name, string variable, Type type, lon
     // The value that is set outside of the program, or the default.
     public long Read()
     {
-        object? setting = AppContext.GetData("Hakmem." + name);
+        object? setting = SettingSource.GetData("Hakmem." + name);
         string? text = setting is null ? null : Convert.ToString(setting, CultureInfo.InvariantCulture)?.Trim();
         if (!string.IsNullOrEmpty(text))
         {
@@ -134,7 +134,7 @@ internal sealed class HakmemSetting(string name, string variable, Type type, lon
     // An environment variable's text without the space around it; null if it is not set or empty.
     private static string? FindVariable(string variable)
     {
-        string? text = Environment.GetEnvironmentVariable(variable)?.Trim();
+        string? text = SettingSource.GetVariable(variable)?.Trim();
         return string.IsNullOrEmpty(text) ? null : text;
     }
 

@@ -1,3 +1,5 @@
+using System;
+
 namespace Hakmem.Api;
 
 // An allocator of the library's own behind a ForeignHeap, and what that asks of it beyond the interface. For a caller
@@ -22,4 +24,6 @@ internal unsafe interface IUncountedAllocator
 
     // See HeapCore.
     void NotifyUsed();
+
+    OutOfMemoryException OutOfMemory(nuint byteCount);
 }

@@ -50,6 +50,8 @@ public sealed class LeakScope : IDisposable
 
     /// <summary>Throws if something that was allocated within the scope is not freed. The scope goes on.</summary>
     /// <exception cref="HakmemLeakException">Blocks are not freed; the message has their stacks.</exception>
+    /// <exception cref="InvalidOperationException">None is found, but not all blocks could be followed: those take 64
+    /// KiB or more each, and together at most an eighth of the heap's hard limit.</exception>
     /// <exception cref="ObjectDisposedException">The scope has ended.</exception>
     public void Check()
     {
@@ -58,11 +60,22 @@ public sealed class LeakScope : IDisposable
         {
             throw new HakmemLeakException(Describe(profile), profile);
         }
+
+        if (profile.LostSamples > 0)
+        {
+            throw new InvalidOperationException(
+                $"The scope cannot tell whether there are leaks: {profile.LostSamples} blocks could not be followed, " +
+                "because the heap has no room for that. A heap without a limit has.");
+        }
     }
 
     /// <summary>Ends the scope. A second call does nothing.</summary>
+    /// <remarks>Where an exception leaves a <c>using</c>, one that is thrown here takes its place, as what the first
+    /// kept from being freed is a leak too: a failed assertion shows as one. A scope that the teardown of a test
+    /// disposes hides nothing.</remarks>
     /// <exception cref="HakmemLeakException">Blocks are not freed; the message has their stacks. They stay valid.
     /// </exception>
+    /// <exception cref="InvalidOperationException">As for <see cref="Check"/>.</exception>
     public void Dispose()
     {
         if (_isEnded)

@@ -3,6 +3,7 @@ using System.Buffers;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Threading;
+using Hakmem.Os;
 
 namespace Hakmem;
 
@@ -53,7 +54,7 @@ internal sealed class AllocatorMemoryOwner<T>(HakmemAllocator allocator, int len
     public override unsafe MemoryHandle Pin(int elementIndex = 0)
     {
         ThrowIfGone(IsDisposed);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)elementIndex, (uint)length, nameof(elementIndex));
+        Argument.RequireAtMost(elementIndex, length);
         ThrowIfGone(!TryChange(OnePin, refused: DisposedBit));
         byte* start = (byte*)_address + ((nint)elementIndex * Unsafe.SizeOf<T>());
         return new MemoryHandle(start, default, this);

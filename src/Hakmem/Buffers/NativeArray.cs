@@ -5,6 +5,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Hakmem.Api;
+using Hakmem.Os;
 
 namespace Hakmem;
 
@@ -69,8 +70,8 @@ public sealed unsafe class NativeArray<T> : IDisposable
     /// <exception cref="OutOfMemoryException">The size overflows, or there is no room.</exception>
     public NativeArray(HakmemAllocator allocator, long length, bool zeroed = false, long alignment = 1)
     {
-        ArgumentNullException.ThrowIfNull(allocator);
-        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        Argument.RequireNotNull(allocator);
+        Argument.RequireNotNegative(length);
         if (alignment <= 0)
         {
             throw new ArgumentException($"The alignment must be a power of two, not {alignment}.", nameof(alignment));
@@ -191,7 +192,7 @@ public sealed unsafe class NativeArray<T> : IDisposable
     /// <exception cref="OutOfMemoryException">There is no room for the elements; the array is unchanged.</exception>
     public void Resize(long length, bool zeroed = false)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        Argument.RequireNotNegative(length);
         ThrowIfDisposed();
         long oldLength = _length;
         try
@@ -242,7 +243,7 @@ public sealed unsafe class NativeArray<T> : IDisposable
     private void AddSegments(long start, long length, int maxSegmentBytes, Action<Memory<byte>> add)
     {
         ThrowUnlessInside(start, length);
-        ArgumentOutOfRangeException.ThrowIfLessThan(maxSegmentBytes, 1);
+        Argument.RequireAtLeast(maxSegmentBytes, 1);
         nuint end = ByteCount(start + length);
         for (nuint offset = ByteCount(start); offset < end;)
         {
@@ -255,8 +256,8 @@ public sealed unsafe class NativeArray<T> : IDisposable
     internal void ThrowUnlessInside(long start, long length)
     {
         ThrowIfDisposed();
-        ArgumentOutOfRangeException.ThrowIfGreaterThan((ulong)start, (ulong)_length, nameof(start));
-        ArgumentOutOfRangeException.ThrowIfGreaterThan((ulong)length, (ulong)(_length - start), nameof(length));
+        Argument.RequireAtMost(start, _length);
+        Argument.RequireAtMost(length, _length - start);
     }
 
     [DoesNotReturn]

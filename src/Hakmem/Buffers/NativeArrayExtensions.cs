@@ -1,6 +1,7 @@
 using System;
 using System.Buffers;
 using System.IO;
+using Hakmem.Os;
 
 namespace Hakmem;
 
@@ -22,7 +23,7 @@ public static class NativeArrayExtensions
     public static Stream AsStream<T>(this NativeArray<T> array, FileAccess access = FileAccess.ReadWrite)
         where T : unmanaged
     {
-        ArgumentNullException.ThrowIfNull(array);
+        Argument.RequireNotNull(array);
         if (access is < FileAccess.Read or > FileAccess.ReadWrite)
         {
             throw new ArgumentOutOfRangeException(nameof(access), access, "The access is Read, Write or ReadWrite.");
@@ -45,9 +46,9 @@ public static class NativeArrayExtensions
     public static NativeArrayWriter<T> AsWriter<T>(this NativeArray<T> array, long start = 0)
         where T : unmanaged
     {
-        ArgumentNullException.ThrowIfNull(array);
+        Argument.RequireNotNull(array);
         array.ThrowIfDisposed();
-        ArgumentOutOfRangeException.ThrowIfGreaterThan((ulong)start, (ulong)array.Length, nameof(start));
+        Argument.RequireAtMost(start, array.Length);
         return new NativeArrayWriter<T>(array, start);
     }
 
@@ -60,7 +61,7 @@ public static class NativeArrayExtensions
     public static ReadOnlySequence<T> AsSequence<T>(this NativeArray<T> array)
         where T : unmanaged
     {
-        ArgumentNullException.ThrowIfNull(array);
+        Argument.RequireNotNull(array);
         return array.AsSequence(0, array.Length);
     }
 
@@ -77,7 +78,7 @@ public static class NativeArrayExtensions
     public static ReadOnlySequence<T> AsSequence<T>(this NativeArray<T> array, long start, long length)
         where T : unmanaged
     {
-        ArgumentNullException.ThrowIfNull(array);
+        Argument.RequireNotNull(array);
         array.ThrowUnlessInside(start, length);
         if (length == 0)
         {

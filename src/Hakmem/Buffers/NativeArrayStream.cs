@@ -2,6 +2,7 @@ using System;
 using System.IO;
 using System.Threading;
 using System.Threading.Tasks;
+using Hakmem.Os;
 
 namespace Hakmem;
 
@@ -37,7 +38,7 @@ internal sealed unsafe class NativeArrayStream<T>(NativeArray<T> array, FileAcce
 
         set
         {
-            ArgumentOutOfRangeException.ThrowIfNegative(value);
+            Argument.RequireNotNegative(value);
             ThrowIfDisposed();
             _position = value;
         }

@@ -1,6 +1,7 @@
 using System;
 using System.Buffers;
 using System.Diagnostics;
+using Hakmem.Os;
 
 namespace Hakmem;
 
@@ -37,7 +38,7 @@ public sealed class NativeArrayWriter<T> : IBufferWriter<T>
     /// array has become shorter.</exception>
     public void Advance(int count)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        Argument.RequireNotNegative(count);
         if (count > _roomLength || count > _array.Length - Position)
         {
             throw new InvalidOperationException(
@@ -70,7 +71,7 @@ public sealed class NativeArrayWriter<T> : IBufferWriter<T>
 
     private void Reserve(int sizeHint)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(sizeHint);
+        Argument.RequireNotNegative(sizeHint);
         long needed = Position + Math.Max(sizeHint, 1);
         if (needed > _array.Length)
         {

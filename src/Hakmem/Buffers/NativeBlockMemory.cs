@@ -1,5 +1,6 @@
 using System;
 using System.Buffers;
+using Hakmem.Os;
 
 namespace Hakmem;
 
@@ -32,7 +33,7 @@ internal sealed unsafe class NativeBlockMemory<T>(NativeBlock block, nuint byteO
 
     public override MemoryHandle Pin(int elementIndex = 0)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)elementIndex, (uint)_end, nameof(elementIndex));
+        Argument.RequireAtMost(elementIndex, _end);
         byte* pointer = block.Pin(byteOffset + ((nuint)_end * (nuint)sizeof(T)));
         return new MemoryHandle(pointer + byteOffset + ((nuint)elementIndex * (nuint)sizeof(T)), default, this);
     }

@@ -1,6 +1,7 @@
 using System;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using Hakmem.Os;
 
 namespace Hakmem;
 
@@ -122,7 +123,7 @@ public unsafe ref struct NativeBuffer<T> : IDisposable
     /// <exception cref="OutOfMemoryException">There is no room for the elements; the buffer is unchanged.</exception>
     public void Resize(int length, bool zeroed = false)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        Argument.RequireNotNegative(length);
         if (_allocator is null)
         {
             throw Disposed.Error(typeof(NativeBuffer<T>), isHeapGone: false);

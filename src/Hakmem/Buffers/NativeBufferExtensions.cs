@@ -1,6 +1,7 @@
 using System;
 using System.Numerics;
 using Hakmem.Api;
+using Hakmem.Os;
 
 namespace Hakmem;
 
@@ -24,8 +25,8 @@ public static unsafe class NativeBufferExtensions
         this HakmemAllocator allocator, int length, nuint alignment, bool zeroed = false)
         where T : unmanaged
     {
-        ArgumentNullException.ThrowIfNull(allocator);
-        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        Argument.RequireNotNull(allocator);
+        Argument.RequireNotNegative(length);
         nuint bytes = HakmemAllocatorExtensions.BytesOf<T>(length);
         void* pointer = NativeBlock.Allocate(allocator, bytes, alignment, zeroed);
         return new NativeBuffer<T>(allocator, (T*)pointer, length, BitOperations.Log2(alignment));

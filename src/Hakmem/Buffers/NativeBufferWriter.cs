@@ -7,6 +7,7 @@ using System.Runtime.InteropServices;
 using System.Threading;
 using System.Threading.Tasks;
 using Hakmem.Api;
+using Hakmem.Os;
 
 namespace Hakmem;
 
@@ -64,8 +65,8 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
     /// <exception cref="OutOfMemoryException">There is no room.</exception>
     public NativeBufferWriter(HakmemAllocator allocator, int initialCapacity = DefaultInitialCapacity)
     {
-        ArgumentNullException.ThrowIfNull(allocator);
-        ArgumentOutOfRangeException.ThrowIfNegative(initialCapacity);
+        Argument.RequireNotNull(allocator);
+        Argument.RequireNotNegative(initialCapacity);
         _allocator = allocator;
         _block = new NativeBlock(typeof(NativeBufferWriter<T>), allocator, BytesOf(initialCapacity));
         _memory = new NativeBlockMemory<T>(_block, 0, int.MaxValue);

@@ -3,6 +3,7 @@ using System.Buffers;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Threading;
+using Hakmem.Os;
 
 namespace Hakmem;
 
@@ -56,7 +57,7 @@ internal class NativeMemoryOwner<T>(PoolCore<T> core) : MemoryManager<T>, IDispo
             ThrowGone();
         }
 
-        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)elementIndex, (uint)_length, nameof(elementIndex));
+        Argument.RequireAtMost(elementIndex, _length);
         return new MemoryHandle((byte*)address + ((nint)elementIndex * Unsafe.SizeOf<T>()));
     }
 

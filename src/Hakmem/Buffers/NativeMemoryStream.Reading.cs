@@ -3,6 +3,7 @@ using System.Buffers;
 using System.IO;
 using System.Threading;
 using System.Threading.Tasks;
+using Hakmem.Os;
 
 namespace Hakmem;
 
@@ -43,7 +44,7 @@ public sealed partial class NativeMemoryStream
     public int SafeRead(Span<byte> buffer, ref long streamPosition)
     {
         ThrowIfDisposed();
-        ArgumentOutOfRangeException.ThrowIfNegative(streamPosition);
+        Argument.RequireNotNegative(streamPosition);
         int count = (int)Math.Min(buffer.Length, Math.Max(0, _length - streamPosition));
         for (int done = 0; done < count;)
         {
@@ -81,7 +82,7 @@ public sealed partial class NativeMemoryStream
     public int SafeReadByte(ref long streamPosition)
     {
         ThrowIfDisposed();
-        ArgumentOutOfRangeException.ThrowIfNegative(streamPosition);
+        Argument.RequireNotNegative(streamPosition);
         return streamPosition < _length ? _chunks.SpanAt(streamPosition++, 1)[0] : -1;
     }
 
@@ -188,7 +189,7 @@ public sealed partial class NativeMemoryStream
     /// nothing has been written.</exception>
     public void WriteTo(Stream stream)
     {
-        ArgumentNullException.ThrowIfNull(stream);
+        Argument.RequireNotNull(stream);
         ThrowIfDisposed();
         if (_length == 0)
         {
@@ -212,7 +213,7 @@ public sealed partial class NativeMemoryStream
     /// nothing has been written.</exception>
     public void WriteTo(Stream stream, long offset, long count)
     {
-        ArgumentNullException.ThrowIfNull(stream);
+        Argument.RequireNotNull(stream);
         RequireRange(offset, count);
         if (ReferenceEquals(stream, this))
         {
@@ -247,10 +248,10 @@ public sealed partial class NativeMemoryStream
     /// <exception cref="ObjectDisposedException">The stream or its heap has been disposed.</exception>
     public void WriteTo(byte[] buffer, long offset, long count, int targetOffset = 0)
     {
-        ArgumentNullException.ThrowIfNull(buffer);
+        Argument.RequireNotNull(buffer);
         RequireRange(offset, count);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)targetOffset, (uint)buffer.Length, nameof(targetOffset));
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, buffer.Length - targetOffset, nameof(count));
+        Argument.RequireAtMost(targetOffset, buffer.Length);
+        Argument.RequireAtMost(count, buffer.Length - targetOffset, nameof(count));
         _ = SafeRead(buffer.AsSpan(targetOffset, (int)count), ref offset);
     }
 
@@ -317,8 +318,8 @@ public sealed partial class NativeMemoryStream
     private void RequireRange(long offset, long count)
     {
         ThrowIfDisposed();
-        ArgumentOutOfRangeException.ThrowIfGreaterThan((ulong)offset, (ulong)_length, nameof(offset));
-        ArgumentOutOfRangeException.ThrowIfGreaterThan((ulong)count, (ulong)(_length - offset), nameof(count));
+        Argument.RequireAtMost(offset, _length);
+        Argument.RequireAtMost(count, _length - offset);
     }
 
     // The destination may be this stream. So the end is a parameter, and each turn of the loop looks up its part anew.

@@ -3,6 +3,7 @@ using System.Buffers;
 using System.IO;
 using System.Threading;
 using System.Threading.Tasks;
+using Hakmem.Os;
 
 namespace Hakmem;
 
@@ -141,7 +142,7 @@ public sealed partial class NativeMemoryStream
     public void Advance(int count)
     {
         ThrowIfDisposed();
-        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        Argument.RequireNotNegative(count);
         if (count > _handoutBytes)
         {
             throw new InvalidOperationException(
@@ -175,7 +176,7 @@ public sealed partial class NativeMemoryStream
     // Prepares the handout of GetSpan. Returns whether it is the scratch block.
     private bool HandOut(int sizeHint)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(sizeHint);
+        Argument.RequireNotNegative(sizeHint);
 
         int least = Math.Max(sizeHint, 1);
         ThrowIfDisposed();

@@ -4,6 +4,7 @@ using System.Diagnostics;
 using System.IO;
 using System.Numerics;
 using Hakmem.Api;
+using Hakmem.Os;
 
 namespace Hakmem;
 
@@ -69,7 +70,7 @@ public sealed partial class NativeMemoryStream : Stream, IBufferWriter<byte>
     /// <exception cref="ArgumentOutOfRangeException">The size is out of its range or not a power of two.</exception>
     public NativeMemoryStream(HakmemAllocator allocator, int chunkBytes = DefaultChunkBytes)
     {
-        ArgumentNullException.ThrowIfNull(allocator);
+        Argument.RequireNotNull(allocator);
         RequireChunkBytes(chunkBytes, nameof(chunkBytes));
         _allocator = allocator;
         _chunks = new StreamChunks(allocator, chunkBytes);
@@ -136,7 +137,7 @@ public sealed partial class NativeMemoryStream : Stream, IBufferWriter<byte>
 
         set
         {
-            ArgumentOutOfRangeException.ThrowIfNegative(value);
+            Argument.RequireNotNegative(value);
             ThrowIfDisposed();
             EndHandout();
             _position = value;
@@ -162,8 +163,8 @@ public sealed partial class NativeMemoryStream : Stream, IBufferWriter<byte>
         set
         {
             ThrowIfDisposed();
-            ArgumentOutOfRangeException.ThrowIfLessThan(value, _length);
-            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, MaxLength);
+            Argument.RequireAtLeast(value, _length);
+            Argument.RequireAtMost(value, MaxLength);
             if (value > _chunks.Capacity)
             {
                 RequireCapacity(value);
@@ -202,8 +203,8 @@ public sealed partial class NativeMemoryStream : Stream, IBufferWriter<byte>
     /// unchanged.</exception>
     public override void SetLength(long value)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(value);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(value, MaxLength);
+        Argument.RequireNotNegative(value);
+        Argument.RequireAtMost(value, MaxLength);
         ThrowIfDisposed();
         if (value > _length)
         {

@@ -4,6 +4,7 @@ using System.Numerics;
 using System.Threading;
 using Hakmem.Api;
 using Hakmem.Events;
+using Hakmem.Os;
 
 namespace Hakmem;
 
@@ -48,7 +49,12 @@ public sealed class NativeMemoryStreamManager
     {
         _allocator = ForeignHeap.FrontOf(allocator);
         Options = options ?? new NativeMemoryStreamManagerOptions();
-        ArgumentOutOfRangeException.ThrowIfNegative(Options.MaxStreamBytes, nameof(options));
+        if (Options.MaxStreamBytes < 0)
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(options), Options.MaxStreamBytes, "MaxStreamBytes must be 0 or the most bytes of a stream.");
+        }
+
         NativeMemoryStream.RequireChunkBytes(Options.ChunkBytes, nameof(options));
     }
 
@@ -133,7 +139,7 @@ public sealed class NativeMemoryStreamManager
     /// <inheritdoc cref="GetStream(Guid, string, ReadOnlySpan{byte})" path="/exception"/>
     public NativeMemoryStream GetStream(byte[] contents)
     {
-        ArgumentNullException.ThrowIfNull(contents);
+        Argument.RequireNotNull(contents);
         return GetStream(contents.AsSpan());
     }
 
@@ -179,7 +185,7 @@ public sealed class NativeMemoryStreamManager
     /// <inheritdoc cref="GetStream(Guid, string, ReadOnlySpan{byte})"/>
     public NativeMemoryStream GetStream(Guid id, string? tag, byte[] buffer, int offset, int count)
     {
-        ArgumentNullException.ThrowIfNull(buffer);
+        Argument.RequireNotNull(buffer);
         return GetStream(id, tag, buffer.AsSpan(offset, count));
     }
 
@@ -237,7 +243,7 @@ public sealed class NativeMemoryStreamManager
     private NativeMemoryStream Create(
         Guid id, string? tag, long requestedBytes, bool isContiguous, ReadOnlySpan<byte> contents)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(requestedBytes);
+        Argument.RequireNotNegative(requestedBytes);
         int chunkBytes = Options.ChunkBytes;
         if (isContiguous && requestedBytes > chunkBytes)
         {

@@ -71,7 +71,7 @@ internal sealed class PoolCore<T>
 
     public PoolCore(MemoryPool<T> pool, HakmemAllocator allocator, NativeMemoryPoolOptions? options, bool isShared)
     {
-        ArgumentNullException.ThrowIfNull(allocator);
+        Argument.RequireNotNull(allocator);
         _pool = pool;
         _allocator = allocator;
         _isShared = isShared;
@@ -118,6 +118,8 @@ internal sealed class PoolCore<T>
     public void EndTry() => _allocator.EndTry();
 
     public bool IsHeapGoneForGood() => _allocator.IsDisposedForGood();
+
+    public ObjectDisposedException HeapGoneError() => Disposed.Error(_pool.GetType(), isHeapGone: true);
 
     // The name of a rental in messages, as the caller knows it.
     public string RentalName => typeof(T) == typeof(byte) && _pool is NativeMemoryPool
@@ -499,7 +501,7 @@ internal sealed class PoolCore<T>
 
         if (!TryAddToCapped(bytes, out long rented))
         {
-            throw CapExceeded(bytes, rented);
+            throw _allocator.IsDisposedForGood() ? HeapGoneError() : CapExceeded(bytes, rented);
         }
 
         try

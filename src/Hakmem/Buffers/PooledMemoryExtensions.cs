@@ -1,5 +1,6 @@
 using System;
 using System.Numerics;
+using Hakmem.Os;
 
 namespace Hakmem;
 
@@ -24,8 +25,8 @@ public static class PooledMemoryExtensions
         this IHakmemAllocator allocator, int length, int alignment = 0, bool zeroed = false)
         where T : unmanaged
     {
-        ArgumentNullException.ThrowIfNull(allocator);
-        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        Argument.RequireNotNull(allocator);
+        Argument.RequireNotNegative(length);
         if (alignment != 0 && !BitOperations.IsPow2(alignment))
         {
             throw new ArgumentException(
@@ -46,14 +47,14 @@ public static class PooledMemoryExtensions
     public static PooledMemory<T> RentPooled<T>(this NativeMemoryPool<T> pool, int minBufferSize = -1)
         where T : unmanaged
     {
-        ArgumentNullException.ThrowIfNull(pool);
+        Argument.RequireNotNull(pool);
         return PooledMemorySlot<T>.Rent(pool, minBufferSize);
     }
 
     /// <inheritdoc cref="RentPooled{T}(NativeMemoryPool{T}, int)"/>
     public static PooledMemory<byte> RentPooled(this NativeMemoryPool pool, int minBufferSize = -1)
     {
-        ArgumentNullException.ThrowIfNull(pool);
+        Argument.RequireNotNull(pool);
         return PooledMemorySlot<byte>.Rent(pool, minBufferSize);
     }
 }

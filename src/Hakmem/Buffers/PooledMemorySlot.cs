@@ -2,6 +2,7 @@ using System;
 using System.Buffers;
 using System.Threading;
 using Hakmem.Api;
+using Hakmem.Os;
 using Hakmem.Pooling;
 
 namespace Hakmem;
@@ -143,7 +144,7 @@ internal sealed unsafe class PooledMemorySlot<T> : MemoryManager<T>
     public override MemoryHandle Pin(int elementIndex = 0)
     {
         Span<T> all = GetSpan();
-        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)elementIndex, (uint)all.Length, nameof(elementIndex));
+        Argument.RequireAtMost(elementIndex, all.Length);
         return new MemoryHandle(_pointer + elementIndex);
     }
 

@@ -123,13 +123,20 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
         }
 
         bool hasBegun = core.TryBeginTry();
-        if (!hasBegun && !core.IsHeapGoneForGood())
-        {
-            return false;
-        }
-
         try
         {
+            if (core.IsHeapGoneForGood())
+            {
+                // Asked before the pool's cap, which may have no room for ever.
+                waiter.TryFail(core.HeapGoneError());
+                return true;
+            }
+
+            if (!hasBegun)
+            {
+                return false;
+            }
+
             IMemoryOwner<T>? owner = core.TryRent(waiter.Length, waiter.Stack, out bool isHeapFull);
             waiter.IsHeapFull = isHeapFull;
             if (owner is not null && !waiter.TryComplete(owner))

@@ -12,7 +12,11 @@ internal static class StreamMembers
     {
         public static void ValidateBufferArguments(byte[] buffer, int offset, int count)
         {
-            ArgumentNullException.ThrowIfNull(buffer);
+            if (buffer is null)
+            {
+                throw new ArgumentNullException(nameof(buffer));
+            }
+
             if (offset < 0)
             {
                 throw new ArgumentOutOfRangeException(nameof(offset), offset, "The offset must not be negative.");
@@ -27,7 +31,11 @@ internal static class StreamMembers
 
         public static void ValidateCopyToArguments(Stream destination, int bufferSize)
         {
-            ArgumentNullException.ThrowIfNull(destination);
+            if (destination is null)
+            {
+                throw new ArgumentNullException(nameof(destination));
+            }
+
             if (bufferSize <= 0)
             {
                 throw new ArgumentOutOfRangeException(nameof(bufferSize), bufferSize, "The size must be above zero.");

@@ -27,6 +27,9 @@ namespace Hakmem.Heaps;
 // any other large block, the sampler forgets the sample.
 internal sealed unsafe partial class Heap
 {
+    // The part of a hard limit that live samples may take: an eighth.
+    private const int SampledPart = 8;
+
     // The most flushes of all depots for one start or end of a profiler.
     private const int MaxFlushes = 4;
 
@@ -262,6 +265,9 @@ internal sealed unsafe partial class Heap
             : block;
     }
 
+    // Samples take whole units, and must not use up what a limit leaves to the program.
+    private long MostSampledBytes => Budget.HardBytes == 0 ? long.MaxValue : Budget.HardBytes / SampledPart;
+
     // Allocates a block whose free takes the slow path. With full hardening it lies between guard pages, as larger
     // blocks do there. Null if memory is out.
     private void* TryAllocateSample(
@@ -274,7 +280,7 @@ internal sealed unsafe partial class Heap
         {
             block = _quarantine != null
                 ? _kinds.Guarded.TryAllocate(null, byteCount, alignment, isZeroed)
-                : _kinds.UnitRuns.TryAllocateSample(byteCount, blockBytes, isZeroed);
+                : _kinds.UnitRuns.TryAllocateSample(byteCount, blockBytes, isZeroed, MostSampledBytes);
             isTried = true;
         }
 

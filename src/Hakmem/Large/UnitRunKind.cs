@@ -1,4 +1,5 @@
 using System;
+using System.Threading;
 using Hakmem.Pages;
 using Hakmem.Records;
 
@@ -12,6 +13,9 @@ namespace Hakmem.Large;
 internal sealed unsafe class UnitRunKind(LargeBlocks large, Arena arena, UnitAllocator units, RunAllocator runs)
     : RunKind(large)
 {
+    // The units of live samples. Interlocked additions.
+    private long _sampledUnits;
+
     public override UnitKind MapKind => UnitKind.GrowableRun;
 
     // The memory is not known to be zero; it is aligned to a unit.
@@ -31,11 +35,16 @@ internal sealed unsafe class UnitRunKind(LargeBlocks large, Arena arena, UnitAll
         return block;
     }
 
-    // Allocates a sampled block in place of a small one of blockBytes. Returns null if memory is out.
-    public void* TryAllocateSample(nuint byteCount, int blockBytes, bool isZeroed)
+    // Allocates a sampled block in place of a small one of blockBytes. Returns null if memory is out, or all samples
+    // together would have more than most bytes.
+    public void* TryAllocateSample(nuint byteCount, int blockBytes, bool isZeroed, long most)
     {
-        if (!units.TryAllocateRun(LargeBlocks.UnitsFor((nuint)blockBytes), out int unit, blockBytes))
+        int count = LargeBlocks.UnitsFor((nuint)blockBytes);
+        int unit = 0;
+        if (Interlocked.Add(ref _sampledUnits, count) > most >> Geometry.UnitShift ||
+            !units.TryAllocateRun(count, out unit, blockBytes))
         {
+            Interlocked.Add(ref _sampledUnits, -count);
             return null;
         }
 
@@ -80,11 +89,13 @@ internal sealed unsafe class UnitRunKind(LargeBlocks large, Arena arena, UnitAll
 
     public override HakmemCorruptionException? FreeHeld(BlockInfo block, void* address)
     {
+        long sampled = SampledUnitsOf(block);
         units.FreeRun(block.First);
+        Interlocked.Add(ref _sampledUnits, -sampled);
         return null;
     }
 
-    public override KindTotals NewTotals() => new Totals();
+    public override KindTotals NewTotals() => new Totals(arena);
 
     public override int Describe(int unit, DecodedEntry entry, Span<UnitInfo> units)
     {
@@ -105,13 +116,23 @@ internal sealed unsafe class UnitRunKind(LargeBlocks large, Arena arena, UnitAll
 
     public override ref bool HoldOf(BlockInfo block) => ref arena.Span(block.First)->IsHeld;
 
-    protected override bool TryFree(BlockInfo block, void* address) => units.TryFreeRun(block.First);
-
-    private sealed class Totals : KindTotals
+    protected override bool TryFree(BlockInfo block, void* address)
     {
+        long sampled = SampledUnitsOf(block);
+        bool isFreed = units.TryFreeRun(block.First);
+        Interlocked.Add(ref _sampledUnits, isFreed ? -sampled : 0);
+        return isFreed;
+    }
+
+    private long SampledUnitsOf(BlockInfo block) => IsSample(block) ? arena.Span(block.First)->UnitCount : 0;
+
+    private sealed class Totals(Arena arena) : KindTotals
+    {
+        // A sample has the size of the block that it stands for.
         public override void CountUnit(DecodedEntry entry, bool isFirst)
         {
-            LiveBytes += Geometry.UnitBytes;
+            int sampled = arena.Span(arena.UnitOf(entry.Address))->FreeCount;
+            LiveBytes += sampled == 0 ? Geometry.UnitBytes : isFirst ? sampled : 0;
             LiveBlocks += isFirst ? 1 : 0;
         }
 

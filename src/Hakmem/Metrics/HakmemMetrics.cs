@@ -1,6 +1,7 @@
 using System;
 using Hakmem.Events;
 using Hakmem.Metrics;
+using Hakmem.Os;
 
 namespace Hakmem;
 
@@ -46,8 +47,8 @@ public static class HakmemMetrics
     /// <exception cref="ArgumentException"><paramref name="heapName"/> is null or empty.</exception>
     public static IDisposable Register(HakmemAllocator allocator, string heapName)
     {
-        ArgumentNullException.ThrowIfNull(allocator);
-        ArgumentException.ThrowIfNullOrEmpty(heapName);
+        Argument.RequireNotNull(allocator);
+        Argument.RequireText(heapName);
         HakmemEventSource.Prepare();
         return new HeapMeter(allocator, heapName);
     }
@@ -61,8 +62,8 @@ public static class HakmemMetrics
     /// <exception cref="ArgumentException"><paramref name="poolName"/> is null or empty.</exception>
     public static IDisposable RegisterPool(NativeMemoryPool pool, string poolName)
     {
-        ArgumentNullException.ThrowIfNull(pool);
-        ArgumentException.ThrowIfNullOrEmpty(poolName);
+        Argument.RequireNotNull(pool);
+        Argument.RequireText(poolName);
         return new PoolMeter(pool.GetStatistics, poolName);
     }
 
@@ -71,8 +72,8 @@ public static class HakmemMetrics
     public static IDisposable RegisterPool<T>(NativeMemoryPool<T> pool, string poolName)
         where T : unmanaged
     {
-        ArgumentNullException.ThrowIfNull(pool);
-        ArgumentException.ThrowIfNullOrEmpty(poolName);
+        Argument.RequireNotNull(pool);
+        Argument.RequireText(poolName);
         return new PoolMeter(pool.GetStatistics, poolName);
     }
 }

@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Diagnostics;
 using System.IO;
 using System.Linq;
+using Hakmem.Os;
 using Hakmem.Profiling;
 
 namespace Hakmem;
@@ -65,7 +66,7 @@ public sealed class HeapProfile
     /// <exception cref="ArgumentNullException"><paramref name="earlier"/> is null.</exception>
     public HeapProfile Subtract(HeapProfile earlier)
     {
-        ArgumentNullException.ThrowIfNull(earlier);
+        Argument.RequireNotNull(earlier);
         Dictionary<string, HeapProfileSample> left = [];
         foreach (HeapProfileSample sample in Samples)
         {
@@ -95,7 +96,7 @@ public sealed class HeapProfile
     /// <exception cref="IOException">The stream cannot be written.</exception>
     public void WritePprof(Stream stream)
     {
-        ArgumentNullException.ThrowIfNull(stream);
+        Argument.RequireNotNull(stream);
         WriteWhole(stream, PprofWriter.Write(this));
     }
 
@@ -106,7 +107,7 @@ public sealed class HeapProfile
     /// <exception cref="IOException">The stream cannot be written.</exception>
     public void WriteSpeedscope(Stream stream)
     {
-        ArgumentNullException.ThrowIfNull(stream);
+        Argument.RequireNotNull(stream);
         WriteWhole(stream, SpeedscopeWriter.Write(this));
     }
 
@@ -119,7 +120,7 @@ public sealed class HeapProfile
     /// enumeration.</exception>
     public void WriteCollapsed(TextWriter writer, HeapProfileValue value = HeapProfileValue.InUseBytes)
     {
-        ArgumentNullException.ThrowIfNull(writer);
+        Argument.RequireNotNull(writer);
         RequireValue(value);
         writer.Write(CollapsedWriter.Write(this, value));
     }

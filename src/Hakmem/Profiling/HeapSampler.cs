@@ -328,7 +328,7 @@ internal sealed unsafe class HeapSampler
             }
 
             // Managed memory is allocated outside the lock.
-            ObjectDisposedException.ThrowIf(wanted < 0, this);
+            Argument.RequireAlive(wanted >= 0, typeof(HeapSampler));
             copy = new StackFigure[wanted];
         }
     }

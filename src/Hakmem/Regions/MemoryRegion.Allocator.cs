@@ -52,11 +52,7 @@ public sealed unsafe partial class MemoryRegion
     /// <exception cref="ObjectDisposedException">The region or its heap has been disposed.</exception>
     public IHakmemAllocator AsAllocator()
     {
-        if (IsGone)
-        {
-            throw GoneError();
-        }
-
+        ThrowIfGone();
         if (Volatile.Read(ref _view) is { } view)
         {
             return view;
@@ -71,7 +67,36 @@ public sealed unsafe partial class MemoryRegion
     // Null if the region can be used.
     internal ObjectDisposedException? GoneFailure() => IsGone ? GoneError() : null;
 
-    internal OutOfMemoryException OutOfMemory(nuint byteCount) => _allocator.OutOfMemory(byteCount);
+    // Why there is no room for a request: the least limit of this region and those around it, or what the heap says.
+    internal OutOfMemoryException OutOfMemory(nuint byteCount)
+    {
+        MemoryRegion? full = null;
+        long committed = 0;
+        using (_lock.Enter())
+        {
+            nuint room = byteCount;
+            for (MemoryRegion? region = this; region is not null; region = region._parent)
+            {
+                long left = region._maxBytes - region._committedBytes;
+                if (region._maxBytes > 0 && (nuint)left < room)
+                {
+                    room = (nuint)left;
+                    full = region;
+                    committed = region._committedBytes;
+                }
+            }
+        }
+
+        return full is null ? _allocator.OutOfMemory(byteCount) : LimitError(byteCount, full, committed);
+    }
+
+    private void ThrowIfGone()
+    {
+        if (IsGone)
+        {
+            throw GoneError();
+        }
+    }
 
     // As Alloc, but returns null if that fails, and why. The alignment is a power of two.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,4 +1,5 @@
 using System;
+using Hakmem.Os;
 using Hakmem.Regions;
 
 namespace Hakmem;
@@ -83,7 +84,7 @@ public sealed unsafe partial class MemoryRegion
     // Offers the free part of the chunk, or of a new one.
     private byte* Offer(int sizeHint, out int length)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(sizeHint);
+        Argument.RequireNotNegative(sizeHint);
         if (_isShared)
         {
             throw new InvalidOperationException(

@@ -138,6 +138,7 @@ public sealed unsafe partial class MemoryRegion : IBufferWriter<byte>, IDisposab
     public void* AllocZeroed(nuint byteCount, nuint alignment = 16)
     {
         void* block = Alloc(byteCount, alignment);
+        ThrowIfGone();
         NativeMemory.Clear(block, byteCount);
         return block;
     }
@@ -178,10 +179,11 @@ public sealed unsafe partial class MemoryRegion : IBufferWriter<byte>, IDisposab
     public Span<T> AllocSpan<T>(int length, bool zeroed = false)
         where T : unmanaged
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        Argument.RequireNotNegative(length);
         Span<T> span = new(Alloc<T>((nuint)length), length);
         if (zeroed)
         {
+            ThrowIfGone();
             span.Clear();
         }
 

@@ -70,6 +70,8 @@ internal sealed unsafe class RegionAllocator(MemoryRegion region) : IHakmemAlloc
 
     public void NotifyUsed() => region.Heap.NotifyUsed();
 
+    public OutOfMemoryException OutOfMemory(nuint byteCount) => region.OutOfMemory(byteCount);
+
     public void* AllocAtLeast(nuint byteCount, out nuint usable)
     {
         usable = GoodSize(byteCount);
@@ -193,6 +195,13 @@ internal sealed unsafe class RegionAllocator(MemoryRegion region) : IHakmemAlloc
         alignment = nuint.Max(alignment, Unit);
         byte* start = null;
         nuint bytes = nuint.Max(BumpRange.RoundUp(nuint.Min(byteCount, s_maxRequestBytes)), Unit);
+        failure = region.GoneFailure();
+        if (failure is not null)
+        {
+            // Unlike the region's own, each block is written here.
+            return null;
+        }
+
         if (byteCount > s_maxRequestBytes - Unit || alignment > s_maxRequestBytes - bytes)
         {
             failure = region.OutOfMemory(byteCount);

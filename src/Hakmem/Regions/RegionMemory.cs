@@ -1,5 +1,6 @@
 using System;
 using System.Buffers;
+using Hakmem.Os;
 
 namespace Hakmem.Regions;
 
@@ -24,7 +25,7 @@ internal sealed unsafe class RegionMemory<T>(MemoryRegion region, T* start, int 
     public override MemoryHandle Pin(int elementIndex = 0)
     {
         Require();
-        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)elementIndex, (uint)length, nameof(elementIndex));
+        Argument.RequireAtMost(elementIndex, length);
         return new MemoryHandle(start + elementIndex);
     }
 

@@ -4,6 +4,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.IO;
 using System.Text;
+using Hakmem.Os;
 using Hakmem.Reports;
 
 namespace Hakmem;
@@ -88,7 +89,7 @@ public sealed class NativeMemoryReport
     /// <exception cref="ArgumentNullException"><paramref name="earlier"/> is null.</exception>
     public IReadOnlyList<NativeMemoryGrowth> GrowthSince(NativeMemoryReport earlier)
     {
-        ArgumentNullException.ThrowIfNull(earlier);
+        Argument.RequireNotNull(earlier);
         List<NativeMemoryGrowth> growth = [];
         foreach (NativeMemoryRow row in Rows)
         {
@@ -143,7 +144,7 @@ public sealed class NativeMemoryReport
     /// <exception cref="ArgumentNullException"><paramref name="writer"/> is null.</exception>
     public void WriteTo(TextWriter writer)
     {
-        ArgumentNullException.ThrowIfNull(writer);
+        Argument.RequireNotNull(writer);
         writer.WriteLine(ToString());
     }
 

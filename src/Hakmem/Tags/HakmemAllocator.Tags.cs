@@ -4,6 +4,7 @@ using System.Linq;
 using System.Runtime.CompilerServices;
 using System.Threading;
 using Hakmem.Heaps;
+using Hakmem.Os;
 using Hakmem.Pages;
 using Hakmem.Profiling;
 using Hakmem.Records;
@@ -37,9 +38,9 @@ public sealed unsafe partial class HakmemAllocator
     /// <exception cref="ObjectDisposedException">The heap or the tag has been disposed.</exception>
     public IHakmemAllocator ForTag(MemoryTag tag)
     {
-        ArgumentNullException.ThrowIfNull(tag);
+        Argument.RequireNotNull(tag);
         ThrowIfDisposed();
-        ObjectDisposedException.ThrowIf(tag.Account.IsClosed, tag);
+        Argument.RequireAlive(!tag.Account.IsClosed, typeof(MemoryTag));
         return MakeTagged().LedgerOf(tag.Account).ViewOf(tag);
     }
 
@@ -197,14 +198,15 @@ public sealed unsafe partial class HakmemAllocator
         ? AddTagged(own, tagged, tagged.Blocks.GetStatistics())
         : own;
 
-    private static HakmemStatistics AddTagged(HakmemStatistics own, TaggedHeap tagged, HakmemStatistics other) =>
+    // What is committed is at most the one figure for both, since one was read after the other.
+    private HakmemStatistics AddTagged(HakmemStatistics own, TaggedHeap tagged, HakmemStatistics other) =>
         own with
         {
             LiveBytes = own.LiveBytes + other.LiveBytes,
             LiveBlocks = own.LiveBlocks + other.LiveBlocks,
             CachedBytes = own.CachedBytes + other.CachedBytes,
-            CommittedBytes = own.CommittedBytes + other.CommittedBytes,
-            PeakCommittedBytes = Math.Max(own.PeakCommittedBytes, own.CommittedBytes + other.CommittedBytes),
+            CommittedBytes = Math.Min(own.CommittedBytes + other.CommittedBytes, _budget.CommittedBytes),
+            PeakCommittedBytes = _budget.PeakBytes,
             DirtyBytes = own.DirtyBytes + other.DirtyBytes,
             PurgedBytes = own.PurgedBytes + other.PurgedBytes,
             PurgeCalls = own.PurgeCalls + other.PurgeCalls,

@@ -1,6 +1,7 @@
 using System;
 using System.Diagnostics;
 using Hakmem.Api;
+using Hakmem.Os;
 using Hakmem.Pages;
 using Hakmem.Tags;
 
@@ -45,9 +46,9 @@ public sealed class MemoryTag : IDisposable
     /// <exception cref="ObjectDisposedException"><paramref name="parent"/> has been disposed.</exception>
     public MemoryTag(string name, MemoryTag? parent = null, long softBytes = 0, long hardBytes = 0)
     {
-        ArgumentNullException.ThrowIfNull(name);
+        Argument.RequireNotNull(name);
         RequireLimits(softBytes, hardBytes);
-        ObjectDisposedException.ThrowIf(parent is { _account.IsClosed: true }, typeof(MemoryTag));
+        Argument.RequireAlive(parent is not { _account.IsClosed: true }, typeof(MemoryTag));
         Name = name;
         Parent = parent;
         _notifier = new SoftLimitNotifier(this);
@@ -121,7 +122,7 @@ public sealed class MemoryTag : IDisposable
     public void SetLimits(long softBytes, long hardBytes)
     {
         RequireLimits(softBytes, hardBytes);
-        ObjectDisposedException.ThrowIf(_account.IsClosed, this);
+        Argument.RequireAlive(!_account.IsClosed, typeof(MemoryTag));
         if (!_account.IsLimited)
         {
             throw new InvalidOperationException(
@@ -148,8 +149,8 @@ public sealed class MemoryTag : IDisposable
 
     private static void RequireLimits(long softBytes, long hardBytes)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(softBytes);
-        ArgumentOutOfRangeException.ThrowIfNegative(hardBytes);
+        Argument.RequireNotNegative(softBytes);
+        Argument.RequireNotNegative(hardBytes);
         if (hardBytes > 0 && softBytes > hardBytes)
         {
             throw new ArgumentException(

@@ -99,8 +99,10 @@ internal static class TagLedgers
         Dictionary<TagAccount, long> bytesOf = [];
         foreach (TagLedger? ledger in All())
         {
-            long bytes = ledger?.Heap == heap ? Math.Max(0, ledger.LiveBytes) : 0;
-            TagAccount? account = ledger?.Heap == heap ? ledger.Account : null;
+            // One without blocks whose tag has ended waits for the next look.
+            bool isListed = ledger?.Heap == heap && !(ledger.Account.IsAbandoned && ledger.IsEmpty);
+            long bytes = isListed ? Math.Max(0, ledger!.LiveBytes) : 0;
+            TagAccount? account = isListed ? ledger!.Account : null;
             for (; account is not null; account = account.Parent)
             {
                 bytesOf[account] = bytesOf.TryGetValue(account, out long others) ? others + bytes : bytes;

@@ -70,6 +70,13 @@ internal sealed unsafe class TaggedAllocator(TaggedHeap heap, MemoryTag tag, Tag
     public void* TryReallocUncounted(void* ptr, nuint byteCount) =>
         TryReallocate(ptr, byteCount, 1, out _, isCounted: false);
 
+    // The limits of now: the one that refused the request may have room again.
+    public OutOfMemoryException OutOfMemory(nuint byteCount)
+    {
+        long bytes = (long)Math.Min(GoodSize(byteCount), long.MaxValue);
+        return heap.OutOfMemory(byteCount, ledger.Account.FindRefusing(bytes));
+    }
+
     public void NotifyUsed()
     {
         ledger.Account.TellIfAbove();

@@ -116,7 +116,7 @@ internal sealed unsafe partial class TaggedHeap
         TagLedger ledger, nuint byteCount, nuint alignment, bool isZeroed, out TagAccount? refusing,
         bool isCounted = true)
     {
-        ObjectDisposedException.ThrowIf(ledger.Account.IsClosed, typeof(MemoryTag));
+        Argument.RequireAlive(!ledger.Account.IsClosed, typeof(MemoryTag));
         refusing = null;
         bool isPlain = ledger.Account.IsLimited && alignment == 1 && !isZeroed;
         void* block = isPlain ? TryAllocateCounted(ledger, byteCount) : null;

@@ -52,6 +52,14 @@ public sealed partial class SourceRuleTests
             ? null
             : "asks for the operating system");
 
+    // See Os/Argument.cs.
+    [Fact]
+    public void TheLibraryChecksArgumentsByItsOwnHelpers() => AssertNone(file =>
+        file.StartsWith(SourceTree.Library + Path.DirectorySeparatorChar, StringComparison.Ordinal) &&
+        FrameworkCheck().IsMatch(File.ReadAllText(file))
+            ? "checks arguments by the framework's helpers"
+            : null);
+
     [Fact]
     public void OnlyTheMemoryLayerCallsNativeCode() => AssertNone(file =>
         file.Contains($"{Path.DirectorySeparatorChar}Os{Path.DirectorySeparatorChar}", StringComparison.Ordinal) ||
@@ -85,6 +93,9 @@ public sealed partial class SourceRuleTests
         Assert.True(files > 100, $"Only {files} sources were found.");
         Assert.Empty(findings);
     }
+
+    [GeneratedRegex(@"Exception\.ThrowIf\w*\(")]
+    private static partial Regex FrameworkCheck();
 
     [GeneratedRegex(@"^(?:public |internal |file )?(?:(?:static|sealed|abstract|unsafe|readonly|partial|ref) )*(?:class|struct|interface|enum|record(?: class| struct)?|delegate \S+) (\w+)", RegexOptions.Multiline)]
     private static partial Regex TopLevelType();

@@ -75,6 +75,40 @@ public sealed class DisposedAllocatorTests : IDisposable
         AssertGone((isNested ? nested : region).AsAllocator(), _heap.Dispose);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void WhatIsRentedOfARegionInARegionsBlocksThrowsOnceEitherIsGone(bool isHeap)
+    {
+        using MemoryRegion outer = _heap.CreateRegion();
+        using MemoryRegion inner = outer.AsAllocator().CreateRegion();
+        AssertGone(inner.AsAllocator(), isHeap ? _heap.Dispose : outer.Dispose);
+    }
+
+    // The chunk that it would bump is gone, too.
+    [Fact]
+    public unsafe void ARegionOfADisposedHeapGivesOutNothingThatIsWrittenTo()
+    {
+        using MemoryRegion region = _heap.CreateRegion();
+        IHakmemAllocator allocator = region.AsAllocator();
+        allocator.Free(allocator.Alloc(10));
+        using NativeMemoryPool pool = new(allocator);
+        pool.Rent(10).Dispose();
+        _heap.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => allocator.Alloc(10));
+        Assert.Throws<ObjectDisposedException>(() => allocator.AllocZeroed(10));
+        Assert.Throws<ObjectDisposedException>(() => allocator.AlignedAlloc(10, 64));
+        Assert.Throws<ObjectDisposedException>(() => allocator.TryAlloc(10, out _));
+        Assert.Throws<ObjectDisposedException>(() => allocator.Realloc(null, 10));
+        Assert.Throws<ObjectDisposedException>(() => allocator.Rent<byte>(10).Dispose());
+        Assert.Throws<ObjectDisposedException>(() => allocator.RentMemory<byte>(10));
+        Assert.Throws<ObjectDisposedException>(() => new NativeArray<byte>(allocator, 10));
+        Assert.Throws<ObjectDisposedException>(() => pool.Rent(10));
+        Assert.Throws<ObjectDisposedException>(() => region.AllocZeroed(10));
+        Assert.Throws<ObjectDisposedException>(() => region.AllocSpan<byte>(10, zeroed: true).Length);
+        Assert.Throws<ObjectDisposedException>(() => region.RentMemory<byte>(10, zeroed: true));
+    }
+
     [Fact]
     public void ARegionsEndLeavesTheOthersAllocatorsAlone()
     {

@@ -153,6 +153,23 @@ public sealed class RentAsyncTests : IDisposable
         Assert.Equal(0, tag.LiveBytes);
     }
 
+    // What would make room under the pool's own limit is never returned.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task TheEndOfTheHeapEndsAWaitForTheRoomOfThePool(bool isTag)
+    {
+        using HakmemAllocator heap = new();
+        using MemoryTag tag = new("tag");
+        using NativeMemoryPool pool = new(
+            isTag ? heap.ForTag(tag) : heap, new NativeMemoryPoolOptions { MaxBytes = 4_096 });
+        using IMemoryOwner<byte> all = pool.Rent(4_096);
+        Task<IMemoryOwner<byte>> waiting = pool.RentAsync(100, s_forever, Test).AsTask();
+        heap.Dispose();
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => waiting.WaitAsync(s_patience, Test));
+        Assert.Throws<ObjectDisposedException>(() => pool.Rent(100));
+    }
+
     // However often it was tried, and whether the pool, the heap or a tag had no room.
     [Theory]
     [InlineData(false)]

@@ -52,6 +52,10 @@ public sealed class StackFiguresTests : IDisposable
         Assert.True(_figures.TryMove(New(4 * MB, stack: 0), stack: 2));
         Assert.Equal(9 * MB, Live(isPeak: true).Sum(figure => figure.Bytes));
         Assert.Equal([(0, 0), (0, 0), (1, 4 * MB)], Live(isPeak: false));
+
+        // The next one is above the last.
+        Add(6 * MB, stack: 1);
+        Assert.Equal([(0, 0), (1, 6 * MB), (1, 4 * MB)], Live(isPeak: true));
     }
 
     [Fact]

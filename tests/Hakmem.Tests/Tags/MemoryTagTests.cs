@@ -390,6 +390,17 @@ public sealed unsafe class MemoryTagTests : IDisposable
     }
 
     [Fact]
+    public void ATagThatHasEndedIsListedWhileItHasBlocks()
+    {
+        MemoryTag tag = new("ended");
+        void* block = _heap.ForTag(tag).Alloc(1_000);
+        tag.Dispose();
+        Assert.Equal([new TagStatistics("ended", 1_024, 1_024, 0)], _heap.GetStatistics().Tags);
+        _heap.Free(block);
+        Assert.Empty(_heap.GetStatistics().Tags);
+    }
+
+    [Fact]
     public void ForTagReturnsTheSameAllocator()
     {
         using MemoryTag tag = new("tag");

@@ -65,4 +65,39 @@ public sealed unsafe class TagPeakTests
         Assert.InRange(parent.PeakBytes, 0, 64);
         Assert.False(account.Budget.IsAboveSoft);
     }
+
+    // The two halves of the heap are read one after the other.
+    [Fact]
+    public void StatisticsBesideAllocationsKeepToTheLimit()
+    {
+        const long Limit = 16 << 20;
+        using HakmemAllocator heap = new(new HakmemOptions { MaxBytes = Limit });
+        using MemoryTag tag = new("tag");
+        IHakmemAllocator[] halves = [heap, heap.ForTag(tag)];
+        bool isOver = false;
+        Workers.Run(3, index =>
+        {
+            if (index == 2)
+            {
+                long peak = 0;
+                for (int i = 0; i < 5_000; i++)
+                {
+                    HakmemStatistics statistics = heap.GetStatistics();
+                    Assert.InRange(statistics.CommittedBytes, 0, Limit);
+                    Assert.InRange(statistics.PeakCommittedBytes, peak, Limit);
+                    peak = statistics.PeakCommittedBytes;
+                }
+
+                Volatile.Write(ref isOver, true);
+            }
+
+            while (!Volatile.Read(ref isOver))
+            {
+                if (halves[index].TryAlloc((nuint)Limit / 2, out void* block))
+                {
+                    halves[index].Free(block);
+                }
+            }
+        });
+    }
 }

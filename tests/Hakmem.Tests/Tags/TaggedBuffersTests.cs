@@ -52,6 +52,32 @@ public sealed class TaggedBuffersTests : IDisposable
     }
 
     [Fact]
+    public void RefusalsNameTheLimit()
+    {
+        using NativeMemoryPool pool = new(View);
+        using MemoryRegion ofTag = View.CreateRegion();
+        using MemoryRegion limited = _heap.CreateRegion(new MemoryRegionOptions { MaxBytes = 1 << 20 });
+        Action[] refusedByTag =
+        [
+            () => View.Rent<byte>(2 << 20), () => View.RentMemory<byte>(2 << 20), () => View.RentPooled<byte>(2 << 20),
+            () => pool.Rent(2 << 20), () => new NativeArray<long>(View, 1 << 20).Dispose(),
+            () => new NativeBufferWriter<byte>(View, 2 << 20).Dispose(), () => ofTag.AllocSpan<byte>(2 << 20),
+            () => ofTag.AsAllocator().Rent<byte>(2 << 20),
+        ];
+        Assert.All(refusedByTag, call => Assert.Contains(
+            "1048576 bytes of the tag 'tag'", Assert.Throws<OutOfMemoryException>(call).Message,
+            StringComparison.Ordinal));
+        Action[] refusedByRegion =
+        [
+            () => limited.AsAllocator().Rent<byte>(2 << 20), () => limited.AsAllocator().RentMemory<byte>(2 << 20),
+            () => new NativeArray<long>(limited.AsAllocator(), 1 << 20).Dispose(),
+        ];
+        Assert.All(refusedByRegion, call => Assert.Contains(
+            nameof(MemoryRegionOptions.MaxBytes), Assert.Throws<OutOfMemoryException>(call).Message,
+            StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void AStreamAWriterAndAnArrayCount()
     {
         using (NativeMemoryStream stream = new(View, 4_096))

@@ -1,0 +1,43 @@
+using System;
+using System.Runtime.ExceptionServices;
+using System.Threading;
+using Hakmem.Os;
+
+namespace Hakmem.Api;
+
+// Where settings come from, asked without being ended by an interrupt or running a SynchronizationContext's code: the
+// framework's tables have locks. An interrupt that comes meanwhile waits for the caller's own next wait.
+internal static class SettingSource
+{
+    public static object? GetData(string name)
+    {
+        (string Name, object? Value) asked = (name, null);
+        Ask(ref asked, static (ref (string Name, object? Value) asked) => asked.Value = AppContext.GetData(asked.Name));
+        return asked.Value;
+    }
+
+    public static string? GetVariable(string name)
+    {
+        (string Name, string? Value) asked = (name, null);
+        Ask(
+            ref asked,
+            static (ref (string Name, string? Value) asked) =>
+                asked.Value = Environment.GetEnvironmentVariable(asked.Name));
+        return asked.Value;
+    }
+
+    // Until it is done: what a heap is made of must not depend on an interrupt. Throws what else the question does.
+    public static void Ask<T>(ref T state, FrameworkCall.Step<T> question)
+    {
+        Exception? failure = FrameworkCall.Try(ref state, question);
+        while (failure is ThreadInterruptedException)
+        {
+            failure = FrameworkCall.Try(ref state, question);
+        }
+
+        if (failure is not null)
+        {
+            ExceptionDispatchInfo.Capture(failure).Throw();
+        }
+    }
+}
