@@ -81,6 +81,9 @@ internal sealed unsafe class ForeignHeap(IHakmemAllocator allocator) : HeapCore
     // The heap behind an allocator of the library's own; null for a program's own class.
     public HakmemAllocator? Heap => (allocator as IUncountedAllocator)?.Heap;
 
+    // Whether it is known that the allocator's memory is released; never for a program's own class.
+    public bool IsKnownDisposed => allocator is IUncountedAllocator { IsDisposed: true };
+
     // Whether an ObjectDisposedException of the allocator is final. That of a program's own class is.
     public bool IsDisposed => allocator is not IUncountedAllocator own || own.IsDisposed;
 
@@ -124,12 +127,10 @@ internal sealed unsafe class ForeignHeap(IHakmemAllocator allocator) : HeapCore
 
     public override nuint GoodSize(nuint byteCount) => allocator.GoodSize(byteCount);
 
-    public override nuint UsableSize(ThreadCache* cache, void* address) => allocator.UsableSize(address);
+    public override nuint UsableSize(ThreadCache* cache, void* address, string operation = "UsableSize") =>
+        allocator.UsableSize(address);
 
     public override bool Owns(void* address) => allocator.Owns(address);
-
-    // A program's own class has done that in its calls.
-    public override void NotifyUsed() => (allocator as IUncountedAllocator)?.NotifyUsed();
 
     // The program's class may enter a lock.
     public override bool CanRead(void* start, nuint byteCount) => false;

@@ -127,9 +127,9 @@ public sealed unsafe partial class HakmemAllocator
         int slot = CloseSlot();
         if (slot != DisposedSlot)
         {
-            MarkGone();
             try
             {
+                MarkGone();
                 DisposeTagged();
             }
             finally
@@ -226,6 +226,17 @@ public sealed unsafe partial class HakmemAllocator
     internal bool IsDisposedForGood()
     {
         if (!_isGone && _core is ForeignHeap { IsDisposed: true })
+        {
+            MarkGone();
+        }
+
+        return _isGone;
+    }
+
+    // The same for a caller that has met none: a program's own class may be disposed without a sign of it.
+    internal bool IsKnownGone()
+    {
+        if (!_isGone && _core is ForeignHeap { IsKnownDisposed: true })
         {
             MarkGone();
         }

@@ -121,7 +121,7 @@ public sealed unsafe partial class HakmemAllocator
         return FreeSide.Admits(side, entry, ptr) && FreeSide.IsOfKind(side) && FreeSide.Covers(side, byteCount);
     }
 
-    private static void RequireAlignment(nuint alignment)
+    internal static void RequireAlignment(nuint alignment)
     {
         if (!BitOperations.IsPow2(alignment))
         {

@@ -260,8 +260,6 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
         ? foreign.TryAllocUncounted(byteCount)
         : _core.TryAllocate(GetMagazines(), byteCount, alignment: 1, isZeroed: false);
 
-    internal void NotifyUsed() => _core.NotifyUsed();
-
     internal void CountRefused(nuint byteCount)
     {
         if (_core is ForeignHeap foreign)
@@ -544,7 +542,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
         {
             // A listener of an event allocates with this cache, so it has to be the thread's by then.
             _failure?.Throw();
-            using DeferredCallouts deferred = DeferredCallouts.Begin(this);
+            using DeferredCallouts deferred = DeferredCallouts.Begin();
             cache = _core.TryCreateThreadCache();
             CurrentThread.SetShared(cache);
         }
@@ -579,7 +577,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
             return null;
         }
 
-        using DeferredCallouts deferred = DeferredCallouts.Begin(this);
+        using DeferredCallouts deferred = DeferredCallouts.Begin();
         cache = _heap.TryCreateThreadCache();
         if (cache != null)
         {

@@ -25,6 +25,40 @@ public static unsafe class HakmemAllocatorExtensions
         return (T*)allocator.Alloc(ByteCount((nuint)sizeof(T), count));
     }
 
+    /// <summary>Allocates a block for <paramref name="count"/> elements, all of whose bytes are zero.</summary>
+    /// <inheritdoc cref="Alloc{T}(IHakmemAllocator, nuint)"/>
+    public static T* AllocZeroed<T>(this IHakmemAllocator allocator, nuint count)
+        where T : unmanaged
+    {
+        Argument.RequireNotNull(allocator);
+        return (T*)allocator.AllocZeroed(ByteCount((nuint)sizeof(T), count));
+    }
+
+    /// <summary>Changes the size of a block as <see cref="IHakmemAllocator.Realloc(void*, nuint, nuint)"/> does, but
+    /// does not throw if there is no room.</summary>
+    /// <param name="allocator">The allocator.</param>
+    /// <param name="ptr">A block of the allocator, or null to allocate a new one; afterwards the resized block, which
+    /// is aligned. It is unchanged if the call returns false or throws.</param>
+    /// <param name="byteCount">The new size in bytes; zero is allowed.</param>
+    /// <param name="alignment">The alignment in bytes: a power of two.</param>
+    /// <returns>False if the system, the address range or a limit has no room. The block then has its address, its
+    /// contents and at least its size.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="allocator"/> is null.</exception>
+    /// <exception cref="ArgumentException"><paramref name="alignment"/> is not a power of two.</exception>
+    /// <exception cref="HakmemCorruptionException"><paramref name="ptr"/> is not a live block of the allocator, as far
+    /// as the hardening level can detect it.</exception>
+    /// <exception cref="ObjectDisposedException">The heap has been disposed.</exception>
+    public static bool TryRealloc(this IHakmemAllocator allocator, ref void* ptr, nuint byteCount, nuint alignment)
+    {
+        HakmemAllocator front = ForeignHeap.FrontOf(allocator);
+        HakmemAllocator.RequireAlignment(alignment);
+        void* block = ptr == null
+            ? front.TryAllocAligned(byteCount, alignment)
+            : front.TryRealloc(ptr, byteCount, alignment);
+        ptr = block == null ? ptr : block;
+        return block != null;
+    }
+
     /// <summary>Rents an unmanaged buffer for one scope, without garbage and without a finalizer. Dispose it exactly
     /// once, through the variable that owns it: a copy of the struct is an alias.</summary>
     /// <typeparam name="T">The element type.</typeparam>

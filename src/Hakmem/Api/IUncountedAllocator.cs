@@ -22,8 +22,5 @@ internal unsafe interface IUncountedAllocator
     // Counts one refusal of such a request.
     void CountRefused(nuint byteCount);
 
-    // See HeapCore.
-    void NotifyUsed();
-
     OutOfMemoryException OutOfMemory(nuint byteCount);
 }

@@ -4,8 +4,8 @@ using System.Diagnostics.CodeAnalysis;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using System.Threading;
-using Hakmem.Api;
 using Hakmem.Os;
+using Hakmem.Profiling;
 using Hakmem.Records;
 
 namespace Hakmem;
@@ -288,7 +288,7 @@ internal sealed unsafe class NativeBlock
     private bool TryReallocate(nuint bytes, bool isCounted, out bool isPinned)
     {
         // A listener, or a handler of what the heap does here, may pin this block.
-        using DeferredCallouts deferred = DeferredCallouts.Begin(_allocator);
+        using DeferredCallouts deferred = DeferredCallouts.Begin();
         using (_lock.Enter())
         {
             isPinned = _pinCount > 0;

@@ -117,7 +117,7 @@ internal sealed class PoolCore<T>
 
     public void EndTry() => _allocator.EndTry();
 
-    public bool IsHeapGoneForGood() => _allocator.IsDisposedForGood();
+    public bool IsHeapKnownGone() => _allocator.IsKnownGone();
 
     public ObjectDisposedException HeapGoneError() => Disposed.Error(_pool.GetType(), isHeapGone: true);
 
@@ -501,7 +501,7 @@ internal sealed class PoolCore<T>
 
         if (!TryAddToCapped(bytes, out long rented))
         {
-            throw _allocator.IsDisposedForGood() ? HeapGoneError() : CapExceeded(bytes, rented);
+            throw _allocator.IsKnownGone() ? HeapGoneError() : CapExceeded(bytes, rented);
         }
 
         try

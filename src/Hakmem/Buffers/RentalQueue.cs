@@ -125,7 +125,7 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
         bool hasBegun = core.TryBeginTry();
         try
         {
-            if (core.IsHeapGoneForGood())
+            if (core.IsHeapKnownGone())
             {
                 // Asked before the pool's cap, which may have no room for ever.
                 waiter.TryFail(core.HeapGoneError());

@@ -21,7 +21,7 @@ namespace Hakmem.Fallback;
 // Thread-safe, except that no other call may run during Dispose. A block is in the list that its allocating thread
 // chose; whoever frees it finds the list by the header. Two threads that free or resize the same block, which is a bug
 // of the program, damage the heap.
-internal sealed unsafe class FallbackHeap : HeapCore
+internal sealed unsafe class FallbackHeap : HeapCore, ITeller
 {
     private const int MaxLists = 8;
 
@@ -124,18 +124,21 @@ internal sealed unsafe class FallbackHeap : HeapCore
         Release(header);
     }
 
-    public override void NotifyUsed()
+    void ITeller.Tell() => NotifyUsed();
+
+    private void NotifyUsed()
     {
         if (Callouts.AreDeferred)
         {
-            Callouts.NoteDeferred();
+            Callouts.NoteDeferred(this);
             return;
         }
 
         _budget.TellIfAbove();
     }
 
-    public override nuint UsableSize(ThreadCache* cache, void* address) => Resolve(address, "UsableSize")->Bytes;
+    public override nuint UsableSize(ThreadCache* cache, void* address, string operation = "UsableSize") =>
+        Resolve(address, operation)->Bytes;
 
     // The calling thread's list comes first, as it has the blocks that the thread allocated last.
     public override bool Owns(void* address)

@@ -266,7 +266,9 @@ internal sealed unsafe partial class Heap
     }
 
     // Samples take whole units, and must not use up what a limit leaves to the program.
-    private long MostSampledBytes => Budget.HardBytes == 0 ? long.MaxValue : Budget.HardBytes / SampledPart;
+    // Two heaps under one limit have half each.
+    private long MostSampledBytes => Budget.HardBytes == 0 ? long.MaxValue
+        : Budget.HardBytes / (Sibling is null ? SampledPart : 2 * SampledPart);
 
     // Allocates a block whose free takes the slow path. With full hardening it lies between guard pages, as larger
     // blocks do there. Null if memory is out.

@@ -17,7 +17,7 @@ namespace Hakmem.Heaps;
 // reclaimer, decay, registry of thread caches, a cache's gate, depot, SuperSlabs, arena; then those of the peer tables
 // and of the metadata. The purge lock is above that of the SuperSlabs, and entered under no depot's lock.
 // docs/concurrency.md has the locks of hardening.
-internal sealed unsafe partial class Heap : HeapCore
+internal sealed unsafe partial class Heap : HeapCore, ITeller
 {
     private readonly Arena _arena;
     private readonly int _slot;
@@ -185,7 +185,8 @@ internal sealed unsafe partial class Heap : HeapCore
     public void* TryAllocateFromSecondary(ThreadCache* cache, int index) =>
         MarkLive(CacheExchange.TryAllocFromSecondary(cache, index));
 
-    public override nuint UsableSize(ThreadCache* cache, void* address) => Resolve(cache, address, "UsableSize").Bytes;
+    public override nuint UsableSize(ThreadCache* cache, void* address, string operation = "UsableSize") =>
+        Resolve(cache, address, operation).Bytes;
 
     public override void RequireSize(ThreadCache* cache, void* address, nuint byteCount) =>
         Misuse.RequireSize(address, "Free", byteCount, Resolve(cache, address, "Free").Bytes);
@@ -388,11 +389,13 @@ internal sealed unsafe partial class Heap : HeapCore
         NotifyUsed();
     }
 
-    public override void NotifyUsed()
+    void ITeller.Tell() => NotifyUsed();
+
+    private void NotifyUsed()
     {
         if (Callouts.AreDeferred)
         {
-            Callouts.NoteDeferred();
+            Callouts.NoteDeferred(this);
             return;
         }
 

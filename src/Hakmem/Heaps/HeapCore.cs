@@ -32,7 +32,8 @@ internal abstract unsafe class HeapCore
     // Returns the bytes of a block for a request; the request itself if no block can be so large.
     public abstract nuint GoodSize(nuint byteCount);
 
-    public abstract nuint UsableSize(ThreadCache* cache, void* address);
+    // operation: what the caller asks for, for messages.
+    public abstract nuint UsableSize(ThreadCache* cache, void* address, string operation = "UsableSize");
 
     public abstract bool Owns(void* address);
 
@@ -44,11 +45,6 @@ internal abstract unsafe class HeapCore
 
     // The most bytes that the heap may commit; 0 for no limit of its own.
     public abstract long LimitBytes { get; }
-
-    // After blocks were allocated or freed, under no lock that code of the program may want: tells the program what it
-    // is to be told, and schedules the decay of what is unused. While callouts are deferred, whoever defers them calls
-    // this later.
-    public abstract void NotifyUsed();
 
     // Releases what is unused.
     public abstract void Trim(ThreadCache* cache);

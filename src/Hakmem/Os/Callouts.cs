@@ -5,7 +5,7 @@ namespace Hakmem.Os;
 // Whether the calling thread may run code of the program now: a listener of an event, or a handler of what the runtime
 // does to name a stack. It must not while it holds a lock that such code may want, as when a writer's block is resized
 // under the block's own lock. What is to be called out is noted then, and done when the lock has been left: see
-// Api/DeferredCallouts.cs, which the holders of such locks use.
+// Profiling/DeferredCallouts.cs, which the holders of such locks use.
 internal static class Callouts
 {
     [ThreadStatic]
@@ -14,6 +14,14 @@ internal static class Callouts
     [ThreadStatic]
     private static bool t_isAnyDeferred;
 
+    // Who has something to tell: a heap, and a tag's account. Of more the last is told; the others tell with their next
+    // slow path.
+    [ThreadStatic]
+    private static ITeller? t_first;
+
+    [ThreadStatic]
+    private static ITeller? t_last;
+
     public static bool AreDeferred => t_depth != 0;
 
     public static void Defer() => t_depth++;
@@ -21,11 +29,32 @@ internal static class Callouts
     // Called by whoever has noted something for later.
     public static void NoteDeferred() => t_isAnyDeferred = true;
 
+    // The same for one that tells later what is to be told then.
+    public static void NoteDeferred(ITeller teller)
+    {
+        t_isAnyDeferred = true;
+        t_first ??= teller;
+        t_last = teller;
+    }
+
     // Whether this ends the outermost Defer, and something was noted since.
     public static bool EndDefer()
     {
         bool isAny = --t_depth == 0 && t_isAnyDeferred;
         t_isAnyDeferred &= !isAny;
         return isAny;
+    }
+
+    public static void TellDeferred()
+    {
+        ITeller? first = t_first;
+        ITeller? last = t_last;
+        t_first = null;
+        t_last = null;
+        first?.Tell();
+        if (last != first)
+        {
+            last?.Tell();
+        }
     }
 }

@@ -68,13 +68,16 @@ public sealed unsafe partial class MemoryRegion
     internal ObjectDisposedException? GoneFailure() => IsGone ? GoneError() : null;
 
     // Why there is no room for a request: the least limit of this region and those around it, or what the heap says.
-    internal OutOfMemoryException OutOfMemory(nuint byteCount)
+    // needed: the bytes of a chunk for it, with what surrounds the block.
+    internal OutOfMemoryException OutOfMemory(nuint byteCount) => OutOfMemory(byteCount, byteCount);
+
+    internal OutOfMemoryException OutOfMemory(nuint byteCount, nuint needed)
     {
         MemoryRegion? full = null;
         long committed = 0;
         using (_lock.Enter())
         {
-            nuint room = byteCount;
+            nuint room = needed;
             for (MemoryRegion? region = this; region is not null; region = region._parent)
             {
                 long left = region._maxBytes - region._committedBytes;

@@ -68,9 +68,9 @@ internal sealed unsafe class RegionAllocator(MemoryRegion region) : IHakmemAlloc
 
     public void CountRefused(nuint byteCount) => Add(ref _refused, 1);
 
-    public void NotifyUsed() => region.Heap.NotifyUsed();
-
-    public OutOfMemoryException OutOfMemory(nuint byteCount) => region.OutOfMemory(byteCount);
+    public OutOfMemoryException OutOfMemory(nuint byteCount) => byteCount > s_maxRequestBytes - Unit
+        ? region.OutOfMemory(byteCount)
+        : region.OutOfMemory(byteCount, BumpRange.RoundUp(byteCount) + Unit);
 
     public void* AllocAtLeast(nuint byteCount, out nuint usable)
     {

@@ -35,7 +35,8 @@ internal sealed unsafe partial class Depot
     }
 
     // Takes what another stripe offers: a magazine, and more for the caller's stripe. As many empty ones, of which the
-    // caller has taken some out of its stripe (spare), go where the full ones come from.
+    // caller has taken some out of its stripe (spare), go where the full ones come from. On the way no stripe counts
+    // the blocks: a reading meanwhile takes them for live, as those of the magazine that the thread gets.
     private Magazine* TryTakeOffered(int thread, Magazine* empty, int wanted, Magazine* spare)
     {
         DepotStripe own = _stripes[thread];

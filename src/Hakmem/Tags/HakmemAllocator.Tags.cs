@@ -78,6 +78,9 @@ public sealed unsafe partial class HakmemAllocator
     // Counts a request that a tag's limit refused, before this heap was asked.
     internal void CountRefusalByTag() => Interlocked.Increment(ref _refusedAllocations);
 
+    // As UsableSize, for a block of this half that is not null. operation: what the program asks for, for messages.
+    internal nuint SizeFor(void* ptr, string operation) => _core.UsableSize(GetMagazines(), ptr, operation);
+
     // As UsableSize, for a block that the caller is sure of: does not throw while TryDispose has the heap closed.
     internal nuint SizeOfLive(void* ptr) => _core.UsableSize(null, ptr);
 

@@ -20,7 +20,7 @@ namespace Hakmem.Tags;
 //
 // Accounts with ledgers, and their parents, are linked into a tree, which LiveBytes walks. One lock for all trees,
 // under which nothing is allocated: the links are in the accounts.
-internal sealed class TagAccount : ISampleOwner
+internal sealed class TagAccount : ISampleOwner, ITeller
 {
     private static readonly UninterruptibleLock s_treeLock = new();
 
@@ -154,13 +154,15 @@ internal sealed class TagAccount : ISampleOwner
         }
     }
 
+    void ITeller.Tell() => TellIfAbove();
+
     // Tells once for each soft limit that is exceeded. Under no lock; while callouts are deferred, whoever defers them
     // calls this later.
     public void TellIfAbove()
     {
         if (Callouts.AreDeferred)
         {
-            Callouts.NoteDeferred();
+            Callouts.NoteDeferred(this);
             return;
         }
 

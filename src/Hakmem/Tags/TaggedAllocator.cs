@@ -77,12 +77,6 @@ internal sealed unsafe class TaggedAllocator(TaggedHeap heap, MemoryTag tag, Tag
         return heap.OutOfMemory(byteCount, ledger.Account.FindRefusing(bytes));
     }
 
-    public void NotifyUsed()
-    {
-        ledger.Account.TellIfAbove();
-        heap.Blocks.NotifyUsed();
-    }
-
     public void CountRefused(nuint byteCount)
     {
         TagAccount account = ledger.Account;

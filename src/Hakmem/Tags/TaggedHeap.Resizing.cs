@@ -1,6 +1,5 @@
 using System;
 using System.Threading;
-using Hakmem.Api;
 using Hakmem.Os;
 using Hakmem.Pages;
 using Hakmem.Profiling;
@@ -20,7 +19,7 @@ internal sealed unsafe partial class TaggedHeap
         void* block, nuint byteCount, nuint alignment, out TagAccount? refusing, bool isCounted = true)
     {
         // The ledger stays while it has a live block, which this one is unless it is freed meanwhile.
-        long before = (long)_blocks.UsableSize(block);
+        long before = (long)_blocks.SizeFor(block, "Realloc");
         TagLedger ledger = FindLedger(block, "Realloc");
         ledger.BeginResize();
         try
@@ -84,7 +83,7 @@ internal sealed unsafe partial class TaggedHeap
     // Makes a block larger in place; false if that cannot be done. Several threads may do so with one block.
     public bool TryExpand(void* block, nuint byteCount)
     {
-        if (byteCount <= _blocks.UsableSize(block))
+        if (byteCount <= _blocks.SizeFor(block, "TryExpand"))
         {
             // Throws if the block is free.
             FindLedger(block, "TryExpand");
@@ -115,10 +114,10 @@ internal sealed unsafe partial class TaggedHeap
         {
             // A listener, or a handler of what the heap does here, may make another tagged block larger.
             using (OwnershipOf(ledger))
-            using (DeferredCallouts.Begin(_blocks))
+            using (DeferredCallouts.Begin())
             using (_expandLock.Enter())
             {
-                now = before = (long)_blocks.UsableSize(block);
+                now = before = (long)_blocks.SizeFor(block, "TryExpand");
                 if (byteCount <= (nuint)before)
                 {
                     return true;

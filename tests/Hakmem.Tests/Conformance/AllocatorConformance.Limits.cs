@@ -55,6 +55,10 @@ public abstract unsafe partial class AllocatorConformance
         new Span<long>(longs, 1_000).Fill(-1);
         _heap.Free(longs);
 
+        long* zeros = _heap.AllocZeroed<long>(1_000);
+        Assert.False(new ReadOnlySpan<long>(zeros, 1_000).ContainsAnyExcept(0));
+        _heap.Free(zeros);
+        Assert.Throws<OutOfMemoryException>(() => _heap.AllocZeroed<long>((nuint.MaxValue / 8) + 1));
         Guid* none = _heap.Alloc<Guid>(0);
         Assert.True(none is not null);
         _heap.Free(none);

@@ -65,6 +65,8 @@ public abstract unsafe partial class AllocatorConformance
             Assert.Throws<ArgumentException>(() => _heap.TryAlignedAlloc(64, alignment, out _));
             Assert.Throws<ArgumentException>(() => _heap.Realloc(null, 64, alignment));
             Assert.Throws<ArgumentException>(() => _heap.Realloc(block.Pointer, 64, alignment));
+            void* pointer = block.Pointer;
+            Assert.Throws<ArgumentException>(() => _heap.TryRealloc(ref pointer, 64, alignment));
         }
 
         block.VerifyAndFree(_heap);
@@ -111,6 +113,8 @@ public abstract unsafe partial class AllocatorConformance
                 Assert.False(_heap.TryRealloc(ref pointer, impossible));
                 Assert.True(pointer == block.Pointer);
                 Assert.Throws<OutOfMemoryException>(() => _heap.Realloc(block.Pointer, impossible, 64));
+                Assert.False(_heap.TryRealloc(ref pointer, impossible, 64));
+                Assert.True(pointer == block.Pointer);
             }
 
             block.VerifyAndFree(_heap);
@@ -136,6 +140,10 @@ public abstract unsafe partial class AllocatorConformance
             void* pointer = _heap.Realloc(null, 1_000, alignment);
             Assert.True((nuint)pointer % alignment == 0);
             Block.Filled(pointer, 1_000, 1).VerifyAndFree(_heap);
+            pointer = null;
+            Assert.True(_heap.TryRealloc(ref pointer, 1_000, alignment));
+            Assert.True((nuint)pointer % alignment == 0);
+            Block.Filled(pointer, 1_000, 2).VerifyAndFree(_heap);
         }
     }
 
@@ -171,7 +179,16 @@ public abstract unsafe partial class AllocatorConformance
     private Block Realign(Block block, nuint bytes, nuint alignment, uint seed)
     {
         block.Verify();
-        void* moved = _heap.Realloc(block.Pointer, bytes, alignment);
+        void* moved = block.Pointer;
+        if (seed % 2 == 0)
+        {
+            moved = _heap.Realloc(moved, bytes, alignment);
+        }
+        else
+        {
+            Assert.True(_heap.TryRealloc(ref moved, bytes, alignment));
+        }
+
         Assert.True(
             (nuint)moved % alignment == 0,
             $"Realloc to {bytes} bytes at a multiple of {alignment} gave 0x{(ulong)moved:x}.");

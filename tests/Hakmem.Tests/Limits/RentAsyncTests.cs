@@ -153,6 +153,22 @@ public sealed class RentAsyncTests : IDisposable
         Assert.Equal(0, tag.LiveBytes);
     }
 
+    [Fact]
+    public async Task AProgramsOwnAllocatorIsNotTakenForDisposed()
+    {
+        using HakmemAllocator heap = new();
+        using NativeMemoryPool pool = new(
+            new ForwardingAllocator(heap), new NativeMemoryPoolOptions { MaxBytes = 4_096 });
+        IMemoryOwner<byte> all = pool.Rent(4_096);
+        Assert.Throws<OutOfMemoryException>(() => pool.Rent(100));
+        Task<IMemoryOwner<byte>> waiting = pool.RentAsync(100, s_forever, Test).AsTask();
+        Assert.False(waiting.IsCompleted);
+        all.Memory.Span[0] = 1;
+        all.Dispose();
+        (await waiting.WaitAsync(s_patience, Test)).Dispose();
+        Assert.Equal(0, heap.GetStatistics().LiveBlocks);
+    }
+
     // What would make room under the pool's own limit is never returned.
     [Theory]
     [InlineData(false)]

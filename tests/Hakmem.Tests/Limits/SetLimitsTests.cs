@@ -158,6 +158,7 @@ public sealed unsafe class SetLimitsTests : IDisposable
     [InlineData("tag")]
     [InlineData("tag of a fallback")]
     [InlineData("region")]
+    [InlineData("own")]
     public void WhatGrowsItsBlockTellsAfterwards(string kind)
     {
         using HakmemAllocator heap = New(isFallback: kind.EndsWith("fallback", StringComparison.Ordinal));
@@ -165,6 +166,7 @@ public sealed unsafe class SetLimitsTests : IDisposable
         using MemoryRegion region = heap.CreateRegion();
         IHakmemAllocator allocator = kind.StartsWith("tag", StringComparison.Ordinal) ? heap.ForTag(tag)
             : kind == "region" ? region.AsAllocator()
+            : kind == "own" ? new ForwardingAllocator(heap)
             : heap;
         using SemaphoreSlim told = new(0);
         heap.SoftLimitExceeded += (_, _) => told.Release();

@@ -56,6 +56,24 @@ public sealed unsafe class SampleRoomTests
     }
 
     [Fact]
+    public void SamplesOfTagsShareTheRoom()
+    {
+        using HakmemAllocator heap = new(new HakmemOptions { MaxBytes = 16 << 20 });
+        using MemoryTag tag = new("tag");
+        IHakmemAllocator tagged = heap.ForTag(tag);
+        using HakmemProfiler profiler = HakmemProfiler.Start(heap, 1);
+        List<nint> blocks = [];
+        for (int i = 0; i < 100; i++)
+        {
+            blocks.Add((nint)heap.Alloc(100));
+            blocks.Add((nint)tagged.Alloc(100));
+        }
+
+        Assert.Equal(32, profiler.Capture().InUseObjects);
+        blocks.ForEach(block => heap.Free((void*)block));
+    }
+
+    [Fact]
     public void AScopeSaysThatItCouldNotFollowAll()
     {
         using HakmemAllocator heap = new(new HakmemOptions { MaxBytes = 16 << 20 });

@@ -326,6 +326,22 @@ public sealed unsafe class MemoryTagTests : IDisposable
     }
 
     [Fact]
+    public void MisuseNamesTheCall()
+    {
+        using MemoryTag tag = new("tag");
+        IHakmemAllocator view = _heap.ForTag(tag);
+        nint block = (nint)view.Alloc(1_000);
+        AssertNamed("Realloc", () => view.Realloc((void*)(block + 16), 100));
+        AssertNamed("Realloc", () => view.Realloc((void*)(block + 16), 100, 64));
+        AssertNamed("TryExpand", () => view.TryExpand((void*)(block + 16), 2_000));
+        AssertNamed("UsableSize", () => view.UsableSize((void*)(block + 16)));
+        view.Free((void*)block);
+
+        static void AssertNamed(string call, Action misuse) => Assert.StartsWith(
+            $"{call} of", Assert.Throws<HakmemCorruptionException>(misuse).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void BlocksWithoutATagAreTakenToo()
     {
         using MemoryTag tag = new("tag");

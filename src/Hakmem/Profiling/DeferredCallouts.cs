@@ -1,31 +1,29 @@
 using Hakmem.Events;
 using Hakmem.Os;
-using Hakmem.Profiling;
 
-namespace Hakmem.Api;
+namespace Hakmem.Profiling;
 
 // A call of a heap under a lock that code of the program may want. Dispose it after the lock.
 internal readonly ref struct DeferredCallouts
 {
-    // The heap; null for the default, which has begun nothing.
-    private readonly HakmemAllocator? _heap;
+    private readonly bool _hasBegun;
 
-    private DeferredCallouts(HakmemAllocator heap) => _heap = heap;
+    private DeferredCallouts(bool hasBegun) => _hasBegun = hasBegun;
 
     // Not a constructor: `default` and `new DeferredCallouts()` would begin nothing, and look as if they did.
-    public static DeferredCallouts Begin(HakmemAllocator heap)
+    public static DeferredCallouts Begin()
     {
         Callouts.Defer();
-        return new DeferredCallouts(heap);
+        return new DeferredCallouts(true);
     }
 
     public void Dispose()
     {
-        if (_heap is not null && Callouts.EndDefer())
+        if (_hasBegun && Callouts.EndDefer())
         {
             HeapSampler.ResolveDeferred();
             HakmemEventSource.TellDeferred();
-            _heap.NotifyUsed();
+            Callouts.TellDeferred();
         }
     }
 }
