@@ -12,6 +12,15 @@ internal static class Program
 {
     public static async Task<int> Main(string[] args)
     {
+        ParseResult parsed = CreateRoot().Parse(args);
+        int code = await parsed.InvokeAsync(
+            new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(10) })
+            .ConfigureAwait(false);
+        return parsed.Errors.Any() ? (int)ToolError.Usage : code;
+    }
+
+    internal static RootCommand CreateRoot()
+    {
         RootCommand root = new("Looks into a running process that uses Hakmem. Nothing has to be switched on in it.");
         root.Subcommands.Add(PsCommand.Create());
         root.Subcommands.Add(TopCommand.Create());
@@ -21,10 +30,6 @@ internal static class Program
         root.Subcommands.Add(LedgerCommand.Create());
         root.Subcommands.Add(LeaksCommand.Create());
         root.Subcommands.Add(TrimCommand.Create());
-        ParseResult parsed = root.Parse(args);
-        int code = await parsed.InvokeAsync(
-            new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(10) })
-            .ConfigureAwait(false);
-        return parsed.Errors.Any() ? (int)ToolError.Usage : code;
+        return root;
     }
 }

@@ -1,8 +1,10 @@
 using System;
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json;
 using System.Threading;
 using System.Threading.Tasks;
+using Hakmem.Profiling;
 using Hakmem.Tool.Attach;
 using Spectre.Console;
 
@@ -24,32 +26,55 @@ internal static class CommandBase
         Description = "Only the heap of this name or slot: `stats` shows both.",
     };
 
-    public static Option<double> Timeout() => new("--timeout")
+    public static Option<double> Timeout()
     {
-        Description = "How many seconds to wait for a sign of the process.",
-        DefaultValueFactory = _ => 10,
-    };
+        Option<double> option = new("--timeout")
+        {
+            Description = "How many seconds to wait for a sign of the process.",
+            DefaultValueFactory = _ => 10,
+        };
+        Bound<double>(option, value => value is > 0 and <= 3_600, "above 0 and at most 3600");
+        return option;
+    }
 
     public static Option<int> Seconds(string description, int otherwise)
     {
         Option<int> option = new("--seconds") { Description = description, DefaultValueFactory = _ => otherwise };
-        option.Validators.Add(result =>
-            Require(result, result.GetValue(option) is >= 0 and <= 3_600, "from 0 to 3600"));
+        Bound<int>(option, value => value is >= 0 and <= 3_600, "from 0 to 3600");
         return option;
     }
 
-    public static void Require(System.CommandLine.Parsing.OptionResult result, bool holds, string range)
+    public static Option<int> Rows(string description, int otherwise)
     {
-        if (!holds)
-        {
-            result.AddError($"The value of {result.Option.Name} must be {range}.");
-        }
+        Option<int> option = new("--rows") { Description = description, DefaultValueFactory = _ => otherwise };
+        Bound<int>(option, value => value >= 0, "0 or more");
+        return option;
     }
 
+    // Between two samples: what the library takes.
+    public static Option<T> BoundMeanBytes<T>(Option<T> option)
+    {
+        Bound<long>(
+            option, value => value is >= HeapSampler.MinMeanBytes and <= HeapSampler.MaxMeanBytes,
+            $"from {HeapSampler.MinMeanBytes} to {HeapSampler.MaxMeanBytes}");
+        return option;
+    }
+
+    // Has the parser refuse numbers that are out of their range. What is no number it refuses by itself, but only after
+    // its validators; and it has no value to ask for before.
+    public static void Bound<T>(Option option, Func<T, bool> holds, string range)
+        where T : struct, IParsable<T> =>
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens is [var token] && T.TryParse(token.Value, CultureInfo.InvariantCulture, out T value) &&
+                !holds(value))
+            {
+                result.AddError($"The value of {option.Name} must be {range}.");
+            }
+        });
+
     public static TimeSpan TimeoutOf(ParseResult parsed, Option<double> option) =>
-        parsed.GetValue(option) is > 0 and <= 3_600 and var seconds
-            ? TimeSpan.FromSeconds(seconds)
-            : throw new ToolException(ToolError.Usage, "--timeout must be above 0 and at most 3600 seconds.");
+        TimeSpan.FromSeconds(parsed.GetValue(option));
 
     // Runs a command. What goes wrong is one sentence on the error output, or an object if the command prints JSON.
     public static void SetAction(Command command, Option<bool> json, Func<ParseResult, CancellationToken, Task> run) =>

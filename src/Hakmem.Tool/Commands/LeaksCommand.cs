@@ -25,13 +25,12 @@ internal static class LeaksCommand
         Argument<int> pid = CommandBase.ProcessId();
         Option<int> seconds = CommandBase.Seconds("How long to watch allocations; 0 for not at all.", 10);
         Option<string?> heap = CommandBase.Heap();
-        Option<long> mean = new("--mean-bytes")
+        Option<long> mean = CommandBase.BoundMeanBytes(new Option<long>("--mean-bytes")
         {
             Description = "The mean number of bytes between two samples.",
             DefaultValueFactory = _ => MeanSampleBytes,
-        };
-        Option<int> rows =
-            new("--rows") { Description = "How many stacks to show.", DefaultValueFactory = _ => DefaultRows };
+        });
+        Option<int> rows = CommandBase.Rows("How many stacks to show.", DefaultRows);
         Option<bool> json = CommandBase.AsJson();
         Option<double> timeout = CommandBase.Timeout();
         Command command = new("leaks", "Shows leaks that pools have reported, and stacks whose blocks stay.")
@@ -56,7 +55,7 @@ internal static class LeaksCommand
 
             LeakReportsAnswer reported = AnswerReader.Read<LeakReportsAnswer>(
                 await Exchange.AskAsync(target, Request.Of("leaks"), limit, cancelled));
-            StackRow[] shown = [.. kept.Take(Math.Max(0, parsed.GetValue(rows)))];
+            StackRow[] shown = [.. kept.Take(parsed.GetValue(rows))];
             if (parsed.GetValue(json))
             {
                 CommandBase.WriteJson(new

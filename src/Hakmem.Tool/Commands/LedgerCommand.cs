@@ -27,8 +27,7 @@ internal static class LedgerCommand
         {
             Description = "Read twice, so many seconds apart, and show what has grown, most first.",
         };
-        growth.Validators.Add(result =>
-            CommandBase.Require(result, result.GetValue(growth) is null or (>= 1 and <= 86_400), "from 1 to 86400"));
+        CommandBase.Bound<int>(growth, value => value is >= 1 and <= 86_400, "from 1 to 86400");
         Option<FileInfo?> since = new("--since")
         {
             Description = "A file that an earlier `ledger --json` printed: show what has grown since, most first.",
@@ -46,7 +45,7 @@ internal static class LedgerCommand
         };
         command.Validators.Add(result =>
         {
-            if (result.GetValue(growth) is not null && result.GetValue(since) is not null)
+            if (result.GetResult(growth) is not null && result.GetResult(since) is not null)
             {
                 result.AddError("--growth and --since exclude each other.");
             }

@@ -54,11 +54,11 @@ internal static class ProfileCommand
 
         public Option<string?> Heap { get; } = CommandBase.Heap();
 
-        public Option<long?> MeanBytes { get; } = new("--mean-bytes")
+        public Option<long?> MeanBytes { get; } = CommandBase.BoundMeanBytes(new Option<long?>("--mean-bytes")
         {
             Description =
                 "The mean number of bytes between two samples: 524288 by default. Fewer cost the process more.",
-        };
+        });
 
         public Option<FileInfo?> Output { get; } = new("--output", "-o")
         {
@@ -72,11 +72,8 @@ internal static class ProfileCommand
             Description = "What the table shows: bytes in use at the end, or all that was allocated meanwhile.",
         };
 
-        public Option<int> Rows { get; } = new("--rows")
-        {
-            Description = "How many functions the table shows.",
-            DefaultValueFactory = _ => DefaultRows,
-        };
+        public Option<int> Rows { get; } =
+            CommandBase.Rows("How many functions the table shows.", DefaultRows);
 
         public Option<string[]> Diff { get; } = new("--diff")
         {
@@ -101,9 +98,9 @@ internal static class ProfileCommand
             }
 
             Target target = Target.Require(parsed.GetValue(Pid)!.Value);
-            HeapProfile profile = await ReadAsync(target, parsed, cancelled);
             string path =
                 parsed.GetValue(Output)?.FullName ?? Path.GetFullPath(NameOf(target, parsed.GetValue(Format)));
+            HeapProfile profile = await ReadAsync(target, parsed, cancelled);
             WriteFile(path, parsed, profile);
             Show(parsed, profile, path, $"process {target.Id} ({target.Name}), {profile.Duration.TotalSeconds:0.#} s");
         }
@@ -151,7 +148,7 @@ internal static class ProfileCommand
             ProfileValue value = parsed.GetValue(Value);
             FunctionRow[] rows = TopFunctions.Of(profile, BytesOf(value), ObjectsOf(value));
             long total = value == ProfileValue.InUse ? profile.InUseBytes : profile.AllocatedBytes;
-            FunctionRow[] shown = [.. rows.Take(Math.Max(0, parsed.GetValue(Rows)))];
+            FunctionRow[] shown = [.. rows.Take(parsed.GetValue(Rows))];
             if (parsed.GetValue(Json))
             {
                 CommandBase.WriteJson(new

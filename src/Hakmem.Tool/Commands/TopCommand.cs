@@ -34,9 +34,9 @@ internal static class TopCommand
             Description = "Seconds between two readings.",
             DefaultValueFactory = _ => 1,
         };
-        interval.Validators.Add(result =>
-            CommandBase.Require(result, result.GetValue(interval) is >= 0.1 and <= 60, "from 0.1 to 60"));
+        CommandBase.Bound<double>(interval, value => value is >= 0.1 and <= 60, "from 0.1 to 60");
         Option<int> count = new("--count") { Description = "End after so many readings; 0 for none." };
+        CommandBase.Bound<int>(count, value => value >= 0, "0 or more");
         Option<bool> json = CommandBase.AsJson();
         Command command = new("top", "Shows the heaps of one process, or of all, as they change.")
         {
