@@ -247,7 +247,7 @@ internal sealed class Exchange : IAsyncDisposable
                 ? new ToolException(
                     ToolError.NoDiagnostics,
                     $"Process {target.Id} does not let a session be started: {failure.Message}")
-                : new ToolException(ToolError.ProcessEnded, $"Process {target.Id} has ended.");
+                : target.Ended();
         }
     }
 

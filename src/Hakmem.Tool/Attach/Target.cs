@@ -4,6 +4,8 @@ using System.Diagnostics;
 using System.Globalization;
 using System.IO;
 using System.Linq;
+using System.Threading;
+using System.Threading.Tasks;
 using Microsoft.Diagnostics.NETCore.Client;
 
 namespace Hakmem.Tool.Attach;
@@ -16,6 +18,9 @@ internal sealed class Target
 
     // The runtime's own library, in a program that is one file too.
     private static readonly string[] s_runtimes = ["libcoreclr.so", "libclrjit.so", "System.Private.CoreLib.dll"];
+
+    // How often to look whether a process is still there.
+    private static readonly TimeSpan s_look = TimeSpan.FromSeconds(0.2);
 
     private readonly string _process;
 
@@ -117,9 +122,24 @@ internal sealed class Target
     private static string AssemblyOf(IReadOnlyList<string> command) =>
         Path.GetFileName(IsHosted(command) ? AssemblyPathOf(command) ?? "dotnet.dll" : command[0] + ".dll");
 
+    // Waits for so long. Throws ToolException as soon as the process has ended.
+    public async Task WaitAsync(TimeSpan time, CancellationToken cancelled)
+    {
+        Task over = Task.Delay(time, cancelled);
+        while (await Task.WhenAny(over, Task.Delay(s_look, cancelled)).ConfigureAwait(false) != over)
+        {
+            if (!IsAlive)
+            {
+                throw Ended();
+            }
+        }
+
+        await over.ConfigureAwait(false);
+    }
+
     // Why the process gave no answer.
     public ToolException Unanswered(TimeSpan waited) => !IsAlive
-        ? new ToolException(ToolError.ProcessEnded, $"Process {Id} has ended.")
+        ? Ended()
         : HasLibrary == true
             ? new ToolException(
                 ToolError.NoAnswer,
@@ -130,6 +150,8 @@ internal sealed class Target
             : new ToolException(
                 ToolError.NoHakmem,
                 $"Process {Id} did not answer within {waited.TotalSeconds:0.#} s: it seems not to use Hakmem.");
+
+    public ToolException Ended() => new(ToolError.ProcessEnded, $"Process {Id} has ended.");
 
     private void RequireProcess()
     {

@@ -59,7 +59,7 @@ internal static class LedgerCommand
             LedgerReport now = await ReadAsync(target, request, limit, cancelled);
             if (before is null && parsed.GetValue(growth) is { } seconds)
             {
-                await Task.Delay(TimeSpan.FromSeconds(seconds), cancelled);
+                await target.WaitAsync(TimeSpan.FromSeconds(seconds), cancelled);
                 (before, now) = (now, await ReadAsync(target, request, limit, cancelled));
             }
 

@@ -25,6 +25,11 @@ internal static class MapCommand
         CommandBase.SetAction(command, json, async (parsed, cancelled) =>
         {
             Target target = Target.Require(parsed.GetValue(pid));
+            if (parsed.GetValue(html) is { } page)
+            {
+                WholeFile.RequireWritable(page.FullName);
+            }
+
             MapAnswer answer = AnswerReader.Read<MapAnswer>(await Exchange.AskAsync(
                 target, Request.Of("map", ("Heap", parsed.GetValue(heap))), CommandBase.TimeoutOf(parsed, timeout),
                 cancelled));

@@ -100,6 +100,7 @@ internal static class ProfileCommand
             Target target = Target.Require(parsed.GetValue(Pid)!.Value);
             string path =
                 parsed.GetValue(Output)?.FullName ?? Path.GetFullPath(NameOf(target, parsed.GetValue(Format)));
+            WholeFile.RequireWritable(path);
             HeapProfile profile = await ReadAsync(target, parsed, cancelled);
             WriteFile(path, parsed, profile);
             Show(parsed, profile, path, $"process {target.Id} ({target.Name}), {profile.Duration.TotalSeconds:0.#} s");

@@ -46,6 +46,19 @@ public sealed class LedgerTests
         Assert.InRange(growth.GetProperty("seconds").GetDouble(), 0.9, 30);
     }
 
+    // Not when the second reading is due.
+    [Fact]
+    public async Task GrowthOfAProcessThatEndsEndsWithIt()
+    {
+        await using TargetProcess target = await TargetProcess.StartAsync(TargetPrograms.Heaps);
+        Task<ToolRun> ledger = ToolRun.OfAsync("ledger", target.Pid, "--growth", "600");
+        await Task.Delay(4_000);
+        target.Process.Kill();
+        ToolRun run = await ledger;
+        Assert.Equal((int)ToolError.ProcessEnded, run.ExitCode);
+        Assert.Contains($"Process {target.Pid} has ended", run.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task GrowthSinceAFileIsThatOfTwoReadings()
     {

@@ -169,13 +169,31 @@ public sealed class ProfileTests : IDisposable
             .AssertSucceeded();
     }
 
-    [Fact]
-    public async Task AFileThatCannotBeWrittenIsSaidToBe()
+    // Before anything is sampled for it.
+    [Theory]
+    [InlineData("no/such/folder")]
+    [InlineData("")]
+    [InlineData("a-file/profile")]
+    public async Task AFileThatCannotBeWrittenIsSaidToBe(string name)
     {
         await using TargetProcess target = await TargetProcess.StartAsync(TargetPrograms.Heaps);
-        ToolRun run = await ToolRun.OfAsync("profile", target.Pid, "--seconds", "0", "-o", PathOf("no/such/folder"));
+        await File.WriteAllTextAsync(PathOf("a-file"), "before");
+        ToolRun run = await ToolRun.OfAsync("profile", target.Pid, "--seconds", "600", "-o", PathOf(name));
         Assert.Equal((int)ToolError.File, run.ExitCode);
-        Assert.Empty(Directory.GetFileSystemEntries(_folder));
+        Assert.Contains("cannot be written", run.Error, StringComparison.Ordinal);
+        Assert.Equal([PathOf("a-file")], Directory.GetFileSystemEntries(_folder));
+    }
+
+    [Fact]
+    public async Task AFileStaysWhereSamplingFails()
+    {
+        await using TargetProcess target = await TargetProcess.StartAsync(TargetPrograms.Heaps);
+        await target.AskAsync("own profiler");
+        await File.WriteAllTextAsync(PathOf("profile"), "before");
+        ToolRun run = await ToolRun.OfAsync("profile", target.Pid, "--seconds", "1", "-o", PathOf("profile"));
+        Assert.Equal((int)ToolError.Refused, run.ExitCode);
+        Assert.Equal("before", await File.ReadAllTextAsync(PathOf("profile")));
+        Assert.Equal([PathOf("profile")], Directory.GetFiles(_folder));
     }
 
     [Fact]
