@@ -93,7 +93,7 @@ internal static class ProfileCommand
                 HeapProfile difference = PprofReader.Read(after).Subtract(PprofReader.Read(before));
                 FileInfo? file = parsed.GetValue(Output);
                 WriteFile(file?.FullName, parsed, difference);
-                Show(parsed, difference, file?.FullName, $"{after} less {before}");
+                Show(parsed, difference, file?.FullName, $"{after} less {before}; shares are of all changes");
                 return;
             }
 
@@ -149,6 +149,7 @@ internal static class ProfileCommand
             ProfileValue value = parsed.GetValue(Value);
             FunctionRow[] rows = TopFunctions.Of(profile, BytesOf(value), ObjectsOf(value));
             long total = value == ProfileValue.InUse ? profile.InUseBytes : profile.AllocatedBytes;
+            long whole = TopFunctions.WholeOf(profile, BytesOf(value));
             FunctionRow[] shown = [.. rows.Take(parsed.GetValue(Rows))];
             if (parsed.GetValue(Json))
             {
@@ -172,8 +173,8 @@ internal static class ProfileCommand
             foreach (FunctionRow row in shown)
             {
                 table.AddTextRow(
-                    Texts.Bytes(row.Bytes), Texts.Share(row.Bytes, total), Texts.Bytes(row.SumBytes),
-                    Texts.Share(row.SumBytes, total), Texts.Count(row.Objects), row.Function);
+                    Texts.Bytes(row.Bytes), Texts.Share(row.Bytes, whole), Texts.Bytes(row.SumBytes),
+                    Texts.Share(row.SumBytes, whole), Texts.Count(row.Objects), row.Function);
             }
 
             console.Write(table);

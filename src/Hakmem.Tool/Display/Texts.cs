@@ -1,3 +1,4 @@
+using System;
 using System.Globalization;
 using Spectre.Console;
 
@@ -12,9 +13,12 @@ internal static class Texts
     public static string Count(long count) => count.ToString("N0", CultureInfo.InvariantCulture);
 
     public static string Share(double? share) =>
-        share is { } value ? string.Create(CultureInfo.InvariantCulture, $"{100 * value:0.0} %") : "";
+        share is { } value ? string.Create(CultureInfo.InvariantCulture, $"{Rounded(100 * value):0.0} %") : "";
 
     public static string Share(long part, long whole) => Share(whole == 0 ? null : (double)part / whole);
+
+    // Nothing has no sign: the sum of -0 and 0 is 0.
+    private static double Rounded(double value) => Math.Round(value, 1) + 0.0;
 
     public static Table NewTable(params string[] columns)
     {

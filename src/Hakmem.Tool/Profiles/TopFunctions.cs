@@ -10,6 +10,11 @@ internal sealed record FunctionRow(string Function, long Bytes, long SumBytes, l
 
 internal static class TopFunctions
 {
+    // What shares are of. In a difference it is all that has changed, more or less: the total may be nothing, or less
+    // than that, where one stack has grown and another has shrunk.
+    public static long WholeOf(HeapProfile profile, HeapProfileValue bytes) =>
+        profile.Samples.Sum(sample => Math.Abs(sample.ValueOf(bytes)));
+
     public static FunctionRow[] Of(HeapProfile profile, HeapProfileValue bytes, HeapProfileValue objects)
     {
         Dictionary<string, FunctionRow> rows = new(StringComparer.Ordinal);

@@ -4,6 +4,7 @@ using System.IO;
 using System.Linq;
 using System.Text.Json;
 using System.Threading.Tasks;
+using Hakmem.Tool.Answers;
 using Hakmem.Tool.Attach;
 using Hakmem.Tool.Profiles;
 using Hakmem.Tool.Tests.Children;
@@ -68,6 +69,22 @@ public sealed class ProfileTests : IDisposable
             grown.GetProperty("inUseBytes").GetInt64());
         JsonElement same = (await ToolRun.OfAsync("profile", "--diff", after, after, "--json")).Json;
         Assert.Equal(0, same.GetProperty("functions").GetArrayLength());
+    }
+
+    // Of all changes: what grew has no share of a total that shrank.
+    [Fact]
+    public async Task TheSharesOfADifferenceAreThoseOfAllChanges()
+    {
+        WriteProfile("before", ("Shrinks", 60 << 20), ("Grows", 1 << 20), ("Tiny", 1_000));
+        WriteProfile("after", ("Shrinks", 20 << 20), ("Grows", 21 << 20), ("Tiny", 999));
+        string output = (await ToolRun.OfAsync("profile", "--diff", PathOf("before"), PathOf("after")))
+            .AssertSucceeded().Output;
+        string[] rows = [.. output.Split('\n').Select(line => string.Join(' ', line.Split(
+            ' ', StringSplitOptions.RemoveEmptyEntries)))];
+        Assert.Contains("20 MiB 33.3 % 20 MiB 33.3 % 1 Grows", rows);
+        Assert.Contains("-40 MiB -66.7 % -40 MiB -66.7 % -2 Shrinks", rows);
+        Assert.Contains("-1 B 0.0 % -1 B 0.0 % 0 Tiny", rows);
+        Assert.Contains("shares are of all changes", output, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -251,6 +268,31 @@ public sealed class ProfileTests : IDisposable
         Assert.Equal(12_345 * report.GetProperty("count").GetInt64(), report.GetProperty("bytes").GetInt64());
         Assert.Contains(report.GetProperty("stack").EnumerateArray(), frame =>
             frame.GetString()!.EndsWith("TargetPrograms.DropRental", StringComparison.Ordinal));
+    }
+
+    // A made profile, of a block for each 20 MiB.
+    private void WriteProfile(string name, params (string Function, long Bytes)[] rows)
+    {
+        ProfileAnswer answer = new()
+        {
+            Heaps =
+            [
+                new HeapProfileAnswer
+                {
+                    Samples =
+                    [
+                        .. rows.Select(row => new SampleAnswer
+                        {
+                            Stack = [row.Function],
+                            InUseBytes = row.Bytes,
+                            InUseObjects = row.Bytes / (20 << 20),
+                        }),
+                    ],
+                },
+            ],
+        };
+        using FileStream file = File.Create(PathOf(name));
+        answer.ToProfile().WritePprof(file);
     }
 
     private string PathOf(string name) => Path.Combine(_folder, name);
