@@ -4,6 +4,7 @@ using System.Linq;
 using System.Threading.Tasks;
 using Hakmem.Tool.Attach;
 using Hakmem.Tool.Commands;
+using Hakmem.Tool.Display;
 
 namespace Hakmem.Tool;
 
@@ -12,11 +13,27 @@ internal static class Program
 {
     public static async Task<int> Main(string[] args)
     {
-        ParseResult parsed = CreateRoot().Parse(args);
-        int code = await parsed.InvokeAsync(
-            new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(10) })
-            .ConfigureAwait(false);
-        return parsed.Errors.Any() ? (int)ToolError.Usage : code;
+        Console.SetOut(new OutputWriter(Console.Out));
+        InvocationConfiguration configuration = new()
+        {
+            ProcessTerminationTimeout = TimeSpan.FromSeconds(10),
+            EnableDefaultExceptionHandler = false,
+        };
+        try
+        {
+            ParseResult parsed = CreateRoot().Parse(args);
+            int code = await parsed.InvokeAsync(configuration).ConfigureAwait(false);
+            return parsed.Errors.Any() ? (int)ToolError.Usage : code;
+        }
+        catch (ToolException failure)
+        {
+            // The help could not be written.
+            return CommandBase.Fail(failure.Error, failure.Message, isJson: false);
+        }
+        catch (Exception failure)
+        {
+            return CommandBase.Fail(failure, isJson: false);
+        }
     }
 
     internal static RootCommand CreateRoot()

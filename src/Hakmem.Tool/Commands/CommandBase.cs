@@ -1,11 +1,14 @@
 using System;
 using System.CommandLine;
 using System.Globalization;
+using System.IO;
+using System.Linq;
 using System.Text.Json;
 using System.Threading;
 using System.Threading.Tasks;
 using Hakmem.Profiling;
 using Hakmem.Tool.Attach;
+using Hakmem.Tool.Display;
 using Spectre.Console;
 
 namespace Hakmem.Tool.Commands;
@@ -95,7 +98,7 @@ internal static class CommandBase
             }
             catch (Exception failure) when (failure is not OutOfMemoryException)
             {
-                return Fail(ToolError.Unexpected, $"The tool failed: {failure}", parsed.GetValue(json));
+                return Fail(failure, parsed.GetValue(json));
             }
         });
 
@@ -115,11 +118,28 @@ internal static class CommandBase
         return console;
     }
 
-    private static int Fail(ToolError error, string message, bool isJson)
+    // Says what went wrong, and returns the exit code.
+    public static int Fail(ToolError error, string message, bool isJson) => Fail(error, [message], isJson);
+
+    // What nobody has thought of: where it was is said as well.
+    public static int Fail(Exception failure, bool isJson) =>
+        Fail(ToolError.Unexpected, $"The tool failed: {failure}".ReplaceLineEndings("\n").Split('\n'), isJson);
+
+    private static int Fail(ToolError error, string[] lines, bool isJson)
     {
-        Console.Error.WriteLine(isJson
-            ? JsonSerializer.Serialize(new { error = error.ToString(), exitCode = (int)error, message }, JsonLine)
-            : message);
+        string text = isJson
+            ? JsonSerializer.Serialize(
+                new { error = error.ToString(), exitCode = (int)error, message = string.Join('\n', lines) }, JsonLine)
+            : string.Join('\n', lines.Select(Texts.Clean));
+        try
+        {
+            Console.Error.WriteLine(text);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            // The exit code is all that can be said.
+        }
+
         return (int)error;
     }
 }

@@ -87,26 +87,26 @@ internal static class LeaksCommand
 
     private static void Write(IAnsiConsole console, Target target, LeakReportsAnswer answer)
     {
-        console.WriteLine($"Process {target.Id} ({target.Name})");
+        console.WriteText($"Process {target.Id} ({target.Name})");
         if (answer.Reports.Count == 0)
         {
-            console.WriteLine(
+            console.WriteText(
                 "No pool has reported a rental that was dropped undisposed. Pools do so with LeakTracking.");
             return;
         }
 
-        Table table = Texts.NewTable(">reported", ">bytes", "first", "last", "rented by");
+        FigureTable table = new(leading: 0, ">reported", ">bytes", "first", "last", "rented by");
         foreach (LeakReport report in answer.Reports.OrderByDescending(report => report.Bytes))
         {
-            table.AddTextRow(
+            table.AddRow(
                 Texts.Count(report.Count), Texts.Bytes(report.Bytes), $"{report.FirstAt:u}", $"{report.LastAt:u}",
-                report.Stack.Count == 0 ? "not recorded: LeakTracking.Stacks does" : TextOf(report.Stack));
+                report.Stack.Count == 0 ? "not recorded: LeakTracking.Stacks does" : CellOf(report.Stack));
         }
 
         console.Write(table);
         if (answer.UnkeptCount > 0)
         {
-            console.WriteLine($"{Texts.Count(answer.UnkeptCount)} more reports are of further stacks.");
+            console.WriteText($"{Texts.Count(answer.UnkeptCount)} more reports are of further stacks.");
         }
     }
 
@@ -119,19 +119,19 @@ internal static class LeaksCommand
 
         if (rows.Length == 0)
         {
-            console.WriteLine($"Nothing that was sampled in {seconds} s stayed for half of that time.");
+            console.WriteText($"Nothing that was sampled in {seconds} s stayed for half of that time.");
             return;
         }
 
-        console.WriteLine(
+        console.WriteText(
             $"Blocks of the first half of {seconds} s that are in use at the end, by stack: {rows.Length} of {all}. " +
             "Estimates.");
-        Table table = Texts.NewTable(">blocks", ">bytes", ">stayed", ">oldest", "heap", "allocated by");
+        FigureTable table = new(leading: 0, ">blocks", ">bytes", ">stayed", ">oldest", "heap", "allocated by");
         foreach (StackRow row in rows)
         {
-            table.AddTextRow(
+            table.AddRow(
                 Texts.Count(row.Blocks), Texts.Bytes(row.Bytes), Texts.Share(row.InUseBytes, row.AllocatedBytes),
-                $"{row.OldestSeconds:0.#} s", OwnerOf(row), TextOf(row.Stack));
+                $"{row.OldestSeconds:0.#} s", OwnerOf(row), CellOf(row.Stack));
         }
 
         console.Write(table);
@@ -139,8 +139,8 @@ internal static class LeaksCommand
 
     private static string OwnerOf(StackRow row) => row.Tag.Length == 0 ? row.Heap : $"{row.Heap}, tag {row.Tag}";
 
-    private static string TextOf(IReadOnlyList<string> stack) =>
-        string.Join('\n', stack.Take(MaxFrames)) + (stack.Count > MaxFrames ? "\n..." : "");
+    private static Cell CellOf(IReadOnlyList<string> stack) =>
+        new(stack.Count > MaxFrames ? stack.Take(MaxFrames).Append("...") : stack);
 
     private sealed record StackRow(
         string Heap, string Tag, IReadOnlyList<string> Stack, long Blocks, long Bytes, double OldestSeconds,

@@ -111,15 +111,15 @@ internal static class LedgerCommand
 
     private static void Write(IAnsiConsole console, Target target, LedgerReport report)
     {
-        console.WriteLine(
+        console.WriteText(
             $"Process {target.Id} ({target.Name}): {Texts.Bytes(report.ResidentBytes)} resident, " +
             $"{Texts.Share(report.AttributedShare)} of it explained");
-        Table table = Texts.NewTable(">resident", ">share", "row", "how it is known, and its largest parts");
+        FigureTable table = new(leading: 0, ">resident", ">share", "row", "how it is known, and its largest parts");
         foreach (LedgerRow row in report.Rows)
         {
-            table.AddTextRow(
+            table.AddRow(
                 Texts.Bytes(row.ResidentBytes), Texts.Share(row.ResidentBytes, report.ResidentBytes), row.Name,
-                TextOf(row));
+                CellOf(row));
         }
 
         console.Write(table);
@@ -127,23 +127,23 @@ internal static class LedgerCommand
 
     private static void Write(IAnsiConsole console, Target target, LedgerGrowth growth)
     {
-        console.WriteLine(
+        console.WriteText(
             $"Process {target.Id} ({target.Name}) grew by {Texts.Bytes(growth.Bytes)} in {growth.Seconds:0.#} s, to " +
             $"{Texts.Bytes(growth.ResidentBytes)}");
-        Table table = Texts.NewTable(">grew by", ">to", "row", "what to do about it");
+        FigureTable table = new(leading: 0, ">grew by", ">to", "row", "what to do about it");
         foreach (LedgerGrowthRow row in growth.Rows.Where(row => row.Bytes != 0))
         {
-            table.AddTextRow(Texts.Bytes(row.Bytes), Texts.Bytes(row.ResidentBytes), row.Name,
+            table.AddRow(Texts.Bytes(row.Bytes), Texts.Bytes(row.ResidentBytes), row.Name,
                 LedgerHints.Of(row.Kind));
         }
 
         console.Write(table);
     }
 
-    private static string TextOf(LedgerRow row)
+    private static Cell CellOf(LedgerRow row)
     {
         IEnumerable<string> parts =
             row.Parts.Take(MaxParts).Select(part => $"  {Texts.Bytes(part.Bytes)}  {part.Name}");
-        return string.Join('\n', parts.Prepend(row.Source));
+        return new Cell(parts.Prepend(row.Source));
     }
 }

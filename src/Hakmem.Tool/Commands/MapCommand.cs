@@ -44,7 +44,7 @@ internal static class MapCommand
             }
             else if (parsed.GetValue(html) is { } written)
             {
-                CommandBase.Terminal.WriteLine($"The map is in {written.FullName}");
+                CommandBase.Terminal.WriteText($"The map is in {written.FullName}");
             }
             else
             {

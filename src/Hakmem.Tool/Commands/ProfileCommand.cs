@@ -168,11 +168,11 @@ internal static class ProfileCommand
 
             IAnsiConsole console = CommandBase.Terminal;
             string what = value == ProfileValue.InUse ? ", in use at the end" : "";
-            console.WriteLine($"About {Texts.Bytes(total)} allocated meanwhile{what}: {title}");
-            Table table = Texts.NewTable(">bytes", ">share", ">with callees", ">share", ">blocks", "function");
+            console.WriteText($"About {Texts.Bytes(total)} allocated meanwhile{what}: {title}");
+            FigureTable table = new(leading: 0, ">bytes", ">share", ">with callees", ">share", ">blocks", "function");
             foreach (FunctionRow row in shown)
             {
-                table.AddTextRow(
+                table.AddRow(
                     Texts.Bytes(row.Bytes), Texts.Share(row.Bytes, whole), Texts.Bytes(row.SumBytes),
                     Texts.Share(row.SumBytes, whole), Texts.Count(row.Objects), row.Function);
             }
@@ -180,13 +180,13 @@ internal static class ProfileCommand
             console.Write(table);
             if (profile.LostSamples > 0)
             {
-                console.WriteLine(
+                console.WriteText(
                     $"{Texts.Count(profile.LostSamples)} samples could not be kept: the estimates are too low.");
             }
 
             if (path is not null)
             {
-                console.WriteLine($"The profile is in {path}");
+                console.WriteText($"The profile is in {path}");
             }
         }
 

@@ -85,14 +85,15 @@ internal static class PsCommand
     {
         if (rows.Length == 0)
         {
-            console.WriteLine("No process of this user uses Hakmem.");
+            console.WriteText("No process of this user uses Hakmem.");
             return;
         }
 
-        Table table = Texts.NewTable(">pid", "process", "Hakmem", ">heaps", ">live", ">dirty", ">committed", "state");
+        FigureTable table = new(
+            leading: 2, ">pid", "process", "Hakmem", ">heaps", ">live", ">dirty", ">committed", "state");
         foreach (ProcessRow row in rows)
         {
-            table.AddTextRow(
+            table.AddRow(
                 $"{row.Pid}", row.Name, row.Library, $"{row.Heaps}", Text(row.LiveBytes), Text(row.DirtyBytes),
                 Text(row.CommittedBytes), row.State);
         }

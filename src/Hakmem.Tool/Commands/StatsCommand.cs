@@ -40,7 +40,7 @@ internal static class StatsCommand
 
     private static void Write(IAnsiConsole console, Target target, StatisticsAnswer answer)
     {
-        console.WriteLine($"Process {target.Id} ({target.Name}), Hakmem {answer.Library}");
+        console.WriteText($"Process {target.Id} ({target.Name}), Hakmem {answer.Library}");
         console.Write(HeapTable.Of(answer.Heaps));
         foreach (HeapAnswer heap in answer.Heaps)
         {
@@ -52,10 +52,10 @@ internal static class StatsCommand
     {
         if (heap.Tags.Count > 0)
         {
-            Table tags = Texts.NewTable($"tag of heap {heap.Name}", ">live", ">peak", ">refused");
+            FigureTable tags = new(leading: 1, $"tag of heap {heap.Name}", ">live", ">peak", ">refused");
             foreach (TagAnswer tag in heap.Tags)
             {
-                tags.AddTextRow(tag.Path, Texts.Bytes(tag.LiveBytes), Texts.Bytes(tag.PeakBytes),
+                tags.AddRow(tag.Path, Texts.Bytes(tag.LiveBytes), Texts.Bytes(tag.PeakBytes),
                     Texts.Count(tag.RefusedCount));
             }
 
@@ -69,14 +69,14 @@ internal static class StatsCommand
 
         if (heap.LastDecayFailure.Length > 0)
         {
-            console.WriteLine(
+            console.WriteText(
                 $"Heap {heap.Name}: {heap.FailedDecayPasses} decay passes failed, the last with " +
                 heap.LastDecayFailure);
         }
 
         if (heap.LastCallbackFailure.Length > 0)
         {
-            console.WriteLine(
+            console.WriteText(
                 $"Heap {heap.Name}: {heap.FailedCallbacks} callbacks failed, the last with {heap.LastCallbackFailure}");
         }
     }

@@ -112,15 +112,15 @@ internal static class TopCommand
 
     private static IRenderable Render(IReadOnlyList<TopRow> rows)
     {
-        Table table = Texts.NewTable(
-            ">pid", "process", "heap", ">live", ">change", ">blocks", ">cached", ">dirty", ">live/dirty", ">committed",
-            ">refused");
+        FigureTable table = new(
+            leading: 3, ">pid", "process", "heap", ">live", ">change", ">blocks", ">cached", ">dirty", ">live/dirty",
+            ">committed", ">refused");
         foreach (TopRow row in rows)
         {
             foreach (HeapAnswer heap in row.Now.Heaps)
             {
                 HeapAnswer? before = row.Before?.Heaps.FirstOrDefault(other => other.Slot == heap.Slot);
-                table.AddTextRow(
+                table.AddRow(
                     $"{row.Pid}", row.Name, heap.Name, Texts.Bytes(heap.LiveBytes),
                     before is null ? "" : Texts.Bytes(heap.LiveBytes - before.LiveBytes), Texts.Count(heap.LiveBlocks),
                     Texts.Bytes(heap.CachedBytes), Texts.Bytes(heap.DirtyBytes), Texts.Share(heap.LiveOverDirty),

@@ -38,12 +38,13 @@ internal static class TrimCommand
 
     private static void Write(IAnsiConsole console, TrimAnswer answer)
     {
-        Table table = Texts.NewTable(
-            ">slot", "heap", ">dirty before", ">after", ">committed before", ">after", ">cached before", ">after");
+        FigureTable table = new(
+            leading: 0, ">slot", "heap", ">dirty before", ">after", ">committed before", ">after",
+            ">cached before", ">after");
         foreach (HeapAnswer after in answer.After.Heaps)
         {
             HeapAnswer before = answer.Before.Heaps.FirstOrDefault(heap => heap.Slot == after.Slot) ?? new HeapAnswer();
-            table.AddTextRow(
+            table.AddRow(
                 $"{after.Slot}", after.Name, Texts.Bytes(before.DirtyBytes), Texts.Bytes(after.DirtyBytes),
                 Texts.Bytes(before.CommittedBytes), Texts.Bytes(after.CommittedBytes), Texts.Bytes(before.CachedBytes),
                 Texts.Bytes(after.CachedBytes));

@@ -21,14 +21,14 @@ internal static class TerminalMap
     {
         foreach (HeapMapAnswer heap in answer.Heaps)
         {
-            console.WriteLine(
+            console.WriteText(
                 $"Heap {heap.Name} ({heap.Slot}): {Texts.Count(heap.SuperSlabs.Count)} SuperSlabs, " +
                 $"{Texts.Bytes(heap.LiveBytes)} live, {Texts.Bytes(heap.CachedBytes)} cached, " +
                 $"{Texts.Bytes(heap.DirtyBytes)} dirty" +
                 (heap.DirtyBytes == 0 ? "" : $": {Texts.Share(heap.LiveOverDirty)} of the dirty memory is live"));
             foreach (string line in LinesOf(heap))
             {
-                console.WriteLine(line);
+                console.WriteText(line);
             }
 
             if (heap.SizeClasses.Count > 0)
@@ -97,12 +97,12 @@ internal static class TerminalMap
         Fill[share <= 0 ? 0 : share >= 1 ? Fill.Length - 1 : 1 + (int)(share * (Fill.Length - 2))];
 
     // The classes that waste most first.
-    private static Table Fragmentation(HeapMapAnswer heap)
+    private static FigureTable Fragmentation(HeapMapAnswer heap)
     {
-        Table table = Texts.NewTable(">blocks of", ">live", ">dirty", ">live/dirty", ">not live", ">spans");
+        FigureTable table = new(leading: 1, ">blocks of", ">live", ">dirty", ">live/dirty", ">not live", ">spans");
         foreach (ClassAnswer row in heap.SizeClasses.OrderByDescending(row => row.DirtyBytes - row.LiveBytes).Take(12))
         {
-            table.AddTextRow(
+            table.AddRow(
                 Texts.Bytes(row.BlockBytes), Texts.Bytes(row.LiveBytes), Texts.Bytes(row.DirtyBytes),
                 Texts.Share(row.LiveOverDirty), Texts.Bytes(Math.Max(0, row.DirtyBytes - row.LiveBytes)),
                 $"{row.Spans}");

@@ -20,28 +20,16 @@ internal static class Texts
     // Nothing has no sign: the sum of -0 and 0 is 0.
     private static double Rounded(double value) => Math.Round(value, 1) + 0.0;
 
-    public static Table NewTable(params string[] columns)
-    {
-        Table table = new() { Border = TableBorder.Simple, ShowHeaders = true };
-        foreach (string column in columns)
+    // A character for each one that a terminal would obey: names come from the process, and may have any.
+    public static string Clean(string text) =>
+        string.Create(text.Length, text, (characters, from) =>
         {
-            // A column of numbers is marked by a > in front.
-            bool isNumber = column.StartsWith('>');
-            TableColumn added = new(Markup.Escape(isNumber ? column[1..] : column)) { NoWrap = isNumber };
-            table.AddColumn(isNumber ? added.RightAligned() : added);
-        }
+            for (int i = 0; i < characters.Length; i++)
+            {
+                characters[i] = char.IsControl(from[i]) ? '\uFFFD' : from[i];
+            }
+        });
 
-        return table;
-    }
-
-    public static void AddTextRow(this Table table, params string[] cells)
-    {
-        Text[] texts = new Text[cells.Length];
-        for (int i = 0; i < cells.Length; i++)
-        {
-            texts[i] = new Text(cells[i]);
-        }
-
-        table.AddRow(texts);
-    }
+    // A line of an output that may go to a terminal.
+    public static void WriteText(this IAnsiConsole console, string line) => console.WriteLine(Clean(line));
 }

@@ -34,6 +34,12 @@ internal static class TargetPrograms
     // NativeMemory serves the process.
     public const string Fallback = "fallback";
 
+    // Like the first, with names that a terminal would obey.
+    public const string Escapes = "escapes";
+
+    // Sets a colour, rings, begins a line, and sets a colour by a single character.
+    public const string Escape = "\u001b[31mred\a\nforged\u009b0m";
+
     public const int SecondBlocks = 1_000;
     public const int SecondBytes = 4_096;
     public const int LargeSlabs = 1_100;
@@ -50,7 +56,8 @@ internal static class TargetPrograms
         Small => RunSmallAsync(),
         Fallback => RunSmallAsync(),
         Large => RunLargeAsync(),
-        Heaps => RunHeapsAsync(),
+        Heaps => RunHeapsAsync("orders", "cart"),
+        Escapes => RunHeapsAsync(Escape, "cart" + Escape),
         _ => SeededPrograms.RunAsync(name),
     };
 
@@ -144,19 +151,19 @@ internal static class TargetPrograms
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static unsafe Task<int> RunHeapsAsync()
+    private static unsafe Task<int> RunHeapsAsync(string heapName, string tagName)
     {
         WarmUp();
         HakmemAllocator second = new();
         s_kept.Add(second);
-        s_kept.Add(HakmemMetrics.Register(second, "orders"));
+        s_kept.Add(HakmemMetrics.Register(second, heapName));
         for (int i = 0; i < SecondBlocks; i++)
         {
             *(long*)second.Alloc(SecondBytes) = i;
         }
 
         s_kept.Add(second.ForTag(new MemoryTag("checkout")));
-        nint tagged = (nint)second.ForTag(new MemoryTag("cart")).Alloc(10_000);
+        nint tagged = (nint)second.ForTag(new MemoryTag(tagName)).Alloc(10_000);
         Thread? worker = null;
         HakmemProfiler? own = null;
         return LoopAsync(line =>
