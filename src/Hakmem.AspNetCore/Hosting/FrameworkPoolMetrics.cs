@@ -28,13 +28,16 @@ internal sealed class FrameworkPoolMetrics
         Meter meter = meterFactory.Create(new MeterOptions(MeterName));
         meter.CreateObservableUpDownCounter(
             Prefix + "pooled", () => Observe(s => s.PooledBytes), "By", "Bytes in the pool that are free for reuse.");
-        Add("allocated", s => s.Allocations * PinnedSlab.Bytes, "Bytes that the pool has allocated.");
-        Add("evicted", s => s.Evictions * PinnedSlab.Bytes, "Bytes that the pool has dropped after disuse.");
+        Add("allocated", Allocated, "Bytes that the pool has allocated.");
+        Add("evicted", s => Allocated(s) - s.TotalBytes, "Bytes that the pool has dropped after disuse.");
         Add("rented", s => s.Rents * PinnedSlab.BlockBytes, "Bytes that were rented from the pool.");
 
         void Add(string name, Func<PinnedMemoryPoolStatistics, long> figure, string description) =>
             meter.CreateObservableCounter(Prefix + name, () => Observe(figure), "By", description);
     }
+
+    private static long Allocated(PinnedMemoryPoolStatistics statistics) =>
+        (statistics.Allocations * PinnedSlab.Bytes) + (statistics.BeyondLimitRents * PinnedSlab.BlockBytes);
 
     private IEnumerable<Measurement<long>> Observe(Func<PinnedMemoryPoolStatistics, long> figure) =>
         _pool.IsDisposed ? [] : [new Measurement<long>(figure(_pool.GetStatistics()), _attributes)];

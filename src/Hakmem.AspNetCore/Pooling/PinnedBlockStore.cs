@@ -15,12 +15,17 @@ namespace Hakmem.AspNetCore.Pooling;
 // when it was unused for at least two thirds of the timeout and at most all of it: (1) a thread cache is flushed of
 // what it did not need for a whole step, (2) slabs that are wholly free are counted, and (3) those that stayed free for
 // a whole step are released. (This is the working set of Bonwick's reaping: the low-water mark of a step was not needed
-// in it.) The timer runs exactly while there are slabs. Both ends of that are decided under the lock, so no rental or
-// return checks whether it runs, and a service that holds nothing does nothing.
+// in it.) The timer runs while there are slabs or single blocks, and for a step after the last single block came back.
+// Both ends of that are decided under the lock, so no rental or return checks whether it runs, and a service that holds
+// nothing does nothing.
 //
 // Under the lock nothing allocates managed memory, throws, or calls what may wait: each could run code of the program,
 // which may rent from this pool. So slabs and room for them are created before it is taken; refusals are results that
 // are thrown, the timer is changed, and pages are purged after it is left.
+//
+// At the limit a rental gets a single block, which is garbage once it is returned, unless the options want a refusal.
+// Refusing cannot be the default, as the pool does not know who rents: a rental that fails in an HTTP/2 connection's
+// output leaves that connection's pipes without an end, and so their blocks rented for ever.
 //
 // Nothing here has a finalizer. An owner that its renter drops keeps its block for ever, counted as rented: taking the
 // block back could give the bytes that a span still reaches to someone else.
@@ -33,6 +38,7 @@ internal sealed class PinnedBlockStore
     private readonly UninterruptibleLock _lock = new();
     private readonly ManagedHeap _heap;
     private readonly long _maxBytes;
+    private readonly bool _refusesAtLimit;
     private readonly int _cacheLimit;
     private readonly StepTimer _timer;
 
@@ -45,12 +51,18 @@ internal sealed class PinnedBlockStore
     private readonly IdleCollection _collection;
     private long _slabsAllocated;
     private long _slabsReleased;
+
+    // Single blocks that are rented, all that ever were, and the bytes of those that came back since the last step.
+    private long _singles;
+    private long _singleRents;
+    private long _singleBytesReturned;
     private bool _isClosed;
 
     public PinnedBlockStore(PinnedMemoryPoolOptions options, TimeProvider timeProvider, ManagedHeap? heap = null)
     {
         _heap = heap ?? ManagedHeap.Process;
         _maxBytes = options.MaxBytes;
+        _refusesAtLimit = options.RefuseAtLimit;
         _cacheLimit = options.ThreadCacheBlocks;
         _collection = new IdleCollection(options.CollectWhenIdle);
         _caches = new ThreadTable<PinnedThreadCache>(_lock);
@@ -66,12 +78,16 @@ internal sealed class PinnedBlockStore
     {
         Found,
         NeedsSlab,
+        NeedsSingle,
         AtLimit,
         Closed,
     }
 
     // What the threads share of the owners.
     public OwnerDepot Owners { get; }
+
+    // The limit in whole slabs; zero for none.
+    public long LimitBytes => _maxBytes - (_maxBytes % PinnedSlab.Bytes);
 
     // Whether the timer should run.
     public bool IsTicking
@@ -115,7 +131,11 @@ internal sealed class PinnedBlockStore
     {
         PinnedThreadCache? cache = TryFindCache();
         cache?.PutIdle(owner);
-        if (cache is null || !cache.TryPut(block))
+        if (block.Slab is null)
+        {
+            ReturnSingle();
+        }
+        else if (cache is null || !cache.TryPut(block))
         {
             ReturnSlow(cache, block);
         }
@@ -123,7 +143,7 @@ internal sealed class PinnedBlockStore
 
     public PinnedMemoryPoolStatistics GetStatistics()
     {
-        long blocks, pooled, allocated, released;
+        long blocks, pooled, allocated, released, singles, singleRents;
         long rents = 0;
         using (_lock.Enter())
         {
@@ -137,15 +157,19 @@ internal sealed class PinnedBlockStore
 
             allocated = _slabsAllocated;
             released = _slabsReleased;
+            singles = _singles;
+            singleRents = _singleRents;
         }
 
         pooled = Math.Min(pooled, blocks);
         return new PinnedMemoryPoolStatistics
         {
-            TotalBytes = blocks * PinnedSlab.BlockBytes,
+            TotalBytes = (blocks + singles) * PinnedSlab.BlockBytes,
             PooledBytes = pooled * PinnedSlab.BlockBytes,
-            RentedBytes = (blocks - pooled) * PinnedSlab.BlockBytes,
+            RentedBytes = (blocks + singles - pooled) * PinnedSlab.BlockBytes,
+            BeyondLimitBytes = singles * PinnedSlab.BlockBytes,
             Rents = rents,
+            BeyondLimitRents = singleRents,
             Allocations = allocated,
             Evictions = released,
             LateDisposeCount = Owners.LateDisposeCount,
@@ -241,13 +265,12 @@ internal sealed class PinnedBlockStore
         }
     }
 
-    // A slab, and room for it in the table, are created between two looks at the table, of which only the second needs
-    // them. If it does not, since blocks came back meanwhile, they are garbage.
+    // A slab and room for it in the table, or a single block, are created between two looks at the table, of which only
+    // the second needs them. If it does not, since blocks came back meanwhile, they are garbage.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private PinnedBlock RentSlow(PinnedThreadCache cache, PinnedMemoryOwner owner)
     {
-        PinnedSlab? slab = null;
-        SlabTable.Room? room = null;
+        Created created = default;
         while (true)
         {
             PinnedBlock? block;
@@ -257,7 +280,7 @@ internal sealed class PinnedBlockStore
             Finding finding;
             using (_lock.Enter())
             {
-                finding = FindBlock(cache, slab, room, out block);
+                finding = FindBlock(cache, created, out block);
                 isTimerDue = _timer.TryBeginChange();
                 capacity = _table.Capacity;
                 slabs = _table.SlabCount;
@@ -269,8 +292,11 @@ internal sealed class PinnedBlockStore
                 case Finding.Found:
                     return block!;
                 case Finding.NeedsSlab:
-                    room = slabs == capacity ? SlabTable.MakeRoom(capacity) : room;
-                    slab ??= new PinnedSlab();
+                    created.Room = slabs == capacity ? SlabTable.MakeRoom(capacity) : created.Room;
+                    created.Slab ??= new PinnedSlab();
+                    continue;
+                case Finding.NeedsSingle:
+                    created.Single = PinnedBlock.CreateSingle();
                     continue;
             }
 
@@ -285,14 +311,22 @@ internal sealed class PinnedBlockStore
     }
 
     // Under the lock. A new slab comes before the blocks that other threads keep.
-    private Finding FindBlock(PinnedThreadCache cache, PinnedSlab? slab, SlabTable.Room? room, out PinnedBlock? block)
+    private Finding FindBlock(PinnedThreadCache cache, Created created, out PinnedBlock? block)
     {
         _lock.AssertHeld();
         block = null;
-        Finding finding = _isClosed ? Finding.Closed : _table.FreeBlocks > 0 ? Finding.Found : FindMore(slab, room);
+        Finding finding = _isClosed ? Finding.Closed : _table.FreeBlocks > 0 ? Finding.Found : FindMore(created);
         if (finding == Finding.Found)
         {
             block = cache.Refill(_table, Math.Max(0, (_cacheLimit / RefillDivisor) - 1));
+        }
+        else if (finding == Finding.NeedsSingle && created.Single is not null)
+        {
+            block = created.Single;
+            cache.CountRent();
+            _singles++;
+            _singleRents++;
+            finding = Finding.Found;
         }
 
         return finding;
@@ -300,29 +334,63 @@ internal sealed class PinnedBlockStore
 
     // Under the lock, with no free block in the table: adds the slab that the caller brought, or at the limit fetches
     // the blocks that other threads keep.
-    private Finding FindMore(PinnedSlab? slab, SlabTable.Room? room)
+    private Finding FindMore(Created created)
     {
         bool isAllowed = _maxBytes == 0 || (_table.SlabCount + 1L) * PinnedSlab.Bytes <= _maxBytes;
         if (!isAllowed)
         {
-            FlushCaches(onlyUnneeded: false);
-            return _table.FreeBlocks > 0 ? Finding.Found : Finding.AtLimit;
+            return FindAtLimit();
         }
 
-        if (room is not null)
+        if (created.Room is not null)
         {
-            _table.Adopt(room);
+            _table.Adopt(created.Room);
         }
 
-        if (slab is null || _table.SlabCount == _table.Capacity)
+        if (created.Slab is null || _table.SlabCount == _table.Capacity)
         {
             return Finding.NeedsSlab;
         }
 
-        _table.Add(slab);
+        _table.Add(created.Slab);
         _slabsAllocated++;
         _timer.IsWanted = true;
         return Finding.Found;
+    }
+
+    // Under the lock. A flush holds up every thread. A refusal needs it, to be sure that all blocks are in use; where
+    // nobody is refused, it is left out if no cache seems to have a block.
+    private Finding FindAtLimit()
+    {
+        if (_refusesAtLimit || IsAnyCached())
+        {
+            FlushCaches(onlyUnneeded: false);
+        }
+
+        return _table.FreeBlocks > 0 ? Finding.Found : _refusesAtLimit ? Finding.AtLimit : Finding.NeedsSingle;
+    }
+
+    private bool IsAnyCached()
+    {
+        bool isAny = false;
+        foreach (PinnedThreadCache cache in _caches)
+        {
+            isAny |= cache.Count > 0;
+        }
+
+        return isAny;
+    }
+
+    // The block itself is garbage, as nothing refers to it any more.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void ReturnSingle()
+    {
+        using (_lock.Enter())
+        {
+            _singles--;
+            _singleBytesReturned += PinnedSlab.BlockBytes;
+            _collection.Add(PinnedSlab.BlockBytes, _heap.FullCollections);
+        }
     }
 
     // Half of the thread's blocks go back too, so that the next return finds room. A cache of a closed store has none.
@@ -369,9 +437,11 @@ internal sealed class PinnedBlockStore
             }
 
             long stepBytes = (long)ReleaseSlabs(_table.WhollyFreeLowWater, ref released) * PinnedSlab.Bytes;
+            stepBytes += _singleBytesReturned;
+            _singleBytesReturned = 0;
             FlushCaches(onlyUnneeded: true);
             _table.MarkLowWater();
-            long heldBytes = (long)_table.SlabCount * PinnedSlab.Bytes;
+            long heldBytes = ((long)_table.SlabCount * PinnedSlab.Bytes) + (_singles * PinnedSlab.BlockBytes);
             isCollectionDue = _collection.TakeIfDue(stepBytes, heldBytes, heapBytes, _heap.FullCollections);
             isTimerDue = _timer.TryBeginChange();
         }
@@ -391,7 +461,7 @@ internal sealed class PinnedBlockStore
             _collection.Add((long)count * PinnedSlab.Bytes, _heap.FullCollections);
         }
 
-        _timer.IsWanted &= _table.SlabCount > 0;
+        _timer.IsWanted &= _table.SlabCount > 0 || _singles > 0;
         return count;
     }
 
@@ -445,5 +515,13 @@ internal sealed class PinnedBlockStore
                 cache.OpenGate();
             }
         }
+    }
+
+    // What a rental has created outside of the lock, in case that the next look under it needs it.
+    private struct Created
+    {
+        public PinnedSlab? Slab;
+        public SlabTable.Room? Room;
+        public PinnedBlock? Single;
     }
 }

@@ -70,6 +70,9 @@ public sealed class PinnedMemoryPool : MemoryPool<byte>
     /// 4096.</summary>
     public override int MaxBufferSize => PinnedSlab.BlockBytes;
 
+    // What the pool keeps at most, in bytes; zero for no limit.
+    internal long LimitBytes => _store.LimitBytes;
+
     // Whether the figures are of interest no more.
     internal bool IsDisposed => _isDisposed;
 
@@ -89,7 +92,8 @@ public sealed class PinnedMemoryPool : MemoryPool<byte>
     /// </exception>
     /// <exception cref="ObjectDisposedException">The pool has been disposed.</exception>
     /// <exception cref="OutOfMemoryException">
-    /// The pool is at its limit and every block is rented, or the runtime has no memory.
+    /// The runtime has no memory; or every block within the pool's limit is rented, and
+    /// <see cref="PinnedMemoryPoolOptions.RefuseAtLimit"/> is set.
     /// </exception>
     public override IMemoryOwner<byte> Rent(int minBufferSize = -1)
     {

@@ -24,7 +24,11 @@ internal sealed class PinnedMemoryPoolMetrics : IDisposable
         AddBytes("rented", s => s.RentedBytes, "Bytes of blocks that are rented.");
         AddBytes("pooled", s => s.PooledBytes, "Bytes of blocks that are free for reuse.");
         AddBytes("total", s => s.TotalBytes, "Bytes that the pool holds, rented or not.");
+        AddBytes("beyond_limit", s => s.BeyondLimitBytes, "Bytes of blocks that are rented beyond the pool's limit.");
         AddCount("rents", s => s.Rents, "{rental}", "Blocks rented since the start.");
+        AddCount(
+            "beyond_limit_rents", s => s.BeyondLimitRents, "{rental}",
+            "Blocks rented beyond the pool's limit since the start.");
         AddCount("allocations", s => s.Allocations, "{slab}", "Slabs of 128 KiB allocated since the start.");
         AddCount("evictions", s => s.Evictions, "{slab}", "Slabs of 128 KiB dropped since the start.");
         AddCount(

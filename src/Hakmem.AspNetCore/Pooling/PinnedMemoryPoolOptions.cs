@@ -11,11 +11,23 @@ namespace Hakmem;
 public sealed class PinnedMemoryPoolOptions
 {
     /// <summary>
-    /// The hard limit in bytes on what the pool holds, rented or not, counted in slabs of 131072 bytes (128 KiB): at
-    /// least one slab, or zero (the default) for no limit. At the limit a rental throws
-    /// <see cref="OutOfMemoryException"/>.
+    /// The most bytes that the pool keeps for reuse, counted in whole slabs of 131072 bytes (128 KiB): at least one
+    /// slab, or zero (the default) for no limit. While every block of them is rented, a further rental gets an array of
+    /// its own, which is left to the garbage collector when it is returned
+    /// (<see cref="PinnedMemoryPoolStatistics.BeyondLimitBytes"/>). With <see cref="RefuseAtLimit"/> it throws.
     /// </summary>
     public long MaxBytes { get; set; }
+
+    /// <summary>
+    /// Whether a rental throws <see cref="OutOfMemoryException"/> while every block within <see cref="MaxBytes"/> is
+    /// rented. Off by default. For Kestrel it suits endpoints that speak HTTP/1.1 only, where the connection is closed.
+    /// </summary>
+    /// <remarks>
+    /// Kestrel does not survive a failed rental in the output of an HTTP/2 connection: requests of that connection
+    /// hang, and the blocks of its pipes stay rented until the process ends, so that in time every connection is
+    /// refused.
+    /// </remarks>
+    public bool RefuseAtLimit { get; set; }
 
     /// <summary>
     /// How long memory stays unused before the pool drops it: at most this long, and at least two thirds of it. From 30

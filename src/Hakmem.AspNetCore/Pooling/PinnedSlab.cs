@@ -22,10 +22,6 @@ internal sealed class PinnedSlab
     public const int BlockCount = 32;
     public const int Bytes = BlockBytes * BlockCount;
 
-    // Blocks start on cache lines, so that two connections do not write to the same line. The runtime aligns arrays to
-    // 8.
-    private const int AlignmentBytes = 64;
-    private const int ArrayBytes = Bytes + AlignmentBytes - 1;
     private const uint AllFree = uint.MaxValue;
 
     private readonly PinnedBlock[] _blocks = new PinnedBlock[BlockCount];
@@ -34,13 +30,9 @@ internal sealed class PinnedSlab
     // Bit i is set while block i is free in this slab: neither rented nor in a thread's cache.
     private uint _free = AllFree;
 
-    public unsafe PinnedSlab()
+    public PinnedSlab()
     {
-        _array = GC.AllocateUninitializedArray<byte>(ArrayBytes, pinned: true);
-
-        // SAFETY: the address is only used as a number, and the array is pinned for its life.
-        nuint address = (nuint)(nint)Marshal.UnsafeAddrOfPinnedArrayElement(_array, 0);
-        int start = (int)((0 - address) & (AlignmentBytes - 1));
+        _array = PinnedArray.Allocate(Bytes, out int start);
         for (int i = 0; i < BlockCount; i++)
         {
             Memory<byte> memory = MemoryMarshal.CreateFromPinnedArray(_array, start + (i * BlockBytes), BlockBytes);

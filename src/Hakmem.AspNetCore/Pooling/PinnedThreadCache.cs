@@ -88,6 +88,9 @@ internal sealed class PinnedThreadCache(OwnerDepot owners, int maxBlocks) : Owne
         return block;
     }
 
+    // For the cache's thread under the store's lock: counts the rental of a single block.
+    public void CountRent() => _rents++;
+
     // For the cache's thread under the store's lock: puts half of the blocks back.
     public void FlushHalf(SlabTable table)
     {

@@ -100,9 +100,10 @@ internal sealed class SlabTable
         return taken;
     }
 
+    // Precondition: not a single block.
     public void Put(PinnedBlock block)
     {
-        PinnedSlab slab = block.Slab;
+        PinnedSlab slab = block.Slab!;
         slab.Put(block);
         FreeBlocks++;
         WhollyFreeSlabs += slab.IsWhollyFree ? 1 : 0;

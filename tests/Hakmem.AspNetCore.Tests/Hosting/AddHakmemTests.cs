@@ -56,7 +56,7 @@ public sealed class AddHakmemTests
             ("Pool:MaxBufferSize", "1000000"), ("Pool:DefaultBufferSize", "512"),
             ("Pool:MaxBytes", "2000000"), ("Pool:RecycleOwners", "true"), ("Pool:LeakTracking", "count"),
             ("Kestrel:MaxBytes", "134217728"), ("Kestrel:IdleTimeout", "00:00:02"), ("Kestrel:ThreadCacheBlocks", "16"),
-            ("Kestrel:RecycleOwners", "false"), ("Kestrel:CollectWhenIdle", "true"));
+            ("Kestrel:RecycleOwners", "false"), ("Kestrel:CollectWhenIdle", "true"), ("Kestrel:RefuseAtLimit", "true"));
         using ServiceProvider services = new ServiceCollection().AddHakmem(configuration).BuildServiceProvider();
         HakmemServiceOptions options = services.GetRequiredService<IOptions<HakmemServiceOptions>>().Value;
         HakmemOptions expected = new()
@@ -79,6 +79,7 @@ public sealed class AddHakmemTests
         Assert.Equal(16, options.Kestrel.ThreadCacheBlocks);
         Assert.False(options.Kestrel.RecycleOwners);
         Assert.True(options.Kestrel.CollectWhenIdle);
+        Assert.True(options.Kestrel.RefuseAtLimit);
 
         // And has its effect.
         NativeMemoryPool pool = services.GetRequiredService<NativeMemoryPool>();

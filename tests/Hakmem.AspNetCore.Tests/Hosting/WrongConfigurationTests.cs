@@ -14,8 +14,8 @@ namespace Hakmem.AspNetCore.Tests.Hosting;
 public sealed class WrongConfigurationTests
 {
     private const string KestrelKeys =
-        "Known are Hakmem:Kestrel:MaxBytes, Hakmem:Kestrel:IdleTimeout, Hakmem:Kestrel:ThreadCacheBlocks, Hakmem:Kestrel:RecycleOwners, " +
-        "Hakmem:Kestrel:CollectWhenIdle.";
+        "Known are Hakmem:Kestrel:MaxBytes, Hakmem:Kestrel:RefuseAtLimit, Hakmem:Kestrel:IdleTimeout, Hakmem:Kestrel:ThreadCacheBlocks, " +
+        "Hakmem:Kestrel:RecycleOwners, Hakmem:Kestrel:CollectWhenIdle.";
 
     private const string OwnKeys = "Known are Hakmem:Isolated, Hakmem:Metrics, Hakmem:MetricsName, Hakmem:Heap, " +
         "Hakmem:Pool, Hakmem:Kestrel.";

@@ -64,9 +64,13 @@ public sealed class ReplacementTests
     }
 
     [Fact]
-    public async Task AServiceAtItsLimitRefusesConnectionsAndRecovers()
+    public async Task AServiceThatRefusesAtItsLimitClosesConnectionsAndRecovers()
     {
-        await using KestrelServer server = await KestrelServer.StartAsync(options => options.MaxBytes = 128 << 10);
+        await using KestrelServer server = await KestrelServer.StartAsync(options =>
+        {
+            options.MaxBytes = 128 << 10;
+            options.RefuseAtLimit = true;
+        });
         IMemoryOwner<byte>[] all = [.. Enumerable.Range(0, 32).Select(_ => server.Pool.Rent())];
         using (HttpClient refused = server.CreateClient(HttpKind.Http1))
         {

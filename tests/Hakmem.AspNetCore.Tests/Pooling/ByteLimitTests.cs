@@ -13,7 +13,8 @@ public sealed class ByteLimitTests : IDisposable
     private const int Blocks = 2 * 32;
 
     // Two slabs, and some that do not make a third.
-    private readonly PinnedMemoryPool _pool = new(new PinnedMemoryPoolOptions { MaxBytes = (3 * SlabBytes) - 1 });
+    private readonly PinnedMemoryPool _pool =
+        new(new PinnedMemoryPoolOptions { MaxBytes = (3 * SlabBytes) - 1, RefuseAtLimit = true });
 
     [Fact]
     public void TheLimitIsNeverExceededAndSaysWhatItIs()

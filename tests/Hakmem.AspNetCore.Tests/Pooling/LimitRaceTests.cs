@@ -19,7 +19,8 @@ public sealed class LimitRaceTests
     [InlineData(2, 0)]
     public void ABlockThatChangesCachesBehindARentalsBackIsFound(int taker, int giver)
     {
-        using PinnedMemoryPool pool = new(new PinnedMemoryPoolOptions { MaxBytes = 128 << 10, ThreadCacheBlocks = 64 });
+        using PinnedMemoryPool pool = new(
+            new PinnedMemoryPoolOptions { MaxBytes = 128 << 10, RefuseAtLimit = true, ThreadCacheBlocks = 64 });
         using Stepper first = new(), second = new(), third = new(), renter = new();
         Stepper[] steppers = [first, second, third];
         PinnedThreadCache? blocked = null;

@@ -21,7 +21,10 @@ public sealed class LimitStress
     [InlineData(0)]
     public void NoRentalIsRefusedWhileNotAllBlocksAreInUse(int threadCacheBlocks) => Seeded.Run(seed =>
     {
-        using PinnedMemoryPool pool = new(new PinnedMemoryPoolOptions { MaxBytes = 128 << 10, ThreadCacheBlocks = threadCacheBlocks });
+        using PinnedMemoryPool pool = new(new PinnedMemoryPoolOptions
+        {
+            MaxBytes = 128 << 10, RefuseAtLimit = true, ThreadCacheBlocks = threadCacheBlocks,
+        });
         Slot[] slots = new Slot[Blocks];
         Workers.Run(Threads, worker =>
         {

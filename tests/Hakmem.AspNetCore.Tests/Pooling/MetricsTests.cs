@@ -48,13 +48,29 @@ public sealed class MetricsTests : IDisposable
         Assert.Equal(2, _figures["hakmem.pinned_pool.allocations {slab}"]);
         Assert.Equal(0, _figures["hakmem.pinned_pool.evictions {slab}"]);
         Assert.Equal(0, _figures["hakmem.pinned_pool.late_disposals {disposal}"]);
-        Assert.Equal(7, _figures.Count);
+        Assert.Equal(0, _figures["hakmem.pinned_pool.beyond_limit By"]);
+        Assert.Equal(0, _figures["hakmem.pinned_pool.beyond_limit_rents {rental}"]);
+        Assert.Equal(9, _figures.Count);
 
         Array.ForEach(owners[..10], owner => owner.Dispose());
         pool.Trim();
         Observe();
         Assert.Equal(0, _figures["hakmem.pinned_pool.total By"]);
         Assert.Equal(2, _figures["hakmem.pinned_pool.evictions {slab}"]);
+    }
+
+    [Fact]
+    public void WhatGoesBeyondTheLimitIsPublished()
+    {
+        using PinnedMemoryPool pool = new(new PinnedMemoryPoolOptions { MaxBytes = 128 << 10 }, _meters);
+        IMemoryOwner<byte>[] owners = [.. Enumerable.Range(0, 40).Select(_ => pool.Rent())];
+        Observe();
+        Assert.Equal(40 * 4096, _figures["hakmem.pinned_pool.rented By"]);
+        Assert.Equal(8 * 4096, _figures["hakmem.pinned_pool.beyond_limit By"]);
+        Array.ForEach(owners, owner => owner.Dispose());
+        Observe();
+        Assert.Equal(0, _figures["hakmem.pinned_pool.beyond_limit By"]);
+        Assert.Equal(8, _figures["hakmem.pinned_pool.beyond_limit_rents {rental}"]);
     }
 
     [Fact]

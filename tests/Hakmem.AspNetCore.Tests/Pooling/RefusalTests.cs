@@ -22,7 +22,10 @@ public sealed class RefusalTests
     [InlineData(64)]
     public void HandlerOfARefusalAtTheLimitMayUseThePool(int threadCacheBlocks)
     {
-        PinnedMemoryPool pool = new(new PinnedMemoryPoolOptions { MaxBytes = 128 << 10, ThreadCacheBlocks = threadCacheBlocks });
+        PinnedMemoryPool pool = new(new PinnedMemoryPoolOptions
+        {
+            MaxBytes = 128 << 10, RefuseAtLimit = true, ThreadCacheBlocks = threadCacheBlocks,
+        });
         IMemoryOwner<byte>[] all = [.. Enumerable.Range(0, Blocks).Select(_ => pool.Rent())];
         RunWithHandler<OutOfMemoryException>(
             () => pool.Rent(),

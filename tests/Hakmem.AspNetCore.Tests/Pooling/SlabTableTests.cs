@@ -14,12 +14,12 @@ public sealed class SlabTableTests
     {
         AddSlabs(3);
         PinnedBlock[] blocks = Take(96);
-        Assert.Equal([0, 1, 2], blocks.Select(block => block.Slab.Slot).Distinct());
+        Assert.Equal([0, 1, 2], blocks.Select(block => block.Slab!.Slot).Distinct());
         Assert.Empty(Take(1));
         _table.Put(blocks[95]);
         _table.Put(blocks[40]);
         _table.Put(blocks[3]);
-        Assert.Equal([0, 1, 2], Take(3).Select(block => block.Slab.Slot));
+        Assert.Equal([0, 1, 2], Take(3).Select(block => block.Slab!.Slot));
         Assert.Null(_table.FindBrokenRule());
     }
 
@@ -30,7 +30,7 @@ public sealed class SlabTableTests
         PinnedBlock[] blocks = Take(130 * 32);
         Array.ForEach(blocks, _table.Put);
         PinnedBlock kept = Take(1)[0];
-        Assert.Equal(0, kept.Slab.Slot);
+        Assert.Equal(0, kept.Slab!.Slot);
         Assert.Equal(129, _table.WhollyFreeSlabs);
         Assert.Equal(100, Evict(100));
         Assert.Null(_table.FindBrokenRule());
@@ -42,7 +42,7 @@ public sealed class SlabTableTests
         // Slots are used again.
         AddSlabs(1);
         Assert.Equal(2, _table.SlabCount);
-        Assert.Equal(1, Take(63)[62].Slab.Slot);
+        Assert.Equal(1, Take(63)[62].Slab!.Slot);
         Assert.Null(_table.FindBrokenRule());
     }
 
