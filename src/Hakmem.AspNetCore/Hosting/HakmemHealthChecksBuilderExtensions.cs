@@ -9,18 +9,23 @@ namespace Hakmem;
 public static class HakmemHealthChecksBuilderExtensions
 {
     /// <summary>
-    /// Adds a check that reports the service as degraded while its heap has committed, or its pool has rented, a share
-    /// of what it may. Without limits (<see cref="HakmemOptions.MaxBytes"/> of an isolated heap,
-    /// <see cref="NativeMemoryPoolOptions.MaxBytes"/>) it is always healthy. Its data are the figures in bytes:
-    /// <c>live</c>, <c>committed</c>, <c>limit</c>, <c>refused</c> (a count), <c>rented</c>, <c>rentalLimit</c>.
-    /// Requires <c>AddHakmem</c> on the services. The check costs one
-    /// <see cref="HakmemAllocator.GetStatistics"/>.
+    /// Adds a check that reports the service as degraded while its heap has committed, or its pool or that of
+    /// <c>UseHakmemForKestrel</c> has rented, a share of its limit. Without limits (<see cref="HakmemOptions.MaxBytes"/>
+    /// of an isolated heap, <see cref="NativeMemoryPoolOptions.MaxBytes"/>,
+    /// <see cref="PinnedMemoryPoolOptions.MaxBytes"/>) it is healthy. It is unhealthy, with the reason as its
+    /// description, if the figures cannot be had, as where the heap could not be created.
     /// </summary>
+    /// <remarks>
+    /// Its data are the figures in bytes: <c>live</c>, <c>committed</c>, <c>limit</c>, <c>refused</c> (a count),
+    /// <c>rented</c>, <c>rentalLimit</c>, and with <c>UseHakmemForKestrel</c> <c>kestrelRented</c> and
+    /// <c>kestrelLimit</c>, which is of whole slabs. A limit is 0 where there is none. Requires <c>AddHakmem</c> on the
+    /// services. The check costs one <see cref="HakmemAllocator.GetStatistics"/>.
+    /// </remarks>
     /// <param name="builder">The builder of <c>services.AddHealthChecks()</c>.</param>
     /// <param name="degradedShare">The share of the limit, above 0 and up to 1, from which the service is degraded.
     /// </param>
     /// <param name="name">The name of the check.</param>
-    /// <param name="failureStatus">What the service then is.</param>
+    /// <param name="failureStatus">What the service is then, if not unhealthy.</param>
     /// <returns>The same builder.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="builder"/> is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="degradedShare"/> is not above 0 and at most 1.
@@ -40,9 +45,7 @@ public static class HakmemHealthChecksBuilderExtensions
 
         return builder.Add(new HealthCheckRegistration(
             name,
-            services => new HakmemHealthCheck(
-                services.GetRequiredService<HakmemAllocator>(), services.GetRequiredService<NativeMemoryPool>(),
-                degradedShare),
+            services => new HakmemHealthCheck(services, degradedShare),
             failureStatus,
             tags: null));
     }

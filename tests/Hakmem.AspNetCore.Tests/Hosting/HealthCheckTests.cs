@@ -1,8 +1,10 @@
 using System;
 using System.Buffers;
+using System.Linq;
 using System.Threading.Tasks;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Options;
 using Xunit;
 
 namespace Hakmem.AspNetCore.Tests.Hosting;
@@ -45,6 +47,47 @@ public sealed class HealthCheckTests
         }
     }
 
+    // The limit counts whole slabs, here one of 32 blocks.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task AServiceIsDegradedNearTheLimitOfKestrelsPool(bool refuses)
+    {
+        await using ServiceProvider services = CreateServices(options =>
+        {
+            options.Kestrel.MaxBytes = 200_000;
+            options.Kestrel.RefuseAtLimit = refuses;
+        });
+        PinnedMemoryPool pool = services.GetRequiredService<PinnedMemoryPool>();
+        IMemoryOwner<byte>[] some = [.. Enumerable.Range(0, 28).Select(_ => pool.Rent())];
+        HealthReportEntry below = await CheckAsync(services);
+        Assert.Equal(HealthStatus.Healthy, below.Status);
+        Assert.Equal(28L * 4096, below.Data["kestrelRented"]);
+        Assert.Equal(131_072L, below.Data["kestrelLimit"]);
+        using (pool.Rent())
+        {
+            HealthReportEntry entry = await CheckAsync(services);
+            Assert.Equal(HealthStatus.Degraded, entry.Status);
+            Assert.Equal("Kestrel's pool has rented 118784 bytes, and its limit is 131072.", entry.Description);
+        }
+
+        Array.ForEach(some, owner => owner.Dispose());
+        Assert.Equal(HealthStatus.Healthy, (await CheckAsync(services)).Status);
+    }
+
+    // A heap that cannot be created serves nobody, so a balancer must not send requests here.
+    [Fact]
+    public async Task AServiceWhoseHeapCannotBeCreatedIsUnhealthy()
+    {
+        ServiceCollection collection = new();
+        collection.AddSingleton<HakmemAllocator>(_ => throw new InvalidOperationException("HAKMEM_MAX_BYTES is 64M."));
+        await using ServiceProvider services = Add(collection, _ => { }).BuildServiceProvider();
+        HealthReportEntry entry = await CheckAsync(services);
+        Assert.Equal(HealthStatus.Unhealthy, entry.Status);
+        Assert.Contains("HAKMEM_MAX_BYTES is 64M.", entry.Description, StringComparison.Ordinal);
+        Assert.IsType<InvalidOperationException>(entry.Exception);
+    }
+
     [Fact]
     public async Task AServiceWithoutLimitsIsHealthy()
     {
@@ -68,8 +111,15 @@ public sealed class HealthCheckTests
     private static ServiceProvider CreateServices(Action<HakmemServiceOptions> configure)
     {
         ServiceCollection services = new();
+        services.AddSingleton(provider =>
+            new PinnedMemoryPool(provider.GetRequiredService<IOptions<HakmemServiceOptions>>().Value.Kestrel));
+        return Add(services, configure).BuildServiceProvider();
+    }
+
+    private static IServiceCollection Add(IServiceCollection services, Action<HakmemServiceOptions> configure)
+    {
         services.AddLogging().AddHakmem(configure).AddHealthChecks().AddHakmem();
-        return services.BuildServiceProvider();
+        return services;
     }
 
     private static async Task<HealthReportEntry> CheckAsync(IServiceProvider services)
