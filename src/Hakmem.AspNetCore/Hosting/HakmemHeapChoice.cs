@@ -19,6 +19,9 @@ internal sealed class HakmemHeapChoice
     // IHakmemAllocator.
     public bool UsesExistingAllocator { get; set; }
 
+    // Whether the registered heap is known to be the shared one.
+    public bool UsesSharedHeap { get; set; }
+
     // The configurations of the calls in their order, without duplicates. All are read before any code changes the
     // options.
     public List<IConfiguration> Configurations { get; } = [];

@@ -19,8 +19,9 @@ namespace Hakmem;
 /// These singletons are registered, unless the service has registered its own before: <see cref="HakmemAllocator"/>,
 /// <see cref="IHakmemAllocator"/>, <see cref="NativeMemoryPool"/>, and <see cref="MemoryPool{T}"/> of bytes, which is
 /// the same object as the pool, for code that only knows the framework's class (ASP.NET Core itself resolves none). The
-/// options are <see cref="HakmemServiceOptions"/>. The host fails to start if they are wrong, or if they configure a
-/// heap although the service registered an allocator before.
+/// options are <see cref="HakmemServiceOptions"/>. The host fails to start if they or the settings of
+/// <see cref="HakmemAllocator.Shared"/> are wrong, or if they configure a heap although the service registered an
+/// allocator before.
 /// </remarks>
 public static class HakmemServiceCollectionExtensions
 {
@@ -114,6 +115,7 @@ public static class HakmemServiceCollectionExtensions
         else
         {
             HakmemAllocator heap = (HakmemAllocator?)own?.ImplementationInstance ?? HakmemAllocator.Shared;
+            choice.UsesSharedHeap = ReferenceEquals(heap, HakmemAllocator.Shared);
             services.TryAddSingleton(heap);
             services.TryAddSingleton<IHakmemAllocator>(heap);
         }

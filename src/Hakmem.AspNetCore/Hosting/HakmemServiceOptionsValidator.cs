@@ -8,12 +8,13 @@ using Microsoft.Extensions.Options;
 namespace Hakmem.AspNetCore.Hosting;
 
 // Reports every wrong option when the host starts, each with its configuration key. It creates and disposes a heap
-// (which commits no memory) to check the options of the heap, instead of repeating their ranges here.
+// (which commits no memory) to check the options of the heap, instead of repeating their ranges here. The shared heap
+// exists by then, and says at each use why it could not be created.
 internal sealed class HakmemServiceOptionsValidator(HakmemHeapChoice choice) : IValidateOptions<HakmemServiceOptions>
 {
     public ValidateOptionsResult Validate(string? name, HakmemServiceOptions options)
     {
-        List<string> findings = [.. HeapFindings(options), .. PoolFindings(options.Pool)];
+        List<string> findings = [.. HeapFindings(options), .. SharedHeapFindings(), .. PoolFindings(options.Pool)];
         findings.AddRange(PinnedMemoryPoolOptionsCheck.Findings(options.Kestrel)
             .Select(finding => $"{Key(nameof(options.Kestrel))}:{finding}"));
         return findings.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(findings);
@@ -54,6 +55,13 @@ internal sealed class HakmemServiceOptionsValidator(HakmemHeapChoice choice) : I
         (options.Isolated ? new[] { Key(nameof(options.Isolated)) } : [])
             .Concat(options.Heap.ConfiguredKeys.Select(name => $"{Key(nameof(options.Heap))}:{name}"));
 
+    // A wrong setting of the shared heap, which would fail every request that uses memory.
+    private IEnumerable<string> SharedHeapFindings()
+    {
+        string? finding = choice.UsesSharedHeap ? FindingOf(() => HakmemAllocator.Shared.GetStatistics()) : null;
+        return finding is null ? [] : [$"The shared heap cannot be created: {finding}"];
+    }
+
     private static IEnumerable<string> PoolFindings(HakmemPoolSettings settings)
     {
         string pool = Key(nameof(HakmemServiceOptions.Pool));
@@ -79,6 +87,32 @@ internal sealed class HakmemServiceOptionsValidator(HakmemHeapChoice choice) : I
             yield return $"{pool}:{nameof(settings.LeakTracking)} is {settings.LeakTracking}, and must be one of " +
                 $"{string.Join(", ", Enum.GetNames<LeakTracking>())}.";
         }
+    }
+
+    // Only what a setting causes: a process without room for a heap has another problem, and ends with that exception.
+    private static string? FindingOf(Action use)
+    {
+        try
+        {
+            use();
+            return null;
+        }
+        catch (ArgumentOutOfRangeException finding)
+        {
+            return ForeignFinding(finding);
+        }
+        catch (InvalidOperationException finding)
+        {
+            return finding.Message;
+        }
+    }
+
+    // Returns the message of the heap about an option that neither code nor configuration has set.
+    private static string ForeignFinding(ArgumentOutOfRangeException finding)
+    {
+        string message = finding.Message.Split(" (Parameter", 2)[0].TrimEnd('.');
+        string text = Convert.ToString(finding.ActualValue, CultureInfo.InvariantCulture) ?? "";
+        return $"{message}, but is {text} by an AppContext setting or an environment variable.";
     }
 
     private static string? FindingOfCreation(HakmemHeapSettings settings)
@@ -108,7 +142,7 @@ internal sealed class HakmemServiceOptionsValidator(HakmemHeapChoice choice) : I
         if (settings.ValueOf(finding.ParamName) is not { } value ||
             !message.StartsWith(property, StringComparison.Ordinal))
         {
-            return $"{key}: {finding.Message}";
+            return $"{key}: {ForeignFinding(finding)}";
         }
 
         string text = Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
