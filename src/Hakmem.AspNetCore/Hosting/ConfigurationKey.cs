@@ -6,7 +6,8 @@ using System.Linq;
 namespace Hakmem.AspNetCore.Hosting;
 
 // One value that configuration can set: its name within its section, what it has to be in the words of whoever has to
-// correct it, and whether a text is that, as the configuration binder would say.
+// correct it, and whether a text is that, as the configuration binder would say. Only a time is more: the binder takes a
+// plain number for days.
 internal sealed record ConfigurationKey(string Name, string Demand, Func<string, bool> IsUnderstood)
 {
     // The properties that can be set. What cannot be is a section.
@@ -41,8 +42,8 @@ internal sealed record ConfigurationKey(string Name, string Demand, Func<string,
         text => long.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out _));
 
     private static ConfigurationKey Time(string name) => new(
-        name, "a time as hh:mm:ss (a plain number is days)",
-        text => TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out _));
+        name, "a time as hh:mm:ss (a plain number would be days)",
+        text => text.Contains(':') && TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out _));
 
     private static ConfigurationKey OneOf(string name, Type type) => new(
         name, $"one of {string.Join(", ", Enum.GetNames(type))}",

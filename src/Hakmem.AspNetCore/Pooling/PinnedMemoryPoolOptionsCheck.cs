@@ -8,8 +8,7 @@ internal static class PinnedMemoryPoolOptionsCheck
 {
     private const int MaxThreadCacheBlocks = 4096;
 
-    // A third of the minimum is a timer step of ten milliseconds, which timers can keep. More than a day is a mistake:
-    // "10" in a configuration is ten days.
+    // A third of the minimum is a timer step of ten milliseconds, which timers can keep. More than a day is a mistake.
     private static readonly TimeSpan s_minIdleTimeout = TimeSpan.FromMilliseconds(30);
     private static readonly TimeSpan s_maxIdleTimeout = TimeSpan.FromDays(1);
 
@@ -26,7 +25,7 @@ internal static class PinnedMemoryPoolOptionsCheck
         {
             yield return
                 $"{nameof(options.IdleTimeout)} is {options.IdleTimeout}, and must be from {s_minIdleTimeout} to " +
-                $"{s_maxIdleTimeout} (hh:mm:ss; a plain number is days).";
+                $"{s_maxIdleTimeout} (hh:mm:ss).";
         }
 
         if (options.ThreadCacheBlocks is < 0 or > MaxThreadCacheBlocks)

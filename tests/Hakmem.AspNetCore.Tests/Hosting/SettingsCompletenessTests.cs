@@ -93,7 +93,7 @@ public sealed class SettingsCompletenessTests
         _ when type == typeof(bool) => "true or false",
         _ when type == typeof(int) => "a whole number up to 2147483647",
         _ when type == typeof(long) => "a whole number up to 9223372036854775807",
-        _ when type == typeof(TimeSpan) => "a time as hh:mm:ss (a plain number is days)",
+        _ when type == typeof(TimeSpan) => "a time as hh:mm:ss (a plain number would be days)",
         _ when type == typeof(string) => "a text",
         _ => $"one of {string.Join(", ", Enum.GetNames(type))}",
     };

@@ -39,7 +39,7 @@ public sealed class WrongConfigurationTests
     [InlineData("Isolated", "perhaps", "Hakmem:Isolated is 'perhaps', and must be true or false.")]
     [InlineData("Pool:MaxBufferSize", "2147483648", "Hakmem:Pool:MaxBufferSize is '2147483648', and must be a whole number up to 2147483647.")]
     [InlineData("Pool:LeakTracking", "Always", "Hakmem:Pool:LeakTracking is 'Always', and must be one of Off, Count, Stacks.")]
-    [InlineData("Kestrel:IdleTimeout", "10s", "Hakmem:Kestrel:IdleTimeout is '10s', and must be a time as hh:mm:ss (a plain number is days).")]
+    [InlineData("Kestrel:IdleTimeout", "10s", "Hakmem:Kestrel:IdleTimeout is '10s', and must be a time as hh:mm:ss (a plain number would be days).")]
     [InlineData("Kestrel:CollectWhenIdle", "1", "Hakmem:Kestrel:CollectWhenIdle is '1', and must be true or false.")]
     public Task AValueThatIsNotUnderstoodIsNamedWithItsKey(string key, string value, string message) => AssertRefused(
         key, value, message.Replace("{0}", string.Join(", ", Enum.GetNames<HardeningLevel>()), StringComparison.Ordinal));
@@ -53,9 +53,18 @@ public sealed class WrongConfigurationTests
     [InlineData("Pool:MaxBytes", "-1", "Hakmem:Pool:MaxBytes is -1, and must be 0 (no limit) or more.")]
     [InlineData("Pool:LeakTracking", "7", "Hakmem:Pool:LeakTracking is 7, and must be one of Off, Count, Stacks.")]
     [InlineData("Kestrel:MaxBytes", "5", "Hakmem:Kestrel:MaxBytes is 5, and must be 0 (no limit) or at least 131072.")]
-    [InlineData("Kestrel:IdleTimeout", "10", "Hakmem:Kestrel:IdleTimeout is 10.00:00:00, and must be from 00:00:00.0300000 to 1.00:00:00 (hh:mm:ss; a plain number is days).")]
+    [InlineData("Kestrel:IdleTimeout", "10.00:00:00", "Hakmem:Kestrel:IdleTimeout is 10.00:00:00, and must be from 00:00:00.0300000 to 1.00:00:00 (hh:mm:ss).")]
     [InlineData("Kestrel:ThreadCacheBlocks", "-1", "Hakmem:Kestrel:ThreadCacheBlocks is -1, and must be from 0 to 4096.")]
     public Task AValueOutOfRangeIsNamedWithItsKey(string key, string value, string message) => AssertRefused(key, value, message);
+
+    // The binder would take it for days, where seconds or milliseconds were meant.
+    [Theory]
+    [InlineData("Heap:PurgeDelay", "5")]
+    [InlineData("Heap:PurgeDelay", " 0 ")]
+    [InlineData("Heap:SuperSlabCacheTtl", "-1")]
+    [InlineData("Kestrel:IdleTimeout", "10")]
+    public Task APlainNumberIsNoTime(string key, string value) => AssertRefused(
+        key, value, $"Hakmem:{key} is '{value}', and must be a time as hh:mm:ss (a plain number would be days).");
 
     [Fact]
     public Task SettingsOfTheSharedHeapAreRefused() => AssertRefused(
@@ -77,6 +86,8 @@ public sealed class WrongConfigurationTests
     [InlineData("heap:maxBYTES", " 4194304 ")]
     [InlineData("Heap:PurgeDelay", "00:00:00.5")]
     [InlineData("Heap:MaxBytes", "")]
+    [InlineData("Pool:MaxBytes", "")]
+    [InlineData("Kestrel:IdleTimeout", "")]
     [InlineData("Kestrel:RecycleOwners", "TRUE")]
     [InlineData("Kestrel", "")]
     public async Task WhatTheBinderUnderstandsIsNoMistake(string key, string value)
