@@ -5,6 +5,9 @@ using Microsoft.Extensions.Configuration;
 
 namespace Hakmem.AspNetCore.Hosting;
 
+// One mistake: the whole path of its key, and what to tell of it.
+internal readonly record struct ConfigurationFinding(string Path, string Message);
+
 // Says what is wrong with a configuration before the binder does, which names a property of a class where the reader
 // knows a key, and only the first. A key with a slip in it is an error: a limit that silently is none is found out at
 // the worst time.
@@ -22,11 +25,11 @@ internal static class ConfigurationCheck
         (nameof(HakmemServiceOptions.Kestrel), ConfigurationKey.AllOf(typeof(PinnedMemoryPoolOptions))),
     ];
 
-    // Each with the whole path of its key.
-    public static IEnumerable<string> Findings(IConfigurationSection section) =>
+    public static IEnumerable<ConfigurationFinding> Findings(IConfigurationSection section) =>
         ValueFindings(section).Concat(section.GetChildren().SelectMany(child => OwnFindings(section, child)));
 
-    private static IEnumerable<string> OwnFindings(IConfigurationSection section, IConfigurationSection child)
+    private static IEnumerable<ConfigurationFinding> OwnFindings(
+        IConfigurationSection section, IConfigurationSection child)
     {
         foreach ((string name, ConfigurationKey[] keys) in Sections)
         {
@@ -41,36 +44,37 @@ internal static class ConfigurationCheck
     }
 
     // A section has keys, not a value of its own. (An empty text is what some providers have for it.)
-    private static IEnumerable<string> ValueFindings(IConfigurationSection section)
+    private static IEnumerable<ConfigurationFinding> ValueFindings(IConfigurationSection section)
     {
         if (!string.IsNullOrEmpty(section.Value))
         {
-            yield return $"{section.Path} is '{section.Value}', and must be a section with keys.";
+            yield return new(section.Path, $"{section.Path} is '{section.Value}', and must be a section with keys.");
         }
     }
 
-    private static IEnumerable<string> KeyFindings(
+    private static IEnumerable<ConfigurationFinding> KeyFindings(
         IConfigurationSection section,
         IConfigurationSection entry,
         ConfigurationKey[] keys,
         IEnumerable<string> sections)
     {
-        ConfigurationKey? key = keys.FirstOrDefault(known => IsSame(known.Name, entry.Key));
+        ConfigurationKey? key = keys.FirstOrDefault(candidate => IsSame(candidate.Name, entry.Key));
         if (key is null)
         {
-            yield return Unknown(section.Path, entry.Key, [.. keys.Select(known => known.Name), .. sections]);
+            string[] known = [.. keys.Select(candidate => candidate.Name), .. sections];
+            yield return new(entry.Path, Unknown(section.Path, entry.Key, known));
             yield break;
         }
 
         foreach (IConfigurationSection child in entry.GetChildren())
         {
-            yield return $"{child.Path} is not known: {entry.Path} is a value, not a section.";
+            yield return new(child.Path, $"{child.Path} is not known: {entry.Path} is a value, not a section.");
         }
 
         // No value at all, and an empty one, leave the default, as the binder has it.
         if (!string.IsNullOrEmpty(entry.Value) && !key.IsUnderstood(entry.Value))
         {
-            yield return $"{entry.Path} is '{entry.Value}', and must be {key.Demand}.";
+            yield return new(entry.Path, $"{entry.Path} is '{entry.Value}', and must be {key.Demand}.");
         }
     }
 

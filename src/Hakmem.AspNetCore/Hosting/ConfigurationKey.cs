@@ -6,8 +6,8 @@ using System.Linq;
 namespace Hakmem.AspNetCore.Hosting;
 
 // One value that configuration can set: its name within its section, what it has to be in the words of whoever has to
-// correct it, and whether a text is that, as the configuration binder would say. Only a time is more: the binder takes a
-// plain number for days.
+// correct it, and whether a text is that, as the configuration binder would say. Only of a time more is asked, as the
+// binder takes a plain number for days.
 internal sealed record ConfigurationKey(string Name, string Demand, Func<string, bool> IsUnderstood)
 {
     // The properties that can be set. What cannot be is a section.

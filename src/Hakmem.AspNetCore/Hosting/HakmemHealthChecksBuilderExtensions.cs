@@ -10,8 +10,8 @@ public static class HakmemHealthChecksBuilderExtensions
 {
     /// <summary>
     /// Adds a check that reports the service as degraded while its heap has committed, or its pool or that of
-    /// <c>UseHakmemForKestrel</c> has rented, a share of its limit. Without limits (<see cref="HakmemOptions.MaxBytes"/>
-    /// of an isolated heap, <see cref="NativeMemoryPoolOptions.MaxBytes"/>,
+    /// <c>UseHakmemForKestrel</c> has rented, a share of its limit. Without limits
+    /// (<see cref="HakmemOptions.MaxBytes"/> of an isolated heap, <see cref="NativeMemoryPoolOptions.MaxBytes"/>,
     /// <see cref="PinnedMemoryPoolOptions.MaxBytes"/>) it is healthy. It is unhealthy, with the reason as its
     /// description, if the figures cannot be had, as where the heap could not be created.
     /// </summary>

@@ -77,10 +77,11 @@ public sealed class HakmemHeapSettings
 
     private string DebuggerDisplay => IsAnythingSet ? "set: " + string.Join(", ", ConfiguredKeys) : "nothing is set";
 
-    internal HakmemOptions ToHeapOptions()
+    // Without the properties that are left out.
+    internal HakmemOptions ToHeapOptions(params IEnumerable<string> leftOut)
     {
         HakmemOptions options = new();
-        foreach (string name in ConfiguredKeys)
+        foreach (string name in ConfiguredKeys.Except(leftOut))
         {
             typeof(HakmemOptions).GetProperty(name)!.SetValue(options, ValueOf(name));
         }

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Linq;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -63,15 +64,27 @@ internal static class HakmemOptionsRegistration
         return choice;
     }
 
+    // The validator tells the mistakes, together with those that the values of the other keys are. What is wrong is left
+    // out, as the binder would throw at the first of it.
     private static void Bind(IConfiguration configuration, HakmemServiceOptions bound)
     {
         IConfigurationSection section = configuration.GetSection(HakmemServiceOptions.SectionName);
-        string[] findings = [.. ConfigurationCheck.Findings(section)];
+        ConfigurationFinding[] findings = [.. ConfigurationCheck.Findings(section)];
         if (findings.Length > 0)
         {
-            throw new OptionsValidationException(Options.DefaultName, typeof(HakmemServiceOptions), findings);
+            bound.ConfigurationFindings.AddRange(findings.Select(finding => finding.Message));
+            section = Without(section, findings);
         }
 
         section.Bind(bound);
+    }
+
+    private static IConfigurationSection Without(IConfigurationSection section, ConfigurationFinding[] findings)
+    {
+        HashSet<string> wrong = new(findings.Select(finding => finding.Path), StringComparer.OrdinalIgnoreCase);
+        return new ConfigurationBuilder()
+            .AddInMemoryCollection(section.AsEnumerable().Where(pair => !wrong.Contains(pair.Key)))
+            .Build()
+            .GetSection(section.Path);
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Generic;
 using System.Diagnostics;
 
 namespace Hakmem;
@@ -43,4 +44,7 @@ public sealed class HakmemServiceOptions
     /// <see cref="PinnedMemoryPoolOptions.RecycleOwners"/> is on by default, since Kestrel disposes each owner once.
     /// </summary>
     public PinnedMemoryPoolOptions Kestrel { get; } = new() { RecycleOwners = true };
+
+    // What was wrong with the configuration, for the validator.
+    internal List<string> ConfigurationFindings { get; } = [];
 }

@@ -14,7 +14,11 @@ internal sealed class HakmemServiceOptionsValidator(HakmemHeapChoice choice) : I
 {
     public ValidateOptionsResult Validate(string? name, HakmemServiceOptions options)
     {
-        List<string> findings = [.. HeapFindings(options), .. SharedHeapFindings(), .. PoolFindings(options.Pool)];
+        List<string> findings =
+        [
+            .. options.ConfigurationFindings, .. HeapFindings(options), .. SharedHeapFindings(),
+            .. PoolFindings(options.Pool),
+        ];
         findings.AddRange(PinnedMemoryPoolOptionsCheck.Findings(options.Kestrel)
             .Select(finding => $"{Key(nameof(options.Kestrel))}:{finding}"));
         return findings.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(findings);
@@ -27,28 +31,34 @@ internal sealed class HakmemServiceOptionsValidator(HakmemHeapChoice choice) : I
             string[] keys = [.. HeapKeys(options)];
             if (keys.Length > 0)
             {
-                string verb = keys.Length == 1 ? "is" : "are";
-                yield return $"{string.Join(", ", keys)} {verb} set, which has no effect, because a " +
+                yield return $"{AreSet(keys)}, which has no effect, because a " +
                     $"{nameof(HakmemAllocator)} was registered before AddHakmem. Set the options where that " +
                     "allocator is created, or remove its registration so that AddHakmem registers one.";
             }
         }
-        else if (choice.IsIsolated is { } chosen && chosen != options.Isolated)
+        else if (choice.IsIsolated is { } chosen && chosen != options.Isolated &&
+            options.ConfigurationFindings.Count == 0)
         {
             yield return $"{Key(nameof(options.Isolated))} is {options.Isolated}, but was {chosen} when AddHakmem " +
                 "was called, which made the choice. Set it before, or in the argument of AddHakmem.";
         }
         else if (!options.Isolated && options.Heap.IsAnythingSet)
         {
-            yield return $"{Key(nameof(options.Heap))} is set, which has no effect on the shared heap. Set " +
+            yield return $"{AreSet([.. HeapKeys(options)])}, which has no effect on the shared heap. Set " +
                 $"{Key(nameof(options.Isolated))} to true for a heap with these settings, or set those of the shared " +
                 "heap in AppContext or the environment.";
         }
-        else if (options.Isolated && FindingOfCreation(options.Heap) is { } finding)
+        else if (options.Isolated)
         {
-            yield return finding;
+            foreach (string finding in FindingsOfCreation(options.Heap))
+            {
+                yield return finding;
+            }
         }
     }
+
+    private static string AreSet(string[] keys) =>
+        $"{string.Join(", ", keys)} {(keys.Length == 1 ? "is" : "are")} set";
 
     // Returns the configured keys that apply to a heap that AddHakmem would create.
     private static IEnumerable<string> HeapKeys(HakmemServiceOptions options) =>
@@ -58,22 +68,27 @@ internal sealed class HakmemServiceOptionsValidator(HakmemHeapChoice choice) : I
     // A wrong setting of the shared heap, which would fail every request that uses memory.
     private IEnumerable<string> SharedHeapFindings()
     {
-        string? finding = choice.UsesSharedHeap ? FindingOf(() => HakmemAllocator.Shared.GetStatistics()) : null;
-        return finding is null ? [] : [$"The shared heap cannot be created: {finding}"];
+        Exception? failure = choice.UsesSharedHeap ? FailureOf(() => HakmemAllocator.Shared.GetStatistics()) : null;
+        return failure is null ? [] : [$"The shared heap cannot be created: {ForeignFinding(failure)}"];
     }
 
     private static IEnumerable<string> PoolFindings(HakmemPoolSettings settings)
     {
         string pool = Key(nameof(HakmemServiceOptions.Pool));
-        if (settings.MaxBufferSize < 1)
+        bool isMaxRight = settings.MaxBufferSize >= 1;
+        if (!isMaxRight)
         {
             yield return $"{pool}:{nameof(settings.MaxBufferSize)} is {settings.MaxBufferSize}, " +
                 "and must be at least 1.";
         }
-        else if (settings.DefaultBufferSize < 1 || settings.DefaultBufferSize > settings.MaxBufferSize)
+
+        if (settings.DefaultBufferSize < 1 || (settings.DefaultBufferSize > settings.MaxBufferSize && isMaxRight))
         {
-            yield return $"{pool}:{nameof(settings.DefaultBufferSize)} is {settings.DefaultBufferSize}, and must be " +
-                $"from 1 to {nameof(settings.MaxBufferSize)}, which is {settings.MaxBufferSize}.";
+            string range = isMaxRight
+                ? $"from 1 to {nameof(settings.MaxBufferSize)}, which is {settings.MaxBufferSize}"
+                : "at least 1";
+            yield return $"{pool}:{nameof(settings.DefaultBufferSize)} is {settings.DefaultBufferSize}, " +
+                $"and must be {range}.";
         }
 
         if (settings.MaxBytes < 0)
@@ -89,65 +104,66 @@ internal sealed class HakmemServiceOptionsValidator(HakmemHeapChoice choice) : I
         }
     }
 
-    // Only what a setting causes: a process without room for a heap has another problem, and ends with that exception.
-    private static string? FindingOf(Action use)
+    // A heap names one wrong option at a time, so what it has named is left out of the next.
+    private static List<string> FindingsOfCreation(HakmemHeapSettings settings)
+    {
+        List<string> findings = [];
+        HashSet<string> named = [];
+        bool isMore = true;
+        while (isMore && FailureOf(() => new HakmemAllocator(settings.ToHeapOptions(named)).Dispose()) is { } failure)
+        {
+            string name = (failure as ArgumentException)?.ParamName ?? "";
+            bool isConfigured = settings.ValueOf(name) is not null;
+            isMore = isConfigured && named.Add(name);
+            if (isMore || !isConfigured)
+            {
+                findings.Add(HeapFinding(settings, failure));
+            }
+        }
+
+        return findings;
+    }
+
+    // Returns only what a setting causes: a process without room for a heap has another problem.
+    private static Exception? FailureOf(Action use)
     {
         try
         {
             use();
             return null;
         }
-        catch (ArgumentOutOfRangeException finding)
+        catch (Exception failure) when (failure is ArgumentOutOfRangeException or InvalidOperationException)
         {
-            return ForeignFinding(finding);
-        }
-        catch (InvalidOperationException finding)
-        {
-            return finding.Message;
-        }
-    }
-
-    // Returns the message of the heap about an option that neither code nor configuration has set.
-    private static string ForeignFinding(ArgumentOutOfRangeException finding)
-    {
-        string message = finding.Message.Split(" (Parameter", 2)[0].TrimEnd('.');
-        string text = Convert.ToString(finding.ActualValue, CultureInfo.InvariantCulture) ?? "";
-        return $"{message}, but is {text} by an AppContext setting or an environment variable.";
-    }
-
-    private static string? FindingOfCreation(HakmemHeapSettings settings)
-    {
-        try
-        {
-            new HakmemAllocator(settings.ToHeapOptions()).Dispose();
-            return null;
-        }
-        catch (ArgumentOutOfRangeException finding)
-        {
-            return HeapFinding(settings, finding);
-        }
-        catch (InvalidOperationException finding)
-        {
-            return $"{Key(nameof(HakmemServiceOptions.Heap))}: {finding.Message}";
+            return failure;
         }
     }
 
     // Returns the message of the heap, with the configuration's key and value in place of the property's name. A
     // message that does not begin with that name is returned as it is.
-    private static string HeapFinding(HakmemHeapSettings settings, ArgumentOutOfRangeException finding)
+    private static string HeapFinding(HakmemHeapSettings settings, Exception failure)
     {
         string key = Key(nameof(HakmemServiceOptions.Heap));
-        string property = $"{nameof(HakmemOptions)}.{finding.ParamName} ";
-        string message = finding.Message.Split(" (Parameter", 2)[0];
-        if (settings.ValueOf(finding.ParamName) is not { } value ||
-            !message.StartsWith(property, StringComparison.Ordinal))
+        if (failure is not ArgumentOutOfRangeException finding || settings.ValueOf(finding.ParamName) is not { } value)
         {
-            return $"{key}: {ForeignFinding(finding)}";
+            return $"{key}: {ForeignFinding(failure)}";
         }
 
-        string text = Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
-        return $"{key}:{finding.ParamName} is {text}, and {message[property.Length..]}";
+        string property = $"{nameof(HakmemOptions)}.{finding.ParamName} ";
+        string message = MessageOf(finding);
+        return message.StartsWith(property, StringComparison.Ordinal)
+            ? $"{key}:{finding.ParamName} is {TextOf(value)}, and {message[property.Length..]}"
+            : $"{key}: {message}";
     }
+
+    // Returns the message about an option that neither code nor configuration has set.
+    private static string ForeignFinding(Exception failure) => failure is ArgumentOutOfRangeException finding
+        ? $"{MessageOf(finding).TrimEnd('.')}, but is {TextOf(finding.ActualValue)} by an AppContext setting or an " +
+            "environment variable."
+        : failure.Message;
+
+    private static string MessageOf(ArgumentOutOfRangeException finding) => finding.Message.Split(" (Parameter", 2)[0];
+
+    private static string TextOf(object? value) => Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
 
     private static string Key(string name) => $"{HakmemServiceOptions.SectionName}:{name}";
 }

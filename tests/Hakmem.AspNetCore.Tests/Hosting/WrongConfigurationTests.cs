@@ -68,9 +68,10 @@ public sealed class WrongConfigurationTests
 
     [Fact]
     public Task SettingsOfTheSharedHeapAreRefused() => AssertRefused(
-        "Heap:MaxBytes", "4194304",
-        "Hakmem:Heap is set, which has no effect on the shared heap. Set Hakmem:Isolated to true for a heap with " +
-        "these settings, or set those of the shared heap in AppContext or the environment.",
+        [("Heap:MaxBytes", "4194304"), ("Heap:Hardening", "Full")],
+        "Hakmem:Heap:MaxBytes, Hakmem:Heap:Hardening are set, which has no effect on the shared heap. Set " +
+        "Hakmem:Isolated to true for a heap with these settings, or set those of the shared heap in AppContext or the " +
+        "environment.",
         isolated: false);
 
     // All that is wrong, not the first of it.
@@ -79,6 +80,42 @@ public sealed class WrongConfigurationTests
         [("Heap:MaxBytes", "abc"), ("Kestrel:CollectWhenIdle", "maybe")],
         "Hakmem:Heap:MaxBytes is 'abc', and must be a whole number up to 9223372036854775807.; " +
         "Hakmem:Kestrel:CollectWhenIdle is 'maybe', and must be true or false.");
+
+    // What is not understood, what is not known and what is out of its range, of every section.
+    [Fact]
+    public Task MistakesOfEveryKindAreToldTogether() => AssertRefused(
+        [
+            ("Heap:MaxBytes", "64M"), ("Kestrel:MaxByte", "1"), ("Kestrel:MaxBytes", "5"), ("Pool:MaxBytes", "-1"),
+            ("Heap:ThreadCacheBytes", "-1"),
+        ],
+        "Hakmem:Heap:MaxBytes is '64M', and must be a whole number up to 9223372036854775807.; " +
+        "Hakmem:Kestrel:MaxByte is not known. Is Hakmem:Kestrel:MaxBytes meant? " + KestrelKeys + "; " +
+        "Hakmem:Heap:ThreadCacheBytes is -1, and must be at least 0.; " +
+        "Hakmem:Pool:MaxBytes is -1, and must be 0 (no limit) or more.; " +
+        "Hakmem:Kestrel:MaxBytes is 5, and must be 0 (no limit) or at least 131072.");
+
+    // A heap itself names the first only.
+    [Fact]
+    public Task EveryWrongSettingOfTheHeapIsTold() => AssertRefused(
+        [
+            ("Heap:MaxBytes", "12"), ("Heap:PurgeDelay", "-00:00:01"), ("Heap:Prefault", "77"),
+            ("Heap:ThreadCacheBytes", "4096"),
+        ],
+        "Hakmem:Heap:Prefault is 77, and is not one of the values of its enumeration.; " +
+        "Hakmem:Heap:MaxBytes is 12, and must be at least 2097152.; " +
+        "Hakmem:Heap:PurgeDelay is -00:00:01, and must be at least 0.");
+
+    [Fact]
+    public Task ASoftLimitAboveTheHardOneIsToldOnce() => AssertRefused(
+        [("Heap:MaxBytes", "4194304"), ("Heap:SoftLimitBytes", "8388608"), ("Heap:QuarantineBytes", "-1")],
+        "Hakmem:Heap:QuarantineBytes is -1, and must be at least 0.; " +
+        "Hakmem:Heap:SoftLimitBytes is 8388608, and must not exceed the hard limit, 4194304 bytes.");
+
+    [Fact]
+    public Task BothSizesOfAPoolAreTold() => AssertRefused(
+        [("Pool:MaxBufferSize", "0"), ("Pool:DefaultBufferSize", "-3")],
+        "Hakmem:Pool:MaxBufferSize is 0, and must be at least 1.; " +
+        "Hakmem:Pool:DefaultBufferSize is -3, and must be at least 1.");
 
     // Values that the binder understands are no mistakes.
     [Theory]
