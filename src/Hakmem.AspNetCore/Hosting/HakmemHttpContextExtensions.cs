@@ -18,7 +18,9 @@ public static class HakmemHttpContextExtensions
     /// Not thread-safe, as <see cref="HttpContext"/>, unless the options say so. Work that outlives the request, such
     /// as a task that nobody awaits, must not use the region: its <see cref="Memory{T}"/> and owners throw then, and
     /// its pointers and spans point to freed memory. The request ends after the last byte of a streamed body is
-    /// written, and after an upgraded connection's endpoint has returned.
+    /// written, and after an upgraded connection's endpoint has returned. Callbacks of
+    /// <see cref="HttpResponse.OnCompleted(System.Func{System.Threading.Tasks.Task})"/> that were registered before the
+    /// first call run after that, as they run in reverse order.
     /// </remarks>
     /// <param name="context">The request's context.</param>
     /// <param name="options">The region's options; null for the default values. Used by the first call only.</param>

@@ -64,7 +64,7 @@ internal static class HakmemOptionsRegistration
         return choice;
     }
 
-    // The validator tells the mistakes, together with those that the values of the other keys are. What is wrong is left
+    // The validator tells the mistakes, beside those that it finds in the other keys' values. What is wrong is left
     // out, as the binder would throw at the first of it.
     private static void Bind(IConfiguration configuration, HakmemServiceOptions bound)
     {

@@ -29,7 +29,8 @@ public sealed class HakmemServiceOptions
 
     /// <summary>
     /// The name of the heap and of the pool in metrics; by default <c>shared</c> for
-    /// <see cref="HakmemAllocator.Shared"/> and <c>service</c> for any other heap.
+    /// <see cref="HakmemAllocator.Shared"/> and <c>service</c> for any other heap. Each host of a process needs a name
+    /// of its own; otherwise listeners get measurements with equal attributes.
     /// </summary>
     public string? MetricsName { get; set; }
 

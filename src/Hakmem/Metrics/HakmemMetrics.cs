@@ -40,7 +40,8 @@ public static class HakmemMetrics
     /// listener collects: by one call of <see cref="HakmemAllocator.GetStatistics"/> for each collection, and one of
     /// <see cref="HakmemAllocator.MeasureResidentBytes"/> if the listener has enabled that instrument.</summary>
     /// <param name="allocator">The heap. The registration keeps the object alive.</param>
-    /// <param name="heapName">The value of the tag <c>hakmem.heap</c>, which identifies the heap.</param>
+    /// <param name="heapName">The value of the attribute <c>hakmem.heap</c>, which identifies the heap. It is not
+    /// checked: under one name for two heaps, listeners get measurements with equal attributes.</param>
     /// <returns>The registration. Dispose it to end the publication, and before the heap is disposed, because a
     /// listener may be reading. If the heap is disposed first, it is no longer measured.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="allocator"/> is null.</exception>
@@ -56,7 +57,8 @@ public static class HakmemMetrics
     /// <summary>Publishes the figures of one pool until the registration is disposed. They are read only when a
     /// listener collects, by <see cref="NativeMemoryPool.GetStatistics"/>.</summary>
     /// <param name="pool">The pool. The registration keeps the object alive.</param>
-    /// <param name="poolName">The value of the attribute <c>hakmem.pool</c>, which identifies the pool.</param>
+    /// <param name="poolName">The value of the attribute <c>hakmem.pool</c>, which identifies the pool. It is not
+    /// checked: under one name for two pools, listeners get measurements with equal attributes.</param>
     /// <returns>The registration. Dispose it to end the publication.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="pool"/> is null.</exception>
     /// <exception cref="ArgumentException"><paramref name="poolName"/> is null or empty.</exception>

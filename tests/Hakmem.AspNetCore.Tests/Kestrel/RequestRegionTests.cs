@@ -34,6 +34,7 @@ public sealed class RequestRegionTests : IAsyncLifetime
     private readonly HttpClient _client = new();
     private readonly ConcurrentQueue<MemoryRegion> _regions = new();
     private readonly ConcurrentQueue<long> _sizes = new();
+    private readonly ConcurrentQueue<bool> _lives = new();
     private readonly MeterListener _listener = new();
     private readonly SemaphoreSlim _reached = new(0);
     private readonly SemaphoreSlim _goOn = new(0);
@@ -57,6 +58,13 @@ public sealed class RequestRegionTests : IAsyncLifetime
         {
             Use(context);
             Assert.Same(_regions.Last(), context.GetMemoryRegion(new MemoryRegionOptions { ChunkBytes = 256 }));
+            return context.Response.WriteAsync("done");
+        });
+        _app.MapGet("/callbacks", context =>
+        {
+            context.Response.OnCompleted(() => NoteLifeAsync(context));
+            Use(context);
+            context.Response.OnCompleted(() => NoteLifeAsync(context));
             return context.Response.WriteAsync("done");
         });
         _app.MapGet("/failed", context =>
@@ -119,6 +127,16 @@ public sealed class RequestRegionTests : IAsyncLifetime
     public async Task ARequestHasOneRegionWhichEndsWithIt()
     {
         Assert.Equal("done", await _client.GetStringAsync("/twice", TestContext.Current.CancellationToken));
+        await AssertEndedAsync();
+    }
+
+    // The server runs what was registered last first, and the region's end is among it.
+    [Fact]
+    public async Task CallbacksRegisteredBeforeTheFirstCallFindTheRegionDisposed()
+    {
+        Assert.Equal("done", await _client.GetStringAsync("/callbacks", TestContext.Current.CancellationToken));
+        await Await.UntilAsync(() => _lives.Count == 2, () => $"{_lives.Count} callbacks have run");
+        Assert.Equal([true, false], _lives);
         await AssertEndedAsync();
     }
 
@@ -266,6 +284,12 @@ public sealed class RequestRegionTests : IAsyncLifetime
         thread.Start();
         await ReachedAsync();
         await context.Response.WriteAsync("done");
+    }
+
+    private Task NoteLifeAsync(HttpContext context)
+    {
+        _lives.Enqueue(context.GetMemoryRegion().CommittedBytes > 0);
+        return Task.CompletedTask;
     }
 
     private void Use(HttpContext context)
