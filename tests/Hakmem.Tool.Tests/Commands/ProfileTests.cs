@@ -213,6 +213,23 @@ public sealed class ProfileTests : IDisposable
         Assert.Equal([PathOf("profile")], Directory.GetFiles(_folder));
     }
 
+    [Theory]
+    [InlineData("/dev/null")]
+    [InlineData("target")]
+    public void ALinkStaysAndADeviceIsNotReplaced(string target)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Links need a right there.");
+        string link = PathOf("link");
+        File.WriteAllText(PathOf("target"), "before");
+        File.CreateSymbolicLink(link, target);
+        WholeFile.RequireWritable(link);
+        WholeFile.Write(link, stream => stream.Write("after"u8));
+        Assert.Equal(target, new FileInfo(link).LinkTarget);
+        Assert.Equal(target == "target" ? "after" : "before", File.ReadAllText(PathOf("target")));
+        Assert.Equal(target == "target" ? "after" : "", File.ReadAllText(link));
+        Assert.Equal(2, Directory.GetFiles(_folder).Length);
+    }
+
     [Fact]
     public void AFileThatFailsHalfwayIsNotThere()
     {
