@@ -37,18 +37,25 @@ internal sealed unsafe partial class Depot
     // Takes what another stripe offers: a magazine, and more for the caller's stripe. As many empty ones, of which the
     // caller has taken some out of its stripe (spare), go where the full ones come from. On the way no stripe counts
     // the blocks: a reading meanwhile takes them for live, as those of the magazine that the thread gets.
-    private Magazine* TryTakeOffered(int thread, Magazine* empty, int wanted, Magazine* spare)
+    private Magazine* TryTakeOffered(int thread, Magazine* empty, int wanted, Magazine* spare) =>
+        TryTakeElsewhere(thread, empty, wanted, _ownBlocks + (OfferedBeyond * _refillBlocks), MaxTaken - 1, spare);
+
+    // Takes a full magazine from a stripe that has more than some blocks, and more of them if wanted. The empty ones
+    // stay there, where the next full one will come from: the search begins with the stripe that had one last.
+    private Magazine* TryTakeElsewhere(
+        int thread, Magazine* empty, int wanted, long beyond, int moreWanted = 0, Magazine* spare = null)
     {
         DepotStripe own = _stripes[thread];
         Magazine* taken = null;
         Magazine* more = null;
-        long offering = _ownBlocks + (OfferedBeyond * _refillBlocks);
-        int count = _stripes.Count;
+
+        // Large blocks are exchanged few at a time, so a look at every stripe would be dear.
+        int count = _isCounted && Volatile.Read(ref _counted) <= beyond ? 0 : _stripes.Count;
         int first = own.Supplier;
         for (int look = 0; look < count && taken == null; look++)
         {
             DepotStripe other = _stripes[first + look];
-            if (other != own && other.BlocksSeen > offering)
+            if (other != own && other.BlocksSeen > beyond)
             {
                 using (other.Lock.Enter())
                 {
@@ -56,7 +63,7 @@ internal sealed unsafe partial class Depot
                     taken = other.TryTake(empty, wanted);
                     if (taken != null)
                     {
-                        more = other.DetachBeyond(_ownBlocks, MaxTaken - 1);
+                        more = other.DetachBeyond(_ownBlocks, moreWanted);
                         other.PutAll(spare);
                         spare = null;
                     }
@@ -80,33 +87,6 @@ internal sealed unsafe partial class Depot
         }
 
         return taken;
-    }
-
-    // Takes a full magazine from a stripe that has more than some blocks. The caller's empty one stays there, where the
-    // next full one will come from: the search begins with the stripe that had one the last time.
-    private Magazine* TryTakeElsewhere(int thread, Magazine* empty, int wanted, long leave)
-    {
-        Magazine* magazine = null;
-
-        // Large blocks are exchanged few at a time, so a look at every stripe would be dear.
-        int count = _isCounted && Volatile.Read(ref _counted) <= leave ? 0 : _stripes.Count;
-        DepotStripe own = _stripes[thread];
-        int first = own.Supplier;
-        for (int look = 0; look < count && magazine == null; look++)
-        {
-            DepotStripe other = _stripes[first + look];
-            if (other != own && other.BlocksSeen > leave)
-            {
-                using (other.Lock.Enter())
-                {
-                    magazine = TakeFull(other, first + look, empty, wanted);
-                }
-
-                own.Supplier = first + look;
-            }
-        }
-
-        return magazine;
     }
 
     private void* TryTakeBlock(DepotStripe stripe, int thread)

@@ -170,7 +170,7 @@ internal sealed unsafe partial class Depot
         {
             magazine = OffersMany
                 ? TryTakeOffered(thread, empty, wanted, spare)
-                : TryTakeElsewhere(thread, empty, wanted, leave: 0);
+                : TryTakeElsewhere(thread, empty, wanted, beyond: 0);
         }
 
         if (magazine != null)
@@ -189,7 +189,7 @@ internal sealed unsafe partial class Depot
             }
         }
 
-        return magazine == null ? TryTakeElsewhere(thread, empty, wanted, leave: 0) : magazine;
+        return magazine == null ? TryTakeElsewhere(thread, empty, wanted, beyond: 0) : magazine;
     }
 
     // Returns an empty magazine and keeps the caller's full one (null if it has none). The result is null only if none
