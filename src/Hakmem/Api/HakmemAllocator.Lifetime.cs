@@ -223,20 +223,14 @@ public sealed unsafe partial class HakmemAllocator
 
     // For a caller that has met an ObjectDisposedException: whether the memory is released, and not only refused while
     // a TryDispose counts. What was rented through an object in front of another allocator throws from then on.
-    internal bool IsDisposedForGood()
-    {
-        if (!_isGone && _core is ForeignHeap { IsDisposed: true })
-        {
-            MarkGone();
-        }
-
-        return _isGone;
-    }
+    internal bool IsDisposedForGood() => IsGoneWith(_core is ForeignHeap { IsDisposed: true });
 
     // The same for a caller that has met none: a program's own class may be disposed without a sign of it.
-    internal bool IsKnownGone()
+    internal bool IsKnownGone() => IsGoneWith(_core is ForeignHeap { IsKnownDisposed: true });
+
+    private bool IsGoneWith(bool isForeignGone)
     {
-        if (!_isGone && _core is ForeignHeap { IsKnownDisposed: true })
+        if (isForeignGone && !_isGone)
         {
             MarkGone();
         }

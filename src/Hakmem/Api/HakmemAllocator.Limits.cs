@@ -88,7 +88,6 @@ public sealed unsafe partial class HakmemAllocator
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="percent"/> is out of its range.</exception>
     public static void SetContainerLimit(int percent)
     {
-        Argument.RequireNotNegative(percent);
         Argument.RequireAtMost(percent, 100);
         ProcessArena.Instance?.SetLimitPercent(percent);
     }

@@ -203,7 +203,6 @@ public sealed partial class NativeMemoryStream : Stream, IBufferWriter<byte>
     /// unchanged.</exception>
     public override void SetLength(long value)
     {
-        Argument.RequireNotNegative(value);
         Argument.RequireAtMost(value, MaxLength);
         ThrowIfDisposed();
         if (value > _length)
