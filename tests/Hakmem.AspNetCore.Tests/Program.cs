@@ -6,8 +6,8 @@ using Xunit.MicrosoftTestingPlatform;
 
 namespace Hakmem.AspNetCore.Tests;
 
-// Three ways in: a child process of a test (`child late-request`, `child wrong-variable`), a server-mode run started by `dotnet test`, and the ordinary console run, whose last line is the count of what passed
-// and failed.
+// Three ways in: a child process of a test (`child late-request`, `child wrong-variable`), a server-mode run started by
+// `dotnet test`, and the ordinary console run, whose last line is the count of what passed and failed.
 internal static class Program
 {
     private static Task<int> Main(string[] args) =>

@@ -14,7 +14,8 @@ namespace Hakmem.AspNetCore.Tests.Hosting;
 public sealed class WrongConfigurationTests
 {
     private const string KestrelKeys =
-        "Known are Hakmem:Kestrel:MaxBytes, Hakmem:Kestrel:RefuseAtLimit, Hakmem:Kestrel:IdleTimeout, Hakmem:Kestrel:ThreadCacheBlocks, " +
+        "Known are Hakmem:Kestrel:MaxBytes, Hakmem:Kestrel:RefuseAtLimit, Hakmem:Kestrel:IdleTimeout, " +
+        "Hakmem:Kestrel:ThreadCacheBlocks, " +
         "Hakmem:Kestrel:RecycleOwners, Hakmem:Kestrel:CollectWhenIdle.";
 
     private const string OwnKeys = "Known are Hakmem:Isolated, Hakmem:Metrics, Hakmem:MetricsName, Hakmem:Heap, " +
@@ -39,7 +40,9 @@ public sealed class WrongConfigurationTests
     [InlineData("Isolated", "perhaps", "Hakmem:Isolated is 'perhaps', and must be true or false.")]
     [InlineData("Pool:MaxBufferSize", "2147483648", "Hakmem:Pool:MaxBufferSize is '2147483648', and must be a whole number up to 2147483647.")]
     [InlineData("Pool:LeakTracking", "Always", "Hakmem:Pool:LeakTracking is 'Always', and must be one of Off, Count, Stacks.")]
-    [InlineData("Kestrel:IdleTimeout", "10s", "Hakmem:Kestrel:IdleTimeout is '10s', and must be a time as hh:mm:ss (a plain number would be days).")]
+    [InlineData(
+        "Kestrel:IdleTimeout", "10s",
+        "Hakmem:Kestrel:IdleTimeout is '10s', and must be a time as hh:mm:ss (a plain number would be days).")]
     [InlineData("Kestrel:CollectWhenIdle", "1", "Hakmem:Kestrel:CollectWhenIdle is '1', and must be true or false.")]
     public Task AValueThatIsNotUnderstoodIsNamedWithItsKey(string key, string value, string message) => AssertRefused(
         key, value, message.Replace("{0}", string.Join(", ", Enum.GetNames<HardeningLevel>()), StringComparison.Ordinal));
@@ -53,7 +56,9 @@ public sealed class WrongConfigurationTests
     [InlineData("Pool:MaxBytes", "-1", "Hakmem:Pool:MaxBytes is -1, and must be 0 (no limit) or more.")]
     [InlineData("Pool:LeakTracking", "7", "Hakmem:Pool:LeakTracking is 7, and must be one of Off, Count, Stacks.")]
     [InlineData("Kestrel:MaxBytes", "5", "Hakmem:Kestrel:MaxBytes is 5, and must be 0 (no limit) or at least 131072.")]
-    [InlineData("Kestrel:IdleTimeout", "10.00:00:00", "Hakmem:Kestrel:IdleTimeout is 10.00:00:00, and must be from 00:00:00.0300000 to 1.00:00:00 (hh:mm:ss).")]
+    [InlineData(
+        "Kestrel:IdleTimeout", "10.00:00:00",
+        "Hakmem:Kestrel:IdleTimeout is 10.00:00:00, and must be from 00:00:00.0300000 to 1.00:00:00 (hh:mm:ss).")]
     [InlineData("Kestrel:ThreadCacheBlocks", "-1", "Hakmem:Kestrel:ThreadCacheBlocks is -1, and must be from 0 to 4096.")]
     public Task AValueOutOfRangeIsNamedWithItsKey(string key, string value, string message) => AssertRefused(key, value, message);
 
@@ -70,8 +75,8 @@ public sealed class WrongConfigurationTests
     public Task SettingsOfTheSharedHeapAreRefused() => AssertRefused(
         [("Heap:MaxBytes", "4194304"), ("Heap:Hardening", "Full")],
         "Hakmem:Heap:MaxBytes, Hakmem:Heap:Hardening are set, which has no effect on the shared heap. Set " +
-        "Hakmem:Isolated to true for a heap with these settings, or set those of the shared heap in AppContext or the " +
-        "environment.",
+        "Hakmem:Isolated to true for a heap with these settings, or set those of the shared heap in AppContext or " +
+        "the environment.",
         isolated: false);
 
     // All that is wrong, not the first of it.

@@ -8,8 +8,8 @@ using Xunit;
 
 namespace Hakmem.AspNetCore.Tests.Kestrel;
 
-// More transfers at a time than the limit has blocks for. Kestrel survives no failed rental in an HTTP/2 connection's output: that connection's
-// pipes never end, and their blocks are lost.
+// More transfers at a time than the limit has blocks for. Kestrel survives no failed rental in an HTTP/2 connection's
+// output: that connection's pipes never end, and their blocks are lost.
 public sealed class LimitTests
 {
     private const int Rounds = 3;
@@ -26,9 +26,11 @@ public sealed class LimitTests
         for (int round = 0; round < Rounds; round++)
         {
             List<HttpClient> clients = [.. Enumerable.Range(0, Connections).Select(_ => server.CreateClient(kind))];
-            await Task.WhenAll(clients.SelectMany(client => Enumerable.Range(0, Streams).Select(stream => stream % 3 == 0
-                ? Exchanges.UploadAsync(client, 300_000, isChunked: false)
-                : Exchanges.DownloadAsync(client, 400_000, isChunked: stream % 2 == 0)))).WaitAsync(Await.Deadlock);
+            IEnumerable<Task> transfers = clients.SelectMany(client => Enumerable.Range(0, Streams).Select(stream =>
+                stream % 3 == 0
+                    ? Exchanges.UploadAsync(client, 300_000, isChunked: false)
+                    : Exchanges.DownloadAsync(client, 400_000, isChunked: stream % 2 == 0)));
+            await Task.WhenAll(transfers).WaitAsync(Await.Deadlock);
             clients.ForEach(client => client.Dispose());
             await Await.UntilAsync(() => server.Statistics.RentedBytes == 0, () => $"{server.Statistics}");
         }

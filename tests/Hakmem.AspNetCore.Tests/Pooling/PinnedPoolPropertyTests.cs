@@ -21,14 +21,16 @@ public sealed class PinnedPoolPropertyTests
     [InlineData(false)]
     public void EverySequenceKeepsTheBooks(bool refuses) =>
         Gen.Select(s_steps, Gen.Int[0, 70], Gen.Bool).Sample(
-            (steps, threadCacheBlocks, recycles) => Run(steps, threadCacheBlocks, recycles, refuses), iter: 300, threads: 1);
+            (steps, threadCacheBlocks, recycles) => Run(steps, threadCacheBlocks, recycles, refuses),
+            iter: 300, threads: 1);
 
     private static void Run((int Kind, int Count)[] steps, int threadCacheBlocks, bool recycles, bool refuses)
     {
         FakeTimeProvider clock = new();
         PinnedMemoryPoolOptions options = new()
         {
-            MaxBytes = MaxSlabs * SlabBytes, RefuseAtLimit = refuses, ThreadCacheBlocks = threadCacheBlocks, RecycleOwners = recycles,
+            MaxBytes = MaxSlabs * SlabBytes, RefuseAtLimit = refuses, ThreadCacheBlocks = threadCacheBlocks,
+            RecycleOwners = recycles,
             IdleTimeout = TimeSpan.FromSeconds(3),
         };
         using PinnedMemoryPool pool = new(options, timeProvider: clock);
@@ -68,7 +70,8 @@ public sealed class PinnedPoolPropertyTests
         Assert.False(pool.IsTicking);
     }
 
-    private static void RentOne(PinnedMemoryPool pool, List<(IMemoryOwner<byte> Owner, int Mark)> model, int mark, bool refuses)
+    private static void RentOne(
+        PinnedMemoryPool pool, List<(IMemoryOwner<byte> Owner, int Mark)> model, int mark, bool refuses)
     {
         // Refused exactly when every block that the limit allows is out.
         if (refuses && model.Count == MaxSlabs * 32)
