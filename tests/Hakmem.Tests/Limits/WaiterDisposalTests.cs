@@ -83,9 +83,9 @@ public sealed class WaiterDisposalTests
             return false;
         });
         heap.SetLimits(0, 64 * MiB);
-        Assert.True(begun.WaitOne(s_patience));
+        Assert.True(begun.WaitOne(s_patience), $"No try has begun; waiting: {waiting.Status}.");
         Assert.False(wasDisposed);
-        Assert.True(disposer!.Join(s_patience));
+        Assert.True(disposer!.Join(s_patience), "The heap's disposal does not end.");
         Assert.Equal(!isOnlyUnused, heap.IsDisposed);
         Exception? end = await Record.ExceptionAsync(() => waiting.WaitAsync(s_patience, Test));
         if (isOnlyUnused)
@@ -132,7 +132,15 @@ public sealed class WaiterDisposalTests
             ? pool.RentAsync(10 * MiB, s_forever, cancellation.Token).AsTask()
             : writer.GetMemoryAsync(10 * MiB, s_forever, cancellation.Token).AsTask();
         Thread ender = new(isRental ? cancellation.Cancel : writer.Dispose) { IsBackground = true };
-        Thread disposer = new(heap.Dispose) { IsBackground = true };
+        Thread disposer = new(() =>
+        {
+            // A writer's disposal is a call of the heap: where it waits for the try, the heap's comes after it.
+            ender.Join();
+            heap.Dispose();
+        })
+        {
+            IsBackground = true,
+        };
         using ManualResetEvent begun = new(false);
         arena.Os.Refuse(call =>
         {
@@ -148,9 +156,9 @@ public sealed class WaiterDisposalTests
             return false;
         });
         heap.SetLimits(0, 64 * MiB);
-        Assert.True(begun.WaitOne(s_patience));
-        Assert.True(disposer.Join(s_patience), "The disposal does not end.");
-        Assert.True(ender.Join(s_patience));
+        Assert.True(begun.WaitOne(s_patience), $"No try has begun; waiting: {waiting.Status}.");
+        Assert.True(ender.Join(s_patience), "The cancellation, or the writer's disposal, does not end.");
+        Assert.True(disposer.Join(s_patience), "The heap's disposal does not end.");
         Assert.True(heap.IsDisposed);
         Exception? end = await Record.ExceptionAsync(() => waiting.WaitAsync(s_patience, Test));
         Assert.True(end is null or OperationCanceledException or ObjectDisposedException, $"{end}");
@@ -183,7 +191,7 @@ public sealed class WaiterDisposalTests
         });
         heap.SetLimits(0, 64 * MiB);
         Exception? end = await Record.ExceptionAsync(() => waiting.WaitAsync(s_patience, Test));
-        Assert.True(disposer.Join(s_patience));
+        Assert.True(disposer.Join(s_patience), "The writer's disposal does not end.");
         Assert.True(end is ObjectDisposedException || (end is null && !isPinned), $"{end}");
         Assert.Equal((0, 0), (writer.Capacity, writer.WrittenCount));
         pin.Dispose();
