@@ -56,6 +56,9 @@ internal sealed class PinnedBlockStore
     private long _singles;
     private long _singleRents;
     private long _singleBytesReturned;
+
+    // How many single blocks had been rented at the last step.
+    private long _singleRentsOfSteps;
     private bool _isClosed;
 
     public PinnedBlockStore(PinnedMemoryPoolOptions options, TimeProvider timeProvider, ManagedHeap? heap = null)
@@ -442,7 +445,12 @@ internal sealed class PinnedBlockStore
             FlushCaches(onlyUnneeded: true);
             _table.MarkLowWater();
             long heldBytes = ((long)_table.SlabCount * PinnedSlab.Bytes) + (_singles * PinnedSlab.BlockBytes);
-            isCollectionDue = _collection.TakeIfDue(stepBytes, heldBytes, heapBytes, _heap.FullCollections);
+
+            // A load beyond the limit releases as much in each step as in the one before: it has not settled.
+            bool isBeyondLimit = heldBytes > 0 && _singleRents != _singleRentsOfSteps;
+            _singleRentsOfSteps = _singleRents;
+            isCollectionDue = !isBeyondLimit &&
+                _collection.TakeIfDue(stepBytes, heldBytes, heapBytes, _heap.FullCollections);
             isTimerDue = _timer.TryBeginChange();
         }
 

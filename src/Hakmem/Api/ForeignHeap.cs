@@ -19,12 +19,18 @@ namespace Hakmem.Api;
 // object. As thread-safe as the allocator.
 internal sealed unsafe class ForeignHeap(IHakmemAllocator allocator) : HeapCore
 {
+    private const int TurnsBetweenTries = 32;
+
     // The object in front of each allocator that rented a buffer, for as long as the allocator lives.
     private static readonly ConditionalWeakTable<IHakmemAllocator, HakmemAllocator> s_fronts = new();
 
     private static readonly FrameworkCall.Step<(IHakmemAllocator Foreign, HakmemAllocator? Front)> s_find =
         static (ref (IHakmemAllocator Foreign, HakmemAllocator? Front) found) => found.Front = s_fronts.GetValue(
             found.Foreign, static foreign => new HakmemAllocator(new ForeignHeap(foreign)));
+
+    private static readonly FrameworkCall.Step<(IHakmemAllocator Foreign, HakmemAllocator? Front)> s_look =
+        static (ref (IHakmemAllocator Foreign, HakmemAllocator? Front) found) =>
+            s_fronts.TryGetValue(found.Foreign, out found.Front);
 
     public override long CommittedBytes => allocator.GetStatistics().CommittedBytes;
 
@@ -50,13 +56,18 @@ internal sealed unsafe class ForeignHeap(IHakmemAllocator allocator) : HeapCore
         return found.Front ?? new HakmemAllocator(new ForeignHeap(allocator));
     }
 
-    // Has what was rented from a disposed allocator throw, if anything was.
+    // Has what was rented from a disposed allocator throw, if anything was. Between two steps of a disposal, which an
+    // exception would leave undone: where the table has a lock, an interrupt must not end the look.
     public static void MarkGone(IHakmemAllocator allocator)
     {
-        if (s_fronts.TryGetValue(allocator, out HakmemAllocator? front))
+        (IHakmemAllocator Foreign, HakmemAllocator? Front) found = (allocator, null);
+        while (FrameworkCall.Try(ref found, s_look) is not null)
         {
-            front.MarkGone();
+            // Each interrupt ends one try.
+            Thread.SpinWait(TurnsBetweenTries);
         }
+
+        found.Front?.MarkGone();
     }
 
     public override ThreadCache* TryCreateThreadCache() => null;
@@ -93,14 +104,19 @@ internal sealed unsafe class ForeignHeap(IHakmemAllocator allocator) : HeapCore
         : TryAllocate(null, byteCount, alignment: 1, isZeroed: false);
 
     public void* TryReallocUncounted(void* address, nuint byteCount, nuint alignment) =>
-        allocator is IUncountedAllocator own && alignment <= Geometry.MinAlignment
-            ? own.TryReallocUncounted(address, byteCount)
+        allocator is IUncountedAllocator own
+            ? own.TryRealloc(address, byteCount, alignment, isCounted: false)
             : TryReallocate(null, address, byteCount, alignment);
 
     public void CountRefused(nuint byteCount) => (allocator as IUncountedAllocator)?.CountRefused(byteCount);
 
     public override void* TryReallocate(ThreadCache* cache, void* address, nuint byteCount, nuint alignment)
     {
+        if (allocator is IUncountedAllocator own)
+        {
+            return own.TryRealloc(address, byteCount, alignment, isCounted: true);
+        }
+
         if (alignment <= Geometry.MinAlignment)
         {
             return allocator.TryRealloc(ref address, byteCount) ? address : null;

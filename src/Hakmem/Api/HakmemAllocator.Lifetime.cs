@@ -228,6 +228,9 @@ public sealed unsafe partial class HakmemAllocator
     // The same for a caller that has met none: a program's own class may be disposed without a sign of it.
     internal bool IsKnownGone() => IsGoneWith(_core is ForeignHeap { IsKnownDisposed: true });
 
+    // Whether this is in front of an allocator of a class of the program's.
+    internal bool IsProgramsOwn => _core is ForeignHeap { Heap: null };
+
     private bool IsGoneWith(bool isForeignGone)
     {
         if (isForeignGone && !_isGone)

@@ -507,13 +507,16 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
         return block;
     }
 
-    // The committed bytes are those that the limit is for: of this heap and of its tagged blocks.
+    // The committed bytes are those that the limit is for: of this heap and of its tagged blocks. What is behind an
+    // object in front of another allocator tells by itself; to ask that for its figures may take long, or throw.
     private void CountRefusal(nuint byteCount)
     {
         Interlocked.Increment(ref _refusedAllocations);
-        HakmemEventSource.TellRefused(
-            _slot, (long)Math.Min(byteCount, long.MaxValue), _budget?.CommittedBytes ?? _core.CommittedBytes,
-            _core.LimitBytes);
+        if (_core is not ForeignHeap)
+        {
+            HakmemEventSource.TellRefused(
+                _slot, (long)Math.Min(byteCount, long.MaxValue), _budget.CommittedBytes, _core.LimitBytes);
+        }
     }
 
     [DoesNotReturn]

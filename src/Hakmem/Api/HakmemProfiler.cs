@@ -148,15 +148,15 @@ public sealed unsafe class HakmemProfiler : IDisposable
             try
             {
                 _heap.StopProfiling(_sampler);
+                _allocator.StopProfilingTagged(_sampler);
             }
             catch (OutOfMemoryException)
             {
-                // Nothing has changed.
+                // What has stopped may be stopped again.
                 Volatile.Write(ref _isDisposed, 0);
                 throw;
             }
 
-            _allocator.StopProfilingTagged(_sampler);
             _allocator.Estimates.End(_sampler);
             _sampler.Close();
             if (_allocator.LiveHeap is not null)

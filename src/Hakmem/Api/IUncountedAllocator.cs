@@ -16,8 +16,9 @@ internal unsafe interface IUncountedAllocator
     // As TryAlloc, but null if there is no room, and no refusal is counted.
     void* TryAllocUncounted(nuint byteCount);
 
-    // As TryRealloc, but null if there is no room, and no refusal is counted.
-    void* TryReallocUncounted(void* ptr, nuint byteCount);
+    // As TryRealloc, but null if there is no room, whatever the alignment: nothing is thrown for that. isCounted: if
+    // that is counted as a refusal.
+    void* TryRealloc(void* ptr, nuint byteCount, nuint alignment, bool isCounted);
 
     // Counts one refusal of such a request.
     void CountRefused(nuint byteCount);

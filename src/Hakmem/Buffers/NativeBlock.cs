@@ -35,6 +35,9 @@ internal sealed unsafe class NativeBlock
     private readonly Type _owner;
     private readonly HakmemAllocator _allocator;
     private readonly nuint _alignment;
+
+    // Whether the heap's Realloc may throw where there is no room, which it must not under the lock.
+    private readonly bool _mustCopy;
     private readonly UninterruptibleLock _lock = new();
 
     // Guarded by _lock: the number of pins, and the blocks to free with the last unpin: those that were replaced, and
@@ -50,6 +53,7 @@ internal sealed unsafe class NativeBlock
         _owner = owner;
         _allocator = allocator;
         _alignment = alignment;
+        _mustCopy = alignment > Geometry.MinAlignment && allocator.IsProgramsOwn;
         Bytes = bytes;
         Pointer = (byte*)Allocate(allocator, bytes, alignment, zeroed);
     }
@@ -266,32 +270,50 @@ internal sealed unsafe class NativeBlock
             }
         }
 
-        HakmemCorruptionException? finding = TryRelease(_allocator, freed);
-        bool isReturned = freed != null || replaced is not null;
-        for (; replaced is not null; replaced = replaced.Next)
+        if (freed != null || replaced is not null)
         {
-            finding = TryRelease(_allocator, replaced.Pointer) ?? finding;
+            ReleaseAll(freed, replaced);
+        }
+    }
+
+    // Releases each block, whatever another one throws, which the caller gets at the end.
+    private void ReleaseAll(byte* freed, ReplacedBlock? replaced)
+    {
+        Exception? failure = null;
+        bool isAny = true;
+        for (byte* pointer = freed; isAny; replaced = replaced?.Next)
+        {
+            try
+            {
+                failure = TryRelease(_allocator, pointer) ?? failure;
+            }
+            catch (Exception thrown)
+            {
+                failure = thrown;
+            }
+
+            isAny = replaced is not null;
+            pointer = isAny ? replaced!.Pointer : null;
         }
 
-        if (isReturned)
+        _allocator.SignalRoom();
+        if (failure is not null)
         {
-            _allocator.SignalRoom();
+            ExceptionDispatchInfo.Capture(failure).Throw();
         }
-
-        ThrowIfFound(finding);
     }
 
     [DoesNotReturn]
     private void ThrowGone() => throw Disposed.Error(_owner, isHeapGone: Pointer != null);
 
-    // Resizes by the heap's Realloc, unless there are pins.
+    // Resizes by the heap's Realloc, unless there are pins, or it may throw where there is no room.
     private bool TryReallocate(nuint bytes, bool isCounted, out bool isPinned)
     {
         // A listener, or a handler of what the heap does here, may pin this block.
         using DeferredCallouts deferred = DeferredCallouts.Begin();
         using (_lock.Enter())
         {
-            isPinned = _pinCount > 0;
+            isPinned = _pinCount > 0 || _mustCopy;
             byte* moved = isPinned || Pointer == null
                 ? null
                 : (byte*)_allocator.TryRealloc(Pointer, bytes, _alignment, isCounted);
@@ -353,9 +375,14 @@ internal sealed unsafe class NativeBlock
         }
         finally
         {
-            HakmemCorruptionException? finding = TryRelease(_allocator, copy);
-            Unpin();
-            ThrowIfFound(finding);
+            try
+            {
+                ThrowIfFound(TryRelease(_allocator, copy));
+            }
+            finally
+            {
+                Unpin();
+            }
         }
     }
 

@@ -69,7 +69,7 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
         return waiter.Task;
     }
 
-    // Serves the rentals for which there is room.
+    // Serves the rentals for which there is room. Where managed memory is out, the timer tries again.
     public void TryAll()
     {
         if (Interlocked.Increment(ref _tries) != 1)
@@ -94,11 +94,15 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
 
             seen = 0;
         }
+        catch (OutOfMemoryException)
+        {
+            // For the rental that was tried, which is not the caller's: whoever frees a buffer, or waits too, must not
+            // get it, and on the timer it would end the process.
+        }
         finally
         {
             if (seen != 0)
             {
-                // A try threw, as when there was no managed memory to tell its rental. The timer tries again.
                 Volatile.Write(ref _tries, 0);
             }
         }
@@ -244,7 +248,7 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
             queue.OnFrameworkCall?.Invoke();
             if (timeoutMs >= 0 && _timeout is null)
             {
-                _timeout = PollTimer.Create(static waiter => ((Waiter)waiter!).Expire(), this, timeoutMs);
+                _timeout = PollTimer.Create(static waiter => ((Waiter)waiter!).OnTimeout(), this, timeoutMs);
             }
 
             if (_cancellation.CanBeCanceled)
@@ -271,11 +275,31 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
             bool isMine = TryEnd();
             if (isMine)
             {
-                TrySetException(failure);
-                CleanUp();
+                try
+                {
+                    TrySetException(failure);
+                }
+                finally
+                {
+                    CleanUp();
+                }
             }
 
             return isMine;
+        }
+
+        // On the timer's thread, where an exception ends the process.
+        private void OnTimeout()
+        {
+            try
+            {
+                Expire();
+            }
+            catch (OutOfMemoryException)
+            {
+                // There was no managed memory for the exception.
+                _timeout?.Change(PollTimer.PeriodMs, Timeout.Infinite);
+            }
         }
 
         private void Expire()
@@ -284,8 +308,15 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
             if (TryEnd())
             {
                 queue.CountRefusal(this);
-                TrySetException(failure);
-                CleanUp();
+                try
+                {
+                    TrySetException(failure);
+                }
+                finally
+                {
+                    CleanUp();
+                }
+
                 queue.TryAll();
             }
         }

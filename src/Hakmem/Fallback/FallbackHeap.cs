@@ -85,7 +85,9 @@ internal sealed unsafe class FallbackHeap : HeapCore, ITeller
         nuint offset = (nuint)((byte*)address - header->Start);
         if (offset > total - byteCount)
         {
-            return TryCopy(header, byteCount, shift);
+            void* copy = TryCopy(header, byteCount, shift);
+            NotifyUsed();
+            return copy;
         }
 
         nuint oldTotal = FallbackHeader.TotalOf(header);

@@ -60,7 +60,7 @@ internal sealed unsafe partial class SuperSlabCache
         nuint bytes = (nuint)count << Geometry.SlabShift;
         OsMemory os = arena.Os;
         int end = first + count;
-        bool isAdmitted = Budget.TryAdd((long)bytes);
+        bool isAdmitted = Budget.TryReserve((long)bytes, out long reached);
         if (!isAdmitted || !_owned.TryReserve(end) || !_empty.Set.TryReserve(end) || !os.TryCommit(address, bytes))
         {
             Budget.Remove(isAdmitted ? (long)bytes : 0);
@@ -68,6 +68,8 @@ internal sealed unsafe partial class SuperSlabCache
             return false;
         }
 
+        // Only now: what the system refuses is in no peak, and exceeds no soft limit.
+        Budget.NoteGrowth(reached);
         if (limits.IsPrepared)
         {
             Prepare(address, bytes);

@@ -63,8 +63,8 @@ internal sealed unsafe class RegionAllocator(MemoryRegion region) : IHakmemAlloc
     public void* TryAllocUncounted(nuint byteCount) =>
         UnlessGone(TryAllocate(byteCount, Unit, out Exception? failure, isCounted: false), failure);
 
-    public void* TryReallocUncounted(void* ptr, nuint byteCount) =>
-        UnlessGone(TryReallocate(ptr, byteCount, Unit, out Exception? failure, isCounted: false), failure);
+    public void* TryRealloc(void* ptr, nuint byteCount, nuint alignment, bool isCounted) => UnlessGone(
+        TryReallocate(ptr, byteCount, nuint.Max(alignment, Unit), out Exception? failure, isCounted), failure);
 
     public void CountRefused(nuint byteCount) => Add(ref _refused, 1);
 

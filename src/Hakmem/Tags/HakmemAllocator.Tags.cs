@@ -202,14 +202,18 @@ public sealed unsafe partial class HakmemAllocator
         : own;
 
     // What is committed is at most the one figure for both, since one was read after the other.
-    private HakmemStatistics AddTagged(HakmemStatistics own, TaggedHeap tagged, HakmemStatistics other) =>
-        own with
+    private HakmemStatistics AddTagged(HakmemStatistics own, TaggedHeap tagged, HakmemStatistics other)
+    {
+        long committed = Math.Min(own.CommittedBytes + other.CommittedBytes, _budget.CommittedBytes);
+        return own with
         {
             LiveBytes = own.LiveBytes + other.LiveBytes,
             LiveBlocks = own.LiveBlocks + other.LiveBlocks,
             CachedBytes = own.CachedBytes + other.CachedBytes,
-            CommittedBytes = Math.Min(own.CommittedBytes + other.CommittedBytes, _budget.CommittedBytes),
-            PeakCommittedBytes = _budget.PeakBytes,
+            CommittedBytes = committed,
+
+            // Raised only after the bytes are added.
+            PeakCommittedBytes = Math.Max(committed, _budget.PeakBytes),
             DirtyBytes = own.DirtyBytes + other.DirtyBytes,
             PurgedBytes = own.PurgedBytes + other.PurgedBytes,
             PurgeCalls = own.PurgeCalls + other.PurgeCalls,
@@ -225,6 +229,7 @@ public sealed unsafe partial class HakmemAllocator
             RefusedAllocations = own.RefusedAllocations + other.RefusedAllocations,
             Tags = TagLedgers.Describe(tagged),
         };
+    }
 
     private static SizeClassStatistics[] AddClasses(
         IReadOnlyList<SizeClassStatistics> own, IReadOnlyList<SizeClassStatistics> other) =>

@@ -84,7 +84,8 @@ public sealed class MemoryTag : IDisposable
     /// </summary>
     public long LiveBytes => _account.LiveBytes;
 
-    /// <summary>The largest value of <see cref="LiveBytes"/> so far. With a limit it is exact; otherwise it is exact to
+    /// <summary>The largest value of <see cref="LiveBytes"/> so far. With a limit it is exact, except
+    /// that it may contain a request of another thread that the heap was about to refuse; otherwise it is exact to
     /// 64 KiB for each thread, and tag below, that used the memory at that time.</summary>
     public long PeakBytes => _account.PeakBytes;
 

@@ -67,8 +67,8 @@ internal sealed unsafe class TaggedAllocator(TaggedHeap heap, MemoryTag tag, Tag
         return block;
     }
 
-    public void* TryReallocUncounted(void* ptr, nuint byteCount) =>
-        TryReallocate(ptr, byteCount, 1, out _, isCounted: false);
+    public void* TryRealloc(void* ptr, nuint byteCount, nuint alignment, bool isCounted) =>
+        TryReallocate(ptr, byteCount, alignment, out _, isCounted);
 
     // The limits of now: the one that refused the request may have room again.
     public OutOfMemoryException OutOfMemory(nuint byteCount)

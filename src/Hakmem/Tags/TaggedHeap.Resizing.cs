@@ -112,9 +112,10 @@ internal sealed unsafe partial class TaggedHeap
         long now = 0;
         try
         {
-            // A listener, or a handler of what the heap does here, may make another tagged block larger.
-            using (OwnershipOf(ledger))
+            // A listener, or a handler of what the heap does here, may make another tagged block larger. It runs after
+            // the tag no longer owns what is allocated.
             using (DeferredCallouts.Begin())
+            using (OwnershipOf(ledger))
             using (_expandLock.Enter())
             {
                 now = before = (long)_blocks.SizeFor(block, "TryExpand");
@@ -126,7 +127,6 @@ internal sealed unsafe partial class TaggedHeap
                 if (ledger.Account.IsLimited && (charged = TryChargeGrowth(ledger, byteCount, before)) < 0)
                 {
                     charged = 0;
-                    ledger.Account.CountRefusal(ledger.Account);
                     return false;
                 }
 

@@ -105,6 +105,24 @@ public sealed class BeyondLimitTests
         Assert.False(pool.IsTicking);
     }
 
+    // While a load goes beyond the limit there is garbage in each step, and no end of a peak.
+    [Fact]
+    public void ALoadBeyondTheLimitForcesNoCollection()
+    {
+        using PinnedMemoryPool pool = Create();
+        IMemoryOwner<byte>[] within = Rent(pool, Blocks);
+        for (int step = 0; step < 20; step++)
+        {
+            Array.ForEach(Rent(pool, 1_024), owner => owner.Dispose());
+            _clock.Advance(s_idleTimeout / 3);
+        }
+
+        Assert.Equal(0, _heap.Collected);
+        _clock.Advance(s_idleTimeout);
+        Assert.Equal(1, _heap.Collected);
+        Array.ForEach(within, owner => owner.Dispose());
+    }
+
     // Every rental is served, also where threads contend for the last blocks.
     [Fact]
     public void ThreadsThatContendAtTheLimitKeepTheBooks()

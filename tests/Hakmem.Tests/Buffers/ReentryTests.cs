@@ -35,6 +35,29 @@ public sealed class ReentryTests : IDisposable
         AssertThrowsUnderNoLock<OutOfMemoryException>(() => array.Resize(50 << 20), () => memory.Pin().Dispose());
     }
 
+    // The interface has no resize with an alignment that returns false.
+    [Theory]
+    [InlineData("tag")]
+    [InlineData("region")]
+    [InlineData("own")]
+    public void RefusedResizeOfAlignedArrayThrowsUnderNoLock(string kind)
+    {
+        using MemoryTag tag = new("tag", null, 0, 1 << 20);
+        using MemoryRegion region = _heap.CreateRegion();
+        IHakmemAllocator allocator = kind switch
+        {
+            "tag" => _heap.ForTag(tag),
+            "region" => region.AsAllocator(),
+            _ => new ForwardingAllocator(_heap),
+        };
+        using NativeArray<byte> array = new(allocator, 1_000, alignment: 64);
+        Memory<byte> memory = array.AsMemory(0, 1_000);
+        AssertThrowsUnderNoLock<OutOfMemoryException>(() => array.Resize(50 << 20), () => memory.Pin().Dispose());
+        array[999] = 7;
+        array.Resize(2_000);
+        Assert.Equal(7, array[999]);
+    }
+
     [Fact]
     public void RefusedGrowthOfWriterThrowsUnderNoLock()
     {

@@ -1,8 +1,10 @@
 using System;
+using System.Collections.Concurrent;
 using System.Threading;
 using Hakmem.Os;
 using Hakmem.Reclaim;
 using Hakmem.Tags;
+using Hakmem.Tests.Os;
 using Hakmem.Tests.Pages;
 using Hakmem.Tests.Support;
 using Xunit;
@@ -186,6 +188,50 @@ public sealed unsafe class SetLimitsTests : IDisposable
         Assert.True(told.Wait(s_patience, TestContext.Current.CancellationToken));
         Assert.Equal(allocator is TaggedAllocator ? 1 : 0, toldOfTag.CurrentCount);
         Assert.False(wasDeferred);
+    }
+
+    // Growth that the system refuses exceeds no limit, and is in no peak.
+    [Fact]
+    public void WhatTheSystemRefusesTellsNothing()
+    {
+        const long Soft = 10 * (long)Slab;
+        ConcurrentQueue<SoftLimitEventArgs> seen = [];
+        using SemaphoreSlim told = new(0);
+        _heap.SoftLimitExceeded += (_, args) =>
+        {
+            seen.Enqueue(args);
+            told.Release();
+        };
+        _heap.SetLimits(Soft, 0);
+
+        // At nine tenths of it, where what was exceeded stays so.
+        void* block = _heap.Alloc((9 * Slab) - 65_536);
+        Assert.InRange(_heap.GetStatistics().CommittedBytes, Soft * 9 / 10, Soft);
+        long peak = _heap.GetStatistics().PeakCommittedBytes;
+        _test.Os.RefuseAll(OsCall.Commit);
+        Assert.False(_heap.TryAlloc(20 * Slab, out _));
+        _test.Os.RefuseNone();
+        Assert.Equal(peak, _heap.GetStatistics().PeakCommittedBytes);
+        Block.Allocate(_heap, 100, 1).VerifyAndFree(_heap);
+        void* more = _heap.Alloc(8 * Slab);
+        Assert.True(told.Wait(s_patience, TestContext.Current.CancellationToken));
+        Assert.True(Assert.Single(seen).Bytes > Soft);
+        _heap.Free(block);
+        _heap.Free(more);
+    }
+
+    // A block whose place in an aligned one does not fit a smaller is copied, which is growth too.
+    [Fact]
+    public void AFallbackThatCopiesABlockTells()
+    {
+        using HakmemAllocator heap = New(isFallback: true);
+        using SemaphoreSlim told = new(0);
+        heap.SoftLimitExceeded += (_, _) => told.Release();
+        void* block = heap.AlignedAlloc(1, 4 * Slab);
+        heap.SetLimits(5 * (long)Slab, 0);
+        block = heap.Realloc(block, 6 * Slab);
+        Assert.True(told.Wait(s_patience, TestContext.Current.CancellationToken));
+        heap.Free(block);
     }
 
     [Fact]

@@ -38,5 +38,5 @@ internal abstract unsafe class WrappedAllocator(IHakmemAllocator heap) : IHakmem
 
     public void Trim() => heap.Trim();
 
-    public HakmemStatistics GetStatistics() => heap.GetStatistics();
+    public virtual HakmemStatistics GetStatistics() => heap.GetStatistics();
 }

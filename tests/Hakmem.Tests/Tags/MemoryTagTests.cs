@@ -147,7 +147,11 @@ public sealed unsafe class MemoryTagTests : IDisposable
         void* resized = (void*)blocks[0];
         Assert.False(heap.TryRealloc(ref resized, 128 * KiB));
         Assert.Throws<OutOfMemoryException>(() => heap.Realloc((void*)blocks[0], 128 * KiB));
+        Assert.Equal((3, 4), (below.RefusedCount, limited.RefusedCount));
+
+        // That it cannot become larger where it is is no refusal.
         Assert.False(heap.TryExpand((void*)blocks[0], 128 * KiB));
+        Assert.Equal((3, 4), (below.RefusedCount, limited.RefusedCount));
         Assert.Equal(1 << 20, root.LiveBytes);
         heap.Free((void*)blocks[^1]);
         resized = heap.Realloc(resized, 128 * KiB);
