@@ -9,14 +9,15 @@ namespace Hakmem.Profiling;
 //
 // Compiled methods that call others keep a chain of frames: each begins with the address of its caller's frame, and the
 // return address lies above it. A frame is read only if it is aligned, above the one before it, and within the part of
-// the thread's stack that is in use: that is mapped and is the thread's own. So code that keeps something else in the
-// frame pointer (some of the C library does) can end the chain early or make a hash of its own for a stack, and nothing
-// else. On a stack that is not the thread's (a signal's) there is no hash.
+// the thread's stack that is in use: that is mapped and is the thread's own. On a stack that is not the thread's (a
+// signal's) there is no hash.
 //
-// Small methods with one call keep no frame. Their return addresses lie right above a frame, below the variables of the
-// method with the next one. So the words there are hashed too, if they look like addresses of compiled methods: if they
-// are near those of this class. Some are left from earlier calls, which may give a stack several hashes. That costs
-// time, and nothing else, as equal texts have one number.
+// Two kinds of code are not in the chain. Small methods with one call keep no frame: their return addresses lie right
+// above a frame, below the variables of the method with the next one. And native code that uses the frame pointer for
+// something else (some of the C library does) ends the chain below the methods that called it, such as the caller of a
+// sort whose comparison is a managed method. So there the words above a frame are hashed too, if they look like
+// addresses of compiled methods: if they are near those of this class. Some are left from earlier calls, which may give
+// a stack several hashes. That costs time, and nothing else, as equal texts have one number.
 //
 // Whether the chain is usable depends on the runtime and the system. So a few calls are tried when this class is first
 // used; unless they give what they should, there are no hashes, and the caller asks the runtime for each stack.
@@ -28,6 +29,10 @@ internal static unsafe class StackHash
 #if NET
     // How much of what lies above a frame is searched, the frame's own two words included: some three small methods.
     private const int GapBytes = 10 * sizeof(ulong);
+
+    // How much of what lies above the end of the chain is searched: the frames of native code between two managed
+    // methods.
+    private const int BeyondBytes = 8 << 10;
 
     // This library's own frames, above which nothing is searched.
     private const int OwnFrames = 4;
@@ -99,10 +104,39 @@ internal static unsafe class StackHash
                     }
                 }
             }
+
+            if (depth is > 0 and < MaxFrames && last != Bounds.t_bottom)
+            {
+                sum = HashBeyond(sum, last, code);
+            }
         }
 
         hash = sum;
         return depth;
+    }
+
+    // What is above the chain's last frame. Remembers where nothing is: that is the thread's outermost frame, where most
+    // chains end.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static ulong HashBeyond(ulong sum, nuint last, nuint code)
+    {
+        nuint begin = Bounds.t_begin;
+        nuint end = Bounds.t_end;
+        ulong before = sum;
+
+        // SAFETY: from the last frame to the end of the thread's stack, as above.
+        nuint* word = (nuint*)last + 2;
+        nuint* wordEnd = word + ((nuint.Min(end, last + BeyondBytes) - (nuint)word) / (nuint)sizeof(nuint));
+        for (; word < wordEnd; word++)
+        {
+            if (*word - (code - CodeBytes) < 2 * CodeBytes && *word - begin >= end - begin)
+            {
+                sum = Mix(sum, *word);
+            }
+        }
+
+        Bounds.t_bottom = sum == before ? last : Bounds.t_bottom;
+        return sum;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -190,6 +224,10 @@ internal static unsafe class StackHash
 
         [ThreadStatic]
         public static nuint t_end;
+
+        // The last frame of a chain above which there was nothing; 0 before there was one.
+        [ThreadStatic]
+        public static nuint t_bottom;
     }
 #else
     // Mono, on which this target mostly runs, keeps no chain that could be relied on, and the C# compiler cannot call a

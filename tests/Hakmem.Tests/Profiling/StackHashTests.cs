@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Linq;
 using System.Reflection.Emit;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Threading;
 using System.Threading.Tasks;
 using Hakmem.Profiling;
@@ -15,6 +16,14 @@ public sealed class StackHashTests
 {
     // By reflection, since the build for older runtimes has no such method.
     private static readonly Taker s_walk = typeof(StackHash).GetMethod("Walk")?.CreateDelegate<Taker>()!;
+
+    // The heap of the comparisons, and how many there were.
+    private static readonly nint s_qsort = OperatingSystem.IsLinux()
+        ? NativeLibrary.GetExport(NativeLibrary.GetMainProgramHandle(), "qsort")
+        : 0;
+
+    private static HakmemAllocator? s_sorted;
+    private static int s_compared;
 
     private delegate int Taker(out ulong hash);
 
@@ -64,6 +73,34 @@ public sealed class StackHashTests
 
         // Each stack is resolved a few times: while methods are compiled again, and for what was left on it.
         Assert.InRange(profiler.Sampler.ResolvedStacks, 2, StackHash.IsSupported ? Calls / 10 : 2 * Calls);
+
+        long ObjectsOf(string name) => profile.Samples
+            .Where(sample => sample.Frames.Any(frame => frame.EndsWith('.' + name, StringComparison.Ordinal)))
+            .Sum(sample => sample.AllocatedObjects);
+    }
+
+    // The C library's sort uses the frame pointer for something else, so that the chain ends in it.
+    [Fact]
+    [Needs(SystemNeed.Linux)]
+    public unsafe void CallersBeyondNativeCodeAreToldApart()
+    {
+        using HakmemAllocator heap = new();
+        s_sorted = heap;
+        Action[] callers = [SorterA, SorterB];
+        using HakmemProfiler profiler = HakmemProfiler.Start(heap, 1);
+        const int Calls = 2_000;
+        for (int i = 0; i < Calls; i++)
+        {
+            foreach (Action caller in callers)
+            {
+                caller();
+            }
+        }
+
+        HeapProfile profile = profiler.Capture();
+        Assert.Equal(s_compared / 2, ObjectsOf(nameof(SorterA)));
+        Assert.Equal(s_compared / 2, ObjectsOf(nameof(SorterB)));
+        Assert.InRange(profiler.Sampler.ResolvedStacks, 2, StackHash.IsSupported ? s_compared / 10 : s_compared);
 
         long ObjectsOf(string name) => profile.Samples
             .Where(sample => sample.Frames.Any(frame => frame.EndsWith('.' + name, StringComparison.Ordinal)))
@@ -157,6 +194,30 @@ public sealed class StackHashTests
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static unsafe void FreeOne(HakmemAllocator heap, nint block) => heap.Free((void*)block);
+
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    private static void SorterA() => Sort();
+
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    private static void SorterB() => Sort();
+
+    // SAFETY: the signature is that of C's qsort.
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    private static unsafe void Sort()
+    {
+        int* values = stackalloc int[] { 3, 1, 2, 7, 5 };
+        var sort = (delegate* unmanaged<void*, nuint, nuint, delegate* unmanaged<void*, void*, int>, void>)s_qsort;
+        sort(values, 5, sizeof(int), &Compare);
+        GC.KeepAlive(s_sorted);
+    }
+
+    [UnmanagedCallersOnly]
+    private static unsafe int Compare(void* left, void* right)
+    {
+        FreeOne(s_sorted!, Allocate(s_sorted!));
+        s_compared++;
+        return *(int*)left - *(int*)right;
+    }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static ulong Here()
