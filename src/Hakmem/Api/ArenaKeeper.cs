@@ -77,7 +77,9 @@ internal sealed class ArenaKeeper(Arena arena)
         try
         {
             HakmemStatistics? statistics = _shared?.GetStatistics();
-            return arena.TakenBytes == (statistics?.CommittedBytes ?? 0) && (statistics?.LiveBlocks ?? 0) == 0;
+
+            // The statistics leave out what is decommitted within SuperSlabs that the heap has.
+            return arena.TakenBytes == (_shared?.TakenBytes ?? 0) && (statistics?.LiveBlocks ?? 0) == 0;
         }
         catch (OutOfMemoryException)
         {

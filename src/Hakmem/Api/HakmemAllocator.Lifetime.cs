@@ -9,6 +9,7 @@ using Hakmem.Fallback;
 using Hakmem.Heaps;
 using Hakmem.Pages;
 using Hakmem.Reclaim;
+using Hakmem.Records;
 using Hakmem.Small;
 
 namespace Hakmem;
@@ -16,6 +17,9 @@ namespace Hakmem;
 // Creation and disposal of heaps, and the shared heap that could not be created.
 public sealed unsafe partial class HakmemAllocator
 {
+    // Some microseconds at most. What is waited for takes longer.
+    private const int TurnsBetweenTries = 32;
+
     // Allocators over this heap, such as those of regions, or null. An array does not change once it is here. Compare
     // and exchange.
     private WeakReference<IHakmemAllocator>[]? _views;
@@ -144,9 +148,9 @@ public sealed unsafe partial class HakmemAllocator
     /// blocks stay valid, and every call continues to work.</summary>
     /// <remarks>
     /// Other threads may hold blocks during the call. A call of theirs that begins meanwhile either succeeds or throws
-    /// an <see cref="ObjectDisposedException"/>. A thread that holds no block must not be in a call of the heap. This
-    /// method counts the blocks, which takes as long as <see cref="GetStatistics"/>; if it finds none, it counts again
-    /// while the slow paths of other threads wait.
+    /// an <see cref="ObjectDisposedException"/>; a free succeeds. A thread that holds no block must not be in a call of
+    /// the heap. This method counts the blocks, which takes as long as <see cref="GetStatistics"/>; if it finds none, it
+    /// counts again while the slow paths of other threads wait.
     /// </remarks>
     /// <returns>True if the heap is disposed, by this call or an earlier one; otherwise false. Also false while
     /// another thread's call has not decided.</returns>
@@ -227,6 +231,31 @@ public sealed unsafe partial class HakmemAllocator
 
     // The same for a caller that has met none: a program's own class may be disposed without a sign of it.
     internal bool IsKnownGone() => IsGoneWith(_core is ForeignHeap { IsKnownDisposed: true });
+
+    // What this heap and its tagged blocks have of the arena.
+    internal long TakenBytes => _budget.CommittedBytes;
+
+    // For a free, whose caller may have given up the pointer: the cache as of GetCache. A TryDispose that has the heap
+    // refuse calls meanwhile will find the block live, and is waited for.
+    private ThreadCache* GetCacheToFree()
+    {
+        while (true)
+        {
+            while (Volatile.Read(ref _slot) == DisposedSlot && !Volatile.Read(ref _isGone))
+            {
+                Thread.SpinWait(TurnsBetweenTries);
+            }
+
+            try
+            {
+                return GetCache();
+            }
+            catch (ObjectDisposedException) when (!Volatile.Read(ref _isGone))
+            {
+                // The next TryDispose has begun.
+            }
+        }
+    }
 
     // Whether this is in front of an allocator of a class of the program's.
     internal bool IsProgramsOwn => _core is ForeignHeap { Heap: null };

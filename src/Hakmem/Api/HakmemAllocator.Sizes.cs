@@ -148,7 +148,8 @@ public sealed unsafe partial class HakmemAllocator
 
         if (ptr != null && !IsSmallBlockOf(cache, ptr, byteCount))
         {
-            _core.RequireSize(GetMagazines(), ptr, byteCount);
+            cache = cache == null ? GetCacheToFree() : cache;
+            _core.RequireSize(ThreadCache.MagazinesOf(cache), ptr, byteCount);
         }
 
         if (isShared)

@@ -483,7 +483,7 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
             return;
         }
 
-        cache = cache == null ? GetCache() : cache;
+        cache = cache == null ? GetCacheToFree() : cache;
         if (ptr == null || (cache != null && cache->Inner != null && (cache->Checked != null
             ? CheckedPaths.TryFree(cache->Checked, ptr)
             : _heap.TryFreeLoaded(cache->Inner, ptr))))

@@ -31,6 +31,9 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
     private long _liveBlocks;
     private int _guarded;
 
+    // How many threads are within Free, with a block that is no longer live.
+    private int _frees;
+
     // The address space of live blocks' ranges. Written under _lock, read without it as a hint.
     private long _liveRangeBytes;
 
@@ -45,6 +48,19 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
             using (_lock.Enter())
             {
                 return new GuardedFigures(_liveBlocks, _liveBytes, _quarantinedBytes);
+            }
+        }
+    }
+
+    // Whether no thread is within a free. Asked after Figures: a block that these no longer count is freed, or its free
+    // is seen here.
+    public bool IsIdle
+    {
+        get
+        {
+            using (_lock.Enter())
+            {
+                return _frees == 0;
             }
         }
     }
@@ -143,6 +159,21 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
         // Another thread may have freed the block since the caller found it, so its state is checked again.
         GuardedState from = isHeld ? GuardedState.Held : GuardedState.Live;
         GuardedBlock* block = Change(unit, address, from, GuardedState.Freed, "Free");
+        try
+        {
+            return FinishFree(block, stack);
+        }
+        finally
+        {
+            using (_lock.Enter())
+            {
+                _frees--;
+            }
+        }
+    }
+
+    private HakmemCorruptionException? FinishFree(GuardedBlock* block, int stack)
+    {
         HakmemCorruptionException? finding = CheckSlack(block);
         block->FreeThread = Environment.CurrentManagedThreadId;
         block->FreeStack = stack;
@@ -195,6 +226,7 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
                 block->State = to;
                 if (to == GuardedState.Freed)
                 {
+                    _frees++;
                     _liveBlocks--;
                     _liveBytes -= (long)block->Bytes;
                     _liveRangeBytes -= (long)block->RangeBytes;

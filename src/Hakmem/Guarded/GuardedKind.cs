@@ -14,6 +14,8 @@ internal sealed unsafe class GuardedKind(
 {
     public override UnitKind MapKind => UnitKind.Guarded;
 
+    public override bool IsIdle => blocks == null || blocks.IsIdle;
+
     private int Stack => keepsStacks ? HistoryStacks.Take() : StackTable.None;
 
     // Whoever samples takes a small block instead of null, and does not ask whether memory only seems to be out; so it

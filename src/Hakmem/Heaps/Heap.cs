@@ -250,6 +250,8 @@ internal sealed unsafe partial class Heap : HeapCore, ITeller
             _depots.Find(sizeClass)?.Clear();
         }
 
+        // A free that has ended but for the purge after it may be purging: what it purges is in no list.
+        using (_superSlabs.PurgeLock.Enter())
         using (_superSlabs.SyncRoot.Enter())
         {
             for (int slab = _superSlabs.NextOwned(0); slab >= 0; slab = _superSlabs.NextOwned(slab + 1))
@@ -311,6 +313,14 @@ internal sealed unsafe partial class Heap : HeapCore, ITeller
         for (int index = 0; index < held.Length; index++)
         {
             if (held[index] > quarantined[index])
+            {
+                return false;
+            }
+        }
+
+        foreach (BlockKind kind in _kinds.All)
+        {
+            if (!kind.IsIdle)
             {
                 return false;
             }

@@ -276,26 +276,32 @@ internal sealed unsafe class Arena
                 return -1;
             }
 
-            for (int slab = first; slab < first + count; slab++)
-            {
-                if (!own.Contains(slab))
-                {
-                    MarkTaken(slab, 1);
-                }
-            }
-
+            MarkGapsTaken(own, first, count);
             return first;
         }
     }
 
-    // Takes exactly these SuperSlabs if they are untaken, even if kept back: a run grows into them, where no block
-    // begins to which a stale pointer could point.
-    public bool TryTakeAt(int first, int count)
+    // Takes exactly these SuperSlabs, but for members of the given set, which stay as they are: all of them, or none if
+    // one is taken or the limit has no room for all. Also those that are kept back: a run grows into them, where no
+    // block begins to which a stale pointer could point.
+    public bool TryTakeAt(int first, int count, SuperSlabBitmap? own = null)
     {
         using (_lock.Enter())
         {
-            int member = _taken.NextMember(first);
-            return first + count <= SlabCount && (member < 0 || member >= first + count) && TryTakeLocked(first, count);
+            bool isFree = first + count <= SlabCount;
+            for (int slab = first; isFree && slab < first + count; slab++)
+            {
+                isFree = !_taken.Contains(slab) || (own is not null && own.Contains(slab));
+            }
+
+            int missing = count - (own is null ? 0 : own.CountIn(first, count));
+            isFree = isFree && _limit.Admits(_taken.Count + missing) && TryReserveBelow(first + count);
+            if (isFree)
+            {
+                MarkGapsTaken(own, first, count);
+            }
+
+            return isFree;
         }
     }
 
@@ -437,6 +443,18 @@ internal sealed unsafe class Arena
         }
 
         return true;
+    }
+
+    private void MarkGapsTaken(SuperSlabBitmap? own, int first, int count)
+    {
+        _lock.AssertHeld();
+        for (int slab = first; slab < first + count; slab++)
+        {
+            if (own is null || !own.Contains(slab))
+            {
+                MarkTaken(slab, 1);
+            }
+        }
     }
 
     // Makes room in the sets and the tables; false if memory is exhausted.

@@ -73,6 +73,9 @@ internal abstract unsafe class BlockKind
     // whose cache may be null. Returns damage found on the way, or null.
     public abstract HakmemCorruptionException? Flush(ThreadCache* cache);
 
+    // Whether no thread is within a free of a block that no longer counts as live. Asked after the count.
+    public virtual bool IsIdle => true;
+
     // Removes all records of the kind, because the heap is disposed.
     public abstract void Clear();
 

@@ -20,6 +20,18 @@ internal sealed unsafe class EmptySuperSlabs(Arena arena)
 
     public int OldestClean => _clean.Tail;
 
+    // The lowest one of which all units are committed; -1 if there is none.
+    public int FindWhole()
+    {
+        int slab = Set.NextMember(0);
+        while (slab >= 0 && arena.Slab(slab)->UncommittedUnits != 0)
+        {
+            slab = Set.NextMember(slab + 1);
+        }
+
+        return slab;
+    }
+
     public void Add(int slab, SuperSlabState from)
     {
         SuperSlabHeader* header = arena.Slab(slab);

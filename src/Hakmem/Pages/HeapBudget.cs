@@ -102,7 +102,7 @@ internal sealed class HeapBudget(long softBytes, long hardBytes)
         {
             seen = committed;
             long hard = HardBytes;
-            if (hard != 0 && bytes > hard - seen)
+            if (bytes > (hard != 0 ? hard : long.MaxValue) - seen)
             {
                 return false;
             }

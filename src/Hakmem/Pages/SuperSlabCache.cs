@@ -31,6 +31,9 @@ internal sealed unsafe partial class SuperSlabCache(
     // PurgeLock; slow paths read it without (acquire). A stale false is harmless: the next slow path purges.
     private volatile bool _hasExcess;
 
+    // When empty SuperSlabs may be discarded again, by the heap's clock, after the system refused that. Under SyncRoot.
+    private long _nextDiscard = long.MinValue;
+
     public UninterruptibleLock SyncRoot { get; } = new();
 
     // Held while purging, above SyncRoot and under no depot's lock. A thread about to fail for lack of memory enters it
@@ -114,7 +117,14 @@ internal sealed unsafe partial class SuperSlabCache(
             return TryGrow(1, 1);
         }
 
-        return TryTakeCached(slab, 1) ? slab : -1;
+        if (!TryTakeCached(slab, 1))
+        {
+            // The system has no room to commit what a purge decommitted: another may be whole.
+            slab = _empty.FindWhole();
+            return slab >= 0 && TryTakeCached(slab, 1) ? slab : -1;
+        }
+
+        return slab;
     }
 
     // Takes adjoining SuperSlabs, cached or around cached ones; -1 if memory or limit is exhausted. Under SyncRoot.
@@ -145,16 +155,12 @@ internal sealed unsafe partial class SuperSlabCache(
     public bool TryTakeAt(int first, int count)
     {
         SyncRoot.AssertHeld();
-        for (int slab = first; slab < first + count; slab++)
-        {
-            if (!_empty.Set.Contains(slab) && !(IsWithinLimit(1) && arena.TryTakeAt(slab, 1) && TryAdopt(slab, 1)))
-            {
-                // The new ones so far stay cached: they are empty, and are reused or purged like any other.
-                return false;
-            }
-        }
+        int missing = count - _empty.Set.CountIn(first, count);
 
-        return TryTakeCached(first, count);
+        // All that are missing or none: what does not suffice would be this heap's, and so no other's.
+        bool isThere = missing == 0 ||
+            (IsWithinLimit(missing) && arena.TryTakeAt(first, count, _empty.Set) && TryCommitGaps(first, count));
+        return isThere && TryTakeCached(first, count);
     }
 
     // Takes back an empty SuperSlab. Under SyncRoot; the caller calls PurgeExcess after it has left its locks.
@@ -260,8 +266,9 @@ internal sealed unsafe partial class SuperSlabCache(
         int dirty = _empty.OldestDirty;
         if (dirty >= 0)
         {
-            long delay = IsDiscarding ? Math.Min(PurgeDelayMs, limits.CacheTtlMs) : limits.CacheTtlMs;
-            due = Math.Min(due, arena.Slab(dirty)->EmptySince + delay);
+            long since = arena.Slab(dirty)->EmptySince;
+            due = Math.Min(due, since + limits.CacheTtlMs);
+            due = IsDiscarding ? Math.Min(due, Math.Max(since + PurgeDelayMs, _nextDiscard)) : due;
         }
 
         return due;
@@ -395,8 +402,8 @@ internal sealed unsafe partial class SuperSlabCache(
 
     private bool IsDiscardDue(SuperSlabHeader* header, long now) => limits.LazyZero switch
     {
-        LazyZeroMode.Immediate => true,
-        LazyZeroMode.Deferred => now - header->EmptySince >= PurgeDelayMs,
+        LazyZeroMode.Immediate => now >= _nextDiscard,
+        LazyZeroMode.Deferred => now - header->EmptySince >= PurgeDelayMs && now >= _nextDiscard,
         _ => false,
     };
 
@@ -436,8 +443,10 @@ internal sealed unsafe partial class SuperSlabCache(
             }
             else
             {
-                // The system refused: the next try is one delay from now.
-                header->EmptySince = now;
+                // The system refused: the next try is one delay from now. After a refused discard the age stays, since
+                // the system may take the SuperSlab back as a whole.
+                _nextDiscard = isRelease ? _nextDiscard : now + PurgeDelayMs;
+                header->EmptySince = isRelease ? now : header->EmptySince;
             }
 
             _empty.Add(slab, SuperSlabState.Purging);

@@ -115,8 +115,8 @@ internal static unsafe class StackHash
         return depth;
     }
 
-    // What is above the chain's last frame. Remembers where nothing is: that is the thread's outermost frame, where most
-    // chains end.
+    // What is above the chain's last frame. Remembers where nothing is: that is the thread's outermost frame, where
+    // most chains end.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static ulong HashBeyond(ulong sum, nuint last, nuint code)
     {

@@ -31,6 +31,25 @@ public sealed class LastingRefusalTests
     [InlineData(OsCall.Discard)]
     public void APurgeDelayOfZeroDoesNotAskForEver(OsCall kind) => Run(kind, new HakmemOptions { PurgeDelay = TimeSpan.Zero });
 
+    // What cannot be discarded goes back as a whole when it has been empty for long enough.
+    [Fact]
+    public void RefusedDiscardsDoNotKeepMemoryForEver()
+    {
+        using FaultyHeap heap = new(new HakmemOptions());
+        heap.Os.RefuseAll(OsCall.Discard);
+        heap.Allocate(100 << 20);
+        heap.Ledger.FreeAll();
+        Assert.True(heap.CommittedBytes >= 100 << 20);
+        for (int second = 0; second < 15; second++)
+        {
+            heap.Time.Advance(1_000);
+        }
+
+        Assert.Equal(0, heap.CommittedBytes);
+        Assert.Contains(heap.Os.Calls, call => call.Kind == OsCall.Discard);
+        heap.AssertRecovered();
+    }
+
     private static void Run(OsCall kind, HakmemOptions options)
     {
         using FaultyHeap heap = new(options);

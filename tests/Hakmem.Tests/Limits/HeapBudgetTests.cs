@@ -28,6 +28,16 @@ public sealed class HeapBudgetTests
     }
 
     [Fact]
+    public void TheLargestRequestWithoutALimitDoesNotOverflow()
+    {
+        HeapBudget budget = New(0, 0);
+        Assert.True(budget.TryAdd(10));
+        Assert.False(budget.TryAdd(long.MaxValue));
+        Assert.True(budget.TryAdd(long.MaxValue - 10));
+        Assert.Equal(long.MaxValue, budget.CommittedBytes);
+    }
+
+    [Fact]
     public void TheLargestRequestDoesNotOverflow()
     {
         HeapBudget budget = New(long.MaxValue, long.MaxValue);

@@ -220,6 +220,35 @@ public sealed unsafe class SetLimitsTests : IDisposable
         _heap.Free(more);
     }
 
+    // A resize that cannot succeed takes nothing of what other heaps may need.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void ARefusedResizeKeepsNothing(bool isOfContainer)
+    {
+        void* block = _heap.Alloc(2 * Slab);
+        HakmemStatistics before = _heap.GetStatistics();
+        if (isOfContainer)
+        {
+            _test.Os.MemoryLimit = 40 * (long)Slab;
+            _test.Arena.SetLimitPercent(100);
+        }
+        else
+        {
+            _heap.SetLimits(0, 40 * (long)Slab);
+        }
+
+        void* same = block;
+        Assert.False(_heap.TryRealloc(ref same, 60 * Slab));
+        Assert.False(_heap.TryExpand(block, 60 * Slab));
+        HakmemStatistics after = _heap.GetStatistics();
+        Assert.Equal(before.CommittedBytes, after.CommittedBytes);
+        Assert.Equal(before.PeakCommittedBytes, after.PeakCommittedBytes);
+        Assert.Equal(before.CommittedBytes, _test.CommittedBytes);
+        Assert.True(_heap.TryExpand(block, 10 * Slab));
+        _heap.Free(block);
+    }
+
     // A block whose place in an aligned one does not fit a smaller is copied, which is growth too.
     [Fact]
     public void AFallbackThatCopiesABlockTells()

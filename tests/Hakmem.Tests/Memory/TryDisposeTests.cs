@@ -4,6 +4,8 @@ using System.Threading;
 using Hakmem.Api;
 using Hakmem.Records;
 using Hakmem.Small;
+using Hakmem.Tests.Os;
+using Hakmem.Tests.Pages;
 using Hakmem.Tests.Support;
 using Xunit;
 
@@ -129,6 +131,113 @@ public sealed unsafe class TryDisposeTests
         Assert.Throws<ObjectDisposedException>(heaps[0].GetStatistics);
     }
 
+    // The free of the last block, of which the count no longer knows, uses the heap's memory and records to its end.
+    [Theory]
+    [InlineData(HardeningLevel.Standard)]
+    [InlineData(HardeningLevel.Full)]
+    public void TriesBesideTheLastFreeWaitForItsEnd(HardeningLevel level)
+    {
+        const int Rounds = 2_000;
+        HakmemOptions options = new() { Hardening = level, PurgeDelay = TimeSpan.Zero };
+        HakmemAllocator[] heaps = new HakmemAllocator[Rounds];
+        nint[] blocks = new nint[Rounds];
+        using Barrier barrier = new(2);
+        Workers.Run(2, worker =>
+        {
+            for (int round = 0; round < Rounds; round++)
+            {
+                if (worker == 0)
+                {
+                    heaps[round] = new HakmemAllocator(options);
+                    blocks[round] = (nint)heaps[round].Alloc(round % 2 == 0 ? 3u << 20 : 70_000u);
+                }
+
+                barrier.SignalAndWait();
+                if (worker == 0)
+                {
+                    heaps[round].Free((void*)blocks[round]);
+                }
+                else
+                {
+                    while (!heaps[round].TryDispose())
+                    {
+                    }
+                }
+
+                barrier.SignalAndWait();
+            }
+        });
+        Assert.All(heaps, heap => Assert.True(heap.IsDisposed));
+    }
+
+    // Gated within the purge that follows the free.
+    [Fact]
+    public void ATryBesideThePurgeOfTheLastFreeWaitsForItsEnd()
+    {
+        using TestArena arena = new();
+        HakmemAllocator heap = new(new HakmemOptions { LazyZero = LazyZeroMode.Immediate }, arena.Arena);
+        void* block = heap.Alloc(3 << 20);
+        heap.Free(heap.Alloc(3 << 20));
+        bool isDisposed = false;
+        Thread disposer = new(() => isDisposed = heap.TryDispose()) { IsBackground = true };
+        bool hasBegun = false;
+        arena.Os.Refuse(call =>
+        {
+            if (call == OsCall.Discard && !hasBegun)
+            {
+                hasBegun = true;
+                disposer.Start();
+                disposer.Join(200);
+            }
+
+            return false;
+        });
+        heap.Free(block);
+        Assert.True(hasBegun);
+        Assert.True(disposer.Join(60_000));
+        Assert.True(isDisposed || heap.TryDispose());
+        Assert.Equal(0, arena.CommittedBytes);
+        Assert.Equal(0, arena.Arena.TakenBytes);
+    }
+
+    // An owner has given up its pointer when it frees: a try that will leave the heap as it is, though its first count
+    // beside the calls was wrong, must not refuse that.
+    [Theory]
+    [InlineData(100)]
+    [InlineData(5_000)]
+    public void AFreeIsNotRefusedByATry(int bytes)
+    {
+        HakmemAllocator heap = new();
+        byte* last = AllocMarked(heap);
+        bool isOver = false;
+        Workers.Run(3, worker =>
+        {
+            if (worker == 0)
+            {
+                while (!Volatile.Read(ref isOver))
+                {
+                    Assert.False(heap.TryDispose());
+                }
+
+                return;
+            }
+
+            byte* held = AllocMarked(heap);
+            for (int i = 0; i < 20_000; i++)
+            {
+                if (TryRent(heap, bytes, out NativeBuffer<byte> buffer))
+                {
+                    buffer.Dispose();
+                }
+            }
+
+            heap.Free(held);
+            Volatile.Write(ref isOver, true);
+        });
+        heap.Free(last);
+        Assert.True(heap.TryDispose());
+    }
+
     // A thread within a call may hold a block that the count does not see: the gate of its cache tells of it.
     [Fact]
     public void HeapThatAThreadIsWithinACallOfStaysUsable()
@@ -209,6 +318,20 @@ public sealed unsafe class TryDisposeTests
             {
                 Thread.Yield();
             }
+        }
+    }
+
+    private static bool TryRent(HakmemAllocator heap, int bytes, out NativeBuffer<byte> buffer)
+    {
+        try
+        {
+            buffer = heap.Rent<byte>(bytes);
+            return true;
+        }
+        catch (ObjectDisposedException)
+        {
+            buffer = default;
+            return false;
         }
     }
 

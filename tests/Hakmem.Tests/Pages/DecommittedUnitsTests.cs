@@ -92,6 +92,25 @@ public sealed unsafe class DecommittedUnitsTests : IDisposable
         new Span<byte>(_layer.Arena.AddressOfSlab(0), Geometry.SlabBytes).Fill(0x77);
     }
 
+    // The newest of the empty ones was purged while it was in use, and the system has no room to commit that again.
+    [Fact]
+    public void AWholeSuperSlabIsTakenWhereAnotherCannotBeCommitted()
+    {
+        int whole = AllocateFilled(32, 1)[0];
+        int[] runs = AllocateFilled(16, 2);
+        _layer.Units.Free(runs[1], 16);
+        DiscardFreeUnits();
+        _layer.Units.Free(whole, 32);
+        _layer.Units.Free(runs[0], 16);
+        Assert.Equal(2, _layer.Cache.CachedCount);
+        _layer.Os.RefuseAll(OsCall.Commit);
+        Assert.Equal(whole, Allocate(32));
+        Assert.Equal(1, _layer.Cache.CachedCount);
+        Assert.False(TryTakeAll(isRun: false));
+        _layer.Os.RefuseNone();
+        Assert.True(TryTakeAll(isRun: false));
+    }
+
     [Fact]
     public void PurgedEmptySuperSlabIsReleased()
     {
