@@ -56,7 +56,7 @@ internal static unsafe class EventsScenario
 
         UseLargeBlocks(heap);
         GrowWriter(heap);
-        UseThreads(heap);
+        UseThreads();
         FreeTwice(heap);
         Sample(heap);
         Leak(heap);
@@ -151,9 +151,15 @@ internal static unsafe class EventsScenario
         heap.Trim();
     }
 
-    // The second thread adopts the cache of the first one.
-    private static void UseThreads(HakmemAllocator heap)
+    // The second thread adopts the cache of the first one, unless a decay pass comes between: so the heap's delays are
+    // long.
+    private static void UseThreads()
     {
+        using HakmemAllocator heap = new(new HakmemOptions
+        {
+            PurgeDelay = TimeSpan.FromHours(1),
+            SuperSlabCacheTtl = TimeSpan.FromHours(1),
+        });
         for (int i = 0; i < 2; i++)
         {
             Thread thread = new(() => heap.Free(heap.Alloc(100)));
@@ -192,6 +198,9 @@ internal static unsafe class EventsScenario
             GC.Collect();
             GC.WaitForPendingFinalizers();
         }
+
+        // The finalizer counts the leak before it raises the event.
+        GC.WaitForPendingFinalizers();
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
