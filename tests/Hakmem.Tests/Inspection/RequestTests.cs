@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Diagnostics;
 using System.Linq;
 using System.Reflection;
 using System.Runtime.CompilerServices;
@@ -16,7 +17,13 @@ namespace Hakmem.Tests.Inspection;
 [Category(TestCategory.Stress)]
 public sealed unsafe class RequestTests : IDisposable
 {
-    private readonly HakmemAllocator _heap = new();
+    // What is free stays dirty, but for a request to trim.
+    private readonly HakmemAllocator _heap = new(new HakmemOptions
+    {
+        PurgeDelay = TimeSpan.FromHours(1),
+        SuperSlabCacheTtl = TimeSpan.FromHours(1),
+    });
+
     private readonly IDisposable _metrics;
     private readonly string _name = $"request-{Guid.NewGuid():N}";
 
@@ -106,7 +113,7 @@ public sealed unsafe class RequestTests : IDisposable
     [InlineData("watch", "IntervalMs", "60000")]
     public void ARequestOfAClientThatCannotBeSeenIsBounded(string request, string argument, string value)
     {
-        using System.Diagnostics.Process client = System.Diagnostics.Process.Start(
+        using Process client = Process.Start(
             OperatingSystem.IsWindows() ? "ping" : "sleep", OperatingSystem.IsWindows() ? "-n 1 127.0.0.1" : "0");
         client.WaitForExit();
         using RequestListener listener = new();
@@ -192,27 +199,26 @@ public sealed unsafe class RequestTests : IDisposable
             report.GetProperty("rows").EnumerateArray().Sum(row => row.GetProperty("residentBytes").GetInt64()));
     }
 
+    // Where the machine was too slow for the profile's time, in one of twice the time.
     [Fact]
     public void AProfileKnowsHowOldItsBlocksAre()
     {
-        using RequestListener listener = new();
-        string id = listener.Ask(
-            "profile", ("Heap", _name), ("Seconds", "3"), ("MeanSampleBytes", "1"), ("MinAgeMs", "2000"));
-        SpinWait.SpinUntil(() => IsProfiled, TimeSpan.FromSeconds(10));
-        void* old = AllocateOld();
-        Thread.Sleep(2_000);
-        void* young = AllocateYoung();
-        JsonElement[] samples = [.. HeapOf(listener.Answer(id)).GetProperty("samples").EnumerateArray()];
+        int unit = 1;
+        JsonElement[] samples;
+        while (!TryProfileTwoAges(unit, out samples))
+        {
+            unit *= 2;
+            Assert.InRange(unit, 1, 8);
+        }
+
         JsonElement oldSample = SampleOf(samples, nameof(AllocateOld));
         JsonElement youngSample = SampleOf(samples, nameof(AllocateYoung));
         Assert.Equal(1_000, oldSample.GetProperty("oldBytes").GetInt64());
         Assert.Equal(1, oldSample.GetProperty("oldObjects").GetInt64());
-        Assert.InRange(oldSample.GetProperty("oldestSeconds").GetDouble(), 2, 60);
+        Assert.InRange(oldSample.GetProperty("oldestSeconds").GetDouble(), 2 * unit, 60 * unit);
         Assert.Equal(2_000, youngSample.GetProperty("inUseBytes").GetInt64());
         Assert.Equal(0, youngSample.GetProperty("oldBytes").GetInt64());
-        Assert.False(IsProfiled);
-        _heap.Free(old);
-        _heap.Free(young);
+        Assert.True(SpinWait.SpinUntil(() => !IsProfiled, RequestListener.Limit));
     }
 
     [Fact]
@@ -220,23 +226,23 @@ public sealed unsafe class RequestTests : IDisposable
     {
         using RequestListener listener = new();
         listener.Ask("profile", ("Heap", _name), ("Seconds", "600"));
-        Assert.True(SpinWait.SpinUntil(() => IsProfiled, TimeSpan.FromSeconds(10)));
+        Assert.True(SpinWait.SpinUntil(() => IsProfiled, RequestListener.Limit));
         listener.Stop();
-        Assert.True(SpinWait.SpinUntil(() => !IsProfiled, TimeSpan.FromSeconds(10)));
+        Assert.True(SpinWait.SpinUntil(() => !IsProfiled, RequestListener.Limit));
     }
 
     // The runtime does not tell of a session that ends beside others.
     [Fact]
     public void AProfileEndsWithItsClient()
     {
-        using System.Diagnostics.Process client = System.Diagnostics.Process.Start(
+        using Process client = Process.Start(
             OperatingSystem.IsWindows() ? "ping" : "sleep", OperatingSystem.IsWindows() ? "-n 600 127.0.0.1" : "600");
         using RequestListener listener = new();
         listener.Ask("profile", ("Heap", _name), ("Seconds", "600"), ("Client", $"{client.Id}"));
-        Assert.True(SpinWait.SpinUntil(() => IsProfiled, TimeSpan.FromSeconds(10)));
+        Assert.True(SpinWait.SpinUntil(() => IsProfiled, RequestListener.Limit));
         client.Kill();
         client.WaitForExit();
-        Assert.True(SpinWait.SpinUntil(() => !IsProfiled, TimeSpan.FromSeconds(10)));
+        Assert.True(SpinWait.SpinUntil(() => !IsProfiled, RequestListener.Limit));
     }
 
     [Fact]
@@ -257,7 +263,7 @@ public sealed unsafe class RequestTests : IDisposable
         using HakmemProfiler own = HakmemProfiler.Start(other);
         using RequestListener listener = new();
         Assert.Equal(RequestException.ProfilerRuns, listener.Refusal(listener.Ask("profile", ("Seconds", "600"))).Code);
-        Assert.True(SpinWait.SpinUntil(() => !IsProfiled, TimeSpan.FromSeconds(10)));
+        Assert.True(SpinWait.SpinUntil(() => !IsProfiled, RequestListener.Limit));
     }
 
     [Fact]
@@ -368,7 +374,7 @@ public sealed unsafe class RequestTests : IDisposable
                 Thread.Sleep(200);
                 return listener.Of(again, "RequestFailed").Length == 0;
             },
-            TimeSpan.FromSeconds(20)));
+            RequestListener.Limit));
     }
 
     // A request whose heap is disposed meanwhile is answered without it, or refused.
@@ -398,7 +404,7 @@ public sealed unsafe class RequestTests : IDisposable
                 SpinWait.SpinUntil(
                     () => listener.Of(profile, "AnswerPart").Length > 0 ||
                     listener.Of(profile, "RequestFailed").Length > 0,
-                    TimeSpan.FromSeconds(30));
+                    RequestListener.Limit);
 
                 // Another test may have left a heap with a profiler.
                 Assert.All(listener.Of(profile, "RequestFailed"), failed =>
@@ -410,6 +416,32 @@ public sealed unsafe class RequestTests : IDisposable
             Volatile.Write(ref isDone, true);
             disposing.Join();
         }
+    }
+
+    // Profiles for three units of some seconds, of which a block must have lived two to be old: one is allocated in the
+    // first unit and one in the third. Returns false if something came too late, by the time of this thread.
+    private bool TryProfileTwoAges(int unitSeconds, out JsonElement[] samples)
+    {
+        // Ages are known to the sixteenth of a second.
+        TimeSpan slack = TimeSpan.FromMilliseconds(200);
+        TimeSpan unit = TimeSpan.FromSeconds(unitSeconds);
+        using RequestListener listener = new();
+        long start = Stopwatch.GetTimestamp();
+        string id = listener.Ask(
+            "profile", ("Heap", _name), ("Seconds", $"{3 * unitSeconds}"), ("MeanSampleBytes", "1"),
+            ("MinAgeMs", $"{2_000 * unitSeconds}"));
+        Assert.True(SpinWait.SpinUntil(() => IsProfiled, RequestListener.Limit));
+        void* old = AllocateOld();
+        TimeSpan oldAt = Stopwatch.GetElapsedTime(start);
+        Thread.Sleep(2 * unit);
+        TimeSpan youngFrom = Stopwatch.GetElapsedTime(start);
+        void* young = AllocateYoung();
+        TimeSpan youngAt = Stopwatch.GetElapsedTime(start);
+        samples = [.. HeapOf(listener.Answer(id)).GetProperty("samples").EnumerateArray()];
+        TimeSpan end = Stopwatch.GetElapsedTime(start);
+        _heap.Free(old);
+        _heap.Free(young);
+        return oldAt < unit - slack && youngAt < (3 * unit) - slack && end - youngFrom < (2 * unit) - slack;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
