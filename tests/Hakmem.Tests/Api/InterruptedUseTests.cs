@@ -1,4 +1,5 @@
 using System;
+using System.Diagnostics;
 using System.Reflection;
 using System.Threading;
 using Hakmem.Tests.Support;
@@ -25,7 +26,7 @@ public sealed unsafe class InterruptedUseTests
         CountingContext context = new();
         bool isStillInterrupted = false;
         object settings = table.GetValue(null)!;
-        Thread victim = new(() =>
+        Action victim = () =>
         {
             SynchronizationContext.SetSynchronizationContext(hasContext ? context : null);
             using (HakmemAllocator plain = new())
@@ -37,7 +38,7 @@ public sealed unsafe class InterruptedUseTests
 
             SynchronizationContext.SetSynchronizationContext(null);
             isStillInterrupted = IsInterrupted();
-        });
+        };
         WhileHeld(settings, victim, isInterrupted);
         Assert.Equal(isInterrupted, isStillInterrupted);
         Assert.Null(context.FirstWait);
@@ -55,7 +56,7 @@ public sealed unsafe class InterruptedUseTests
         HakmemAllocator gone = new();
         gone.Dispose();
         Exception?[] failures = new Exception?[6];
-        Thread victim = new(() =>
+        Action victim = () =>
         {
             failures[0] = Record(() => gone.Free(gone.Alloc(1)));
             failures[1] = Record(() => live.ForTag(tag));
@@ -63,7 +64,7 @@ public sealed unsafe class InterruptedUseTests
             failures[3] = Record(() => live.SetLimits(-1, 0));
             failures[4] = Record(() => new MemoryTag("bad", null, -1).Dispose());
             failures[5] = Record(() => new NativeMemoryPool((HakmemAllocator)null!).Dispose());
-        });
+        };
         WhileHeld(texts.GetValue(null)!, victim, isInterrupted: true);
         Assert.IsType<ObjectDisposedException>(failures[0]);
         Assert.IsType<ObjectDisposedException>(failures[1]);
@@ -73,28 +74,54 @@ public sealed unsafe class InterruptedUseTests
         Assert.IsType<ArgumentNullException>(failures[5]);
     }
 
-    // Runs a thread, of which a part runs beside one that has a lock.
-    private static void WhileHeld(object monitor, Thread victim, bool isInterrupted)
+    // Runs a thread, of which a part runs beside one that has a lock. If it is interrupted, then once before it begins,
+    // and again and again while the lock is held.
+    private static void WhileHeld(object monitor, Action body, bool isInterrupted)
     {
-        victim.IsBackground = true;
         using ManualResetEventSlim isHeld = new();
+        bool mayBegin = !isInterrupted;
+        bool mayEnd = false;
         Thread holder = new(() =>
         {
             lock (monitor)
             {
                 isHeld.Set();
-                Thread.Sleep(s_held);
+                SpinWait.SpinUntil(() => Volatile.Read(ref mayEnd));
             }
-        });
+        })
+        {
+            IsBackground = true,
+        };
+        Thread victim = new(() =>
+        {
+            // Not a wait, which an interrupt would end.
+            while (!Volatile.Read(ref mayBegin))
+            {
+                Thread.SpinWait(100);
+            }
+
+            body();
+        })
+        {
+            IsBackground = true,
+        };
         holder.Start();
         isHeld.Wait(TestContext.Current.CancellationToken);
         victim.Start();
-        while (isInterrupted && holder.IsAlive && victim.IsAlive)
+        long start = Stopwatch.GetTimestamp();
+        while (isInterrupted && victim.IsAlive && (!mayBegin || Stopwatch.GetElapsedTime(start) < s_held))
         {
             victim.Interrupt();
+            Volatile.Write(ref mayBegin, true);
             Thread.Yield();
         }
 
+        if (!isInterrupted)
+        {
+            Thread.Sleep(s_held);
+        }
+
+        Volatile.Write(ref mayEnd, true);
         holder.Join();
         Assert.True(victim.Join(TimeSpan.FromMinutes(1)));
     }
