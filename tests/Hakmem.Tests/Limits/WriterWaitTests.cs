@@ -147,7 +147,7 @@ public sealed class WriterWaitTests
         Task<Memory<byte>> before = first.GetMemoryAsync(10 * MiB, s_forever, source.Token).AsTask();
         Task<Memory<byte>> waiting = second.GetMemoryAsync(10 * MiB, s_forever, Test).AsTask();
         second.Dispose();
-        await Assert.ThrowsAsync<ObjectDisposedException>(() => waiting.WaitAsync(TimeSpan.FromSeconds(10), Test));
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => waiting.WaitAsync(s_patience, Test));
         Assert.False(before.IsCompleted);
         await source.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => before);
