@@ -46,20 +46,25 @@ public sealed unsafe class TagPeakTests
         bool isOver = false;
         Workers.Run(2, index =>
         {
-            for (int i = 0; index == 0 ? i < 100_000 : !Volatile.Read(ref isOver); i++)
+            try
             {
-                if (index == 0)
+                for (int i = 0; index == 0 ? i < 100_000 : !Volatile.Read(ref isOver); i++)
                 {
-                    Assert.NotNull(account.TryCharge(TooMuch, isCounted: false));
-                }
-                else if (account.TryCharge(64, isCounted: false) is null)
-                {
-                    account.NoteGrowth();
-                    account.Add(-64);
+                    if (index == 0)
+                    {
+                        Assert.NotNull(account.TryCharge(TooMuch, isCounted: false));
+                    }
+                    else if (account.TryCharge(64, isCounted: false) is null)
+                    {
+                        account.NoteGrowth();
+                        account.Add(-64);
+                    }
                 }
             }
-
-            Volatile.Write(ref isOver, true);
+            finally
+            {
+                Volatile.Write(ref isOver, true);
+            }
         });
         Assert.InRange(child.PeakBytes, 0, 64);
         Assert.InRange(parent.PeakBytes, 0, 64);
