@@ -11,19 +11,17 @@ namespace Hakmem.Tests.Os;
 public sealed unsafe class LinuxMemoryTests : IDisposable
 {
     private const int Pages = 32;
+    private const int HolePages = 4;
+    private const int Tries = 5;
 
     private readonly OsMemory _os = OsMemory.CreateForCurrentSystem();
     private readonly nuint _bytes;
-    private readonly byte* _range;
+    private byte* _range;
 
     public LinuxMemoryTests()
     {
         _bytes = Pages * _os.PageSize;
-        _range = _os.TryReserve(_bytes);
-        Assert.True(_range != null);
-
-        // A neighbour's huge page must not stand in for the pages that are counted here.
-        _os.TryAdviseHugePages(_range, _bytes, enable: false);
+        ReserveRange();
     }
 
     private nuint Page => _os.PageSize;
@@ -202,9 +200,18 @@ public sealed unsafe class LinuxMemoryTests : IDisposable
     {
         Assert.True(_os.TryCommit(_range, _bytes));
         _os.TryPrefault(_range, Page, PrefaultMode.Touch);
-        long before = Residency.MinorFaultsOfThisThread;
-        _os.TryPrefault(_range, _bytes, PrefaultMode.Touch);
-        Assert.InRange(Residency.MinorFaultsOfThisThread - before, 1, (2 * Pages) - (Pages / 4));
+
+        // The runtime may have faults of its own on this thread, but hardly in every try.
+        long least = long.MaxValue;
+        for (int i = 0; i < Tries; i++)
+        {
+            Assert.True(_os.TryDiscard(_range, _bytes));
+            long before = Residency.MinorFaultsOfThisThread;
+            _os.TryPrefault(_range, _bytes, PrefaultMode.Touch);
+            least = Math.Min(least, Residency.MinorFaultsOfThisThread - before);
+        }
+
+        Assert.InRange(least, 1, (2 * Pages) - (Pages / 4));
     }
 
     [Fact]
@@ -271,18 +278,20 @@ public sealed unsafe class LinuxMemoryTests : IDisposable
     [Fact]
     public void AHoleIsReservedAnew()
     {
-        CommitFilled(7);
-        byte* target = _range + (8 * Page);
-        RangeMark.Write(target);
+        byte* target = MakeHole();
+        RangeState state = _os.Reclaim(target, HolePages * Page);
+        for (int i = 1; i < Tries && state == RangeState.Foreign && CountMapped(target) > 0; i++)
+        {
+            ReserveRange();
+            target = MakeHole();
+            state = _os.Reclaim(target, HolePages * Page);
+        }
 
-        // Compiled first, which may map memory, and just there.
-        Assert.Equal(RangeState.Committed, _os.Reclaim(target, 4 * Page));
-        Assert.Equal(0, LinuxNative.Unmap(target, 4 * Page));
-        Assert.Equal(RangeState.Reserved, _os.Reclaim(target, 4 * Page));
+        Assert.Equal(RangeState.Reserved, state);
         Assert.Equal("---p", Mappings.ProtectionOf(target));
         Assert.Equal((0, 0), Mappings.DumpFaultsIn(_range, (long)_bytes));
-        Assert.True(_os.TryCommit(target, 4 * Page));
-        Pattern.VerifyZero(target, 4 * Page);
+        Assert.True(_os.TryCommit(target, HolePages * Page));
+        Pattern.VerifyZero(target, HolePages * Page);
     }
 
     // Wherever in the hole it lies, and whether it can be read or not.
@@ -293,17 +302,26 @@ public sealed unsafe class LinuxMemoryTests : IDisposable
     [InlineData(3, LinuxNative.ProtectRead | LinuxNative.ProtectWrite)]
     public void AForeignMappingInAHoleIsToldAndLeft(int page, int protection)
     {
-        CommitFilled(7);
-        byte* target = _range + (8 * Page);
-        byte* foreign = target + ((nuint)page * Page);
-        RangeMark.Write(target);
-        Assert.Equal(0, LinuxNative.Unmap(target, 4 * Page));
-        int flags = LinuxNative.MapPrivateAnonymous | LinuxNative.MapFixedNoReplace;
-        Assert.True(LinuxNative.Map(foreign, Page, protection, flags, -1, 0) == foreign);
-        string before = Mappings.ProtectionOf(foreign);
-        Assert.Equal(RangeState.Foreign, _os.Reclaim(target, 4 * Page));
-        Assert.Equal(before, Mappings.ProtectionOf(foreign));
-        Assert.Equal("none", Mappings.ProtectionOf(target + ((nuint)(page == 0 ? 1 : 0) * Page)));
+        bool isAlone = false;
+        for (int i = 0; i < Tries && !isAlone; i++)
+        {
+            byte* target = MakeHole();
+            byte* foreign = target + ((nuint)page * Page);
+            bool isMapped = TryMap(foreign, protection);
+            string before = Mappings.ProtectionOf(foreign);
+            RangeState state = _os.Reclaim(target, HolePages * Page);
+            string after = Mappings.ProtectionOf(foreign);
+            isAlone = isMapped && CountMapped(target) == 1;
+            if (isAlone)
+            {
+                Assert.Equal(RangeState.Foreign, state);
+                Assert.Equal(before, after);
+            }
+
+            CloseHole(target, isMapped ? page : -1);
+        }
+
+        Assert.True(isAlone, "The hole had more mappings than the test's own, in every try.");
     }
 
     // The mark of one place says nothing at another.
@@ -329,6 +347,61 @@ public sealed unsafe class LinuxMemoryTests : IDisposable
         Assert.Equal(0, Residency.BytesIn(_range, _bytes));
         Assert.True(_os.TryCommit(_range, _bytes));
         Pattern.VerifyZero(_range, _bytes);
+    }
+
+    // A range that is left for another stays: a thread of the runtime has a mapping in it.
+    private void ReserveRange()
+    {
+        _range = _os.TryReserve(_bytes);
+        Assert.True(_range != null);
+
+        // A neighbour's huge page must not stand in for the pages that are counted here.
+        _os.TryAdviseHugePages(_range, _bytes, enable: false);
+    }
+
+    // Unmaps pages of the range, which begin with a mark.
+    private byte* MakeHole()
+    {
+        CommitFilled(7);
+        byte* target = _range + (8 * Page);
+        RangeMark.Write(target);
+
+        // What is called next is compiled first, which may map memory, and just there.
+        Assert.Equal(RangeState.Committed, _os.Reclaim(target, HolePages * Page));
+        Assert.False(TryMap(target, LinuxNative.ProtectNone));
+        Assert.Equal(HolePages, CountMapped(target));
+        Assert.Equal(0, LinuxNative.Unmap(target, HolePages * Page));
+        return target;
+    }
+
+    // So that the range's release unmaps nothing of another thread's.
+    private void CloseHole(byte* target, int mappedPage)
+    {
+        for (int page = 0; page < HolePages; page++)
+        {
+            if (page != mappedPage && !TryMap(target + ((nuint)page * Page), LinuxNative.ProtectNone))
+            {
+                ReserveRange();
+                return;
+            }
+        }
+    }
+
+    private bool TryMap(byte* page, int protection)
+    {
+        int flags = LinuxNative.MapPrivateAnonymous | LinuxNative.MapFixedNoReplace;
+        return LinuxNative.Map(page, Page, protection, flags, -1, 0) == page;
+    }
+
+    private int CountMapped(byte* target)
+    {
+        int count = 0;
+        for (int page = 0; page < HolePages; page++)
+        {
+            count += Mappings.ProtectionOf(target + ((nuint)page * Page)) != "none" ? 1 : 0;
+        }
+
+        return count;
     }
 
     private void CommitFilled(uint seed)
