@@ -17,7 +17,13 @@ public abstract unsafe partial class BadPointerConformance : IDisposable
 
     protected BadPointerConformance(HardeningLevel hardening)
     {
-        _options = new HakmemOptions { Hardening = hardening };
+        // A decay pass that finds a double free just before a Trim does may still be about to note it for one.
+        _options = new HakmemOptions
+        {
+            Hardening = hardening,
+            PurgeDelay = TimeSpan.FromHours(1),
+            SuperSlabCacheTtl = TimeSpan.FromHours(1),
+        };
         _heap = new HakmemAllocator(_options);
         _bystanders =
         [

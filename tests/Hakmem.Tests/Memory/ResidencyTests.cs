@@ -12,7 +12,13 @@ public sealed unsafe class ResidencyTests
 {
     private const nuint SuperSlab = BlockSizes.SuperSlab;
 
-    private static readonly HakmemOptions s_smallPages = new() { HugePages = HugePageMode.Never };
+    // The delays are an hour: nothing may go by the time that a test takes.
+    private static readonly HakmemOptions s_smallPages = new()
+    {
+        HugePages = HugePageMode.Never,
+        PurgeDelay = TimeSpan.FromHours(1),
+        SuperSlabCacheTtl = TimeSpan.FromHours(1),
+    };
 
     [Fact]
     public void WithoutPrefaultPagesComeAtFirstTouch()
@@ -74,13 +80,7 @@ public sealed unsafe class ResidencyTests
     [Fact]
     public void DeferredModeKeepsHotMemory()
     {
-        // The delay is an hour: nothing may go before a Trim.
-        using HakmemAllocator heap = new(s_smallPages with
-        {
-            LazyZero = LazyZeroMode.Deferred,
-            PurgeDelay = TimeSpan.FromHours(1),
-            SuperSlabCacheTtl = TimeSpan.FromHours(1),
-        });
+        using HakmemAllocator heap = new(s_smallPages with { LazyZero = LazyZeroMode.Deferred });
         void* block = AllocTouched(heap, 5 * SuperSlab);
         heap.Free(block);
         Assert.Equal((long)(5 * SuperSlab), Residency.BytesIn(block, 5 * SuperSlab));
