@@ -2,11 +2,13 @@ using System;
 using System.Buffers;
 using System.Collections.Concurrent;
 using System.Threading;
+using Hakmem.AspNetCore.Tests.Support;
 using Hakmem.Tests.Support;
 using Xunit;
 
 namespace Hakmem.AspNetCore.Tests.Pooling;
 
+[Collection(StressCollection.Name)]
 public sealed class DisposeStress
 {
     // A pool that is disposed beside rentals and returns: each rental works or is refused, and nothing stays behind.

@@ -1,6 +1,7 @@
 using System;
 using System.Buffers;
 using System.Threading;
+using Hakmem.AspNetCore.Tests.Support;
 using Hakmem.Tests.Support;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
@@ -10,6 +11,7 @@ namespace Hakmem.AspNetCore.Tests.Pooling;
 // What other code of the program may do to a thread that rents and returns: interrupt it, and have its waits done by a
 // SynchronizationContext. Neither may be noticed by the pool. Slabs come and go all the time, so that the timer is
 // started and stopped too.
+[Collection(StressCollection.Name)]
 public sealed class DisturbedThreadStress
 {
     private const int Threads = 6;

@@ -1,6 +1,7 @@
 using System;
 using System.Buffers;
 using System.Threading;
+using Hakmem.AspNetCore.Tests.Support;
 using Hakmem.Tests.Support;
 using Xunit;
 
@@ -8,6 +9,7 @@ namespace Hakmem.AspNetCore.Tests.Pooling;
 
 // A limit is for what is in use: a block that another thread keeps, fetches or brings back is free. So as many slots as the pool has blocks,
 // each for one rental, can never see a refusal, however the threads' calls come to overlap.
+[Collection(StressCollection.Name)]
 public sealed class LimitStress
 {
     private const int Blocks = 32;

@@ -3,6 +3,7 @@ using System.Buffers;
 using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using System.Threading;
+using Hakmem.AspNetCore.Tests.Support;
 using Hakmem.Tests.Support;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
@@ -10,6 +11,7 @@ using Xunit;
 namespace Hakmem.AspNetCore.Tests.Pooling;
 
 // Threads that come and go hand verified blocks to each other, while the clock runs and memory is trimmed.
+[Collection(StressCollection.Name)]
 public sealed class PinnedPoolStress
 {
     private const int Threads = 6;
