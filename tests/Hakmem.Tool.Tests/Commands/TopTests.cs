@@ -12,7 +12,8 @@ namespace Hakmem.Tool.Tests.Commands;
 // How `top` begins and ends: with the first figures, and with whoever reads it.
 public sealed class TopTests
 {
-    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(20);
+    // Less than the longest interval.
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(45);
 
     // The second of each: before the next reading is due.
     [Theory]
@@ -46,7 +47,14 @@ public sealed class TopTests
         JsonElement rows =
             (await ToolRun.OfAsync("top", target.Pid, "--json", "--interval", "0.2", "--count", "1")).Json;
         Assert.Equal(target.Id, Assert.Single(rows.EnumerateArray()).GetProperty("pid").GetInt32());
-        JsonElement all = (await ToolRun.OfAsync("top", "--json", "--interval", "0.1", "--count", "1")).Json;
+
+        // The first to answer may be another test's, and may have ended before the reading, but hardly in every try.
+        JsonElement all = default;
+        for (int i = 0; i == 0 || (i < 5 && all.GetArrayLength() == 0); i++)
+        {
+            all = (await ToolRun.OfAsync("top", "--json", "--interval", "0.1", "--count", "1")).Json;
+        }
+
         Assert.NotEmpty(all.EnumerateArray());
     }
 
