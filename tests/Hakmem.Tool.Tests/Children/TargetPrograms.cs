@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Diagnostics.Tracing;
 using System.IO;
 using System.Linq;
 using System.Reflection;
@@ -47,6 +48,9 @@ internal static class TargetPrograms
     private static readonly List<object> s_kept = [];
 
     private static volatile bool s_isEnding;
+
+    // Of the library's event source, since they are counted. Interlocked.
+    private static int s_endedSessions;
 
     public static Task<int> RunAsync(string name) => name switch
     {
@@ -178,6 +182,11 @@ internal static class TargetPrograms
                     worker = new Thread(() => LeakSlowly(second)) { IsBackground = true };
                     worker.Start();
                     return "leaking";
+                case "count sessions":
+                    CountSessions();
+                    return "counting";
+                case "sessions":
+                    return $"ended={Volatile.Read(ref s_endedSessions)}";
                 case "stop":
                     s_isEnding = true;
                     worker?.Join();
@@ -197,7 +206,16 @@ internal static class TargetPrograms
         });
     }
 
-    // The frame that reports are to name.
+    private static void CountSessions() =>
+        EventSource.GetSources().Single(source => source.Name == "Hakmem").EventCommandExecuted += (_, command) =>
+        {
+            if (command.Command == EventCommand.Disable)
+            {
+                Interlocked.Increment(ref s_endedSessions);
+            }
+        };
+
+    // The frame that reports are to name. Some ten megabytes a second: a test may take a minute.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static unsafe void LeakSlowly(HakmemAllocator heap)
     {
@@ -210,7 +228,7 @@ internal static class TargetPrograms
                 heap.Free(passing);
             }
 
-            Thread.Sleep(2);
+            Thread.Sleep(10);
         }
     }
 

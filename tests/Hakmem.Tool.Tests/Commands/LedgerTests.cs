@@ -51,8 +51,15 @@ public sealed class LedgerTests
     public async Task GrowthOfAProcessThatEndsEndsWithIt()
     {
         await using TargetProcess target = await TargetProcess.StartAsync(TargetPrograms.Heaps);
+        await target.AskAsync("count sessions");
         Task<ToolRun> ledger = ToolRun.OfAsync("ledger", target.Pid, "--growth", "600");
-        await Task.Delay(4_000);
+
+        // The first reading has been taken then.
+        while (!ledger.IsCompleted && (await target.AskFiguresAsync("sessions"))["ended"] == 0)
+        {
+            await Task.Delay(100);
+        }
+
         target.Process.Kill();
         ToolRun run = await ledger;
         Assert.Equal((int)ToolError.ProcessEnded, run.ExitCode);
