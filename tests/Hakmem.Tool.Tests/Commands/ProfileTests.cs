@@ -162,7 +162,7 @@ public sealed class ProfileTests : IDisposable
     {
         await using TargetProcess target = await TargetProcess.StartAsync(TargetPrograms.Heaps);
         await target.AskAsync("leak");
-        Task<ToolRun> first = ToolRun.OfAsync("profile", target.Pid, "--seconds", "6", "-o", PathOf("first"));
+        Task<ToolRun> first = ToolRun.OfAsync("profile", target.Pid, "--seconds", "20", "-o", PathOf("first"));
         await WaitForProfilersAsync(target, 1);
         ToolRun second = await ToolRun.OfAsync("profile", target.Pid, "--seconds", "1", "-o", PathOf("second"));
         Assert.Equal((int)ToolError.Refused, second.ExitCode);
@@ -262,12 +262,12 @@ public sealed class ProfileTests : IDisposable
 
     // Half of an odd number of seconds is no whole number.
     [Fact]
-    public async Task LeaksOfASecondAreHalfASecondOld()
+    public async Task LeaksOfThreeSecondsAreOneAndAHalfOld()
     {
         await using TargetProcess target = await TargetProcess.StartAsync(TargetPrograms.Heaps);
         await target.AskAsync("leak");
         JsonElement leaks =
-            (await ToolRun.OfAsync("leaks", target.Pid, "--seconds", "1", "--heap", "orders", "--json")).Json;
+            (await ToolRun.OfAsync("leaks", target.Pid, "--seconds", "3", "--heap", "orders", "--json")).Json;
         JsonElement first = leaks.GetProperty("stacks")[0];
         Assert.Equal(Culprit, first.GetProperty("stack")[0].GetString());
         Assert.InRange(first.GetProperty("bytes").GetInt64(), 1, first.GetProperty("inUseBytes").GetInt64() - 1);
