@@ -149,8 +149,8 @@ public sealed unsafe partial class HakmemAllocator
     /// <remarks>
     /// Other threads may hold blocks during the call. A call of theirs that begins meanwhile either succeeds or throws
     /// an <see cref="ObjectDisposedException"/>; a free succeeds. A thread that holds no block must not be in a call of
-    /// the heap. This method counts the blocks, which takes as long as <see cref="GetStatistics"/>; if it finds none, it
-    /// counts again while the slow paths of other threads wait.
+    /// the heap. This method counts the blocks, which takes as long as <see cref="GetStatistics"/>; if it finds none,
+    /// it counts again while the slow paths of other threads wait.
     /// </remarks>
     /// <returns>True if the heap is disposed, by this call or an earlier one; otherwise false. Also false while
     /// another thread's call has not decided.</returns>
