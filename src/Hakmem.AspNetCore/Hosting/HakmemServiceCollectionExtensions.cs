@@ -80,6 +80,7 @@ public static class HakmemServiceCollectionExtensions
         AddPoolAsMemoryPool(services);
         services.TryAddSingleton(provider => new RequestRegions(
             provider.GetRequiredService<HakmemAllocator>(), provider.GetService<IMeterFactory>()));
+        services.TryAddSingleton<MetricsRegistrations>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, MetricsPublication>());
         return services;
     }

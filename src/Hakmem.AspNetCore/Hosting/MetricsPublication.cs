@@ -8,23 +8,19 @@ using Microsoft.Extensions.Options;
 namespace Hakmem.AspNetCore.Hosting;
 
 // Publishes the figures of the container's heap and pool while the host runs. A registration that the service made by
-// itself goes on beside it, with a name of its own.
+// itself goes on beside it, with a name of its own. A host that is disposed without a stop ends the publication by
+// MetricsRegistrations.
 internal sealed class MetricsPublication(IServiceProvider services, IOptions<HakmemServiceOptions> options)
     : IHostedService
 {
-    private IDisposable? _heap;
-    private IDisposable? _pool;
+    private MetricsRegistrations? _registrations;
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
         if (options.Value.Metrics)
         {
-            HakmemAllocator heap = services.GetRequiredService<HakmemAllocator>();
-            string? name = options.Value.MetricsName;
-            name = !string.IsNullOrEmpty(name) ? name
-                : ReferenceEquals(heap, HakmemAllocator.Shared) ? "shared" : "service";
-            _heap = HakmemMetrics.Register(heap, name);
-            _pool = HakmemMetrics.RegisterPool(services.GetRequiredService<NativeMemoryPool>(), name);
+            _registrations = services.GetRequiredService<MetricsRegistrations>();
+            _registrations.Begin(options.Value.MetricsName);
         }
 
         return Task.CompletedTask;
@@ -32,8 +28,7 @@ internal sealed class MetricsPublication(IServiceProvider services, IOptions<Hak
 
     public Task StopAsync(CancellationToken cancellationToken)
     {
-        _heap?.Dispose();
-        _pool?.Dispose();
+        _registrations?.Dispose();
         return Task.CompletedTask;
     }
 }

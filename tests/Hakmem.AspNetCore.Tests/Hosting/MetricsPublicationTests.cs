@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
+using System.Threading;
 using System.Threading.Tasks;
 using Hakmem.Tests.Support;
 using Microsoft.Extensions.Configuration;
@@ -31,6 +32,47 @@ public sealed class MetricsPublicationTests
 
         await host.StopAsync();
         Assert.Empty(Published(_name));
+    }
+
+    // As a test host does, or a program that does not stop its host in order.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task DisposalWithoutAStopEndsThePublication(bool isIsolated)
+    {
+        IHost host = CreateHost(new() { ["Hakmem:Isolated"] = $"{isIsolated}", ["Hakmem:MetricsName"] = _name });
+        await host.StartAsync();
+        Assert.NotEmpty(Published(_name));
+        host.Dispose();
+        Assert.Empty(Published(_name));
+    }
+
+    [Fact]
+    public async Task AHostThatDoesNotStartPublishesNothingOnceItIsDisposed()
+    {
+        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new());
+        builder.Services.AddHakmem(options => options.MetricsName = _name).AddHostedService<FailingService>();
+        using (IHost host = builder.Build())
+        {
+            await Assert.ThrowsAsync<TimeoutException>(() => host.StartAsync());
+        }
+
+        Assert.Empty(Published(_name));
+    }
+
+    // A service may go on with its heap after the container, and publish it by itself.
+    [Fact]
+    public async Task TheRegistrationOfAServicesOwnHeapEndsToo()
+    {
+        using HakmemAllocator heap = new();
+        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new());
+        builder.Services.AddSingleton(heap).AddHakmem(options => options.MetricsName = _name);
+        IHost host = builder.Build();
+        await host.StartAsync();
+        host.Dispose();
+        Assert.Empty(Published(_name));
+        using IDisposable own = HakmemMetrics.Register(heap, _name);
+        Assert.Equal(0, Published(_name)["hakmem.memory.live"]);
     }
 
     [Fact]
@@ -77,5 +119,12 @@ public sealed class MetricsPublicationTests
     {
         using MeterReader reader = new(name);
         return reader.Read();
+    }
+
+    private sealed class FailingService : IHostedService
+    {
+        public Task StartAsync(CancellationToken cancellationToken) => throw new TimeoutException();
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }
