@@ -1,4 +1,7 @@
+using System.Collections.Generic;
 using System.Diagnostics;
+using System.Linq;
+using System.Reflection;
 
 namespace Hakmem;
 
@@ -8,6 +11,8 @@ namespace Hakmem;
 [DebuggerDisplay("MaxBufferSize = {MaxBufferSize}, MaxBytes = {MaxBytes}")]
 public sealed class HakmemPoolSettings
 {
+    private static readonly PropertyInfo[] s_properties = typeof(HakmemPoolSettings).GetProperties();
+
     /// <summary>The largest buffer in bytes; see <see cref="NativeMemoryPoolOptions.MaxBufferSize"/>.</summary>
     public int MaxBufferSize { get; set; } = new NativeMemoryPoolOptions().MaxBufferSize;
 
@@ -26,6 +31,18 @@ public sealed class HakmemPoolSettings
 
     /// <summary>How leaks are tracked; see <see cref="NativeMemoryPoolOptions.LeakTracking"/>.</summary>
     public LeakTracking LeakTracking { get; set; } = new NativeMemoryPoolOptions().LeakTracking;
+
+    // The names of what has another value than the default.
+    internal IEnumerable<string> ChangedKeys
+    {
+        get
+        {
+            HakmemPoolSettings defaults = new();
+            return s_properties
+                .Where(property => !Equals(property.GetValue(this), property.GetValue(defaults)))
+                .Select(property => property.Name);
+        }
+    }
 
     internal NativeMemoryPoolOptions ToPoolOptions() => new()
     {

@@ -26,7 +26,16 @@ internal sealed class HakmemServiceOptionsValidator(HakmemHeapChoice choice) : I
 
     private IEnumerable<string> HeapFindings(HakmemServiceOptions options)
     {
-        if (choice.UsesExistingAllocator)
+        if (choice.IsIsolated is null)
+        {
+            string[] keys = [.. HeapKeys(options), .. OtherKeysOfAddHakmem(options)];
+            if (keys.Length > 0)
+            {
+                yield return $"{AreSet(keys)}, which has no effect, because AddHakmem was not called. Call it, or " +
+                    "remove the settings.";
+            }
+        }
+        else if (choice.UsesExistingAllocator)
         {
             string[] keys = [.. HeapKeys(options)];
             if (keys.Length > 0)
@@ -36,11 +45,10 @@ internal sealed class HakmemServiceOptionsValidator(HakmemHeapChoice choice) : I
                     "allocator is created, or remove its registration so that AddHakmem registers one.";
             }
         }
-        else if (choice.IsIsolated is { } chosen && chosen != options.Isolated &&
-            options.ConfigurationFindings.Count == 0)
+        else if (choice.IsIsolated != options.Isolated && options.ConfigurationFindings.Count == 0)
         {
-            yield return $"{Key(nameof(options.Isolated))} is {options.Isolated}, but was {chosen} when AddHakmem " +
-                "was called, which made the choice. Set it before, or in the argument of AddHakmem.";
+            yield return $"{Key(nameof(options.Isolated))} is {options.Isolated}, but was {choice.IsIsolated} when " +
+                "AddHakmem was called, which made the choice. Set it before, or in the argument of AddHakmem.";
         }
         else if (!options.Isolated && options.Heap.IsAnythingSet)
         {
@@ -64,6 +72,11 @@ internal sealed class HakmemServiceOptionsValidator(HakmemHeapChoice choice) : I
     private static IEnumerable<string> HeapKeys(HakmemServiceOptions options) =>
         (options.Isolated ? new[] { Key(nameof(options.Isolated)) } : [])
             .Concat(options.Heap.ConfiguredKeys.Select(name => $"{Key(nameof(options.Heap))}:{name}"));
+
+    // Returns the other keys without a meaning unless AddHakmem is called, if their values are not the default ones.
+    private static IEnumerable<string> OtherKeysOfAddHakmem(HakmemServiceOptions options) =>
+        (string.IsNullOrEmpty(options.MetricsName) ? [] : new[] { Key(nameof(options.MetricsName)) })
+            .Concat(options.Pool.ChangedKeys.Select(name => $"{Key(nameof(options.Pool))}:{name}"));
 
     // A wrong setting of the shared heap, which would fail every request that uses memory.
     private IEnumerable<string> SharedHeapFindings()

@@ -17,7 +17,8 @@ public static class HakmemWebHostBuilderExtensions
     /// Makes Kestrel and its transports rent their buffers from one <see cref="PinnedMemoryPool"/> for the whole
     /// service instead of the framework's pools. The pool is a singleton of the container, and its options are in the
     /// section <c>Hakmem:Kestrel</c>. A program that calls <c>UseKestrel</c> itself must call this method after it;
-    /// otherwise the host does not start.
+    /// otherwise the host does not start. Nor does it if the section sets a heap or a pool and <c>AddHakmem</c> is not
+    /// called.
     /// </summary>
     /// <param name="builder">The builder of a web host with Kestrel as its server.</param>
     /// <param name="configure">Changes the options after the configuration was read.</param>

@@ -66,6 +66,41 @@ public sealed class SeveralRegistrationsTests
         Assert.NotSame(HakmemAllocator.Shared, app.Services.GetRequiredService<HakmemAllocator>());
     }
 
+    // Only Kestrel's pool is used, and settings of what AddHakmem would make are in its section.
+    [Theory]
+    [InlineData("Hakmem:Isolated is set", "Isolated=true")]
+    [InlineData("Hakmem:Heap:MaxBytes is set", "Heap:MaxBytes=1073741824")]
+    [InlineData("Hakmem:Pool:MaxBytes is set", "Pool:MaxBytes=5000")]
+    [InlineData("Hakmem:MetricsName is set", "MetricsName=orders")]
+    [InlineData(
+        "Hakmem:Isolated, Hakmem:Heap:MaxBytes, Hakmem:Pool:MaxBufferSize, Hakmem:Pool:LeakTracking are set",
+        "Isolated=true", "Heap:MaxBytes=1073741824", "Pool:MaxBufferSize=65536", "Pool:LeakTracking=Count")]
+    public async Task SettingsOfWhatAddHakmemMakesAreRefusedWithoutIt(string settings, params string[] values)
+    {
+        WebApplicationBuilder builder = CreateBuilder([.. values.Select(Split)]);
+        builder.UseHakmemForKestrel();
+        OptionsValidationException refusal = await Assert.ThrowsAsync<OptionsValidationException>(async () =>
+        {
+            await using WebApplication app = builder.Build();
+            await app.StartAsync();
+        });
+        Assert.Equal(
+            $"{settings}, which has no effect, because AddHakmem was not called. Call it, or remove the settings.",
+            refusal.Message);
+    }
+
+    [Fact]
+    public async Task DefaultValuesOfWhatAddHakmemMakesAreNoMistakeWithoutIt()
+    {
+        WebApplicationBuilder builder = CreateBuilder(
+            ("Isolated", "false"), ("Metrics", "true"), ("Heap:MaxBytes", ""), ("Pool:MaxBytes", "0"),
+            ("Kestrel:ThreadCacheBlocks", "3"));
+        builder.UseHakmemForKestrel();
+        await using WebApplication app = builder.Build();
+        await app.StartAsync();
+        await app.StopAsync();
+    }
+
     // Two configurations: the later one wins where both have a key, and all code comes after both.
     [Fact]
     public void OfTwoConfigurationsTheLaterWinsAndCodeComesAfterBoth()
@@ -80,6 +115,12 @@ public sealed class SeveralRegistrationsTests
         Assert.Equal((1024 * 3) + 1, options.Pool.DefaultBufferSize);
         Assert.Equal(200_000, options.Pool.MaxBufferSize);
         Assert.Equal(1_000_000, options.Pool.MaxBytes);
+    }
+
+    private static (string Key, string Value) Split(string setting)
+    {
+        string[] parts = setting.Split('=');
+        return (parts[0], parts[1]);
     }
 
     private static WebApplicationBuilder CreateBuilder(params (string Key, string Value)[] values)
