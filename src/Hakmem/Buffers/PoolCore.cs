@@ -175,7 +175,8 @@ internal sealed class PoolCore<T>
 
         if (_maxBytes > 0 && (long)BytesOf(length) > _maxBytes)
         {
-            throw CapExceeded(BytesOf(length), 0);
+            // Always throws, as Rent does.
+            return new ValueTask<IMemoryOwner<T>>(RentSlow(length));
         }
 
         RentalQueue<T> queue = Queue;
@@ -501,7 +502,8 @@ internal sealed class PoolCore<T>
 
         if (!TryAddToCapped(bytes, out long rented))
         {
-            throw _allocator.IsKnownGone() ? HeapGoneError() : CapExceeded(bytes, rented);
+            throw _allocator.IsKnownGone() ? HeapGoneError() : new OutOfMemoryException(
+                $"The pool could not rent {bytes} bytes: {rented} of its limit of {_maxBytes} bytes are rented.");
         }
 
         try
@@ -534,7 +536,4 @@ internal sealed class PoolCore<T>
 
         return true;
     }
-
-    private OutOfMemoryException CapExceeded(nuint bytes, long rented) => new(
-        $"The pool could not rent {bytes} bytes: {rented} of its limit of {_maxBytes} bytes are rented.");
 }

@@ -102,6 +102,23 @@ public sealed class RentAsyncTests : IDisposable
     }
 
     [Fact]
+    public void ARentalThatNeverFitsIsRefusedAsRentRefusesIt()
+    {
+        using IMemoryOwner<byte> taken = _pool.Rent(30);
+        OutOfMemoryException refusal = Assert.Throws<OutOfMemoryException>(() => { _ = Rent(101, s_forever, Test); });
+        Assert.Contains("30 of its limit of 100 bytes", refusal.Message, StringComparison.Ordinal);
+        Assert.Equal(1, _pool.GetStatistics().RefusedCount);
+        Assert.Equal(Assert.Throws<OutOfMemoryException>(() => _pool.Rent(101)).Message, refusal.Message);
+        Assert.Equal(2, _pool.GetStatistics().RefusedCount);
+
+        HakmemAllocator heap = new();
+        NativeMemoryPool pool = new(heap, new NativeMemoryPoolOptions { MaxBytes = 100 });
+        heap.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => pool.Rent(101));
+        Assert.Throws<ObjectDisposedException>(() => { _ = pool.RentAsync(101, s_forever, Test).AsTask(); });
+    }
+
+    [Fact]
     public async Task TheDisposalOfPoolOrHeapEndsTheWait()
     {
         IMemoryOwner<byte> taken = _pool.Rent(100);
