@@ -16,7 +16,8 @@ public sealed partial class NativeMemoryStream
     private int _scratchStart;
     private bool _isHandoutScratch;
 
-    // For requests that do not fit into the chunk at the position. Kept for the next such request.
+    // For requests that do not fit into the chunk at the position. Kept for the next such request, until the capacity
+    // is set to no more than it is.
     private NativeBlock? _scratch;
 
     /// <inheritdoc/>
@@ -215,8 +216,25 @@ public sealed partial class NativeMemoryStream
         if (larger is not null)
         {
             NativeBlock? old = _scratch;
-            _scratch = larger;
+            SetScratch(larger);
             old?.Free();
+        }
+    }
+
+    // Frees the scratch block, if there is one, and returns the corruption that the heap found, or null.
+    private HakmemCorruptionException? TryFreeScratch()
+    {
+        NativeBlock? scratch = _scratch;
+        SetScratch(null);
+        return scratch?.TryFree();
+    }
+
+    private void SetScratch(NativeBlock? block)
+    {
+        _scratch = block;
+        if (Tracker is { } tracker)
+        {
+            tracker.ScratchBytes = (long)(block?.Bytes ?? 0);
         }
     }
 

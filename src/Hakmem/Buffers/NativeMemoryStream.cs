@@ -146,7 +146,9 @@ public sealed partial class NativeMemoryStream : Stream, IBufferWriter<byte>
 
     /// <summary>
     /// The number of bytes that it has memory for. A larger value adds chunks, and a smaller one frees the chunks after
-    /// it. The stream grows by whole chunks, so the property may become larger than the value that was set.
+    /// it. The stream grows by whole chunks, so the property may become larger than the value that was set. It does not
+    /// count the block that a room of <see cref="GetSpan"/> is in where no chunk has enough: the stream keeps that for
+    /// the next such room, and setting the property to its value or less frees it.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is less than the length or more than 1 TiB.</exception>
     /// <exception cref="ObjectDisposedException">The stream or its heap has been disposed.</exception>
@@ -174,7 +176,9 @@ public sealed partial class NativeMemoryStream : Stream, IBufferWriter<byte>
             else
             {
                 EndHandout();
+                HakmemCorruptionException? finding = TryFreeScratch();
                 _chunks.TrimTo(value);
+                NativeBlock.ThrowIfFound(finding);
             }
         }
     }
@@ -279,7 +283,7 @@ public sealed partial class NativeMemoryStream : Stream, IBufferWriter<byte>
     {
         _isDisposed = true;
         EndHandout();
-        HakmemCorruptionException? finding = _scratch?.TryFree();
+        HakmemCorruptionException? finding = TryFreeScratch();
         NativeBlock.ThrowIfFound(_chunks.TryFreeAll() ?? finding);
     }
 

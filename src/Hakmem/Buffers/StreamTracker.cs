@@ -31,7 +31,7 @@ internal sealed class StreamTracker
     {
         if (TryEnd())
         {
-            _manager.OnFinalized(this, _chunks.Capacity);
+            _manager.OnFinalized(this, _chunks.Capacity + ScratchBytes);
         }
     }
 
@@ -44,6 +44,9 @@ internal sealed class StreamTracker
 
     // Null before the disposal.
     public StackTrace? DisposeStack { get; private set; }
+
+    // What the stream has beside its chunks.
+    public long ScratchBytes { get; set; }
 
     public TimeSpan Age => TimeSpan.FromSeconds((Stopwatch.GetTimestamp() - _createdAt) / (double)Stopwatch.Frequency);
 

@@ -252,6 +252,27 @@ public sealed class NativeMemoryStreamTests : IDisposable
         Assert.Equal(0, stream.Length);
     }
 
+    [Fact]
+    public void SettingTheCapacityFreesTheBlockOfALargeRoom()
+    {
+        using NativeMemoryStream stream = new(_heap, chunkBytes: 256);
+        Memory<byte> room = stream.GetMemory(1 << 20);
+        room.Span[..100].Fill(7);
+        stream.Advance(100);
+        using (room.Pin())
+        {
+            stream.Capacity = stream.Length;
+            Assert.Equal(2, _heap.GetStatistics().LiveBlocks);
+        }
+
+        Assert.Equal(1, _heap.GetStatistics().LiveBlocks);
+        Assert.InRange(_heap.GetStatistics().LiveBytes, 100, 1_000);
+        Assert.Throws<ObjectDisposedException>(() => room.Span.Length);
+        stream.GetSpan(1_000)[..1_000].Fill(7);
+        stream.Advance(1_000);
+        Assert.Equal(1_100, stream.ToArray().AsSpan().Count((byte)7));
+    }
+
     // The first request that no chunk has room for is refused by the heap's limit.
     [Fact]
     public void ARequestThatIsRefusedHandsNothingOut()

@@ -24,6 +24,11 @@ internal static unsafe class EventsScenario
     // What is leaked.
     public const int LeakedBytes = 12_345;
 
+    // What a leaked stream has: two chunks, and the block of a room that is larger than one.
+    public const int LeakedRoomBytes = 5_000;
+    public const int LeakedStreamBytes = (2 * LeakedChunkBytes) + LeakedRoomBytes;
+    private const int LeakedChunkBytes = 4_096;
+
     // What is allocated and freed while a profiler samples each block.
     public const int SampledBytes = 777;
 
@@ -60,6 +65,7 @@ internal static unsafe class EventsScenario
         FreeTwice(heap);
         Sample(heap);
         Leak(heap);
+        LeakStream(heap);
         Console.WriteLine($"live={heap.GetStatistics().LiveBlocks}");
         foreach (string line in listener?.Lines ?? [])
         {
@@ -202,6 +208,21 @@ internal static unsafe class EventsScenario
         // The finalizer counts the leak before it raises the event.
         GC.WaitForPendingFinalizers();
     }
+
+    private static void LeakStream(HakmemAllocator heap)
+    {
+        NativeMemoryStreamManager manager =
+            new(heap, new NativeMemoryStreamManagerOptions { ChunkBytes = LeakedChunkBytes });
+        Drop(manager);
+        for (int i = 0; i < 10 && manager.GetStatistics().LeakedCount == 0; i++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Drop(NativeMemoryStreamManager manager) => manager.GetStream("leaked").GetSpan(LeakedRoomBytes);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Rent(NativeMemoryPool pool) => pool.Rent(LeakedBytes);

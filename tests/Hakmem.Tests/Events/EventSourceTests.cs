@@ -38,6 +38,7 @@ public sealed class EventSourceTests
         string refusal = Assert.Single(events, line => line.Contains("AllocationRefused", StringComparison.Ordinal));
         Assert.Matches($" [0-9]+ {EventsScenario.RefusedBytes} {limit / 2} {limit}$", refusal);
         Assert.Contains($"event: LeakFound {EventsScenario.LeakedBytes}", events);
+        Assert.Contains($"event: LeakFound {EventsScenario.LeakedStreamBytes}", events);
         string sampled = Assert.Single(
             events, line => line.StartsWith("event: BlockSampled ", StringComparison.Ordinal) &&
                 line.EndsWith($" {EventsScenario.SampledBytes} 1", StringComparison.Ordinal));
@@ -45,7 +46,7 @@ public sealed class EventSourceTests
         string found = lines.Single(line => line.StartsWith("found: ", StringComparison.Ordinal))[7..];
         Assert.Contains(
             events, line => line.StartsWith($"event: CorruptionFound {found}", StringComparison.Ordinal));
-        Assert.Equal(1, child.Figure("live"));
+        Assert.Equal(4, child.Figure("live"));
     }
 
     // The magazines hide blocks from the sampled thread; a nested allocation must find them as they are.
