@@ -165,7 +165,8 @@ public sealed partial class NativeMemoryStream
     /// <inheritdoc cref="CopyTo"/>
     /// <param name="destination">The other stream.</param>
     /// <param name="bufferSize">Not used: the chunks are the buffers. It must be above zero.</param>
-    /// <param name="cancellationToken">Cancels between chunks and, if the other stream can, within a chunk.</param>
+    /// <param name="cancellationToken">Cancels between chunks and, if the other stream can, within a chunk. A copy to a
+    /// <see cref="NativeMemoryStream"/> is not cancelled once it has begun.</param>
     /// <returns>The operation. Do not change the stream before it has completed.</returns>
     public override Task CopyToAsync(Stream destination, int bufferSize, CancellationToken cancellationToken)
     {
@@ -340,11 +341,12 @@ public sealed partial class NativeMemoryStream
         {
             MakeRoomIn(destination, end - start);
             EndHandout();
+            CancellationToken within = destination is NativeMemoryStream ? CancellationToken.None : cancellationToken;
             while (next < end)
             {
                 ThrowIfDisposed();
                 ReadOnlyMemory<byte> part = _chunks.MemoryAt(next, end - next);
-                await destination.WriteAsync(part, cancellationToken).ConfigureAwait(false);
+                await destination.WriteAsync(part, within).ConfigureAwait(false);
                 next += part.Length;
             }
         }

@@ -273,6 +273,40 @@ public sealed class NativeMemoryStreamTests : IDisposable
         Assert.Equal(1_100, stream.ToArray().AsSpan().Count((byte)7));
     }
 
+    // A cancellation amid the copy comes too late.
+    [Fact]
+    public async Task ACopyToAnotherSuchStreamIsNotCutShort()
+    {
+        using NativeMemoryStream source = new(_heap, chunkBytes: 256);
+        source.SetLength(32 << 20);
+        for (int round = 0; round < 5; round++)
+        {
+            source.Position = 0;
+            using NativeMemoryStream target = new(_heap);
+            using CancellationTokenSource cancellation = new();
+            using ManualResetEventSlim isWatching = new();
+            bool isOver = false;
+            Thread watcher = new(() =>
+            {
+                isWatching.Set();
+                while (!Volatile.Read(ref isOver) && target.Length == 0)
+                {
+                    Thread.SpinWait(1);
+                }
+
+                cancellation.Cancel();
+            });
+            watcher.Start();
+            isWatching.Wait(TestContext.Current.CancellationToken);
+            Exception? end = await Record.ExceptionAsync(() => source.CopyToAsync(target, cancellation.Token));
+            Volatile.Write(ref isOver, true);
+            watcher.Join();
+            Assert.Null(end);
+            Assert.Equal(source.Length, target.Length);
+            Assert.Equal(source.Length, source.Position);
+        }
+    }
+
     // The first request that no chunk has room for is refused by the heap's limit.
     [Fact]
     public void ARequestThatIsRefusedHandsNothingOut()
