@@ -128,11 +128,12 @@ internal sealed unsafe class PooledMemorySlot<T> : MemoryManager<T>
     }
 
     // For a Memory<T>, which does not know the number of its rental.
+    // A rental of a pool, whose owner gives its memory, has none of this: here it is of an earlier rental of the slot.
     // SAFETY: the block is this rental's until Return, and has room for the length; its heap is not disposed, as far as
     // that can be known.
     public override Span<T> GetSpan()
     {
-        if ((_state & 1) == 0)
+        if ((_state & 1) == 0 || _owner is not null)
         {
             ThrowDisposed();
         }

@@ -114,6 +114,24 @@ public sealed class PooledMemoryTests : IDisposable
         HeapHealth.AssertWorks(_heap, expectedLiveBlocks: 0);
     }
 
+    // It may give what a later rental of the heap has there, but never a null pointer. The element type is this test's
+    // alone, and so is the slot.
+    [Fact]
+    public void AStaleMemoryOfTheHeapIsToldWhereAPoolsRentalHasItsPlace()
+    {
+        using NativeMemoryPool<(short, float)> pool = new(_heap);
+        PooledMemory<(short, float)> rental = _heap.RentPooled<(short, float)>(10);
+        Memory<(short, float)> stale = rental.Memory;
+        rental.Dispose();
+        for (int round = 0; round < 100; round++)
+        {
+            using PooledMemory<(short, float)> later = pool.RentPooled(10);
+            Assert.Throws<ObjectDisposedException>(() => stale.Span.Length);
+            Assert.Throws<ObjectDisposedException>(() => stale.Pin().Dispose());
+            Assert.Equal(10, later.Memory.Span.Length);
+        }
+    }
+
     [Fact]
     public void OneOfRacingDisposalsFreesAndTheOthersAreTold()
     {
