@@ -60,9 +60,17 @@ public sealed class HakmemArrowAllocator : MemoryAllocator
     {
         IMemoryOwner<byte> owner = _allocator.RentMemory<byte>(length, Alignment, zeroed: true);
 
-        // SAFETY: the block is the owner's, which nobody else has yet.
-        void* block = Unsafe.AsPointer(ref MemoryMarshal.GetReference(owner.Memory.Span));
-        bytesAllocated = (int)nuint.Min(_allocator.UsableSize(block), int.MaxValue);
-        return owner;
+        try
+        {
+            // SAFETY: the block is the owner's, which nobody else has yet.
+            void* block = Unsafe.AsPointer(ref MemoryMarshal.GetReference(owner.Memory.Span));
+            bytesAllocated = (int)nuint.Min(_allocator.UsableSize(block), int.MaxValue);
+            return owner;
+        }
+        catch
+        {
+            owner.Dispose();
+            throw;
+        }
     }
 }

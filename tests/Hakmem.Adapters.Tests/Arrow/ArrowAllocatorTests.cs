@@ -142,6 +142,15 @@ public sealed class ArrowAllocatorTests : IDisposable
     }
 
     [Fact]
+    public void ABufferWhoseAllocatorDoesNotSayItsSizeIsFreed()
+    {
+        HakmemArrowAllocator allocator = new(new SizelessAllocator(_heap));
+        Assert.Throws<TimeoutException>(() => allocator.Allocate(100));
+        Assert.Equal(0, _heap.GetStatistics().LiveBlocks);
+        Assert.Equal(0, allocator.Statistics.Allocations);
+    }
+
+    [Fact]
     public void TheDefaultIsTheSharedHeap()
     {
         long before = HakmemAllocator.Shared.GetStatistics().LiveBlocks;
@@ -181,5 +190,10 @@ public sealed class ArrowAllocatorTests : IDisposable
             CArrowArray.Free(exported);
             CArrowSchema.Free(schema);
         }
+    }
+
+    private sealed unsafe class SizelessAllocator(IHakmemAllocator heap) : WrappedAllocator(heap)
+    {
+        public override nuint UsableSize(void* ptr) => throw new TimeoutException();
     }
 }

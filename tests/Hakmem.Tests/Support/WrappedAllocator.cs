@@ -32,7 +32,7 @@ internal abstract unsafe class WrappedAllocator(IHakmemAllocator heap) : IHakmem
 
     public virtual void Free(void* ptr, nuint byteCount) => heap.Free(ptr, byteCount);
 
-    public nuint UsableSize(void* ptr) => heap.UsableSize(ptr);
+    public virtual nuint UsableSize(void* ptr) => heap.UsableSize(ptr);
 
     public bool Owns(void* ptr) => heap.Owns(ptr);
 
