@@ -14,9 +14,14 @@ namespace Hakmem;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Thread-safe. A handler runs on the thread whose call raises the event, and its exceptions end that call, after its
-/// work was done. <see cref="StreamFinalized"/> is the exception: its handler runs on the finalizer thread and must not
-/// throw.
+/// Thread-safe. A handler runs on the thread whose call raises the event, and its exceptions end that call. With
+/// <see cref="StreamDisposed"/> and <see cref="StreamDoubleDisposed"/> its work is done by then. With
+/// <see cref="StreamConvertedToArray"/> no array is made, and with <see cref="StreamOverCapacity"/> the handler's
+/// exception takes the place of the <see cref="OutOfMemoryException"/>. With <see cref="StreamCreated"/> the stream is
+/// disposed without a <see cref="StreamDisposed"/>, although handlers before this one have seen it.
+/// </para>
+/// <para>
+/// A handler of <see cref="StreamFinalized"/> runs on the finalizer thread and must not throw.
 /// </para>
 /// <para>The streams must be disposed. One that is dropped is reported, and its memory is not freed.</para>
 /// </remarks>
@@ -58,7 +63,8 @@ public sealed class NativeMemoryStreamManager
         NativeMemoryStream.RequireChunkBytes(Options.ChunkBytes, nameof(options));
     }
 
-    /// <summary>Raised when a stream was created. If a handler throws, the stream is disposed.</summary>
+    /// <summary>Raised when a stream was created. If a handler throws, the stream is disposed, without a
+    /// <see cref="StreamDisposed"/>.</summary>
     public event EventHandler<NativeMemoryStreamCreatedEventArgs>? StreamCreated;
 
     /// <summary>Raised when a stream was disposed, after its memory was freed.</summary>
@@ -217,10 +223,10 @@ public sealed class NativeMemoryStreamManager
     }
 
     // Runs on the finalizer thread.
-    internal void OnFinalized(StreamTracker stream, long capacityBytes)
+    internal void OnFinalized(StreamTracker stream, long bytes)
     {
         Interlocked.Increment(ref _leakedCount);
-        HakmemEventSource.TellLeak(capacityBytes);
+        HakmemEventSource.TellLeak(bytes);
         StreamFinalized?.Invoke(this, new NativeMemoryStreamEventArgs(stream));
     }
 
