@@ -1,5 +1,6 @@
 using System;
 using System.Buffers;
+using System.Collections.Concurrent;
 using System.Threading;
 using System.Threading.Tasks;
 using Microsoft.AspNetCore.Builder;
@@ -10,8 +11,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Hakmem.BackPressure;
 
-// One route, /download: so many bytes, sent piece by piece out of one rented buffer, which the download has until its
-// end. Its headers are sent before it has a buffer, since they say what is known.
+// One route, /download?number=: so many bytes, sent piece by piece out of one rented buffer, which the download has
+// until its end. Its headers are sent before it has a buffer, since they say what is known.
 //
 // Requests that wait hold their connection and nothing else, and block no thread. A service whose clients wait for
 // headers only so long rents first and answers 503 after a TimeoutException.
@@ -25,20 +26,23 @@ internal sealed class DownloadService : IAsyncDisposable
 
     private static readonly TimeSpan s_longestWait = TimeSpan.FromMinutes(2);
 
-    private readonly HakmemAllocator _heap = new();
+    // A request that outlives the service's stop keeps its buffer.
+    private readonly HakmemAllocator _heap = new() { DisposesOnlyUnused = true };
     private readonly NativeMemoryPool _pool;
     private readonly WebApplication _app;
     private readonly int _expected;
     private readonly bool _waits;
     private readonly TaskCompletionSource _allAsked = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    // The numbers of the downloads that have asked for their buffer or never will.
+    private readonly ConcurrentDictionary<int, bool> _asked = new();
+
     // Interlocked.
-    private int _asked;
     private int _waiting;
     private int _served;
     private int _mostServed;
 
-    // expected: how many downloads there will be.
+    // expected: how many downloads there will be, with numbers of their own.
     public DownloadService(int expected, bool waits)
     {
         _expected = expected;
@@ -49,11 +53,13 @@ internal sealed class DownloadService : IAsyncDisposable
         builder.WebHost.ConfigureKestrel(static options => options.Limits.MinResponseDataRate = null);
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         _app = builder.Build();
-        _app.MapGet("/download", (HttpContext context) => SendAsync(context.Response, context.RequestAborted));
+        _app.MapGet(
+            "/download", (HttpContext context, int number) =>
+                SendAsync(number, context.Response, context.RequestAborted));
     }
 
-    // Ends when every download has asked for its buffer. The sample's clients read on only then, so that all ask while
-    // the first ones have theirs.
+    // Ends when every download has asked for its buffer, or has failed before. The sample's clients read on only then,
+    // so that all ask while the first ones have theirs.
     public Task AllAsked => _allAsked.Task;
 
     // How many downloads did not have their buffer at once.
@@ -73,19 +79,29 @@ internal sealed class DownloadService : IAsyncDisposable
         throw new InvalidOperationException("Kestrel listens nowhere.");
     }
 
+    // Called for each download when it asks for its buffer, and by its client when it has ended, however it did.
+    public void NoteAsked(int number)
+    {
+        if (_asked.TryAdd(number, true) && _asked.Count == _expected)
+        {
+            _allAsked.TrySetResult();
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
+        await _app.StopAsync();
         await _app.DisposeAsync();
         _pool.Dispose();
         _heap.Dispose();
     }
 
-    private async Task SendAsync(HttpResponse response, CancellationToken cancelled)
+    private async Task SendAsync(int number, HttpResponse response, CancellationToken cancelled)
     {
         response.ContentType = "application/octet-stream";
         response.ContentLength = DownloadBytes;
         await response.StartAsync(cancelled);
-        using IMemoryOwner<byte> buffer = await RentAsync(cancelled);
+        using IMemoryOwner<byte> buffer = await RentAsync(number, cancelled);
         NoteServed(Interlocked.Increment(ref _served));
         try
         {
@@ -105,7 +121,7 @@ internal sealed class DownloadService : IAsyncDisposable
     // What the piece of a download consists of that begins there.
     public static byte PieceOf(long offset) => (byte)(1 + (offset / BufferBytes));
 
-    private ValueTask<IMemoryOwner<byte>> RentAsync(CancellationToken cancelled)
+    private ValueTask<IMemoryOwner<byte>> RentAsync(int number, CancellationToken cancelled)
     {
         try
         {
@@ -124,10 +140,7 @@ internal sealed class DownloadService : IAsyncDisposable
         }
         finally
         {
-            if (Interlocked.Increment(ref _asked) == _expected)
-            {
-                _allAsked.SetResult();
-            }
+            NoteAsked(number);
         }
     }
 

@@ -10,13 +10,12 @@ namespace Hakmem.BackPressure;
 // What became of some downloads at once.
 internal sealed record Outcome(bool Waits, int Whole, int CutShort, int Waited, int MostServed)
 {
-    public static async Task<Outcome> OfAsync(int downloads, bool waits)
+    public static async Task<Outcome> OfAsync(int downloads, bool waits, HttpClient client)
     {
         await using DownloadService service = new(downloads, waits);
         Uri address = await service.StartAsync();
-        using HttpClient client = new();
         bool[] isWhole = await Task.WhenAll(
-            Enumerable.Range(0, downloads).Select(_ => DownloadAsync(client, address, service.AllAsked)));
+            Enumerable.Range(0, downloads).Select(number => DownloadAsync(client, address, service, number)));
         int whole = isWhole.Count(each => each);
         return new Outcome(waits, whole, downloads - whole, service.Waited, service.MostServed);
     }
@@ -27,21 +26,27 @@ internal sealed record Outcome(bool Waits, int Whole, int CutShort, int Waited, 
         $"{MostServed} served at a time");
 
     // Whether all of it came. It is read on when every download has asked for its buffer.
-    private static async Task<bool> DownloadAsync(HttpClient client, Uri address, Task allAsked)
+    private static async Task<bool> DownloadAsync(HttpClient client, Uri address, DownloadService service, int number)
     {
+        Uri download = new($"{address}?number={number}");
         try
         {
             using HttpResponseMessage response = await client.GetAsync(
-                address, HttpCompletionOption.ResponseHeadersRead);
+                download, HttpCompletionOption.ResponseHeadersRead);
             response.EnsureSuccessStatusCode();
-            await allAsked;
+            await service.AllAsked;
             await using Stream body = await response.Content.ReadAsStreamAsync();
             return await IsWholeAsync(body);
         }
-        catch (Exception ended) when (ended is HttpRequestException or IOException)
+        catch (Exception ended) when (ended is HttpRequestException or IOException or OperationCanceledException)
         {
-            // The service has closed the connection.
+            // The service has closed the connection, or has not answered in time.
             return false;
+        }
+        finally
+        {
+            // A request that never came to its rental must not have all others wait for it.
+            service.NoteAsked(number);
         }
     }
 

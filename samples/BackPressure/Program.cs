@@ -1,6 +1,7 @@
 using System;
 using System.Globalization;
 using System.Linq;
+using System.Net.Http;
 
 using Hakmem.BackPressure;
 
@@ -13,8 +14,9 @@ Console.WriteLine(string.Create(
     CultureInfo.InvariantCulture,
     $"{downloads} downloads of {DownloadService.DownloadBytes >> 20} MiB at once, with room for " +
     $"{DownloadService.MaxBuffers} buffers of {DownloadService.BufferBytes >> 20} MiB"));
+using HttpClient client = new();
 foreach (bool waits in new[] { false, true })
 {
-    Outcome outcome = await Outcome.OfAsync(downloads, waits);
+    Outcome outcome = await Outcome.OfAsync(downloads, waits, client);
     Console.WriteLine(outcome);
 }

@@ -1,6 +1,10 @@
+using System;
 using System.Globalization;
+using System.Net.Http;
 using System.Text.RegularExpressions;
+using System.Threading;
 using System.Threading.Tasks;
+using Hakmem.BackPressure;
 using Hakmem.Samples.Tests.Support;
 using Xunit;
 
@@ -11,6 +15,8 @@ namespace Hakmem.Samples.Tests.BackPressure;
 public sealed class BackPressureTests
 {
     private const int Buffers = 4;
+
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(1);
 
     [Theory]
     [InlineData(60)]
@@ -34,6 +40,18 @@ public sealed class BackPressureTests
                 Assert.Equal((3, 0, 0), Figures(Assert.Single(way.Matches(output)))));
     }
 
+    // Whose requests never come to their rental.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task AFailedDownloadHoldsUpNoOther(bool waits)
+    {
+        CancellationToken cancelled = TestContext.Current.CancellationToken;
+        using HttpClient client = new(new FailingHandler(failures: 2));
+        Outcome outcome = await Outcome.OfAsync(5, waits, client).WaitAsync(s_patience, cancelled);
+        Assert.Equal((3, 2), (outcome.Whole, outcome.CutShort));
+    }
+
     private static (int Whole, int Cut, int Waited) Figures(Match way) =>
         (Figure(way, "whole"), Figure(way, "cut"), Figure(way, "waited"));
 
@@ -44,4 +62,15 @@ public sealed class BackPressureTests
         $@"^  {name} +(?<whole>\d+) whole +(?<cut>\d+) cut short +(?<waited>\d+) waited +" +
             @"(?<served>\d+) served at a time\r?$",
         RegexOptions.Multiline);
+
+    private sealed class FailingHandler(int failures) : DelegatingHandler(new SocketsHttpHandler())
+    {
+        private int _left = failures;
+
+        protected override Task<HttpResponseMessage> SendAsync(
+            HttpRequestMessage request, CancellationToken cancellationToken) =>
+            Interlocked.Decrement(ref _left) >= 0
+                ? throw new HttpRequestException("The network is down.")
+                : base.SendAsync(request, cancellationToken);
+    }
 }
