@@ -12,6 +12,9 @@ const int DefaultMiB = 128;
 const int Rounds = 3;
 
 int mebibytes = args.Length > 0 ? int.Parse(args[0], CultureInfo.InvariantCulture) : DefaultMiB;
+
+// A pipe disposes each of its segments once, so that the pool may use their owners again.
+using NativeMemoryPool nativePool = new(HakmemAllocator.Shared, new NativeMemoryPoolOptions { RecycleOwners = true });
 string path = Path.Combine(Path.GetTempPath(), $"hakmem-lines-{Guid.NewGuid():N}.csv");
 try
 {
@@ -22,7 +25,7 @@ try
     Summary? pooled = null;
     Summary? strings = null;
     Contest contest = new(string.Create(CultureInfo.InvariantCulture, $"Parsing {mebibytes} MiB"), Rounds);
-    contest.Add("a pipe over NativeMemoryPool", async () => native = await PipeParser.ParseAsync(path, NativeMemoryPool.Shared));
+    contest.Add("a pipe over NativeMemoryPool", async () => native = await PipeParser.ParseAsync(path, nativePool));
     contest.Add("a pipe over MemoryPool<byte>.Shared", async () => pooled = await PipeParser.ParseAsync(path, MemoryPool<byte>.Shared));
     contest.Add("StreamReader.ReadLine and Split", async () => strings = await StringParser.ParseAsync(path));
     await contest.RunAsync();

@@ -80,10 +80,11 @@ internal sealed class Rentals : IDisposable
         public Component(Rentals rentals, string name)
         {
             _tag = new MemoryTag(name, rentals._service);
-            Pool = new CountingPool(rentals, new NativeMemoryPool(rentals.Heap.ForTag(_tag)));
+            NativeMemoryPoolOptions options = new() { RecycleOwners = true };
+            Pool = new CountingPool(rentals, new NativeMemoryPool(rentals.Heap.ForTag(_tag), options));
         }
 
-        // For buffers that live across an await, and for pipes.
+        // For buffers that live across an await, and for pipes. All dispose their owners once, so these are used again.
         public MemoryPool<byte> Pool { get; }
 
         public void Dispose()
