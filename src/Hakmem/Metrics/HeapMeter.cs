@@ -24,6 +24,9 @@ internal sealed class HeapMeter : IDisposable
     private readonly UninterruptibleLock _lock = new();
     private int _instruments;
 
+    // 1 once disposed: another registration may have the same name.
+    private int _isDisposed;
+
     // Guarded by _lock: the current reading, its time, and one bit for each instrument that was answered from it.
     private HakmemStatistics? _reading;
     private long _readAtMs;
@@ -78,8 +81,11 @@ internal sealed class HeapMeter : IDisposable
 
     public void Dispose()
     {
-        HeapNames.Remove(_allocator, (string)_tags[0].Value!);
-        _meter.Dispose();
+        if (Interlocked.Exchange(ref _isDisposed, 1) == 0)
+        {
+            HeapNames.Remove(_allocator, (string)_tags[0].Value!);
+            _meter.Dispose();
+        }
     }
 
     private void Add(string name, string unit, string description, Func<HakmemStatistics, long> figure)

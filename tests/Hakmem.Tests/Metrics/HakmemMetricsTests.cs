@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Diagnostics.Metrics;
 using System.Linq;
+using Hakmem.Metrics;
 using Hakmem.Tests.Support;
 using Xunit;
 
@@ -38,6 +39,16 @@ public sealed unsafe class HakmemMetricsTests : IDisposable
         Dictionary<string, long> measured = _reader.Read().Where(each => each.Name == "hakmem.tag.live")
             .ToDictionary(each => (string)each.Attributes["hakmem.tag"]!, each => each.Value);
         Assert.Equal(new Dictionary<string, long> { ["root"] = 1_792, ["root/child"] = 1_280 }, measured);
+    }
+
+    [Fact]
+    public void ASecondDisposalOfARegistrationLeavesAnotherItsName()
+    {
+        IDisposable first = HakmemMetrics.Register(_heap, _name);
+        using IDisposable second = HakmemMetrics.Register(_heap, _name);
+        first.Dispose();
+        first.Dispose();
+        Assert.Equal(_name, HeapNames.Find(_heap));
     }
 
     [Fact]
