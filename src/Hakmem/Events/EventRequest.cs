@@ -80,7 +80,13 @@ internal sealed class EventRequest(HakmemEventSource source, string id, string n
         source.TellAccepted(id);
     }
 
-    public void Fail(string code, string message) => source.TellFailed(id, code, message);
+    // A longer message is cut, and not within a character: an event that is too large would be dropped.
+    public void Fail(string code, string message)
+    {
+        int length = Math.Min(message.Length, MaxPartChars);
+        bool cutsCharacter = length < message.Length && char.IsHighSurrogate(message[length - 1]);
+        source.TellFailed(id, code, message.Substring(0, cutsCharacter ? length - 1 : length));
+    }
 
     // Answers, in as many parts as it takes. A request has one answer, or one for each moment that it asked for.
     public void Answer(string text)

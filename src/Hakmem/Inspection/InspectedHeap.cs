@@ -14,6 +14,9 @@ internal sealed record InspectedHeap(HakmemAllocator Allocator, int Slot, string
 {
     private const string SharedName = "shared";
 
+    // How many heaps a refusal lists.
+    private const int MaxListed = 20;
+
     // The heaps that are not disposed, by slot.
     public static IReadOnlyList<InspectedHeap> ReadAll()
     {
@@ -47,7 +50,9 @@ internal sealed record InspectedHeap(HakmemAllocator Allocator, int Slot, string
             : [.. all.Where(heap => heap.Name == wanted || TextOf(heap.Slot) == wanted)];
         if (chosen.Count == 0)
         {
-            string names = string.Join(", ", all.Select(heap => $"{heap.Name} ({TextOf(heap.Slot)})"));
+            IEnumerable<string> listed = all.Take(MaxListed).Select(heap => $"{heap.Name} ({TextOf(heap.Slot)})");
+            string names = string.Join(", ", listed) +
+                (all.Count > MaxListed ? $" and {TextOf(all.Count - MaxListed)} more" : "");
             throw new RequestException(
                 RequestException.NoHeap,
                 all.Count == 0 ? "The process has no heap." : $"There is no heap \"{wanted}\". There are: {names}.");
@@ -59,5 +64,5 @@ internal sealed record InspectedHeap(HakmemAllocator Allocator, int Slot, string
     private static string NameOf(HakmemAllocator allocator, int slot) =>
         HeapNames.Find(allocator) ?? (slot == HeapSlots.Shared ? SharedName : "heap-" + TextOf(slot));
 
-    private static string TextOf(int slot) => slot.ToString(CultureInfo.InvariantCulture);
+    private static string TextOf(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

@@ -337,6 +337,36 @@ public sealed unsafe class RequestTests : IDisposable
         Assert.NotEmpty(message);
     }
 
+    // An event of more than 64 KiB is dropped. Half a character is never sent.
+    [Theory]
+    [InlineData("")]
+    [InlineData("x")]
+    public void ARefusalFitsIntoAnEvent(string before)
+    {
+        using RequestListener listener = new();
+        string wanted = before + string.Concat(Enumerable.Repeat("\U0001F600", 20_000));
+        string message = listener.Refusal(listener.Ask("statistics", ("Heap", wanted))).Message;
+        Assert.InRange(message.Length, 16_000, 16_384);
+        Assert.False(char.IsHighSurrogate(message[^1]));
+    }
+
+    [Fact]
+    public void ARefusalListsTheFirstHeapsAndCountsTheRest()
+    {
+        HakmemAllocator[] heaps = [.. Enumerable.Range(0, 25).Select(_ => new HakmemAllocator())];
+        try
+        {
+            using RequestListener listener = new();
+            string message = listener.Refusal(listener.Ask("statistics", ("Heap", "no such heap"))).Message;
+            Assert.Equal(19, message.Count(character => character == ','));
+            Assert.Matches(@"\) and \d+ more\.$", message);
+        }
+        finally
+        {
+            Array.ForEach(heaps, heap => heap.Dispose());
+        }
+    }
+
     [Fact]
     public void WhatIsNoRequestHasNoAnswer()
     {
