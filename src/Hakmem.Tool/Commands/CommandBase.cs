@@ -3,6 +3,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.IO;
 using System.Linq;
+using System.Numerics;
 using System.Text.Json;
 using System.Threading;
 using System.Threading.Tasks;
@@ -24,21 +25,57 @@ internal static class CommandBase
 
     public static Option<bool> AsJson() => new("--json") { Description = "Print JSON." };
 
-    public static Option<string?> Heap() => new("--heap")
+    // Nothing is no heap: it may come of a shell's variable that is not set, and all heaps would be trimmed for one.
+    public static Option<string?> Heap()
     {
-        Description = "Only the heap of this name or slot: `stats` shows both.",
-    };
+        Option<string?> option = new("--heap")
+        {
+            Description = "Only the heap of this name or slot: `stats` shows both.",
+        };
+        RequireValues(option, value => value.Length > 0, "no name or slot of a heap");
+        return option;
+    }
 
     public static Option<double> Timeout()
     {
-        Option<double> option = new("--timeout")
-        {
-            Description = "How many seconds to wait for a sign of the process.",
-            DefaultValueFactory = _ => 10,
-        };
+        Option<double> option = Number("--timeout", "How many seconds to wait for a sign of the process.", 10);
         Bound<double>(option, value => value is > 0 and <= 3_600, "above 0 and at most 3600");
         return option;
     }
+
+    // A number that may have a fraction, with a point. The parser takes a comma for a separator of thousands.
+    public static Option<double> Number(string name, string description, double otherwise) => new(name)
+    {
+        Description = description,
+        DefaultValueFactory = _ => otherwise,
+        CustomParser = result =>
+        {
+            string text = string.Concat(result.Tokens.Select(token => token.Value));
+            if (!double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value))
+            {
+                result.AddError($"Cannot parse argument '{text}' for option '{name}' as a number, such as 0.5.");
+            }
+
+            return value;
+        },
+    };
+
+    // Has the parser refuse what cannot be the name of a file.
+    public static Option<T> File<T>(Option<T> option)
+    {
+        RequireValues(
+            option, value => !string.IsNullOrWhiteSpace(value) && !value.Contains('\0'), "no name of a file");
+        return option;
+    }
+
+    private static void RequireValues(Option option, Func<string, bool> holds, string fault) =>
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens.FirstOrDefault(token => !holds(token.Value)) is { } token)
+            {
+                result.AddError($"The value '{Texts.Clean(token.Value)}' of {option.Name} is {fault}.");
+            }
+        });
 
     public static Option<int> Seconds(string description, int otherwise)
     {
@@ -66,11 +103,11 @@ internal static class CommandBase
     // Has the parser refuse numbers that are out of their range. What is no number it refuses by itself, but only after
     // its validators; and it has no value to ask for before.
     public static void Bound<T>(Option option, Func<T, bool> holds, string range)
-        where T : struct, IParsable<T> =>
+        where T : struct, INumberBase<T> =>
         option.Validators.Add(result =>
         {
-            if (result.Tokens is [var token] && T.TryParse(token.Value, CultureInfo.InvariantCulture, out T value) &&
-                !holds(value))
+            if (result.Tokens is [var token] &&
+                T.TryParse(token.Value, NumberStyles.Float, CultureInfo.InvariantCulture, out T value) && !holds(value))
             {
                 result.AddError($"The value of {option.Name} must be {range}.");
             }

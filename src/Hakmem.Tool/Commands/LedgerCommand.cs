@@ -28,10 +28,10 @@ internal static class LedgerCommand
             Description = "Read twice, so many seconds apart, and show what has grown, most first.",
         };
         CommandBase.Bound<int>(growth, value => value is >= 1 and <= 86_400, "from 1 to 86400");
-        Option<FileInfo?> since = new("--since")
+        Option<FileInfo?> since = CommandBase.File(new Option<FileInfo?>("--since")
         {
             Description = "A file that an earlier `ledger --json` printed: show what has grown since, most first.",
-        };
+        });
         Option<bool> collect = new("--collect")
         {
             Description = "Let the process collect generation 0 where its collector's figures are old.",

@@ -15,7 +15,10 @@ internal static class MapCommand
     {
         Argument<int> pid = CommandBase.ProcessId();
         Option<string?> heap = CommandBase.Heap();
-        Option<FileInfo?> html = new("--html") { Description = "Write a page that needs nothing else to this file." };
+        Option<FileInfo?> html = CommandBase.File(new Option<FileInfo?>("--html")
+        {
+            Description = "Write a page that needs nothing else to this file.",
+        });
         Option<bool> json = CommandBase.AsJson();
         Option<double> timeout = CommandBase.Timeout();
         Command command = new("map", "Shows every SuperSlab of the heaps, and how fragmented they are.")

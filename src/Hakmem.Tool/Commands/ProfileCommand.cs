@@ -60,10 +60,10 @@ internal static class ProfileCommand
                 "The mean number of bytes between two samples: 524288 by default. Fewer cost the process more.",
         });
 
-        public Option<FileInfo?> Output { get; } = new("--output", "-o")
+        public Option<FileInfo?> Output { get; } = CommandBase.File(new Option<FileInfo?>("--output", "-o")
         {
             Description = "The file to write; without it one is named after the process and the time.",
-        };
+        });
 
         public Option<ProfileFormat> Format { get; } = new("--format") { Description = "The format of the file." };
 
@@ -75,12 +75,12 @@ internal static class ProfileCommand
         public Option<int> Rows { get; } =
             CommandBase.Rows("How many functions the table shows.", DefaultRows);
 
-        public Option<string[]> Diff { get; } = new("--diff")
+        public Option<string[]> Diff { get; } = CommandBase.File(new Option<string[]>("--diff")
         {
             Description = "Two files in pprof's format: shows what the second has more than the first.",
             Arity = new ArgumentArity(2, 2),
             AllowMultipleArgumentsPerToken = true,
-        };
+        });
 
         public Option<bool> Json { get; } = CommandBase.AsJson();
 

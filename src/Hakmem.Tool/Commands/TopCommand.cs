@@ -23,11 +23,7 @@ internal static class TopCommand
             Description = "The identifier of the process; all processes without it.",
             Arity = ArgumentArity.ZeroOrOne,
         };
-        Option<double> interval = new("--interval")
-        {
-            Description = "Seconds between two readings.",
-            DefaultValueFactory = _ => 1,
-        };
+        Option<double> interval = CommandBase.Number("--interval", "Seconds between two readings.", 1);
         CommandBase.Bound<double>(interval, value => value is >= 0.1 and <= 60, "from 0.1 to 60");
         Option<int> count = new("--count") { Description = "End after so many readings; 0 for none." };
         CommandBase.Bound<int>(count, value => value >= 0, "0 or more");

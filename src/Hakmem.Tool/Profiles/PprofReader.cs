@@ -35,7 +35,8 @@ internal sealed class PprofReader
         {
             return Read(File.ReadAllBytes(path), path);
         }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or ArgumentException
+            or NotSupportedException)
         {
             throw new ToolException(ToolError.File, $"{path} cannot be read: {failure.Message}");
         }

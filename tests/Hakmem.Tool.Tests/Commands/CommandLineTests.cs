@@ -21,6 +21,11 @@ public sealed class CommandLineTests
                 option.ValueType != typeof(string) && option.ValueType != typeof(string[]))
             .Select(option => (command.Name, option.Name))));
 
+    public static TheoryData<string, string> OptionsWithAValue => new(
+        ToolProgram.CreateRoot().Subcommands.SelectMany(command => command.Options
+            .Where(option => option is not System.CommandLine.Help.HelpOption && option.ValueType != typeof(bool))
+            .Select(option => (command.Name, option.Name))));
+
     [Theory]
     [MemberData(nameof(TypedOptions))]
     public void TextThatCannotBeParsedIsAnError(string command, string option)
@@ -39,6 +44,8 @@ public sealed class CommandLineTests
     [InlineData("leaks", NoProcess, "--seconds", "0.5")]
     [InlineData("ledger", NoProcess, "--growth", "1.5")]
     [InlineData("top", NoProcess, "--interval", "x")]
+    [InlineData("top", NoProcess, "--interval", "0,5")]
+    [InlineData("stats", NoProcess, "--timeout", "2,5")]
     public async Task TheParsersMessageIsShown(params string[] args)
     {
         ToolRun run = await ToolRun.OfAsync(args);
@@ -70,9 +77,53 @@ public sealed class CommandLineTests
             error.Message.StartsWith($"The value of {option} must be", StringComparison.Ordinal));
     }
 
+    // A comma is no decimal point, and was taken for a separator of thousands.
+    [Theory]
+    [InlineData("top", "--interval", "0,5")]
+    [InlineData("top", "--timeout", "2,5")]
+    [InlineData("profile", "--timeout", "1,000")]
+    [InlineData("stats", "--timeout", "1,000,000")]
+    [InlineData("leaks", "--mean-bytes", "65,536")]
+    [InlineData("leaks", "--seconds", "1,0")]
+    public void ANumberWithACommaIsAnError(string command, string option, string value)
+    {
+        ParseResult parsed = ToolProgram.CreateRoot().Parse([command, NoProcess, option, value]);
+        Assert.Contains(parsed.Errors, error => error.Message.Contains($"'{value}'", StringComparison.Ordinal));
+    }
+
+    // Such as a variable of the shell's that is not set. An option that takes two has the right one before it.
+    [Theory]
+    [MemberData(nameof(OptionsWithAValue))]
+    public void AnEmptyValueIsAnError(string command, string option)
+    {
+        string[] args = option == "--diff" ? [command, option, "a", ""] : [command, NoProcess, option, ""];
+        ParseResult parsed = ToolProgram.CreateRoot().Parse(args);
+        Assert.Contains(parsed.Errors, error =>
+            error.Message.Contains(option, StringComparison.Ordinal) ||
+            error.Message.Contains("''", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("profile", "--diff", " ", "b")]
+    [InlineData("profile", "--diff", "a\0b", "b")]
+    [InlineData("profile", NoProcess, "--output", " ")]
+    [InlineData("profile", NoProcess, "-o", "a\0b")]
+    [InlineData("map", NoProcess, "--html", "\t")]
+    [InlineData("map", NoProcess, "--html", "a\0b")]
+    [InlineData("ledger", NoProcess, "--since", " ")]
+    [InlineData("ledger", NoProcess, "--since", "a\0b")]
+    public void WhatIsNoNameOfAFileIsAnError(params string[] args)
+    {
+        ParseResult parsed = ToolProgram.CreateRoot().Parse(args);
+        Assert.Contains(parsed.Errors, error =>
+            error.Message.Contains("is no name of a file", StringComparison.Ordinal) &&
+            !error.Message.Any(char.IsControl));
+    }
+
     [Theory]
     [InlineData("top", "--count", "0")]
     [InlineData("top", "--interval", "0.1")]
+    [InlineData("top", "--interval", "5e-1")]
     [InlineData("profile", "--mean-bytes", "1")]
     [InlineData("profile", "--seconds", "0")]
     [InlineData("leaks", "--rows", "0")]
