@@ -10,6 +10,7 @@ using System.Threading.Tasks;
 using Hakmem.Profiling;
 using Hakmem.Tool.Attach;
 using Hakmem.Tool.Display;
+using Hakmem.Tool.Profiles;
 using Spectre.Console;
 
 namespace Hakmem.Tool.Commands;
@@ -138,6 +139,19 @@ internal static class CommandBase
                 return Fail(failure, parsed.GetValue(json));
             }
         });
+
+    // The file of an option. Where it is the output, that has nothing else, and so no JSON.
+    public static WholeFile OpenFile(string path, string option, bool isJson)
+    {
+        WholeFile file = WholeFile.Open(path);
+        if (!file.IsOutput || !isJson)
+        {
+            return file;
+        }
+
+        file.Dispose();
+        throw new ToolException(ToolError.Usage, $"The output cannot have both --json and the file of {option}.");
+    }
 
     public static void WriteJson<T>(T value) => Console.Out.WriteLine(JsonSerializer.Serialize(value, Json));
 

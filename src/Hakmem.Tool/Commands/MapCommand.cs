@@ -28,26 +28,25 @@ internal static class MapCommand
         CommandBase.SetAction(command, json, async (parsed, cancelled) =>
         {
             Target target = Target.Require(parsed.GetValue(pid));
-            if (parsed.GetValue(html) is { } page)
-            {
-                WholeFile.RequireWritable(page.FullName);
-            }
-
+            FileInfo? page = parsed.GetValue(html);
+            using WholeFile? file =
+                page is null ? null : CommandBase.OpenFile(page.FullName, html.Name, parsed.GetValue(json));
             MapAnswer answer = AnswerReader.Read<MapAnswer>(await Exchange.AskAsync(
                 target, Request.Of("map", ("Heap", parsed.GetValue(heap))), CommandBase.TimeoutOf(parsed, timeout),
                 cancelled));
-            if (parsed.GetValue(html) is { } file)
+            file?.Write(stream => HtmlMap.Write(stream, $"{target.Id} {target.Name}", answer));
+            if (file is { IsOutput: true })
             {
-                WholeFile.Write(file.FullName, stream => HtmlMap.Write(stream, $"{target.Id} {target.Name}", answer));
+                return;
             }
 
             if (parsed.GetValue(json))
             {
                 CommandBase.WriteJson(answer);
             }
-            else if (parsed.GetValue(html) is { } written)
+            else if (page is not null)
             {
-                CommandBase.Terminal.WriteText($"The map is in {written.FullName}");
+                CommandBase.Terminal.WriteText($"The map is in {page.FullName}");
             }
             else
             {

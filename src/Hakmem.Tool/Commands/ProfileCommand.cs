@@ -91,20 +91,25 @@ internal static class ProfileCommand
             if (parsed.GetValue(Diff) is [var before, var after])
             {
                 HeapProfile difference = PprofReader.Read(after).Subtract(PprofReader.Read(before));
-                FileInfo? file = parsed.GetValue(Output);
-                WriteFile(file?.FullName, parsed, difference);
-                Show(parsed, difference, file?.FullName, $"{after} less {before}; shares are of all changes");
+                FileInfo? named = parsed.GetValue(Output);
+                using WholeFile? wanted = named is null ? null : Open(named.FullName, parsed);
+                WriteFile(wanted, parsed, difference);
+                Show(parsed, difference, named?.FullName, $"{after} less {before}; shares are of all changes", wanted);
                 return;
             }
 
             Target target = Target.Require(parsed.GetValue(Pid)!.Value);
             string path =
                 parsed.GetValue(Output)?.FullName ?? Path.GetFullPath(NameOf(target, parsed.GetValue(Format)));
-            WholeFile.RequireWritable(path);
+            using WholeFile file = Open(path, parsed);
             HeapProfile profile = await ReadAsync(target, parsed, cancelled);
-            WriteFile(path, parsed, profile);
-            Show(parsed, profile, path, $"process {target.Id} ({target.Name}), {profile.Duration.TotalSeconds:0.#} s");
+            WriteFile(file, parsed, profile);
+            string title = $"process {target.Id} ({target.Name}), {profile.Duration.TotalSeconds:0.#} s";
+            Show(parsed, profile, path, title, file);
         }
+
+        private WholeFile Open(string path, ParseResult parsed) =>
+            CommandBase.OpenFile(path, Output.Name, parsed.GetValue(Json));
 
         private async Task<HeapProfile> ReadAsync(Target target, ParseResult parsed, CancellationToken cancelled)
         {
@@ -116,14 +121,8 @@ internal static class ProfileCommand
             return AnswerReader.Read<ProfileAnswer>(answer).ToProfile();
         }
 
-        private void WriteFile(string? path, ParseResult parsed, HeapProfile profile)
-        {
-            if (path is null)
-            {
-                return;
-            }
-
-            WholeFile.Write(path, stream =>
+        private void WriteFile(WholeFile? file, ParseResult parsed, HeapProfile profile) =>
+            file?.Write(stream =>
             {
                 switch (parsed.GetValue(Format))
                 {
@@ -142,10 +141,14 @@ internal static class ProfileCommand
                         break;
                 }
             });
-        }
 
-        private void Show(ParseResult parsed, HeapProfile profile, string? path, string title)
+        private void Show(ParseResult parsed, HeapProfile profile, string? path, string title, WholeFile? file)
         {
+            if (file is { IsOutput: true })
+            {
+                return;
+            }
+
             ProfileValue value = parsed.GetValue(Value);
             FunctionRow[] rows = TopFunctions.Of(profile, BytesOf(value), ObjectsOf(value));
             long total = value == ProfileValue.InUse ? profile.InUseBytes : profile.AllocatedBytes;

@@ -213,37 +213,6 @@ public sealed class ProfileTests : IDisposable
         Assert.Equal([PathOf("profile")], Directory.GetFiles(_folder));
     }
 
-    [Theory]
-    [InlineData("/dev/null")]
-    [InlineData("target")]
-    public void ALinkStaysAndADeviceIsNotReplaced(string target)
-    {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "Links need a right there.");
-        string link = PathOf("link");
-        File.WriteAllText(PathOf("target"), "before");
-        File.CreateSymbolicLink(link, target);
-        WholeFile.RequireWritable(link);
-        WholeFile.Write(link, stream => stream.Write("after"u8));
-        Assert.Equal(target, new FileInfo(link).LinkTarget);
-        Assert.Equal(target == "target" ? "after" : "before", File.ReadAllText(PathOf("target")));
-        Assert.Equal(target == "target" ? "after" : "", File.ReadAllText(link));
-        Assert.Equal(2, Directory.GetFiles(_folder).Length);
-    }
-
-    [Fact]
-    public void AFileThatFailsHalfwayIsNotThere()
-    {
-        string path = PathOf("half");
-        File.WriteAllText(path, "before");
-        Assert.Throws<InvalidOperationException>(() => WholeFile.Write(path, stream =>
-        {
-            stream.WriteByte(1);
-            throw new InvalidOperationException();
-        }));
-        Assert.Equal("before", File.ReadAllText(path));
-        Assert.Equal([path], Directory.GetFiles(_folder));
-    }
-
     [Fact]
     public async Task LeaksAreTheStacksWhoseBlocksStay()
     {
