@@ -118,7 +118,7 @@ internal static class ProfileCommand
                 ("MeanSampleBytes", parsed.GetValue(MeanBytes)));
             JsonElement answer = await ProgressDisplay.ShowAsync(parsed.GetValue(Json), progress => Exchange.AskAsync(
                 target, request, CommandBase.TimeoutOf(parsed, Timeout), cancelled, progress));
-            return AnswerReader.Read<ProfileAnswer>(answer).ToProfile();
+            return ProfileOf(AnswerReader.Read<ProfileAnswer>(answer));
         }
 
         private void WriteFile(WholeFile? file, ParseResult parsed, HeapProfile profile) =>
@@ -191,6 +191,24 @@ internal static class ProfileCommand
             {
                 console.WriteText($"The profile is in {path}");
             }
+        }
+
+        private static HeapProfile ProfileOf(ProfileAnswer answer)
+        {
+            try
+            {
+                HeapProfile profile = answer.ToProfile();
+                if (TopFunctions.CanBeSummed(profile.Samples))
+                {
+                    return profile;
+                }
+            }
+            catch (OverflowException)
+            {
+                // The same, within one stack.
+            }
+
+            throw new ToolException(ToolError.NoAnswer, "The answer cannot be read: its values are too large.");
         }
 
         private static string NameOf(Target target, ProfileFormat format)

@@ -186,17 +186,25 @@ internal sealed class PprofReader
             throw new InvalidDataException($"It lacks one of the values {wanted}; it has: {found}.");
         }
 
-        IEnumerable<HeapProfileSample> samples = _samples
-            .Select(sample =>
-                (Stack: SampleAnswer.TextOf(TagOf(sample.Label), StackOf(sample.Locations)), sample.Values))
-            .GroupBy(sample => sample.Stack, StringComparer.Ordinal)
-            .Select(same => new HeapProfileSample(same.Key)
-            {
-                AllocatedObjects = same.Sum(sample => sample.Values[places[0]]),
-                AllocatedBytes = same.Sum(sample => sample.Values[places[1]]),
-                InUseObjects = same.Sum(sample => sample.Values[places[2]]),
-                InUseBytes = same.Sum(sample => sample.Values[places[3]]),
-            });
+        HeapProfileSample[] samples =
+        [
+            .. _samples
+                .Select(sample =>
+                    (Stack: SampleAnswer.TextOf(TagOf(sample.Label), StackOf(sample.Locations)), sample.Values))
+                .GroupBy(sample => sample.Stack, StringComparer.Ordinal)
+                .Select(same => new HeapProfileSample(same.Key)
+                {
+                    AllocatedObjects = same.Sum(sample => sample.Values[places[0]]),
+                    AllocatedBytes = same.Sum(sample => sample.Values[places[1]]),
+                    InUseObjects = same.Sum(sample => sample.Values[places[2]]),
+                    InUseBytes = same.Sum(sample => sample.Values[places[3]]),
+                }),
+        ];
+        if (!TopFunctions.CanBeSummed(samples))
+        {
+            throw new InvalidDataException("Its values are too large to be added up.");
+        }
+
         return new HeapProfile(HeapProfile.Sort(samples), new HeapProfileOrigin(
             DateTime.UnixEpoch.AddTicks(_timeNanos / TimeSpan.NanosecondsPerTick),
             TimeSpan.FromTicks(_durationNanos / TimeSpan.NanosecondsPerTick), _period, 0));

@@ -10,6 +10,15 @@ internal sealed record FunctionRow(string Function, long Bytes, long SumBytes, l
 
 internal static class TopFunctions
 {
+    // The most that the values of one kind in a profile may be in all, with any sign. So no sum overflows, nor one of
+    // the difference of two profiles.
+    private const double MaxSum = 1L << 60;
+
+    private static readonly HeapProfileValue[] s_values = Enum.GetValues<HeapProfileValue>();
+
+    public static bool CanBeSummed(IReadOnlyList<HeapProfileSample> samples) => s_values.All(value =>
+        samples.Sum(sample => Math.Abs((double)sample.ValueOf(value))) <= MaxSum);
+
     // What shares are of. In a difference it is all that has changed, more or less: the total may be nothing, or less
     // than that, where one stack has grown and another has shrunk.
     public static long WholeOf(HeapProfile profile, HeapProfileValue bytes) =>

@@ -99,6 +99,31 @@ public sealed class ProfileTests : IDisposable
         Assert.Contains(path, run.Error, StringComparison.Ordinal);
     }
 
+    // What cannot be added up, or has no absolute value, is refused with the file's name.
+    [Theory]
+    [InlineData(long.MinValue)]
+    [InlineData(long.MaxValue)]
+    [InlineData(1L << 60, 1L << 60)]
+    [InlineData(-(1L << 60), 1L << 60)]
+    [InlineData(long.MaxValue, 1L, 1L, 1L)]
+    public async Task AProfileOfTooMuchIsRefused(params long[] values)
+    {
+        WriteProfile("huge", [.. values.Select((value, place) => ($"Function{place}", value))]);
+        ToolRun run = await ToolRun.OfAsync("profile", "--diff", PathOf("huge"), PathOf("huge"));
+        Assert.True(run.ExitCode == (int)ToolError.File, $"{run.ExitCode}: {run.Error}");
+        Assert.Contains($"{PathOf("huge")} is no heap profile", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task AProfileOfVeryMuchIsRead()
+    {
+        WriteProfile("little", ("Grows", 1));
+        WriteProfile("much", ("Grows", 1L << 58), ("Shrinks", -(1L << 58)));
+        JsonElement difference =
+            (await ToolRun.OfAsync("profile", "--diff", PathOf("little"), PathOf("much"), "--json")).Json;
+        Assert.Equal((1L << 58) - 1, difference.GetProperty("functions")[0].GetProperty("bytes").GetInt64());
+    }
+
     [Fact]
     public async Task AProfileOfAProcessThatEndsIsNotThere()
     {
