@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
+using System.Text.Json.Serialization;
 
 namespace Hakmem.Tool.Answers;
 
@@ -21,6 +22,15 @@ internal sealed record LedgerReport
     public double AttributedShare { get; init; }
 
     public IReadOnlyList<LedgerRow> Rows { get; init; } = [];
+
+    // Whether each member is there, and can be a size: JSON may lack any.
+    [JsonIgnore]
+    public bool IsWhole => IsSize(ResidentBytes) && Rows is not null && Rows.All(row =>
+        row is { Kind: not null, Name: not null, Source: not null, Parts: not null } && IsSize(row.ResidentBytes) &&
+        row.Parts.All(part => part is { Name: not null }));
+
+    // More than a machine can address would overflow sums.
+    private static bool IsSize(long bytes) => bytes is >= -(1L << 57) and <= 1L << 57;
 }
 
 internal sealed record LedgerRow(

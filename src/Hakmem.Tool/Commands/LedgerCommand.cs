@@ -77,7 +77,10 @@ internal static class LedgerCommand
 
     private static async Task<LedgerReport> ReadAsync(
         Target target, Request request, TimeSpan timeout, CancellationToken cancelled) =>
-        AnswerReader.Read<LedgerAnswer>(await Exchange.AskAsync(target, request, timeout, cancelled)).Report;
+        AnswerReader.Read<LedgerAnswer>(await Exchange.AskAsync(target, request, timeout, cancelled)) is
+            { Report: { IsWhole: true } report }
+            ? report
+            : throw new ToolException(ToolError.NoAnswer, $"Process {target.Id} answered with no ledger.");
 
     // The report in a file that this command wrote. Throws ToolException if there is none.
     internal static LedgerReport ReadFile(string path)
@@ -85,8 +88,8 @@ internal static class LedgerCommand
         try
         {
             LedgerReport? read = JsonSerializer.Deserialize<LedgerReport>(File.ReadAllText(path), CommandBase.JsonLine);
-            return read is { Rows.Count: > 0 } && read.CapturedAt != default &&
-                read.Rows.All(row => row is not null && s_kinds.Contains(row.Kind)) &&
+            return read is { IsWhole: true, Rows.Count: > 0 } && read.CapturedAt != default &&
+                read.Rows.All(row => s_kinds.Contains(row.Kind)) &&
                 read.Rows.DistinctBy(row => row.Kind).Count() == read.Rows.Count
                 ? read
                 : throw new ToolException(ToolError.File, $"{path} has no ledger, as `ledger --json` prints it.");

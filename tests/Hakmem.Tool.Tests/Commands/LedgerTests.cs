@@ -15,6 +15,8 @@ namespace Hakmem.Tool.Tests.Commands;
 // `ledger`: what the resident set consists of, and what of it has grown.
 public sealed class LedgerTests
 {
+    private const string Before = """{"capturedAt":"2026-01-01T00:00:00Z","rows":[{"kind":"HakmemLive" """;
+
     [Fact]
     public async Task TheRowsAreTheResidentSet()
     {
@@ -94,6 +96,14 @@ public sealed class LedgerTests
     [InlineData("""{"capturedAt":"2026-01-01T00:00:00Z","rows":[{"name":"x"}]}""")]
     [InlineData("""{"capturedAt":"2026-01-01T00:00:00Z","rows":[null]}""")]
     [InlineData("""{"capturedAt":"2026-01-01T00:00:00Z","rows":[{"kind":"HakmemLive"},{"kind":"HakmemLive"}]}""")]
+    [InlineData(Before + "}]}")]
+    [InlineData(Before + ""","name":null,"source":"s","parts":[]}]}""")]
+    [InlineData(Before + ""","name":"n","parts":[]}]}""")]
+    [InlineData(Before + ""","name":"n","source":"s"}]}""")]
+    [InlineData(Before + ""","name":"n","source":"s","parts":[null]}]}""")]
+    [InlineData(Before + ""","name":"n","source":"s","parts":[{"bytes":1}]}]}""")]
+    [InlineData(Before + ""","name":"n","source":"s","parts":[],"residentBytes":-9223372036854775808}]}""")]
+    [InlineData(Before + ""","name":"n","source":"s","parts":[],"residentBytes":9223372036854775807}]}""")]
     [InlineData("""{"capturedAt":"yesterday","rows":[{"kind":"HakmemLive"}]}""")]
     public void AFileWithoutALedgerIsSaidToBe(string text)
     {
@@ -104,6 +114,22 @@ public sealed class LedgerTests
             ToolException failure = Assert.Throws<ToolException>(() => LedgerCommand.ReadFile(file));
             Assert.Equal(ToolError.File, failure.Error);
             Assert.Contains(file, failure.Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
+    public void AFileWithALedgerIsRead()
+    {
+        string file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(
+                file, Before + ""","name":"n","source":"s","parts":[{"name":"p","bytes":1}],"residentBytes":7}]}""");
+            Assert.Equal(7, LedgerCommand.ReadFile(file).Rows[0].ResidentBytes);
         }
         finally
         {
