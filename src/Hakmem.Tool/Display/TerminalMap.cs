@@ -12,7 +12,12 @@ namespace Hakmem.Tool.Display;
 internal static class TerminalMap
 {
     public const int MaxLines = 96;
-    private const int CharsPerLine = 64;
+    private const int MaxCharsPerLine = 64;
+
+    // An address and the blanks behind it. On terminals that have room for little else, what follows goes below it.
+    private const int Margin = 18;
+    private const int NarrowMargin = 2;
+    private const int LeastChars = 24;
 
     // From empty to full.
     private const string Fill = "·░▒▓█";
@@ -26,7 +31,7 @@ internal static class TerminalMap
                 $"{Texts.Bytes(heap.LiveBytes)} live, {Texts.Bytes(heap.CachedBytes)} cached, " +
                 $"{Texts.Bytes(heap.DirtyBytes)} dirty" +
                 (heap.DirtyBytes == 0 ? "" : $": {Texts.Share(heap.LiveOverDirty)} of the dirty memory is live"));
-            foreach (string line in LinesOf(heap))
+            foreach (string line in LinesOf(heap, console.Profile.Width))
             {
                 console.WriteText(line);
             }
@@ -38,7 +43,7 @@ internal static class TerminalMap
         }
     }
 
-    public static IEnumerable<string> LinesOf(HeapMapAnswer heap)
+    public static IEnumerable<string> LinesOf(HeapMapAnswer heap, int width)
     {
         int count = heap.SuperSlabs.Count;
         if (count == 0)
@@ -48,28 +53,28 @@ internal static class TerminalMap
 
         if (count <= MaxLines)
         {
-            string key =
-                "a unit each:  · never used  - free, with pages  ░▒▓█ blocks of a span out  " +
-                "G growable  L large  X guarded";
-            return heap.SuperSlabs.Select(LineOf).Append(key);
+            return heap.SuperSlabs.SelectMany(slab => LinesOf(slab, width)).Concat(Wrap(
+                "", width, "a unit each:", "· never used", "- free, with pages", "░▒▓█ blocks of a span out",
+                "G growable", "L large", "X guarded"));
         }
 
-        int perChar = (count + (MaxLines * CharsPerLine) - 1) / (MaxLines * CharsPerLine);
-        IEnumerable<string> lines = heap.SuperSlabs.Chunk(perChar * CharsPerLine).Select(part =>
+        int chars = Math.Clamp(width - Margin, LeastChars, MaxCharsPerLine);
+        int perChar = (count + (MaxLines * chars) - 1) / (MaxLines * chars);
+        IEnumerable<string> lines = heap.SuperSlabs.Chunk(perChar * chars).SelectMany(part =>
         {
             IEnumerable<double> shares = part.Chunk(perChar).Select(slabs => slabs.Average(slab => slab.FilledShare));
-            return $"{part[0].Address,16}  {string.Concat(shares.Select(CharOf))}";
+            return Wrap(AddressOf(part[0]), width, string.Concat(shares.Select(CharOf)));
         });
-        string unit = perChar == 1 ? "a SuperSlab each" : $"{perChar} SuperSlabs each";
-        return lines.Append($"{unit}:  · empty  ░▒▓ by how much of it is out  █ full");
+        string unit = perChar == 1 ? "a SuperSlab each:" : $"{perChar} SuperSlabs each:";
+        return lines.Concat(Wrap("", width, unit, "· empty", "░▒▓ by how much of it is out", "█ full"));
     }
 
-    private static string LineOf(SlabAnswer slab)
+    private static IEnumerable<string> LinesOf(SlabAnswer slab, int width)
     {
-        StringBuilder line = new($"{slab.Address,16}  ");
+        StringBuilder units = new();
         foreach (UnitGroup group in slab.Units)
         {
-            line.Append(CharOf(group), group.Count);
+            units.Append(CharOf(group), group.Count);
         }
 
         string kind = slab.Kind switch
@@ -78,8 +83,36 @@ internal static class TerminalMap
             SuperSlabKind.LargeRun => slab.RunLength > 0 ? $"large, {slab.RunLength} SuperSlabs" : "large, goes on",
             _ => slab.Kind.ToString(),
         };
-        return line.Append($"  {Texts.Bytes(slab.DirtyBytes),10} dirty  {kind}").ToString().TrimEnd();
+        return Wrap(AddressOf(slab), width, units.ToString(), $"{Texts.Bytes(slab.DirtyBytes),10} dirty", kind);
     }
+
+    private static string AddressOf(SlabAnswer slab) => $"{slab.Address,16}";
+
+    // A line of parts with two blanks between them, in several where they have no room in one. Only a part that is
+    // longer than a line is torn.
+    private static IEnumerable<string> Wrap(string address, int width, params string[] parts)
+    {
+        int margin = address.Length == 0 || width < Margin + LeastChars ? NarrowMargin : Margin;
+        string line = address;
+        foreach (string part in parts.SelectMany(part => Tear(part, Math.Max(1, width - margin))))
+        {
+            if (line.Length > 0 && line.Length + 2 + part.Length > width)
+            {
+                yield return line;
+                line = new string(' ', margin) + part.TrimStart();
+            }
+            else
+            {
+                line += line.Length == 0 ? part : "  " + part;
+            }
+        }
+
+        yield return line;
+    }
+
+    private static IEnumerable<string> Tear(string part, int most) =>
+        Enumerable.Range(0, (part.Length + most - 1) / most)
+            .Select(i => part.Substring(i * most, Math.Min(most, part.Length - (i * most))));
 
     private static char CharOf(UnitGroup group) => group.Kind switch
     {

@@ -30,6 +30,16 @@ internal static class Texts
             }
         });
 
-    // A line of an output that may go to a terminal.
-    public static void WriteText(this IAnsiConsole console, string line) => console.WriteLine(Clean(line));
+    // A line of an output that may go to a terminal. Only there it is wrapped: between words, where it has any.
+    public static void WriteText(this IAnsiConsole console, string line)
+    {
+        if (console.Profile.Out.IsTerminal)
+        {
+            console.WriteLine(Clean(line));
+        }
+        else
+        {
+            console.Profile.Out.Writer.WriteLine(Clean(line));
+        }
+    }
 }

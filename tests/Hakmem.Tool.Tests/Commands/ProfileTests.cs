@@ -125,6 +125,19 @@ public sealed class ProfileTests : IDisposable
     }
 
     [Fact]
+    public async Task ALongPathIsInOneLine()
+    {
+        WriteProfile("any", ("Function", 1 << 20));
+        string folder = Directory.CreateDirectory(PathOf(new string('x', 200))).FullName;
+        string path = Path.Combine(folder, "a file.pb.gz");
+        ToolRun run = await ToolRun.OfAsync("profile", "--diff", PathOf("any"), PathOf("any"), "-o", path);
+        Assert.Contains($"The profile is in {path}\n", run.AssertSucceeded().Output, StringComparison.Ordinal);
+        Assert.Contains(
+            $": {PathOf("any")} less {PathOf("any")}; shares are of all changes\n", run.Output,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task AProfileOfAProcessThatEndsIsNotThere()
     {
         await using TargetProcess target = await TargetProcess.StartAsync(TargetPrograms.Heaps);

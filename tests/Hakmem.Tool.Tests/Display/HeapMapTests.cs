@@ -23,9 +23,28 @@ public sealed class HeapMapTests
     [InlineData(100_000)]
     public void LinesInTheTerminalAreFew(int slabs)
     {
-        string[] lines = [.. TerminalMap.LinesOf(MapOf(slabs).Heaps[0])];
+        string[] lines = [.. TerminalMap.LinesOf(MapOf(slabs).Heaps[0], width: 160)];
         Assert.InRange(lines.Length, slabs == 0 ? 0 : 2, TerminalMap.MaxLines + 1);
         Assert.All(lines, line => Assert.InRange(line.Length, 1, 120));
+    }
+
+    // A line of a SuperSlab goes on in the next one where it has no room, between its parts; no unit is lost.
+    [Theory]
+    [InlineData(30)]
+    [InlineData(40)]
+    [InlineData(60)]
+    [InlineData(80)]
+    [InlineData(160)]
+    public void NoLineIsWiderThanTheTerminal(int width)
+    {
+        SlabAnswer run = Read("""["7f0000000000",1,12345,1073741000,"32*4:1"]""");
+        HeapMapAnswer few = new() { SuperSlabs = [run, .. MapOf(2).Heaps[0].SuperSlabs] };
+        string text = string.Concat(TerminalMap.LinesOf(few, width));
+        Assert.All(TerminalMap.LinesOf(few, width), line => Assert.InRange(line.Length, 1, width));
+        Assert.True(text.Count(character => character == 'L') >= 32, text);
+        Assert.Contains("large, 12345", text, StringComparison.Ordinal);
+        Assert.All(
+            TerminalMap.LinesOf(MapOf(5_000).Heaps[0], width), line => Assert.InRange(line.Length, 1, width));
     }
 
     [Fact]
@@ -35,7 +54,7 @@ public sealed class HeapMapTests
             """["7f0000000000",0,0,4096,""" +
             "\"1*2:1:16:4096:4096 1*2:1:64:1024:1 2*2:0:64:1024:0 4*3:1 8*0:0 15*1:0 1*6:1\"]");
         HeapMapAnswer heap = new() { SuperSlabs = [slab] };
-        string line = TerminalMap.LinesOf(heap).First();
+        string line = TerminalMap.LinesOf(heap, width: 160).First();
         Assert.StartsWith("    7f0000000000  █░░░GGGG········---------------X", line, StringComparison.Ordinal);
         Assert.Contains("4 KiB dirty", line, StringComparison.Ordinal);
     }
@@ -51,9 +70,9 @@ public sealed class HeapMapTests
     {
         SlabAnswer slab = Read($"""["7f0000000000",0,0,4096,"32*2:1:16:1000:{blocksOut}"]""");
         HeapMapAnswer few = new() { SuperSlabs = [slab] };
-        Assert.Equal(new string(expected, 32), TerminalMap.LinesOf(few).First().Substring(18, 32));
+        Assert.Equal(new string(expected, 32), TerminalMap.LinesOf(few, width: 160).First().Substring(18, 32));
         HeapMapAnswer many = new() { SuperSlabs = [.. Enumerable.Repeat(slab, TerminalMap.MaxLines + 1)] };
-        Assert.Equal(blocksOut == 0 ? '·' : expected, TerminalMap.LinesOf(many).First()[18]);
+        Assert.Equal(blocksOut == 0 ? '·' : expected, TerminalMap.LinesOf(many, width: 160).First()[18]);
     }
 
     [Theory]
