@@ -333,17 +333,16 @@ internal sealed unsafe partial class Heap
         Sample sample = default;
         bool isSample = sampler != null && sampler.TryTake(address, out sample);
         void* target = block.Kind.TryMoveHeld(block, byteCount);
-        if (target != null)
+        if (isSample && target != null)
         {
-            return Sampled(target, byteCount);
+            HeapSampler.TellTaken(sample);
         }
-
-        if (isSample)
+        else if (isSample)
         {
             sampler!.PutBack(sample);
         }
 
-        return null;
+        return target == null ? null : Sampled(target, byteCount);
     }
 
     // Apart, since a heap without it would otherwise load the classes too.

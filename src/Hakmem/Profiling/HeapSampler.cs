@@ -258,13 +258,22 @@ internal sealed unsafe class HeapSampler
     // Ends the sample of a block that is about to be freed, if it is one.
     public void Remove(void* block)
     {
-        if (_liveSamples != 0 && TryTake(block, out Sample sample) && IsHeard)
+        if (_liveSamples != 0 && TryTake(block, out Sample sample))
+        {
+            TellTaken(sample);
+        }
+    }
+
+    // Tells listeners of a sample that TryTake ended.
+    public static void TellTaken(Sample sample)
+    {
+        if (IsHeard)
         {
             HakmemEventSource.TellSampleFreed(sample.Address, sample.Bytes);
         }
     }
 
-    // The same, for a block that may stay: PutBack then follows.
+    // The same as Remove, for a block that may stay: PutBack follows, or else TellTaken.
     public bool TryTake(void* block, out Sample sample)
     {
         using (_lock.Enter())

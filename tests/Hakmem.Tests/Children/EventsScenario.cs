@@ -32,6 +32,9 @@ internal static unsafe class EventsScenario
     // What is allocated and freed while a profiler samples each block.
     public const int SampledBytes = 777;
 
+    // The same, and moved by its pages meanwhile.
+    public const int MovedBytes = (8 << 20) + 777;
+
     private static ReadOnlyMemory<byte> s_pinned;
 
     public static void Run(string[] args)
@@ -178,6 +181,12 @@ internal static unsafe class EventsScenario
     {
         using HakmemProfiler profiler = HakmemProfiler.Start(heap, 1);
         heap.Free(heap.Alloc(SampledBytes));
+        using HakmemAllocator other = new();
+        using HakmemProfiler otherProfiler = HakmemProfiler.Start(other, 1);
+        void* moved = other.Alloc(MovedBytes);
+        void* behind = other.Alloc(MovedBytes);
+        other.Free(other.Realloc(moved, 5 * MovedBytes));
+        other.Free(behind);
     }
 
     private static void FreeTwice(HakmemAllocator heap)

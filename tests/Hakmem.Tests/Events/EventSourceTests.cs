@@ -43,6 +43,12 @@ public sealed class EventSourceTests
             events, line => line.StartsWith("event: BlockSampled ", StringComparison.Ordinal) &&
                 line.EndsWith($" {EventsScenario.SampledBytes} 1", StringComparison.Ordinal));
         Assert.Contains($"event: SampledBlockFreed {sampled.Split(' ')[2]} {EventsScenario.SampledBytes}", events);
+
+        // Each block that was sampled and freed ends, also one whose pages were moved.
+        Assert.Equal(2, events.Count(line => line.StartsWith("event: BlockSampled ", StringComparison.Ordinal) &&
+            line.Contains($" {EventsScenario.MovedBytes} ", StringComparison.Ordinal)));
+        Assert.Equal(2, events.Count(line => line.StartsWith("event: SampledBlockFreed ", StringComparison.Ordinal) &&
+            line.EndsWith($" {EventsScenario.MovedBytes}", StringComparison.Ordinal)));
         string found = lines.Single(line => line.StartsWith("found: ", StringComparison.Ordinal))[7..];
         Assert.Contains(
             events, line => line.StartsWith($"event: CorruptionFound {found}", StringComparison.Ordinal));
