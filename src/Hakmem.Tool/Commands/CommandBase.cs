@@ -140,10 +140,13 @@ internal static class CommandBase
             }
         });
 
-    // The file of an option. Where it is the output, that has nothing else, and so no JSON.
-    public static WholeFile OpenFile(string path, string option, bool isJson)
+    // The file of an option. Where it is the output, that has nothing else, and so no JSON. A pipe may wait for ever
+    // for somebody who reads it, and only a thread of its own can be left to that.
+    public static async Task<WholeFile> OpenFileAsync(
+        string path, string option, bool isJson, CancellationToken cancelled)
     {
-        WholeFile file = WholeFile.Open(path);
+        WholeFile file =
+            await Task.Run(() => WholeFile.Open(path), cancelled).WaitAsync(cancelled).ConfigureAwait(false);
         if (!file.IsOutput || !isJson)
         {
             return file;

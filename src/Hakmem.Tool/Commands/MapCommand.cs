@@ -29,8 +29,9 @@ internal static class MapCommand
         {
             Target target = Target.Require(parsed.GetValue(pid));
             FileInfo? page = parsed.GetValue(html);
-            using WholeFile? file =
-                page is null ? null : CommandBase.OpenFile(page.FullName, html.Name, parsed.GetValue(json));
+            using WholeFile? file = page is null
+                ? null
+                : await CommandBase.OpenFileAsync(page.FullName, html.Name, parsed.GetValue(json), cancelled);
             MapAnswer answer = AnswerReader.Read<MapAnswer>(await Exchange.AskAsync(
                 target, Request.Of("map", ("Heap", parsed.GetValue(heap))), CommandBase.TimeoutOf(parsed, timeout),
                 cancelled));

@@ -92,7 +92,7 @@ internal static class ProfileCommand
             {
                 HeapProfile difference = PprofReader.Read(after).Subtract(PprofReader.Read(before));
                 FileInfo? named = parsed.GetValue(Output);
-                using WholeFile? wanted = named is null ? null : Open(named.FullName, parsed);
+                using WholeFile? wanted = named is null ? null : await OpenAsync(named.FullName, parsed, cancelled);
                 WriteFile(wanted, parsed, difference);
                 Show(parsed, difference, named?.FullName, $"{after} less {before}; shares are of all changes", wanted);
                 return;
@@ -101,15 +101,15 @@ internal static class ProfileCommand
             Target target = Target.Require(parsed.GetValue(Pid)!.Value);
             string path =
                 parsed.GetValue(Output)?.FullName ?? Path.GetFullPath(NameOf(target, parsed.GetValue(Format)));
-            using WholeFile file = Open(path, parsed);
+            using WholeFile file = await OpenAsync(path, parsed, cancelled);
             HeapProfile profile = await ReadAsync(target, parsed, cancelled);
             WriteFile(file, parsed, profile);
             string title = $"process {target.Id} ({target.Name}), {profile.Duration.TotalSeconds:0.#} s";
             Show(parsed, profile, path, title, file);
         }
 
-        private WholeFile Open(string path, ParseResult parsed) =>
-            CommandBase.OpenFile(path, Output.Name, parsed.GetValue(Json));
+        private Task<WholeFile> OpenAsync(string path, ParseResult parsed, CancellationToken cancelled) =>
+            CommandBase.OpenFileAsync(path, Output.Name, parsed.GetValue(Json), cancelled);
 
         private async Task<HeapProfile> ReadAsync(Target target, ParseResult parsed, CancellationToken cancelled)
         {

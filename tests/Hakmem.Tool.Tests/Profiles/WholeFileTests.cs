@@ -129,18 +129,38 @@ public sealed class WholeFileTests : IDisposable
     public async Task APipeIsWrittenTo()
     {
         SkipOnWindows();
-        string pipe = PathOf("pipe");
+        string pipe = await MakePipeAsync();
         string copy = PathOf("copy");
-        using (Process make = Process.Start("mkfifo", pipe))
-        {
-            await make.WaitForExitAsync();
-        }
-
         using Process reader = Process.Start("cp", [pipe, copy]);
         (await RunDiffAsync("-o", pipe)).AssertSucceeded();
         await reader.WaitForExitAsync().WaitAsync(TimeSpan.FromMinutes(1));
         Assert.Equal(4 << 20, PprofReader.Read(copy).InUseBytes);
         (await RunDiffAsync($"9> >(cat >{copy})", "-o", "/dev/fd/9")).AssertSucceeded();
+    }
+
+    [Fact]
+    public async Task APipeThatNobodyReadsCanBeInterrupted()
+    {
+        SkipOnWindows();
+        using Process tool = ToolRun.StartInterruptible(
+            "profile", "--diff", PathOf("before"), PathOf("after"), "-o", await MakePipeAsync());
+        await Task.Delay(2_000);
+        Assert.False(tool.HasExited);
+        using (Process interrupt = Process.Start("kill", ["-INT", $"{tool.Id}"]))
+        {
+            await interrupt.WaitForExitAsync();
+        }
+
+        try
+        {
+            await tool.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(30));
+        }
+        finally
+        {
+            tool.Kill();
+        }
+
+        Assert.Equal((int)ToolError.Cancelled, tool.ExitCode);
     }
 
     // Before anything is sampled for it.
@@ -170,6 +190,14 @@ public sealed class WholeFileTests : IDisposable
     {
         using WholeFile file = WholeFile.Open(path);
         file.Write(write);
+    }
+
+    private async Task<string> MakePipeAsync()
+    {
+        string pipe = PathOf("pipe");
+        using Process make = Process.Start("mkfifo", pipe);
+        await make.WaitForExitAsync();
+        return pipe;
     }
 
     private static void SkipOnWindows() =>
