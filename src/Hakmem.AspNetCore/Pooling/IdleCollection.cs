@@ -12,7 +12,7 @@ internal sealed class IdleCollection(bool? wanted)
 {
     // The released bytes that are worth the pause of a collection: if nothing is rented, and if the pool is in use, so
     // that the pause delays requests.
-    private const long CollectableBytes = 1 << 20;
+    public const long CollectableBytes = 1 << 20;
     private const long CollectableBytesInUse = 16 << 20;
 
     // A pool in use has settled when a step releases no more than this part of what was released in all.

@@ -440,14 +440,16 @@ internal sealed class PinnedBlockStore
             }
 
             long stepBytes = (long)ReleaseSlabs(_table.WhollyFreeLowWater, ref released) * PinnedSlab.Bytes;
-            stepBytes += _singleBytesReturned;
+            long singleBytes = _singleBytesReturned;
+            stepBytes += singleBytes;
             _singleBytesReturned = 0;
             FlushCaches(onlyUnneeded: true);
             _table.MarkLowWater();
             long heldBytes = ((long)_table.SlabCount * PinnedSlab.Bytes) + (_singles * PinnedSlab.BlockBytes);
 
             // A load beyond the limit releases as much in each step as in the one before: it has not settled.
-            bool isBeyondLimit = heldBytes > 0 && _singleRents != _singleRentsOfSteps;
+            bool isBeyondLimit = heldBytes > 0 && singleBytes >= IdleCollection.CollectableBytes &&
+                _singleRents != _singleRentsOfSteps;
             _singleRentsOfSteps = _singleRents;
             isCollectionDue = !isBeyondLimit &&
                 _collection.TakeIfDue(stepBytes, heldBytes, heapBytes, _heap.FullCollections);

@@ -61,7 +61,7 @@ internal sealed unsafe class ForeignHeap(IHakmemAllocator allocator) : HeapCore
     public static void MarkGone(IHakmemAllocator allocator)
     {
         (IHakmemAllocator Foreign, HakmemAllocator? Front) found = (allocator, null);
-        while (FrameworkCall.Try(ref found, s_look) is not null)
+        while (FrameworkCall.Try(ref found, s_look) is ThreadInterruptedException)
         {
             // Each interrupt ends one try.
             Thread.SpinWait(TurnsBetweenTries);

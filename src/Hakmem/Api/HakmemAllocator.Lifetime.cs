@@ -24,6 +24,10 @@ public sealed unsafe partial class HakmemAllocator
     // and exchange.
     private WeakReference<IHakmemAllocator>[]? _views;
 
+    // The managed id of the thread whose TryDispose decides, or did last: a handler that it runs must not wait for it.
+    // Of one TryDispose at a time.
+    private int _decidingThread;
+
     // A shared heap that could not be created.
     private HakmemAllocator(ExceptionDispatchInfo failure)
     {
@@ -99,6 +103,7 @@ public sealed unsafe partial class HakmemAllocator
         _failure = ExceptionDispatchInfo.Capture(new ObjectDisposedException(
             nameof(HakmemAllocator),
             "The AssemblyLoadContext of this heap has been unloaded, and the heap's memory has been released."));
+        _isGone = true;
         CurrentThread.SetShared(null);
     }
 
@@ -186,6 +191,7 @@ public sealed unsafe partial class HakmemAllocator
             EndTries();
         }
 
+        Volatile.Write(ref _decidingThread, Environment.CurrentManagedThreadId);
         int slot = CloseSlot();
         if (slot == DisposedSlot)
         {
@@ -241,7 +247,7 @@ public sealed unsafe partial class HakmemAllocator
     {
         while (true)
         {
-            while (Volatile.Read(ref _slot) == DisposedSlot && !Volatile.Read(ref _isGone))
+            while (Volatile.Read(ref _slot) == DisposedSlot && IsUndecided)
             {
                 Thread.SpinWait(TurnsBetweenTries);
             }
@@ -250,12 +256,17 @@ public sealed unsafe partial class HakmemAllocator
             {
                 return GetCache();
             }
-            catch (ObjectDisposedException) when (!Volatile.Read(ref _isGone))
+            catch (ObjectDisposedException) when (IsUndecided)
             {
                 // The next TryDispose has begun.
             }
         }
     }
+
+    // Whether a refusal may be that of another thread's TryDispose, and not final. The shared heap's is, of which no
+    // other heap can do without.
+    private bool IsUndecided => !Volatile.Read(ref _isGone) && s_shared._failure is null &&
+        Volatile.Read(ref _decidingThread) != Environment.CurrentManagedThreadId;
 
     // Whether this is in front of an allocator of a class of the program's.
     internal bool IsProgramsOwn => _core is ForeignHeap { Heap: null };
@@ -333,7 +344,9 @@ public sealed unsafe partial class HakmemAllocator
     private int CloseSlot()
     {
         int slot = Interlocked.Exchange(ref _slot, _slot == HeapSlots.Shared ? HeapSlots.Shared : DisposedSlot);
-        Debug.Assert(slot == DisposedSlot || !_isGone, "The slot of a heap whose memory is released stays closed.");
+        Debug.Assert(
+            slot is DisposedSlot or HeapSlots.Shared || !_isGone,
+            "The slot of a heap whose memory is released stays closed.");
         return slot != HeapSlots.Shared ? slot
             : throw new InvalidOperationException(
                 "HakmemAllocator.Shared cannot be disposed, because it lives as long as the process. Call Trim to " +

@@ -177,7 +177,17 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
         }
     }
 
-    private void CountRefusal(Waiter waiter) => core.CountRefusal(waiter.Length, waiter.IsHeapFull);
+    private void CountRefusal(Waiter waiter)
+    {
+        try
+        {
+            core.CountRefusal(waiter.Length, waiter.IsHeapFull);
+        }
+        catch (ObjectDisposedException)
+        {
+            // The heap went meanwhile, and its counts with it.
+        }
+    }
 
     private void Remove(Waiter waiter)
     {
@@ -216,6 +226,9 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
         private CancellationTokenRegistration _registration;
         private CancellationToken _cancellation;
         private int _steps;
+
+        // Whether it has ended by its timeout, and perhaps was not told yet. Of the timer's callback.
+        private bool _isTimedOut;
 
         public int Length => length;
 
@@ -305,18 +318,16 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
         private void Expire()
         {
             TimeoutException failure = new($"The pool had no room for a buffer of {length} elements in time.");
-            if (TryEnd())
+            if (_isTimedOut || TryEnd())
             {
-                queue.CountRefusal(this);
-                try
+                if (!_isTimedOut)
                 {
-                    TrySetException(failure);
-                }
-                finally
-                {
-                    CleanUp();
+                    _isTimedOut = true;
+                    queue.CountRefusal(this);
                 }
 
+                TrySetException(failure);
+                CleanUp();
                 queue.TryAll();
             }
         }

@@ -68,7 +68,8 @@ internal sealed unsafe partial class SuperSlabCache
             return false;
         }
 
-        // Only now: what the system refuses is in no peak, and exceeds no soft limit.
+        // Only now: what the system refuses is in no peak and exceeds no soft limit, unless another thread adds bytes
+        // meanwhile.
         Budget.NoteGrowth(reached);
         if (limits.IsPrepared)
         {

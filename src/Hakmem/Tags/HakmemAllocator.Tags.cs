@@ -70,7 +70,7 @@ public sealed unsafe partial class HakmemAllocator
     // Throws unless a live block of at least so many bytes begins at an address that is to be freed. Returns its size.
     internal nuint RequireSize(void* ptr, nuint byteCount)
     {
-        ThreadCache* cache = GetMagazines();
+        ThreadCache* cache = ThreadCache.MagazinesOf(GetCacheToFree());
         _core.RequireSize(cache, ptr, byteCount);
         return _core.UsableSize(cache, ptr);
     }
