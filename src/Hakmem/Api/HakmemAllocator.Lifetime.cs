@@ -178,6 +178,9 @@ public sealed unsafe partial class HakmemAllocator
         }
     }
 
+    // For tests: called by TryDispose after its first count, with false, and when the heap refuses calls, with true.
+    internal Action<bool>? OnTrying { get; set; }
+
     private bool TryDisposeAlone()
     {
         if (_slot != DisposedSlot && _slot != HeapSlots.Shared)
@@ -186,6 +189,8 @@ public sealed unsafe partial class HakmemAllocator
             {
                 return false;
             }
+
+            OnTrying?.Invoke(false);
 
             // First, so that none of them meets a refusal that does not last.
             EndTries();
@@ -204,6 +209,7 @@ public sealed unsafe partial class HakmemAllocator
         // sees what the others did before it.
         try
         {
+            OnTrying?.Invoke(true);
             if (ProcessBarrier.IsSupported)
             {
                 ProcessBarrier.Run();

@@ -200,41 +200,62 @@ public sealed unsafe class TryDisposeTests
         Assert.Equal(0, arena.Arena.TakenBytes);
     }
 
-    // An owner has given up its pointer when it frees: a try that will leave the heap as it is, though its first count
-    // beside the calls was wrong, must not refuse that.
+    // An owner has given up its pointer when it frees: a try that will leave the heap as it is, because of a block that
+    // came after its first count, must not refuse that.
     [Theory]
-    [InlineData(100)]
-    [InlineData(5_000)]
-    public void AFreeIsNotRefusedByATry(int bytes)
+    [InlineData(100, false)]
+    [InlineData(100, true)]
+    [InlineData(100_000, false)]
+    [InlineData(100_000, true)]
+    public void AFreeIsNotRefusedByATry(int bytes, bool isTagged)
     {
         HakmemAllocator heap = new();
-        byte* last = AllocMarked(heap);
-        bool isOver = false;
-        Workers.Run(3, worker =>
+        using MemoryTag tag = new("tag");
+        IHakmemAllocator view = isTagged ? heap.ForTag(tag) : heap;
+        Exception? failure = null;
+        void* block = null;
+        Thread freer = new(() => failure = FailureOfFree(view, block)) { IsBackground = true };
+        heap.OnTrying = isClosed =>
         {
-            if (worker == 0)
+            if (isClosed)
             {
-                while (!Volatile.Read(ref isOver))
-                {
-                    Assert.False(heap.TryDispose());
-                }
-
-                return;
+                freer.Start();
+                freer.Join(200);
             }
-
-            byte* held = AllocMarked(heap);
-            for (int i = 0; i < 20_000; i++)
+            else
             {
-                if (TryRent(heap, bytes, out NativeBuffer<byte> buffer))
-                {
-                    buffer.Dispose();
-                }
+                block = view.Alloc((nuint)bytes);
             }
+        };
+        _ = heap.TryDispose();
+        heap.OnTrying = null;
+        Assert.True(freer.Join(60_000));
+        Assert.Null(failure);
+        Assert.True(heap.TryDispose());
+    }
 
-            heap.Free(held);
-            Volatile.Write(ref isOver, true);
-        });
-        heap.Free(last);
+    // A handler that the deciding thread runs, such as one of FirstChanceException, must not wait for itself.
+    [Fact]
+    public void AFreeOfTheDecidingThreadIsRefused()
+    {
+        HakmemAllocator heap = new();
+        void* block = null;
+        Exception? failure = null;
+        heap.OnTrying = isClosed =>
+        {
+            if (isClosed)
+            {
+                failure = FailureOfFree(heap, block);
+            }
+            else
+            {
+                block = heap.Alloc(100_000);
+            }
+        };
+        Assert.False(heap.TryDispose());
+        heap.OnTrying = null;
+        Assert.IsType<ObjectDisposedException>(failure);
+        heap.Free(block);
         Assert.True(heap.TryDispose());
     }
 
@@ -321,17 +342,16 @@ public sealed unsafe class TryDisposeTests
         }
     }
 
-    private static bool TryRent(HakmemAllocator heap, int bytes, out NativeBuffer<byte> buffer)
+    private static ObjectDisposedException? FailureOfFree(IHakmemAllocator heap, void* block)
     {
         try
         {
-            buffer = heap.Rent<byte>(bytes);
-            return true;
+            heap.Free(block);
+            return null;
         }
-        catch (ObjectDisposedException)
+        catch (ObjectDisposedException failure)
         {
-            buffer = default;
-            return false;
+            return failure;
         }
     }
 
