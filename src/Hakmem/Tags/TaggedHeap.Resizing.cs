@@ -1,5 +1,4 @@
 using System;
-using System.Threading;
 using Hakmem.Os;
 using Hakmem.Pages;
 using Hakmem.Profiling;
@@ -11,8 +10,6 @@ namespace Hakmem.Tags;
 // live block may be in no figure meanwhile.
 internal sealed unsafe partial class TaggedHeap
 {
-    private const int TurnsBetweenTries = 100;
-
     // Resizes a block, which keeps its tag. Returns null if there is no room; the old block is then as it was, but may
     // have become larger.
     public void* TryReallocate(
@@ -174,7 +171,7 @@ internal sealed unsafe partial class TaggedHeap
         Buffer.MemoryCopy(block, target, kept, kept);
         try
         {
-            FreeMoved(block);
+            _blocks.Free(block);
         }
         catch (HakmemCorruptionException finding)
         {
@@ -189,23 +186,6 @@ internal sealed unsafe partial class TaggedHeap
         }
 
         return target;
-    }
-
-    // Waits while a TryDispose that will find this block live has the heap refuse calls.
-    private void FreeMoved(void* block)
-    {
-        while (true)
-        {
-            try
-            {
-                _blocks.Free(block);
-                return;
-            }
-            catch (ObjectDisposedException) when (!_blocks.IsDisposed)
-            {
-                Thread.SpinWait(TurnsBetweenTries);
-            }
-        }
     }
 
     // As TakeLedger, for a ledger that the block was found to have: throws if it is another's by now.

@@ -457,7 +457,7 @@ internal sealed unsafe partial class TaggedHeap
             {
                 try
                 {
-                    FreeMoved(block);
+                    _blocks.Free(block);
                 }
                 finally
                 {
