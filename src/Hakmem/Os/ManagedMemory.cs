@@ -1,0 +1,36 @@
+using System;
+using System.Diagnostics;
+
+namespace Hakmem.Os;
+
+// Where the library needs managed memory in the middle of an operation, so that tests can refuse it there, as
+// FaultyMemory refuses calls of the system. A service at the limit of its managed heap (DOTNET_GCHeapHardLimit) meets
+// OutOfMemoryException at any of these places; the operation must lose nothing then.
+//
+// In Release there is nothing of it.
+internal static class ManagedMemory
+{
+    [ThreadStatic]
+    private static int t_countdown;
+
+    // Called right before an allocation of managed memory, or a first use of something that allocates.
+    [Conditional("DEBUG")]
+    public static void Need()
+    {
+        if (t_countdown > 0 && --t_countdown == 0)
+        {
+            throw new OutOfMemoryException("A test refused managed memory.");
+        }
+    }
+
+#if DEBUG
+    // Refuses the n-th need of the calling thread from now on; none if n is 0. Returns how many needs were left of what
+    // was asked for before: 0 if that one was met, or nothing was asked for.
+    public static int RefuseNth(int n)
+    {
+        int left = t_countdown;
+        t_countdown = n;
+        return left;
+    }
+#endif
+}
