@@ -1,3 +1,4 @@
+using System;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 #if NET
@@ -53,8 +54,27 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
     private readonly long[] _counts = new long[SizeClass.Count];
     private long _bytes;
 
+    // How many threads release blocks after a free, without a block in hand that keeps the heap in use.
+    private int _releases;
+
     // Damage that was found by a call that cannot report it; the next Flush reports it.
     private Damage? _unreported;
+
+    // For tests: called within a free, right before more than one batch leaves the quarantine.
+    public Action? OnRelease { get; set; }
+
+    // Whether no thread is within a free that uses the quarantine after its own block is in it. Asked after the blocks
+    // are counted: a block that is not live any more is freed, or its free is seen here.
+    public bool IsIdle
+    {
+        get
+        {
+            using (_lock.Enter())
+            {
+                return _releases == 0;
+            }
+        }
+    }
 
     // Whether the poison of a free block is intact.
     public bool IsIntact(byte* block, int sizeClass) =>
@@ -102,6 +122,7 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
             {
                 long maxBytes = quarantineBytes - (quarantineBytes / BatchDivisor);
                 leaving = TakeBatch(batch, maxBytes, MaxQuarantined - MaxBatch);
+                _releases += leaving == MaxBatch ? 1 : 0;
             }
         }
 
@@ -116,7 +137,12 @@ internal sealed unsafe class PoisonedBlocks(Arena arena, DepotSet depots, SizeCl
         Return(batch, leaving, ref damage);
         if (leaving == MaxBatch)
         {
+            OnRelease?.Invoke();
             Release(quarantineBytes, MaxQuarantined, ref damage);
+            using (_lock.Enter())
+            {
+                _releases--;
+            }
         }
 
         // After all blocks are in their spans, because managed memory may be out.

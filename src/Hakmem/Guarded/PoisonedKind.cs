@@ -14,6 +14,8 @@ internal sealed unsafe class PoisonedKind(HeapParts heap, PoisonedBlocks poisone
 {
     public override bool HasQuarantine => true;
 
+    public override bool IsIdle => poisoned.IsIdle;
+
     private int Stack => keepsStacks ? HistoryStacks.Take() : StackTable.None;
 
     public override bool Serves(nuint byteCount, nuint alignment)

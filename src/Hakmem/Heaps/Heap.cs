@@ -265,6 +265,9 @@ internal sealed unsafe partial class Heap : HeapCore, ITeller
         _kinds.Clear();
     }
 
+    // Null without full hardening. For tests.
+    public BlockQuarantine? Quarantine => _quarantine;
+
     public override HakmemStatistics GetStatistics() => ReadStatistics(evenIfStopped: true)!;
 
     // The same for those who do not know what the heap's owner does meanwhile: null once it is being disposed, which

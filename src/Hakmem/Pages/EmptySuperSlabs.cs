@@ -32,13 +32,21 @@ internal sealed unsafe class EmptySuperSlabs(Arena arena)
         return slab;
     }
 
+    // The dirty one that became empty next after a given one; -1 if there is none, or that one is not dirty and here.
+    public int NextNewerDirty(int slab) =>
+        slab >= 0 && Set.Contains(slab) && arena.Slab(slab)->DirtyUnits != 0 ? arena.Slab(slab)->Previous : -1;
+
     public void Add(int slab, SuperSlabState from)
     {
-        SuperSlabHeader* header = arena.Slab(slab);
-        header->SetState(from, SuperSlabState.Cached);
-        header->FreeUnits = UnitMask.All;
-        Set.Add(slab, 1);
-        (header->DirtyUnits != 0 ? ref _dirty : ref _clean).AddFirst(arena, slab);
+        Prepare(slab, from);
+        ListOf(slab).AddFirst(arena, slab);
+    }
+
+    // Adds one that keeps the time at which it became empty, so that the lists stay in order.
+    public void AddByAge(int slab, SuperSlabState from)
+    {
+        Prepare(slab, from);
+        ListOf(slab).AddByAge(arena, slab);
     }
 
     // Leaves the states to the caller.
@@ -48,7 +56,7 @@ internal sealed unsafe class EmptySuperSlabs(Arena arena)
         {
             SuperSlabHeader* header = arena.Slab(slab);
             Debug.Assert(header->State == SuperSlabState.Cached, "A SuperSlab of the cache is not in state Cached.");
-            (header->DirtyUnits != 0 ? ref _dirty : ref _clean).Remove(arena, slab);
+            ListOf(slab).Remove(arena, slab);
         }
 
         Set.Remove(first, count);
@@ -78,4 +86,14 @@ internal sealed unsafe class EmptySuperSlabs(Arena arena)
                 header->FreeUnits);
         }
     }
+
+    private void Prepare(int slab, SuperSlabState from)
+    {
+        SuperSlabHeader* header = arena.Slab(slab);
+        header->SetState(from, SuperSlabState.Cached);
+        header->FreeUnits = UnitMask.All;
+        Set.Add(slab, 1);
+    }
+
+    private ref SuperSlabList ListOf(int slab) => ref arena.Slab(slab)->DirtyUnits != 0 ? ref _dirty : ref _clean;
 }

@@ -71,7 +71,7 @@ internal sealed class HeapBudget(long softBytes, long hardBytes)
     public bool Admits(long moreBytes)
     {
         long hard = HardBytes;
-        return hard == 0 || moreBytes <= hard - CommittedBytes;
+        return hard == 0 || moreBytes <= RoomOf(hard, CommittedBytes);
     }
 
     // Adds bytes that are about to be committed, if the hard limit has room for them.
@@ -102,7 +102,7 @@ internal sealed class HeapBudget(long softBytes, long hardBytes)
         {
             seen = committed;
             long hard = HardBytes;
-            if (bytes > (hard != 0 ? hard : long.MaxValue) - seen)
+            if (bytes > RoomOf(hard != 0 ? hard : long.MaxValue, seen))
             {
                 return false;
             }
@@ -169,6 +169,11 @@ internal sealed class HeapBudget(long softBytes, long hardBytes)
             peak = before == peak ? reached : before;
         }
     }
+
+    // How many bytes a hard limit leaves. A tag may have fewer bytes than none for a while: the rest is in the shards
+    // of its threads. It must not make the difference overflow.
+    private static long RoomOf(long hard, long committed) =>
+        committed < 0 && hard > long.MaxValue + committed ? long.MaxValue : hard - committed;
 
     private static int KindOf(int state) => state & KindMask;
 

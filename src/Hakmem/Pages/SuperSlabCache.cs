@@ -34,6 +34,10 @@ internal sealed unsafe partial class SuperSlabCache(
     // When empty SuperSlabs may be discarded again, by the heap's clock, after the system refused that. Under SyncRoot.
     private long _nextDiscard = long.MinValue;
 
+    // The SuperSlab whose discard the system refused last, so that the others have their turns; -1 for none. Under
+    // SyncRoot.
+    private int _lastRefused = -1;
+
     public UninterruptibleLock SyncRoot { get; } = new();
 
     // Held while purging, above SyncRoot and under no depot's lock. A thread about to fail for lack of memory enters it
@@ -368,7 +372,8 @@ internal sealed unsafe partial class SuperSlabCache(
             else if (dirty >= 0 && IsDiscardDue(arena.Slab(dirty), now))
             {
                 isRelease = false;
-                first = dirty;
+                int newer = _empty.NextNewerDirty(_lastRefused);
+                first = newer >= 0 && IsDiscardDue(arena.Slab(newer), now) ? newer : dirty;
             }
             else
             {
@@ -437,18 +442,18 @@ internal sealed unsafe partial class SuperSlabCache(
         for (int slab = first; slab < first + count; slab++)
         {
             SuperSlabHeader* header = arena.Slab(slab);
-            if (isDone)
+            if (!isDone && !isRelease)
             {
-                header->DirtyUnits = 0;
-            }
-            else
-            {
-                // The system refused: the next try is one delay from now. After a refused discard the age stays, since
-                // the system may take the SuperSlab back as a whole.
-                _nextDiscard = isRelease ? _nextDiscard : now + PurgeDelayMs;
-                header->EmptySince = isRelease ? now : header->EmptySince;
+                // The system refused: the next try is one delay from now. The age stays, and the place in the list,
+                // since the system may take the SuperSlab back as a whole.
+                _nextDiscard = now + PurgeDelayMs;
+                _lastRefused = slab;
+                _empty.AddByAge(slab, SuperSlabState.Purging);
+                continue;
             }
 
+            header->DirtyUnits = isDone ? 0 : header->DirtyUnits;
+            header->EmptySince = isDone ? header->EmptySince : now;
             _empty.Add(slab, SuperSlabState.Purging);
         }
     }

@@ -32,6 +32,38 @@ internal unsafe struct SuperSlabList()
         Count++;
     }
 
+    // Adds a SuperSlab behind those that became empty later. Before those of the same time: each is the oldest in turn.
+    public void AddByAge(Arena arena, int slab)
+    {
+        SuperSlabHeader* header = arena.Slab(slab);
+        int newer = Tail;
+        while (newer >= 0 && arena.Slab(newer)->EmptySince <= header->EmptySince)
+        {
+            newer = arena.Slab(newer)->Previous;
+        }
+
+        if (newer < 0)
+        {
+            AddFirst(arena, slab);
+            return;
+        }
+
+        SuperSlabHeader* before = arena.Slab(newer);
+        header->Previous = newer;
+        header->Next = before->Next;
+        if (before->Next >= 0)
+        {
+            arena.Slab(before->Next)->Previous = slab;
+        }
+        else
+        {
+            Tail = slab;
+        }
+
+        before->Next = slab;
+        Count++;
+    }
+
     public void Remove(Arena arena, int slab)
     {
         SuperSlabHeader* header = arena.Slab(slab);

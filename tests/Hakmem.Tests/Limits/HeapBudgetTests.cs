@@ -47,6 +47,19 @@ public sealed class HeapBudgetTests
         Assert.False(budget.IsAboveSoft);
     }
 
+    // As those of a tag are, where what a thread has added is not passed on yet and what another one freed is.
+    [Theory]
+    [InlineData(0)]
+    [InlineData(long.MaxValue)]
+    public void BytesBelowNoneAdmitARequest(long hardBytes)
+    {
+        HeapBudget budget = New(0, hardBytes);
+        budget.Remove(16);
+        Assert.True(budget.Admits(long.MaxValue));
+        Assert.True(budget.TryAdd(long.MaxValue));
+        Assert.Equal(long.MaxValue - 16, budget.CommittedBytes);
+    }
+
     [Fact]
     public void ASoftLimitIsToldOnceUntilUseFallsBelowNinety()
     {

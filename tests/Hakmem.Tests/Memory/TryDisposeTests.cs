@@ -2,6 +2,7 @@ using System;
 using System.Collections.Concurrent;
 using System.Threading;
 using Hakmem.Api;
+using Hakmem.Guarded;
 using Hakmem.Records;
 using Hakmem.Small;
 using Hakmem.Tests.Os;
@@ -168,6 +169,43 @@ public sealed unsafe class TryDisposeTests
             }
         });
         Assert.All(heaps, heap => Assert.True(heap.IsDisposed));
+    }
+
+    // With full hardening: larger blocks came into the quarantine than left it in one batch. The first heap finds how many
+    // blocks that takes, and the second one has no more.
+    [Fact]
+    public void ATryBesideAReleaseByTheLastFreeIsRefused()
+    {
+        const int SmallBlocks = 2_048;
+        int count = SmallBlocks + 256;
+        for (int round = 0; round < 2; round++)
+        {
+            HakmemAllocator heap = new(new HakmemOptions { Hardening = HardeningLevel.Full, QuarantineBytes = 48 << 10 });
+            PoisonedBlocks quarantine = (PoisonedBlocks)heap.RequireHeap("This test").Quarantine!;
+            nint[] blocks = new nint[count];
+            for (int i = 0; i < count; i++)
+            {
+                blocks[i] = (nint)heap.Alloc(i < SmallBlocks ? 16u : 1_024u);
+            }
+
+            int freed = 0;
+            int liveBlocks = -1;
+            bool isDisposed = false;
+            quarantine.OnRelease = () =>
+            {
+                count = Math.Min(count, freed + 1);
+                liveBlocks = (int)heap.GetStatistics().LiveBlocks;
+                Workers.RunOne(() => isDisposed |= heap.TryDispose());
+            };
+            for (; freed < blocks.Length; freed++)
+            {
+                heap.Free((void*)blocks[freed]);
+            }
+
+            Assert.False(isDisposed);
+            Assert.True(heap.TryDispose());
+            Assert.True(round == 0 ? liveBlocks > 0 : liveBlocks == 0, $"{liveBlocks} blocks were live in round {round}.");
+        }
     }
 
     // Gated within the purge that follows the free.

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Linq;
 using Hakmem.Records;
 using Hakmem.Tests.Os;
@@ -152,6 +153,41 @@ public sealed unsafe class SuperSlabCacheTests
         layer.Os.RefuseNone();
         layer.Cache.Purge(Start + 200);
         Assert.Equal(0u, layer.Arena.Slab(0)->DirtyUnits);
+    }
+
+    // Else the next allocations would take it, and not what became empty last: the used ones would age in its place.
+    [Fact]
+    [Needs(SystemNeed.DiscardKeepsCommitted)]
+    public void ARefusedDiscardKeepsItsPlaceInTheList()
+    {
+        using SpanLayer layer = Taken(5, SpanLayer.Options);
+        layer.Put(0, Start, isDirty: true);
+        layer.Put(2, Start + 10, isDirty: true);
+        layer.Put(4, Start + 20, isDirty: true);
+        layer.Os.RefuseAll(OsCall.Discard);
+        layer.Cache.Purge(Start + 100);
+        layer.Cache.Purge(Start + 200);
+        Assert.Equal(2, Purges(layer).Length);
+        Assert.Equal([4, 2, 0], new[] { layer.Take(), layer.Take(), layer.Take() });
+        layer.AssertCountsAgree();
+    }
+
+    // One of them may be locked (mlock), and the others not.
+    [Fact]
+    [Needs(SystemNeed.DiscardKeepsCommitted)]
+    public void WhatWasRefusedDoesNotKeepOthersFromTheirTurns()
+    {
+        using SpanLayer layer = Taken(5, SpanLayer.Options);
+        PutAll(layer, 0, 2, 4);
+        layer.Os.RefuseAll(OsCall.Discard);
+        HashSet<nuint> tried = [];
+        for (int turn = 1; turn <= 3; turn++)
+        {
+            layer.Cache.Purge(Start + (100 * turn));
+            tried.Add((nuint)Purges(layer)[^1].Address);
+        }
+
+        Assert.Equal(3, tried.Count);
     }
 
     [Fact]

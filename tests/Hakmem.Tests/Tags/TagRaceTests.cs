@@ -51,6 +51,41 @@ public sealed unsafe class TagRaceTests : IDisposable
         Array.ForEach(tags, tag => tag.Dispose());
     }
 
+    // What the parent's first thread has allocated is not all passed on yet, what the second one has freed is: the parent
+    // has less than nothing for a while.
+    [Fact]
+    public void AChildIsNotRefusedForItsParentsPendingBytes()
+    {
+        const int Blocks = 4_097;
+        using MemoryTag parent = new("parent");
+        using MemoryTag child = new("child", parent, hardBytes: 1 << 20);
+        IHakmemAllocator view = _heap.ForTag(parent);
+        nint[] blocks = new nint[Blocks];
+
+        // The first thread lives until the end: its shard is its own.
+        using ManualResetEventSlim isDone = new();
+        using ManualResetEventSlim isOver = new();
+        Thread allocator = new(() =>
+        {
+            for (int i = 0; i < Blocks; i++)
+            {
+                blocks[i] = (nint)view.Alloc(16);
+            }
+
+            isDone.Set();
+            isOver.Wait();
+        });
+        allocator.Start();
+        isDone.Wait(TestContext.Current.CancellationToken);
+        Workers.RunOne(() => Array.ForEach(blocks, block => view.Free((void*)block)));
+        bool isServed = _heap.ForTag(child).TryAlloc(64, out void* mine);
+        _heap.Free(mine);
+        isOver.Set();
+        allocator.Join();
+        Assert.True(isServed);
+        Assert.Equal(0, child.RefusedCount);
+    }
+
     // Tags come and go on every thread while blocks of theirs are freed on others.
     [Fact]
     public void TagsThatComeAndGoLeaveNothing()
