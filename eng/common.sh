@@ -104,6 +104,14 @@ run_tests() {
   fi
 }
 
+# Fails unless the program that ran last, AotSmoke, was one for a processor: a system may run what was built for another one, and say nothing.
+require_processor() {
+  if ! grep -q "The processor is $1\.$" "$scratch/tests.log"; then
+    note "FAILED: the program was not one for $1"
+    held=false
+  fi
+}
+
 # Runs the whole suite by the command given, each namespace in a process of its own, so that what goes wrong in one costs the others nothing.
 run_suite() {
   local folder namespace

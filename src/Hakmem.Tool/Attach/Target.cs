@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 using System.IO;
@@ -63,7 +64,8 @@ internal sealed class Target
                 using Process process = Process.GetProcessById(Id);
                 return process.ProcessName;
             }
-            catch (Exception failure) when (failure is ArgumentException or InvalidOperationException)
+            catch (Exception failure) when (
+                failure is ArgumentException or InvalidOperationException or Win32Exception)
             {
                 return "?";
             }
@@ -82,6 +84,11 @@ internal sealed class Target
             catch (Exception failure) when (failure is ArgumentException or InvalidOperationException)
             {
                 return false;
+            }
+            catch (Win32Exception)
+            {
+                // There is one, and Windows does not let this user ask about it.
+                return true;
             }
         }
     }

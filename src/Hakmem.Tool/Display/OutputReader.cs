@@ -11,8 +11,9 @@ internal static partial class OutputReader
 {
     private const int StandardOutput = 1;
 
-    // POLLERR and POLLHUP, of which the system tells without being asked.
-    private const short Gone = 0x8 | 0x10;
+    // POLLERR and POLLHUP. Linux tells of both without being asked; macOS tells of nothing if nothing is asked.
+    private const short HungUp = 0x10;
+    private const short Gone = 0x8 | HungUp;
 
     private static readonly TimeSpan s_look = TimeSpan.FromSeconds(0.2);
 
@@ -32,7 +33,7 @@ internal static partial class OutputReader
             return false;
         }
 
-        Polled output = new() { Descriptor = StandardOutput };
+        Polled output = new() { Descriptor = StandardOutput, Asked = HungUp };
         return Poll(ref output, 1, 0) > 0 && (output.Returned & Gone) != 0;
     }
 

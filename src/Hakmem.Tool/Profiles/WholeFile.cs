@@ -161,7 +161,7 @@ internal sealed partial class WholeFile : IDisposable
 
         FileStream stream = new(
             full, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
-        if (!IsRegular(stream))
+        if (IsDevice(full) || !IsRegular(stream))
         {
             return stream;
         }
@@ -169,6 +169,12 @@ internal sealed partial class WholeFile : IDisposable
         stream.Dispose();
         return null;
     }
+
+    // macOS lets the length of a device be set. There are only devices in this folder of it, and Linux has files there,
+    // in /dev/shm.
+    private static bool IsDevice(string full) => OperatingSystem.IsMacOS() &&
+        (File.ResolveLinkTarget(full, returnFinalTarget: true)?.FullName ?? full).StartsWith(
+            "/dev/", StringComparison.Ordinal);
 
     // Nothing else has a length, or lets one be set. Only a file without contents is asked to have none.
     private static bool IsRegular(FileStream stream)

@@ -7,7 +7,8 @@ namespace Hakmem.Os;
 //
 // Pages have 16 KiB on Arm64. MADV_DONTNEED and MADV_FREE neither clear pages nor return them at once, so a discard
 // maps fresh memory over the range, which one call does. Commit is not charged. There is no mremap, and no call
-// populates pages that were never written; only whole mappings can have 2 MiB pages, on x64 alone.
+// populates pages that were never written; only whole mappings can have 2 MiB pages, on x64 alone. A page that is read
+// gets memory, since there is no shared page of zeros: so the page map costs what of it is read, at most.
 internal sealed unsafe class MacMemory(MacSystem system) : PlainMemory
 {
     public MacMemory()
@@ -23,9 +24,12 @@ internal sealed unsafe class MacMemory(MacSystem system) : PlainMemory
 
     public override long MaxArenaBytes => long.MaxValue;
 
+    // The kernel keeps a record for each part of a range, which for 1 TiB in small parts are eight thousand. What does
+    // not know the option refuses it.
     public override byte* TryReserve(nuint bytes)
     {
-        byte* address = Map(null, bytes, MacSystem.ProtectNone, MacSystem.MapNoReserve);
+        byte* address = Reserve(bytes, MacSystem.InLargeParts);
+        address = address == MacSystem.MapFailed ? Reserve(bytes, 0) : address;
         return address == MacSystem.MapFailed ? null : address;
     }
 
@@ -61,7 +65,10 @@ internal sealed unsafe class MacMemory(MacSystem system) : PlainMemory
         return true;
     }
 
+    private byte* Reserve(nuint bytes, int options) =>
+        Map(null, bytes, MacSystem.ProtectNone, MacSystem.MapNoReserve, options);
+
     // The tag names this library's memory in vmmap and Instruments, in the place of a file descriptor.
-    private byte* Map(byte* address, nuint bytes, int protection, int flags) => system.Map(
-        address, bytes, protection, flags | MacSystem.MapPrivateAnonymous, MacSystem.MemoryTag, 0);
+    private byte* Map(byte* address, nuint bytes, int protection, int flags, int options = 0) => system.Map(
+        address, bytes, protection, flags | MacSystem.MapPrivateAnonymous, MacSystem.MemoryTag | options, 0);
 }

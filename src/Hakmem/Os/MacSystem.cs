@@ -15,6 +15,9 @@ internal unsafe class MacSystem
     // VM_MAKE_TAG(VM_MEMORY_APPLICATION_SPECIFIC_1).
     public const int MemoryTag = 240 << 24;
 
+    // VM_FLAGS_4GB_CHUNK: memory that nobody shares is otherwise described in parts of 128 MiB.
+    public const int InLargeParts = 0x4;
+
     public static byte* MapFailed => (byte*)-1;
 
     public virtual byte* Map(byte* address, nuint bytes, int protection, int flags, int file, long offset) =>

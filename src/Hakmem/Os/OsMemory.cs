@@ -42,7 +42,7 @@ internal abstract unsafe class OsMemory
     public bool Has(OsFeatures features) => (Features & features) == features;
 
     // Reserves inaccessible address space that costs no memory; null if refused. The address is aligned only to a page.
-    // Dumps of the process do not contain reserved pages.
+    // Dumps of the process do not contain reserved pages, except core files of macOS.
     public abstract byte* TryReserve(nuint bytes);
 
     // Releases a whole reservation, whatever the state of its pages.
@@ -201,7 +201,7 @@ internal enum OsFeatures
 {
     None = 0,
 
-    // Readable pages cost nothing: the page map covers the largest arena on every machine.
+    // Readable pages cost nothing until they are read: the page map covers the largest arena on every machine.
     ReadableIsFree = 1 << 0,
 
     // TryDiscard leaves pages writable and zero, in one step.

@@ -32,7 +32,8 @@ internal sealed unsafe class WindowsMemory : PlainMemory
     public override OsFeatures Features => OsFeatures.None;
 
     // All that this process may commit, by the sizes of memory and page file and by its job, rounded up to a power of
-    // two: one page map entry for 64 KiB, so the map's charge is 1/8192 of that.
+    // two: one page map entry for 64 KiB, so the map's charge is 1/8192 of that. A page file that grows by more
+    // afterwards is not covered.
     public override long MaxArenaBytes
     {
         get

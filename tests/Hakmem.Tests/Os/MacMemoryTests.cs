@@ -23,7 +23,16 @@ public sealed unsafe class MacMemoryTests
     public void ReservationIsInaccessibleAndTagged()
     {
         Assert.True(_os.TryReserve(0x8000) == Recorder.Mapped);
-        Assert.Equal([$"mmap 0+8000 NONE {Flags}|MAP_NORESERVE fd=f0000000"], _system.Calls);
+        Assert.Equal([$"mmap 0+8000 NONE {Flags}|MAP_NORESERVE fd=f0000004"], _system.Calls);
+    }
+
+    [Fact]
+    public void ReservationInLargePartsIsTriedFirst()
+    {
+        _system.IsRefusingOptions = true;
+        Assert.True(_os.TryReserve(0x8000) == Recorder.Mapped);
+        string call = $"mmap 0+8000 NONE {Flags}|MAP_NORESERVE fd=f000000";
+        Assert.Equal([call + "4", call + "0"], _system.Calls);
     }
 
     [Fact]
@@ -88,6 +97,8 @@ public sealed unsafe class MacMemoryTests
 
         public bool IsRefusing { get; set; }
 
+        public bool IsRefusingOptions { get; set; }
+
         public static byte* Mapped => (byte*)0x1_0000_0000;
 
         public override byte* Map(byte* address, nuint bytes, int protection, int flags, int file, long offset)
@@ -98,7 +109,7 @@ public sealed unsafe class MacMemoryTests
                 (flags & ~0x1053) != 0 ? "|UNKNOWN" : "");
             Assert.Equal(0, offset);
             Calls.Add($"mmap {(nuint)address:x}+{bytes:x} {ProtectionOf(protection)} {names} fd={file:x}");
-            return IsRefusing ? MapFailed : address != null ? address : Mapped;
+            return IsRefusing || (IsRefusingOptions && (file & 0xFFFF) != 0) ? MapFailed : address != null ? address : Mapped;
         }
 
         public override int Unmap(byte* address, nuint bytes)
