@@ -180,7 +180,9 @@ public sealed unsafe class TryDisposeTests
         int count = SmallBlocks + 256;
         for (int round = 0; round < 2; round++)
         {
-            HakmemAllocator heap = new(new HakmemOptions { Hardening = HardeningLevel.Full, QuarantineBytes = 48 << 10 });
+            using TestArena arena = new();
+            HakmemOptions options = new() { Hardening = HardeningLevel.Full, QuarantineBytes = 48 << 10 };
+            HakmemAllocator heap = new(options, arena.Arena);
             PoisonedBlocks quarantine = (PoisonedBlocks)heap.RequireHeap("This test").Quarantine!;
             nint[] blocks = new nint[count];
             for (int i = 0; i < count; i++)
