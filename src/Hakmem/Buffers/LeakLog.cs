@@ -9,7 +9,8 @@ namespace Hakmem;
 // The leaks that pools of this process have reported, by the stack that rented the buffer, for those who ask later.
 // Those of pools that record no stacks share an entry. Bounded: leaks of further stacks are only counted.
 //
-// Written by the finalizer thread alone, which makes no entry under the lock. Thread-safe for readers.
+// Written by the finalizer thread alone, which makes no entry under the lock. Where it has no managed memory for one,
+// the leak is only counted. Thread-safe for readers.
 internal static class LeakLog
 {
     private const int MaxStacks = 256;
@@ -20,25 +21,21 @@ internal static class LeakLog
     private static Entry[] s_entries = [];
     private static long s_unkept;
 
+    // Throws OutOfMemoryException.
     public static void Add(long bytes, StackTrace? stack)
     {
-        string[] frames = FramesOf(stack);
-        DateTime now = DateTime.UtcNow;
-        Entry[] entries = s_entries;
-        int at = Array.FindIndex(entries, entry => IsSame(entry.Frames, frames));
-        bool isKept = at >= 0 || entries.Length < MaxStacks;
-        Entry before = at >= 0 ? entries[at] : new Entry(frames, 0, 0, now, now);
-        Entry after = before with { Count = before.Count + 1, Bytes = before.Bytes + bytes, LastAt = now };
-        Entry[] changed = at >= 0 ? (Entry[])entries.Clone() : isKept ? [.. entries, after] : entries;
-        if (at >= 0)
+        Entry[]? changed = null;
+        try
         {
-            changed[at] = after;
+            changed = TryAdd(s_entries, bytes, stack);
         }
-
-        using (s_lock.Enter())
+        finally
         {
-            s_entries = changed;
-            s_unkept += isKept ? 0 : 1;
+            using (s_lock.Enter())
+            {
+                s_entries = changed ?? s_entries;
+                s_unkept += changed is null ? 1 : 0;
+            }
         }
     }
 
@@ -49,6 +46,25 @@ internal static class LeakLog
         {
             return (s_entries, s_unkept);
         }
+    }
+
+    // Null if there are too many stacks.
+    private static Entry[]? TryAdd(Entry[] entries, long bytes, StackTrace? stack)
+    {
+        ManagedMemory.Need();
+        string[] frames = FramesOf(stack);
+        DateTime now = DateTime.UtcNow;
+        int at = Array.FindIndex(entries, entry => IsSame(entry.Frames, frames));
+        Entry before = at >= 0 ? entries[at] : new Entry(frames, 0, 0, now, now);
+        Entry after = before with { Count = before.Count + 1, Bytes = before.Bytes + bytes, LastAt = now };
+        if (at < 0)
+        {
+            return entries.Length < MaxStacks ? [.. entries, after] : null;
+        }
+
+        Entry[] changed = (Entry[])entries.Clone();
+        changed[at] = after;
+        return changed;
     }
 
     private static string[] FramesOf(StackTrace? stack)

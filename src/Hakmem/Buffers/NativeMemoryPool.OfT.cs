@@ -61,7 +61,8 @@ public sealed class NativeMemoryPool<T> : MemoryPool<T>
 
     /// <summary>
     /// Raised for each owner that was dropped undisposed, if <see cref="NativeMemoryPoolOptions.LeakTracking"/> is on.
-    /// The handler runs on the finalizer thread, where an unhandled exception ends the process.
+    /// The handler runs on the finalizer thread, where an unhandled exception ends the process. Where managed memory is
+    /// out, the owner is counted and the event is not raised.
     /// </summary>
     public event EventHandler<NativeMemoryLeak>? Leaked
     {

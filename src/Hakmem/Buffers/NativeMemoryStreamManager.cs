@@ -21,7 +21,8 @@ namespace Hakmem;
 /// disposed without a <see cref="StreamDisposed"/>, although handlers before this one have seen it.
 /// </para>
 /// <para>
-/// A handler of <see cref="StreamFinalized"/> runs on the finalizer thread and must not throw.
+/// A handler of <see cref="StreamFinalized"/> runs on the finalizer thread and must not throw. Where managed memory is
+/// out, the stream is counted and the event is not raised.
 /// </para>
 /// <para>The streams must be disposed. One that is dropped is reported, and its memory is not freed.</para>
 /// </remarks>
@@ -210,40 +211,59 @@ public sealed class NativeMemoryStreamManager
             Interlocked.Read(ref _convertedToArrayCount));
     }
 
-    internal void OnDisposed(NativeMemoryStreamDisposedEventArgs disposed)
+    // Here and below the count comes first, and nothing is allocated unless somebody listens: managed memory may be
+    // out.
+    internal void OnDisposed(StreamTracker stream, long length)
     {
         Interlocked.Increment(ref _disposedCount);
-        StreamDisposed?.Invoke(this, disposed);
+        if (StreamDisposed is { } disposed)
+        {
+            ManagedMemory.Need();
+            disposed(this, new NativeMemoryStreamDisposedEventArgs(stream, length));
+        }
     }
 
-    internal void OnDoubleDisposed(NativeMemoryStreamDoubleDisposedEventArgs disposed)
+    internal void OnDoubleDisposed(StreamTracker stream)
     {
         Interlocked.Increment(ref _doubleDisposedCount);
-        StreamDoubleDisposed?.Invoke(this, disposed);
+        if (StreamDoubleDisposed is { } disposed)
+        {
+            ManagedMemory.Need();
+            disposed(this, new NativeMemoryStreamDoubleDisposedEventArgs(stream, stream.CaptureStack()));
+        }
     }
 
-    // Runs on the finalizer thread.
+    // Runs on the finalizer thread, where an exception would end the process: where managed memory is out, all but the
+    // count is lost.
     internal void OnFinalized(StreamTracker stream, long bytes)
     {
         Interlocked.Increment(ref _leakedCount);
-        HakmemEventSource.TellLeak(bytes);
-        StreamFinalized?.Invoke(this, new NativeMemoryStreamEventArgs(stream));
+        try
+        {
+            HakmemEventSource.TellLeak(bytes);
+            StreamFinalized?.Invoke(this, new NativeMemoryStreamEventArgs(stream));
+        }
+        catch (OutOfMemoryException)
+        {
+        }
     }
 
-    internal void OnToArray(NativeMemoryStreamConvertedToArrayEventArgs converted)
+    internal void OnToArray(StreamTracker stream, long length)
     {
         Interlocked.Increment(ref _convertedToArrayCount);
-        StreamConvertedToArray?.Invoke(this, converted);
+        StreamConvertedToArray?.Invoke(
+            this, new NativeMemoryStreamConvertedToArrayEventArgs(stream, length, stream.CaptureStack()));
         if (Options.ThrowsOnToArray)
         {
             throw new NotSupportedException("The stream's manager is set to throw where ToArray is called.");
         }
     }
 
-    internal void OnOverCapacity(NativeMemoryStreamOverCapacityEventArgs refused)
+    internal void OnOverCapacity(StreamTracker stream, long requestedBytes, long maxBytes)
     {
         Interlocked.Increment(ref _overCapacityCount);
-        StreamOverCapacity?.Invoke(this, refused);
+        StreamOverCapacity?.Invoke(
+            this, new NativeMemoryStreamOverCapacityEventArgs(stream, requestedBytes, maxBytes));
     }
 
     private NativeMemoryStream Create(

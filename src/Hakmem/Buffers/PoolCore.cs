@@ -278,15 +278,26 @@ internal sealed class PoolCore<T>
         };
     }
 
-    // Runs on the finalizer thread. The block stays as it is.
+    // Runs on the finalizer thread. The block stays as it is. Counted first: where managed memory is out, the rest of
+    // the report is lost, since an exception here would end the process.
     public void ReportLeak(int length, StackTrace? rentalStack)
     {
         long bytes = (long)BytesOf(length);
         Interlocked.Increment(ref _leakedCount);
         Interlocked.Add(ref _leakedBytes, bytes);
-        LeakLog.Add(bytes, rentalStack);
-        HakmemEventSource.TellLeak(bytes);
-        Leaked?.Invoke(_pool, new NativeMemoryLeak(bytes, rentalStack));
+        try
+        {
+            LeakLog.Add(bytes, rentalStack);
+            HakmemEventSource.TellLeak(bytes);
+            if (Leaked is { } leaked)
+            {
+                ManagedMemory.Need();
+                leaked(_pool, new NativeMemoryLeak(bytes, rentalStack));
+            }
+        }
+        catch (OutOfMemoryException)
+        {
+        }
     }
 
     // Counts a return, and keeps the owner if owners are recycled. Without a shard only the owner is lost, as garbage.

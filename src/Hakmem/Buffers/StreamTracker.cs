@@ -66,29 +66,28 @@ internal sealed class StreamTracker
         {
             if (TryEnd())
             {
-                _manager.OnDisposed(new NativeMemoryStreamDisposedEventArgs(this, length));
+                _manager.OnDisposed(this, length);
             }
         }
     }
 
-    public void OnDisposedAgain() =>
-        _manager.OnDoubleDisposed(new NativeMemoryStreamDoubleDisposedEventArgs(this, CaptureStack()));
+    public void OnDisposedAgain() => _manager.OnDoubleDisposed(this);
 
     // Throws if the manager allows no arrays.
-    public void OnToArray(long length) =>
-        _manager.OnToArray(new NativeMemoryStreamConvertedToArrayEventArgs(this, length, CaptureStack()));
+    public void OnToArray(long length) => _manager.OnToArray(this, length);
 
     // Returns the exception to throw.
     public OutOfMemoryException OverCapacity(long requestedBytes, long maxBytes)
     {
-        _manager.OnOverCapacity(new NativeMemoryStreamOverCapacityEventArgs(this, requestedBytes, maxBytes));
+        _manager.OnOverCapacity(this, requestedBytes, maxBytes);
         return new OutOfMemoryException(
             $"The stream{(Tag is null ? "" : $" '{Tag}'")} cannot have {requestedBytes} bytes: " +
             $"its manager's limit is {maxBytes} bytes.");
     }
 
-    private bool TryEnd() => Interlocked.Exchange(ref _isEnded, 1) == 0;
-
-    private StackTrace? CaptureStack() =>
+    // Null unless the manager captures stacks.
+    public StackTrace? CaptureStack() =>
         _manager.Options.CaptureStacks ? TrackedMemoryOwner<byte>.CaptureStack() : null;
+
+    private bool TryEnd() => Interlocked.Exchange(ref _isEnded, 1) == 0;
 }
