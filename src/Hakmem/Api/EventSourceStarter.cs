@@ -1,6 +1,7 @@
 using System;
 using System.Threading;
 using Hakmem.Events;
+using Hakmem.Os;
 
 namespace Hakmem.Api;
 
@@ -19,30 +20,46 @@ internal sealed class EventSourceStarter
 
     ~EventSourceStarter()
     {
-        if (Environment.HasShutdownStarted ||
-            AssemblyLoadContext.GetLoadContext(typeof(EventSourceStarter).Assembly) is { IsCollectible: true })
+        bool isDone = false;
+        try
         {
-            return;
+            isDone = IsDone();
+        }
+        catch (OutOfMemoryException)
+        {
+            // An exception of a finalizer would end the process. The next collection tries again.
         }
 
-        if (GC.CollectionCount(GC.MaxGeneration) == 0 || !TryQueue())
+        if (!isDone)
         {
-            GC.ReRegisterForFinalize(this);
+            FinalizerStep.RunAgain(this);
         }
     }
 
     public static void Attach() => _ = new EventSourceStarter();
 
-    private static bool TryQueue()
+    private static bool IsDone()
+    {
+        if (Environment.HasShutdownStarted ||
+            AssemblyLoadContext.GetLoadContext(typeof(EventSourceStarter).Assembly) is { IsCollectible: true })
+        {
+            return true;
+        }
+
+        ManagedMemory.Need("EventSourceStarter");
+        return GC.CollectionCount(GC.MaxGeneration) > 0 &&
+            ThreadPool.UnsafeQueueUserWorkItem(static _ => Prepare(), null);
+    }
+
+    // On a thread of the pool, where an exception would end the process too. Whoever needs the source next makes it.
+    private static void Prepare()
     {
         try
         {
-            return ThreadPool.UnsafeQueueUserWorkItem(static _ => HakmemEventSource.Prepare(), null);
+            HakmemEventSource.Prepare();
         }
-        catch (OutOfMemoryException)
+        catch (Exception failure) when (failure is OutOfMemoryException or TypeInitializationException)
         {
-            // An exception of a finalizer would end the process. The next collection tries again.
-            return false;
         }
     }
 }

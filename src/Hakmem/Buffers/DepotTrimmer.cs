@@ -1,4 +1,5 @@
 using System;
+using Hakmem.Os;
 using Hakmem.Pooling;
 
 namespace Hakmem;
@@ -22,14 +23,16 @@ internal sealed class DepotTrimmer
             return;
         }
 
-        int collections = GC.CollectionCount(GC.MaxGeneration);
-        if (collections != _collections)
+        try
         {
-            _collections = collections;
-            _depot.Trim(onlyUnneeded: true);
+            Look();
+        }
+        catch (OutOfMemoryException)
+        {
+            // An exception of a finalizer would end the process. The next collection tries again.
         }
 
-        GC.ReRegisterForFinalize(this);
+        FinalizerStep.RunAgain(this);
     }
 
     // Returns the depot, for an initializer.
@@ -41,5 +44,16 @@ internal sealed class DepotTrimmer
         }
 
         return depot;
+    }
+
+    private void Look()
+    {
+        ManagedMemory.Need("DepotTrimmer");
+        int collections = GC.CollectionCount(GC.MaxGeneration);
+        if (collections != _collections)
+        {
+            _collections = collections;
+            _depot.Trim(onlyUnneeded: true);
+        }
     }
 }

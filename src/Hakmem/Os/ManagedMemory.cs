@@ -1,5 +1,6 @@
 using System;
 using System.Diagnostics;
+using System.Threading;
 
 namespace Hakmem.Os;
 
@@ -13,6 +14,9 @@ internal static class ManagedMemory
     [ThreadStatic]
     private static int t_countdown;
 
+    // Where a test refuses managed memory once, on whichever thread gets there; null for nowhere. Interlocked.
+    private static string? s_refusedPlace;
+
     // Called right before an allocation of managed memory, or a first use of something that allocates.
     [Conditional("DEBUG")]
     public static void Need()
@@ -23,7 +27,24 @@ internal static class ManagedMemory
         }
     }
 
+    // The same on a thread that no test has, such as the finalizer's.
+    [Conditional("DEBUG")]
+    public static void Need(string place)
+    {
+        string? refused = Volatile.Read(ref s_refusedPlace);
+        if (refused == place && Interlocked.CompareExchange(ref s_refusedPlace, null, refused) is not null)
+        {
+            throw new OutOfMemoryException("A test refused managed memory.");
+        }
+    }
+
 #if DEBUG
+    // Whether that which RefuseAt asked for last has come.
+    public static bool IsRefused => Volatile.Read(ref s_refusedPlace) is null;
+
+    // Refuses the next need at this place.
+    public static void RefuseAt(string place) => Volatile.Write(ref s_refusedPlace, place);
+
     // Refuses the n-th need of the calling thread from now on; none if n is 0. Returns how many needs were left of what
     // was asked for before: 0 if that one was met, or nothing was asked for.
     public static int RefuseNth(int n)

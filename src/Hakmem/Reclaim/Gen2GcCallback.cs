@@ -1,5 +1,6 @@
 using System;
 using System.Runtime.InteropServices;
+using Hakmem.Os;
 
 namespace Hakmem.Reclaim;
 
@@ -19,22 +20,47 @@ internal sealed class Gen2GcCallback
 
     ~Gen2GcCallback()
     {
-        if (_timer.Target is not DecayTimer timer)
+        bool isDone = false;
+        try
         {
-            _timer.Free();
+            isDone = IsDone();
         }
-        else if (!Environment.HasShutdownStarted)
+        catch (OutOfMemoryException)
         {
-            int collections = GC.CollectionCount(GC.MaxGeneration);
-            if (collections != _collections)
-            {
-                _collections = collections;
-                timer.ScheduleAll();
-            }
+            // An exception of a finalizer would end the process. The next collection tries again.
+        }
 
-            GC.ReRegisterForFinalize(this);
+        if (!isDone)
+        {
+            FinalizerStep.RunAgain(this);
         }
     }
 
     public static void Attach(DecayTimer timer) => _ = new Gen2GcCallback(timer);
+
+    // The handle is not allocated if there was no memory for it: the finalizer of an object whose constructor threw
+    // runs too.
+    private bool IsDone()
+    {
+        if (!_timer.IsAllocated || Environment.HasShutdownStarted)
+        {
+            return true;
+        }
+
+        if (_timer.Target is not DecayTimer timer)
+        {
+            _timer.Free();
+            return true;
+        }
+
+        ManagedMemory.Need("Gen2GcCallback");
+        int collections = GC.CollectionCount(GC.MaxGeneration);
+        if (collections != _collections)
+        {
+            _collections = collections;
+            timer.ScheduleAll();
+        }
+
+        return false;
+    }
 }
