@@ -12,8 +12,13 @@ internal sealed class PollTimer
     public const int PeriodMs = 25;
 
     private readonly Timer _timer;
+    private readonly Action _onTick;
     private readonly Func<bool> _isWanted;
     private readonly Action? _onFrameworkCall;
+
+    // Made with the timer: what starts the timer allocates nothing of its own.
+    private readonly FrameworkCall.Step<(PollTimer Poll, int Ms)> _change =
+        static (ref (PollTimer Poll, int Ms) call) => call.Poll.Change(call.Ms);
 
     // How many calls of TryUpdate are to be served: the first of them serves all. Interlocked.
     private int _updates;
@@ -24,9 +29,10 @@ internal sealed class PollTimer
     // onFrameworkCall is for tests: called before each call of the framework that may throw.
     public PollTimer(Action onTick, Func<bool> isWanted, Action? onFrameworkCall)
     {
+        _onTick = onTick;
         _isWanted = isWanted;
         _onFrameworkCall = onFrameworkCall;
-        _timer = Create(static onTick => ((Action)onTick!)(), onTick, Timeout.Infinite);
+        _timer = Create(static poll => ((PollTimer)poll!).Tick(), this, Timeout.Infinite);
     }
 
     // A timer without the context of whoever happens to wait.
@@ -62,29 +68,71 @@ internal sealed class PollTimer
         }
 
         bool isDone = true;
+        bool isThrown = true;
         int served;
-        do
+        try
         {
-            served = Volatile.Read(ref _updates);
-            bool isWanted = _isWanted();
-            if (isWanted != _isRunning)
+            do
             {
-                isDone = TryChange(isWanted ? PeriodMs : Timeout.Infinite);
-                _isRunning = isDone ? isWanted : _isRunning;
+                served = Volatile.Read(ref _updates);
+                isDone = TryServe() ?? isDone;
+            }
+            while (Interlocked.Add(ref _updates, -served) != 0);
+
+            isThrown = false;
+        }
+        finally
+        {
+            if (isThrown)
+            {
+                // The next call serves.
+                Interlocked.Exchange(ref _updates, 0);
             }
         }
-        while (Interlocked.Add(ref _updates, -served) != 0);
 
         return isDone;
     }
 
-    private bool TryChange(int periodMs)
+    // Whether the timer was changed; null if it is as it should be.
+    private bool? TryServe()
     {
-        (PollTimer Poll, int Ms) call = (this, periodMs);
-        return FrameworkCall.IsDone(ref call, static (ref (PollTimer Poll, int Ms) call) =>
+        bool isWanted;
+        try
         {
-            call.Poll._onFrameworkCall?.Invoke();
-            call.Poll._timer.Change(call.Ms, call.Ms);
-        });
+            isWanted = _isWanted();
+        }
+        catch (OutOfMemoryException)
+        {
+            return false;
+        }
+
+        if (isWanted == _isRunning)
+        {
+            return null;
+        }
+
+        (PollTimer Poll, int Ms) call = (this, isWanted ? PeriodMs : Timeout.Infinite);
+        bool isDone = FrameworkCall.IsDone(ref call, _change);
+        _isRunning = isDone ? isWanted : _isRunning;
+        return isDone;
+    }
+
+    private void Change(int periodMs)
+    {
+        _onFrameworkCall?.Invoke();
+        _timer.Change(periodMs, periodMs);
+    }
+
+    // On the timer's thread, where an exception ends the process.
+    private void Tick()
+    {
+        try
+        {
+            _onTick();
+        }
+        catch (OutOfMemoryException)
+        {
+            // The next tick tries again.
+        }
     }
 }

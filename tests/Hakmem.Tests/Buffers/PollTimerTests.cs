@@ -82,6 +82,35 @@ public sealed class PollTimerTests
         timer.End();
     }
 
+    // Whoever counts those that wait, or the timer itself before it calls the framework, finds no managed memory.
+    [Fact]
+    public void ALookThatFailsIsToldAndTriedAgainByTheNextCall()
+    {
+        using AutoResetEvent ticked = new(false);
+        int looks = 0;
+        PollTimer timer = new(
+            () => ticked.Set(), () => looks++ > 0 ? true : throw new OutOfMemoryException("Injected."), null);
+        Assert.False(timer.TryUpdate());
+        Assert.True(timer.TryUpdate());
+        Assert.True(ticked.WaitOne(TimeSpan.FromSeconds(30)));
+        timer.End();
+    }
+
+    // On the timer's thread, where an exception ends the process.
+    [Fact]
+    public void ATickWithoutManagedMemoryIsFollowedByTheNext()
+    {
+        using AutoResetEvent ticked = new(false);
+        int ticks = 0;
+        PollTimer timer = new(
+            () => _ = Interlocked.Increment(ref ticks) > 1 ? ticked.Set() : throw new OutOfMemoryException("Injected."),
+            () => true,
+            null);
+        Assert.True(timer.TryUpdate());
+        Assert.True(ticked.WaitOne(TimeSpan.FromSeconds(30)));
+        timer.End();
+    }
+
     [Fact]
     public void AStartThatFailsIsToldAndTriedAgainByTheNextCall()
     {
