@@ -20,6 +20,9 @@ internal sealed class RoomQueue
     // Guarded by the lock; the first one is read without it too.
     private WaitList<Turn> _turns;
 
+    // Made with the queue: where managed memory is out, the end of a wait needs none.
+    private readonly FrameworkCall.Step<Turn> _unregister = static (ref Turn turn) => turn.Registration.Dispose();
+
     // Refers to the queue only while there are any.
     private readonly PollTimer _timer;
 
@@ -31,19 +34,42 @@ internal sealed class RoomQueue
     // Waits until it is this caller's turn and tryTake returns true. False if the time is over before; throws what
     // tryTake throws, and OperationCanceledException. isGone: whether tryTake can only throw, in line too; called on
     // any thread. timeoutMs: -1 for none.
-    public async Task<bool> WaitAsync(
+    public Task<bool> WaitAsync(
         Func<bool> tryTake, Func<bool> isGone, int timeoutMs, CancellationToken cancellation)
     {
         Turn turn = new(isGone, timeoutMs);
-        (Turn Turn, CancellationToken Token, CancellationTokenRegistration Registration) call =
-            (turn, cancellation, default);
         Join(turn);
+        Task<bool>? wait = null;
         try
         {
-            bool isReady = _timer.TryUpdate() && FrameworkCall.IsDone(ref call, static (
-                ref (Turn Turn, CancellationToken Token, CancellationTokenRegistration Registration) call) =>
-                call.Registration = call.Token.Register(
-                    static turn => ((Turn)turn!).Wake(), call.Turn, useSynchronizationContext: false));
+            wait = WaitInLineAsync(turn, tryTake, cancellation);
+            return wait;
+        }
+        finally
+        {
+            // An async method without managed memory for its first await ends, and no finally block of it runs.
+            if (wait is null || wait.IsCompleted)
+            {
+                Leave(turn);
+            }
+        }
+    }
+
+    // Has the first try. A second in line follows when the first has got what it wants.
+    public void Signal() => _turns.First?.Wake();
+
+#if DEBUG && NET
+    [System.Runtime.CompilerServices.AsyncMethodBuilder(typeof(RefusableTaskBuilder<>))]
+#endif
+    private async Task<bool> WaitInLineAsync(Turn turn, Func<bool> tryTake, CancellationToken cancellation)
+    {
+        try
+        {
+            (Turn Turn, CancellationToken Token) call = (turn, cancellation);
+            bool isReady = _timer.TryUpdate() && FrameworkCall.IsDone(
+                ref call, static (ref (Turn Turn, CancellationToken Token) call) =>
+                    call.Turn.Registration = call.Token.Register(
+                        static turn => ((Turn)turn!).Wake(), call.Turn, useSynchronizationContext: false));
             if (!isReady)
             {
                 throw new OutOfMemoryException("Hakmem could not start to wait for memory.");
@@ -54,7 +80,7 @@ internal sealed class RoomQueue
                 // A wake from here on is not lost.
                 Task<bool> woken = turn.Arm();
                 cancellation.ThrowIfCancellationRequested();
-                if ((_turns.First == turn || isGone()) && tryTake())
+                if ((_turns.First == turn || turn.IsGone) && tryTake())
                 {
                     return true;
                 }
@@ -70,14 +96,8 @@ internal sealed class RoomQueue
         finally
         {
             Leave(turn);
-            FrameworkCall.IsDone(ref call, static (
-                ref (Turn Turn, CancellationToken Token, CancellationTokenRegistration Registration) call) =>
-                call.Registration.Dispose());
         }
     }
-
-    // Has the first try. A second in line follows when the first has got what it wants.
-    public void Signal() => _turns.First?.Wake();
 
     private void Poll()
     {
@@ -104,18 +124,35 @@ internal sealed class RoomQueue
         using (_lock.Enter())
         {
             _turns.Append(turn);
+            turn.IsInLine = true;
         }
     }
 
+    // A second call does nothing.
     private void Leave(Turn turn)
     {
         using (_lock.Enter())
         {
+            if (!turn.IsInLine)
+            {
+                return;
+            }
+
+            turn.IsInLine = false;
             _turns.Remove(turn);
         }
 
-        Signal();
+        try
+        {
+            Signal();
+        }
+        catch (OutOfMemoryException)
+        {
+            // The timer wakes the next.
+        }
+
         _ = _timer.TryUpdate();
+        _ = FrameworkCall.IsDone(ref turn, _unregister);
     }
 
     // One that waits. Only its own flow calls Arm, and one wake after it ends the task.
@@ -129,6 +166,11 @@ internal sealed class RoomQueue
         public Turn? Next { get; set; }
 
         public Turn? Previous { get; set; }
+
+        public bool IsInLine { get; set; }
+
+        // Set by the turn's own flow when it begins, and disposed where it leaves the line.
+        public CancellationTokenRegistration Registration { get; set; }
 
         public bool IsGone => isGone();
 

@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
+using Hakmem.Os;
 using Hakmem.Tests.Support;
 using Xunit;
 
@@ -106,6 +107,21 @@ public sealed class WriterWaitTests
         Assert.Equal(Contents, writer.WrittenSpan.ToArray());
         Assert.InRange((await writer.GetMemoryAsync(1 * MiB, TimeSpan.Zero, Test)).Length, 1 * MiB, int.MaxValue);
     }
+
+#if DEBUG && NET
+    // The wait has joined the line when there is no managed memory for the rest of it, and no code of its own runs then.
+    [Fact]
+    public async Task AWaitThatCannotGoOnLeavesTheLine()
+    {
+        RoomQueue queue = new();
+        ManagedMemory.RefuseNth(1);
+        await Assert.ThrowsAsync<OutOfMemoryException>(
+            () => queue.WaitAsync(() => false, () => false, -1, CancellationToken.None));
+        Assert.Equal(0, ManagedMemory.RefuseNth(0));
+        Assert.False(queue.IsAnyWaiting);
+        Assert.True(await queue.WaitAsync(() => true, () => false, -1, Test).WaitAsync(s_patience, Test));
+    }
+#endif
 
     [Fact]
     public async Task WhoGivesUpLetsTheNextIn()
