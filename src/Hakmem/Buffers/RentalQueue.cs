@@ -19,13 +19,23 @@ namespace Hakmem;
 // completes it, and a buffer for one that has ended meanwhile goes to the next. Its task completes on the pool, and
 // before anything is called that may throw: a timer and a registration that stay find that the rental has ended.
 //
-// The lock guards the list, and nothing is allocated or thrown under it.
+// To tell a task of anything but a buffer the framework needs managed memory. Where that is out, the rental has ended
+// and has left the line, and whoever tries next, or the timer, tells the task (_untold).
+//
+// The lock guards the lists, and nothing is allocated or thrown under it.
 internal sealed class RentalQueue<T>(PoolCore<T> core)
 {
     private readonly UninterruptibleLock _lock = new();
 
     // Guarded by the lock.
     private WaitList<Waiter> _waiters;
+
+    // Those that have ended, and whose tasks were not told for lack of managed memory. Guarded by the lock; the first
+    // is read without it too. Taken by the thread that makes the tries.
+    private WaitList<Waiter> _untold;
+
+    // Made with the queue: where managed memory is out, the end of a rental needs none of its own.
+    private readonly FrameworkCall.Step<Waiter> _unregister = static (ref Waiter waiter) => waiter.Unregister();
 
     // Refers to the queue, and through it to the pool, only while rentals wait.
     private PollTimer? _timer;
@@ -83,6 +93,7 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
             do
             {
                 seen = Volatile.Read(ref _tries);
+                TellUntold();
                 bool isServed;
                 do
                 {
@@ -183,9 +194,28 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
         {
             core.CountRefusal(waiter.Length, waiter.IsHeapFull);
         }
-        catch (ObjectDisposedException)
+        catch (Exception failure) when (failure is ObjectDisposedException or OutOfMemoryException)
         {
-            // The heap went meanwhile, and its counts with it.
+            // The heap went meanwhile, and its counts with it; or there is no managed memory to tell listeners.
+        }
+    }
+
+    private void TellUntold()
+    {
+        while (_untold.First is { } waiter && waiter.TryTell())
+        {
+            using (_lock.Enter())
+            {
+                _untold.Remove(waiter);
+            }
+        }
+    }
+
+    private void TellLater(Waiter waiter)
+    {
+        using (_lock.Enter())
+        {
+            _untold.Append(waiter);
         }
     }
 
@@ -204,7 +234,7 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
             return timer;
         }
 
-        PollTimer made = new(TryAll, () => IsAnyWaiting, () => OnFrameworkCall?.Invoke());
+        PollTimer made = new(TryAll, () => IsAnyWaiting || !_untold.IsEmpty, () => OnFrameworkCall?.Invoke());
         timer = Interlocked.CompareExchange(ref _timer, made, null);
         if (timer is not null)
         {
@@ -218,17 +248,22 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
     private sealed class Waiter(RentalQueue<T> queue, int length, StackTrace? stack)
         : TaskCompletionSource<IMemoryOwner<T>>(TaskCreationOptions.RunContinuationsAsynchronously), IWaiting<Waiter>
     {
+        // What the framework allocates to complete a task with an exception.
+        private const int TellingBytes = 512;
+
         // 1 once it has ended. Interlocked.
         private int _hasEnded;
+
+        // How, if not by a buffer: by this exception, by its timeout, or else by its cancellation. Written by whoever
+        // has ended it, before the task is told.
+        private Exception? _failure;
+        private bool _isTimedOut;
 
         // Set by Begin, and disposed by Begin or by whoever ends the rental, whichever comes last.
         private Timer? _timeout;
         private CancellationTokenRegistration _registration;
         private CancellationToken _cancellation;
         private int _steps;
-
-        // Whether it has ended by its timeout, and perhaps was not told yet. Of the timer's callback.
-        private bool _isTimedOut;
 
         public int Length => length;
 
@@ -276,21 +311,9 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
             bool isMine = TryEnd();
             if (isMine)
             {
-                TrySetResult(owner);
-                CleanUp();
-            }
-
-            return isMine;
-        }
-
-        public bool TryFail(Exception failure)
-        {
-            bool isMine = TryEnd();
-            if (isMine)
-            {
                 try
                 {
-                    TrySetException(failure);
+                    TrySetResult(owner);
                 }
                 finally
                 {
@@ -301,33 +324,46 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
             return isMine;
         }
 
-        // On the timer's thread, where an exception ends the process.
-        private void OnTimeout()
+        public bool TryFail(Exception failure)
+        {
+            bool isMine = TryEnd();
+            if (isMine)
+            {
+                _failure = failure;
+                Tell();
+            }
+
+            return isMine;
+        }
+
+        // Tells the task how the rental has ended. False if there is no managed memory for that. The framework cannot
+        // be asked again once it has begun to complete a task, so memory is asked for first.
+        public bool TryTell()
         {
             try
             {
-                Expire();
+                queue.OnFrameworkCall?.Invoke();
+                GC.KeepAlive(new byte[TellingBytes]);
+                Exception? failure = _isTimedOut
+                    ? new TimeoutException($"The pool had no room for a buffer of {length} elements in time.")
+                    : _failure;
+                _ = failure is null ? TrySetCanceled(_cancellation) : TrySetException(failure);
+                return true;
             }
             catch (OutOfMemoryException)
             {
-                // There was no managed memory for the exception.
-                _timeout?.Change(PollTimer.PeriodMs, Timeout.Infinite);
+                return Task.IsCompleted;
             }
         }
 
-        private void Expire()
+        // On the timer's thread, where an exception ends the process.
+        private void OnTimeout()
         {
-            TimeoutException failure = new($"The pool had no room for a buffer of {length} elements in time.");
-            if (_isTimedOut || TryEnd())
+            if (TryEnd())
             {
-                if (!_isTimedOut)
-                {
-                    _isTimedOut = true;
-                    queue.CountRefusal(this);
-                }
-
-                TrySetException(failure);
-                CleanUp();
+                _isTimedOut = true;
+                queue.CountRefusal(this);
+                Tell();
                 queue.TryAll();
             }
         }
@@ -336,10 +372,20 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
         {
             if (TryEnd())
             {
-                TrySetCanceled(_cancellation);
-                CleanUp();
+                Tell();
                 queue.TryAll();
             }
+        }
+
+        // Of whoever has ended it.
+        private void Tell()
+        {
+            if (!TryTell())
+            {
+                queue.TellLater(this);
+            }
+
+            CleanUp();
         }
 
         private bool TryEnd()
@@ -365,12 +411,12 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
             if (Interlocked.Increment(ref _steps) == 2)
             {
                 Waiter waiter = this;
-                FrameworkCall.IsDone(ref waiter, static (ref Waiter waiter) => waiter.Unregister());
+                FrameworkCall.IsDone(ref waiter, queue._unregister);
             }
         }
 
         // May be called again after an exception.
-        private void Unregister()
+        public void Unregister()
         {
             queue.OnFrameworkCall?.Invoke();
             _timeout?.Dispose();

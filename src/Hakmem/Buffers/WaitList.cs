@@ -26,6 +26,7 @@ internal struct WaitList<T>
     public void Append(T item)
     {
         item.Previous = _last;
+        item.Next = null;
         if (_last is null)
         {
             Volatile.Write(ref _first, item);

@@ -275,6 +275,44 @@ public sealed class RentAsyncTests : IDisposable
         (await served.WaitAsync(s_patience, Test)).Dispose();
     }
 
+    // The framework cannot be told how a rental has ended: it is told later, and the next is served.
+    [Theory]
+    [InlineData("cancelled")]
+    [InlineData("timeout")]
+    [InlineData("disposed")]
+    public async Task AnEndWithoutManagedMemoryIsToldLater(string how)
+    {
+        PoolCore<byte> core = CoreWithFaults(out Action<int, Func<Exception>> fail);
+        IMemoryOwner<byte> taken = core.Rent(100);
+        using CancellationTokenSource source = new();
+        TimeSpan timeout = how == "timeout" ? TimeSpan.FromMilliseconds(100) : s_forever;
+        Task<IMemoryOwner<byte>> first = core.RentAsync(100, timeout, source.Token).AsTask();
+        Task<IMemoryOwner<byte>> second = core.RentAsync(50, s_forever, CancellationToken.None).AsTask();
+        fail(2, () => new OutOfMemoryException());
+        if (how == "cancelled")
+        {
+            await source.CancelAsync();
+        }
+        else if (how == "disposed")
+        {
+            core.End();
+            await Assert.ThrowsAsync<ObjectDisposedException>(() => second.WaitAsync(s_patience, Test));
+        }
+
+        Exception end = await Assert.ThrowsAnyAsync<Exception>(() => first.WaitAsync(s_patience, Test));
+        Assert.True(first.IsCompleted);
+        Assert.Equal(how == "cancelled", first.IsCanceled);
+        Assert.True(first.IsCanceled || end is TimeoutException or ObjectDisposedException);
+        Assert.Equal(how == "timeout" ? 1 : 0, core.GetStatistics().RefusedCount);
+        taken.Dispose();
+        if (how != "disposed")
+        {
+            (await second.WaitAsync(s_patience, Test)).Dispose();
+        }
+
+        Assert.Equal(0, core.GetStatistics().RentedCount);
+    }
+
     // The report has the stack that asked, not that of the thread which had room for it.
     [Fact]
     public async Task ALeakOfARentalThatWaitedHasItsStack()
