@@ -36,7 +36,31 @@ internal sealed class HeapMeter : IDisposable
     {
         _allocator = allocator;
         _tags = [new("hakmem.heap", heapName)];
-        HeapNames.Add(allocator, heapName);
+        try
+        {
+            HeapNames.Add(allocator, heapName);
+            AddAll();
+        }
+        catch
+        {
+            // Half of the instruments, which nobody could remove.
+            Dispose();
+            throw;
+        }
+    }
+
+    // Needs no managed memory for the name.
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _isDisposed, 1) == 0)
+        {
+            HeapNames.Remove(_allocator, (string)_tags[0].Value!);
+            _meter.Dispose();
+        }
+    }
+
+    private void AddAll()
+    {
         Add("hakmem.memory.live", "By", "Bytes in blocks that callers hold.", s => s.LiveBytes);
         Add("hakmem.memory.cached", "By", "Bytes in free blocks in thread caches and depots.", s => s.CachedBytes);
         Add("hakmem.memory.committed", "By", "Bytes that are readable and writable.", s => s.CommittedBytes);
@@ -79,25 +103,23 @@ internal sealed class HeapMeter : IDisposable
         AddCounter("hakmem.decay.failed_passes", "{pass}", "Decay passes that failed.", s => s.FailedDecayPasses);
     }
 
-    public void Dispose()
+    // Of the next instrument.
+    private uint NextBit()
     {
-        if (Interlocked.Exchange(ref _isDisposed, 1) == 0)
-        {
-            HeapNames.Remove(_allocator, (string)_tags[0].Value!);
-            _meter.Dispose();
-        }
+        ManagedMemory.Need();
+        return 1u << _instruments++;
     }
 
     private void Add(string name, string unit, string description, Func<HakmemStatistics, long> figure)
     {
-        uint bit = 1u << _instruments++;
+        uint bit = NextBit();
         _meter.CreateObservableUpDownCounter(name, () => Measure(bit, figure), unit, description);
     }
 
     // No measurement while there is no limit.
     private void AddLimit(string name, string unit, string description, Func<HakmemStatistics, long> figure)
     {
-        uint bit = 1u << _instruments++;
+        uint bit = NextBit();
         _meter.CreateObservableUpDownCounter(
             name, () => Measure(bit, figure) is [{ Value: > 0 }] limit ? limit : [], unit, description);
     }
@@ -106,26 +128,26 @@ internal sealed class HeapMeter : IDisposable
     // disposed and has live blocks, and its successor.
     private void AddTags(string name, string unit, string description, Func<TagStatistics, long> figure)
     {
-        uint bit = 1u << _instruments++;
+        uint bit = NextBit();
         _meter.CreateObservableUpDownCounter(name, () => MeasureTags(bit, figure), unit, description);
     }
 
     private void AddCounter(string name, string unit, string description, Func<HakmemStatistics, long> figure)
     {
-        uint bit = 1u << _instruments++;
+        uint bit = NextBit();
         _meter.CreateObservableCounter(name, () => Measure(bit, figure), unit, description);
     }
 
     // No measurement before the heap's first sample.
     private void AddEstimate(string name, string unit, string description, Func<HakmemStatistics, long> figure)
     {
-        uint bit = 1u << _instruments++;
+        uint bit = NextBit();
         _meter.CreateObservableCounter(name, () => MeasureEstimate(bit, figure), unit, description);
     }
 
     private void AddSeconds(string name, string description, Func<HakmemStatistics, TimeSpan> figure)
     {
-        uint bit = 1u << _instruments++;
+        uint bit = NextBit();
         _meter.CreateObservableCounter(name, () => MeasureSeconds(bit, figure), "s", description);
     }
 

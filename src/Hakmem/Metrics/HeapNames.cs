@@ -1,69 +1,74 @@
-using System.Collections.Generic;
 using Hakmem.Os;
 
 namespace Hakmem.Metrics;
 
 // The names under which heaps are published, for others who list heaps. A heap that is published twice has the later
-// name. Thread-safe.
+// name. To remove a name needs no managed memory. Thread-safe.
 internal static class HeapNames
 {
     private static readonly UninterruptibleLock s_lock = new();
 
-    // Guarded by s_lock, under which nothing is allocated: the array is replaced.
-    private static KeyValuePair<HakmemAllocator, string>[] s_names = [];
+    // Guarded by s_lock, under which nothing is allocated. The latest comes first.
+    private static Entry? s_latest;
 
+    // Throws OutOfMemoryException, and then there is no such name.
     public static void Add(HakmemAllocator allocator, string name)
     {
-        KeyValuePair<HakmemAllocator, string>[] before;
-        do
+        Entry entry = new(allocator, name);
+        using (s_lock.Enter())
         {
-            before = Read();
+            entry.Next = s_latest;
+            s_latest = entry;
         }
-        while (!TryReplace(before, [.. before, new(allocator, name)]));
     }
 
-    // Removes one of the heap's entries with this name.
+    // Removes one of the heap's entries with this name, if there is one.
     public static void Remove(HakmemAllocator allocator, string name)
     {
-        KeyValuePair<HakmemAllocator, string>[] before;
-        List<KeyValuePair<HakmemAllocator, string>> after;
-        do
+        using (s_lock.Enter())
         {
-            before = Read();
-            after = [.. before];
-            after.Remove(new(allocator, name));
+            Entry? before = null;
+            for (Entry? entry = s_latest; entry is not null; before = entry, entry = entry.Next)
+            {
+                if (ReferenceEquals(entry.Allocator, allocator) && entry.Name == name)
+                {
+                    if (before is null)
+                    {
+                        s_latest = entry.Next;
+                    }
+                    else
+                    {
+                        before.Next = entry.Next;
+                    }
+
+                    return;
+                }
+            }
         }
-        while (!TryReplace(before, after.ToArray()));
     }
 
     // Null for a heap that is not published.
     public static string? Find(HakmemAllocator allocator)
     {
-        string? found = null;
-        foreach (KeyValuePair<HakmemAllocator, string> entry in Read())
-        {
-            found = ReferenceEquals(entry.Key, allocator) ? entry.Value : found;
-        }
-
-        return found;
-    }
-
-    private static KeyValuePair<HakmemAllocator, string>[] Read()
-    {
         using (s_lock.Enter())
         {
-            return s_names;
+            Entry? entry = s_latest;
+            while (entry is not null && !ReferenceEquals(entry.Allocator, allocator))
+            {
+                entry = entry.Next;
+            }
+
+            return entry?.Name;
         }
     }
 
-    private static bool TryReplace(
-        KeyValuePair<HakmemAllocator, string>[] before, KeyValuePair<HakmemAllocator, string>[] after)
+    private sealed class Entry(HakmemAllocator allocator, string name)
     {
-        using (s_lock.Enter())
-        {
-            bool isLatest = ReferenceEquals(s_names, before);
-            s_names = isLatest ? after : s_names;
-            return isLatest;
-        }
+        public HakmemAllocator Allocator => allocator;
+
+        public string Name => name;
+
+        // Guarded by s_lock.
+        public Entry? Next { get; set; }
     }
 }

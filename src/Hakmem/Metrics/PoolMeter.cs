@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Diagnostics.Metrics;
+using Hakmem.Os;
 
 namespace Hakmem.Metrics;
 
@@ -17,6 +18,22 @@ internal sealed class PoolMeter : IDisposable
     {
         _read = read;
         _tags = [new("hakmem.pool", poolName)];
+        try
+        {
+            AddAll();
+        }
+        catch
+        {
+            // Half of the instruments, which nobody could remove.
+            Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose() => _meter.Dispose();
+
+    private void AddAll()
+    {
         Add("hakmem.pool.rented", "By", "Bytes of buffers that are rented.", s => s.RentedBytes);
         Add("hakmem.pool.buffers", "{buffer}", "Buffers that are rented.", s => s.RentedCount);
         AddCounter("hakmem.pool.rentals", "{rental}", "Rentals since the pool was created.", s => s.RentalCount);
@@ -27,20 +44,24 @@ internal sealed class PoolMeter : IDisposable
         AddCounter(
             "hakmem.pool.late_disposals", "{disposal}", "Disposals of recycled owners that were not rented.",
             s => s.LateDisposeCount);
-        if (read().MaxBytes > 0)
+        if (_read().MaxBytes > 0)
         {
             Add("hakmem.pool.limit", "By", "The limit on rented bytes.", s => s.MaxBytes);
         }
     }
 
-    public void Dispose() => _meter.Dispose();
-
-    private void Add(string name, string unit, string description, Func<NativeMemoryPoolStatistics, long> figure) =>
+    private void Add(string name, string unit, string description, Func<NativeMemoryPoolStatistics, long> figure)
+    {
+        ManagedMemory.Need();
         _meter.CreateObservableUpDownCounter(name, () => Measure(figure), unit, description);
+    }
 
     private void AddCounter(
-        string name, string unit, string description, Func<NativeMemoryPoolStatistics, long> figure) =>
+        string name, string unit, string description, Func<NativeMemoryPoolStatistics, long> figure)
+    {
+        ManagedMemory.Need();
         _meter.CreateObservableCounter(name, () => Measure(figure), unit, description);
+    }
 
     private Measurement<long> Measure(Func<NativeMemoryPoolStatistics, long> figure) => new(figure(_read()), _tags);
 }
