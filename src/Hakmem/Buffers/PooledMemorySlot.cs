@@ -1,5 +1,6 @@
 using System;
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using System.Threading;
 using Hakmem.Api;
 using Hakmem.Os;
@@ -33,7 +34,7 @@ internal sealed unsafe class PooledMemorySlot<T> : MemoryManager<T>
     // For tests: how many idle slots no thread has in its ring.
     public static int DepotCount => s_depot.OwnerCount;
 
-    private static OwnerCache Idle => t_idle ??= new OwnerCache(s_depot);
+    private static OwnerCache Idle => t_idle ?? MakeIdle();
 
     private bool IsHeapGone => _allocator is { IsDisposed: true };
 
@@ -117,13 +118,15 @@ internal sealed unsafe class PooledMemorySlot<T> : MemoryManager<T>
         {
             Idle.PutIdle(this);
         }
-        finally
+        catch (OutOfMemoryException)
         {
-            owner?.Dispose();
-            if (allocator is not null)
-            {
-                NativeBlock.ThrowIfFound(NativeBlock.TryRelease(allocator, block));
-            }
+            // For the thread's ring. The slot becomes garbage; the disposal succeeds.
+        }
+
+        owner?.Dispose();
+        if (allocator is not null)
+        {
+            NativeBlock.ThrowIfFound(NativeBlock.TryRelease(allocator, block));
         }
     }
 
@@ -156,6 +159,13 @@ internal sealed unsafe class PooledMemorySlot<T> : MemoryManager<T>
 
     protected override void Dispose(bool disposing)
     {
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static OwnerCache MakeIdle()
+    {
+        ManagedMemory.Need();
+        return t_idle = new OwnerCache(s_depot);
     }
 
     private static PooledMemorySlot<T> Take(out OwnerCache idle)

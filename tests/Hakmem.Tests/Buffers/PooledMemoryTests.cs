@@ -4,6 +4,7 @@ using System.Collections.Generic;
 using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
+using Hakmem.Os;
 using Hakmem.Tests.Support;
 using Xunit;
 
@@ -267,4 +268,20 @@ public sealed class PooledMemoryTests : IDisposable
 
         HeapHealth.AssertWorks(_heap, expectedLiveBlocks: 0);
     }
+
+#if DEBUG
+    // A thread that only disposes has no place for the slot yet. The slot is not needed, and the disposal has succeeded.
+    [Fact]
+    public void ADisposalWithoutManagedMemorySucceeds()
+    {
+        PooledMemory<int> rental = _heap.RentPooled<int>(100);
+        Workers.RunOne(() =>
+        {
+            ManagedMemory.RefuseNth(1);
+            rental.Dispose();
+            Assert.Equal(0, ManagedMemory.RefuseNth(0));
+        });
+        HeapHealth.AssertWorks(_heap, expectedLiveBlocks: 0);
+    }
+#endif
 }
