@@ -101,7 +101,8 @@ public sealed unsafe class HakmemProfiler : IDisposable
         Argument.RequireNotNull(allocator);
         RequireMean(meanSampleBytes, nameof(meanSampleBytes));
         Heap heap = allocator.RequireHeap("be profiled");
-        HakmemProfiler profiler = new(allocator, heap, new HeapSampler(heap.Os, meanSampleBytes));
+        AllocationEstimates estimates = allocator.Estimates;
+        HakmemProfiler profiler = Make(allocator, heap, meanSampleBytes);
         try
         {
             if (!heap.TryStartProfiling(profiler._sampler))
@@ -110,7 +111,7 @@ public sealed unsafe class HakmemProfiler : IDisposable
                     "The heap has a profiler already. Dispose that one before you start another.");
             }
 
-            allocator.Estimates.Begin(profiler._sampler);
+            estimates.Begin(profiler._sampler);
             allocator.ProfileTagged();
             allocator.UpdateCacheForm();
         }
@@ -157,12 +158,29 @@ public sealed unsafe class HakmemProfiler : IDisposable
                 throw;
             }
 
+            // Made by Start, so that nothing is allocated before the tables are released.
             _allocator.Estimates.End(_sampler);
             _sampler.Close();
             if (_allocator.LiveHeap is not null)
             {
                 _allocator.UpdateCacheForm();
             }
+        }
+    }
+
+    // Its tables are the system's memory: nobody else would release them.
+    private static HakmemProfiler Make(HakmemAllocator allocator, Heap heap, long meanSampleBytes)
+    {
+        HeapSampler sampler = new(heap.Os, meanSampleBytes);
+        try
+        {
+            ManagedMemory.Need();
+            return new HakmemProfiler(allocator, heap, sampler);
+        }
+        catch
+        {
+            sampler.Close();
+            throw;
         }
     }
 

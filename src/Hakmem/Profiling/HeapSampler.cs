@@ -66,7 +66,7 @@ internal sealed unsafe class HeapSampler
     // How often the runtime was asked to name a stack's methods. Interlocked.
     private long _resolvedStacks;
 
-    // Throws OutOfMemoryException if the system refuses memory for the tables.
+    // Throws OutOfMemoryException if the system refuses memory for the tables, or managed memory is out.
     public HeapSampler(OsMemory os, long meanBytes)
     {
         _os = os;
@@ -76,14 +76,22 @@ internal sealed unsafe class HeapSampler
         _samples = new SampleTable(os);
         _figures = new StackFigures(os);
         _hashes = new HashNumbers(os);
-        if (!_samples.TryPrepare() || !_figures.TryPrepare() || !_hashes.TryPrepare())
+        try
+        {
+            if (!_samples.TryPrepare() || !_figures.TryPrepare() || !_hashes.TryPrepare())
+            {
+                throw new OutOfMemoryException("Hakmem could not reserve memory for the tables of a heap profiler.");
+            }
+
+            ManagedMemory.Need();
+            StackCapture.Prepare();
+            RuntimeHelpers.RunClassConstructor(typeof(StackHash).TypeHandle);
+        }
+        catch
         {
             Close();
-            throw new OutOfMemoryException("Hakmem could not reserve memory for the tables of a heap profiler.");
+            throw;
         }
-
-        StackCapture.Prepare();
-        RuntimeHelpers.RunClassConstructor(typeof(StackHash).TypeHandle);
     }
 
     public static StackTable Stacks { get; } = new(OsMemory.CreateForCurrentSystem(), StackBytes);
