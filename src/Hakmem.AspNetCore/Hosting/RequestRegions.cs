@@ -1,12 +1,14 @@
 using System;
 using System.Diagnostics.Metrics;
 using System.Threading;
-using System.Threading.Tasks;
 
 namespace Hakmem.AspNetCore.Hosting;
 
 // Makes the regions of requests, from the heap of the container, and measures how large each was when its request had
 // ended. One for each container. Thread-safe.
+//
+// A region that is in use when its request ends is disposed later, by a timer: nobody else would. That allocates
+// nothing, so that no region is lost, and no exception ends the process, where managed memory is out.
 internal sealed class RequestRegions
 {
     public const string MeterName = "Hakmem.AspNetCore";
@@ -18,12 +20,23 @@ internal sealed class RequestRegions
     private readonly HakmemAllocator _heap;
     private readonly Histogram<long>? _sizes;
 
+    private readonly ITimer _retry;
+
     // Regions of requests that have not ended. Interlocked.
     private long _active;
 
-    public RequestRegions(HakmemAllocator heap, IMeterFactory? meterFactory = null)
+    // Those to be disposed later, a stack. Interlocked: whoever ends a request pushes, and the timer takes all.
+    private RequestRegion? _late;
+
+    // 1 from when the timer is set until it fires. Interlocked; written after a region was pushed, and cleared before
+    // they are taken, so that none waits for a timer that is not set.
+    private int _isRetrySet;
+
+    // time: for tests.
+    public RequestRegions(HakmemAllocator heap, IMeterFactory? meterFactory = null, TimeProvider? time = null)
     {
         _heap = heap;
+        _retry = CreateTimer(time ?? TimeProvider.System);
         Meter? meter = meterFactory?.Create(new MeterOptions(MeterName));
         _sizes = meter?.CreateHistogram<long>(
             SizeName, "By", "Bytes that a request's region had taken when the request had ended.");
@@ -38,8 +51,9 @@ internal sealed class RequestRegions
         return created;
     }
 
-    public void End(MemoryRegion region)
+    public void End(RequestRegion ended)
     {
+        MemoryRegion region = ended.Region;
         long bytes = region.CommittedBytes;
         try
         {
@@ -49,36 +63,114 @@ internal sealed class RequestRegions
         {
             // Work that outlives the request is in a call of the region, against the rules. Its memory is freed when it
             // is not: nobody else will.
-            ThreadPool.UnsafeQueueUserWorkItem(static late => DisposeLate(late), region, preferLocal: false);
+            Push(ended);
             throw;
         }
         finally
         {
+            // Also for regions whose timer could not be set before.
+            SetRetry();
+
             // Last, because listeners' code runs here.
             Interlocked.Decrement(ref _active);
             _sizes?.Record(bytes);
         }
     }
 
-    private static async void DisposeLate(MemoryRegion region)
+    // Without the context of the request that happens to be the first.
+    private ITimer CreateTimer(TimeProvider time)
     {
-        bool isDone = false;
-        while (!isDone)
+        bool isFlowing = !ExecutionContext.IsFlowSuppressed();
+        AsyncFlowControl flow = isFlowing ? ExecutionContext.SuppressFlow() : default;
+        try
         {
-            await Task.Delay(s_retry).ConfigureAwait(false);
-            try
+            return time.CreateTimer(
+                static regions => ((RequestRegions)regions!).DisposeLate(), this, Timeout.InfiniteTimeSpan,
+                Timeout.InfiniteTimeSpan);
+        }
+        finally
+        {
+            if (isFlowing)
             {
-                region.Dispose();
-                isDone = true;
+                flow.Undo();
             }
-            catch (InvalidOperationException inUse) when (IsInUse(inUse))
+        }
+    }
+
+    private void Push(RequestRegion late)
+    {
+        RequestRegion? first;
+        do
+        {
+            first = Volatile.Read(ref _late);
+            late.Next = first;
+        }
+        while (Interlocked.CompareExchange(ref _late, late, first) != first);
+    }
+
+    // Sets the timer if regions wait for it. One that is set is left alone: the ends of requests must not put it off.
+    private void SetRetry()
+    {
+        if (Volatile.Read(ref _late) is null || Interlocked.Exchange(ref _isRetrySet, 1) != 0)
+        {
+            return;
+        }
+
+        bool isSet = false;
+        try
+        {
+            isSet = _retry.Change(s_retry, Timeout.InfiniteTimeSpan);
+        }
+        catch (OutOfMemoryException)
+        {
+            // The end of the next request tries again.
+        }
+
+        if (!isSet)
+        {
+            Volatile.Write(ref _isRetrySet, 0);
+        }
+    }
+
+    // On the timer's thread, where an exception ends the process.
+    private void DisposeLate()
+    {
+        Interlocked.Exchange(ref _isRetrySet, 0);
+        RequestRegion? late = Interlocked.Exchange(ref _late, null);
+        while (late is not null)
+        {
+            RequestRegion? next = late.Next;
+            if (!IsDisposed(late.Region))
             {
+                Push(late);
             }
-            catch (HakmemCorruptionException)
-            {
-                // Everything was freed nevertheless, and the event source has told the finding.
-                isDone = true;
-            }
+
+            late = next;
+        }
+
+        SetRetry();
+    }
+
+    private static bool IsDisposed(MemoryRegion region)
+    {
+        try
+        {
+            region.Dispose();
+            return true;
+        }
+        catch (InvalidOperationException inUse) when (IsInUse(inUse))
+        {
+            return false;
+        }
+        catch (OutOfMemoryException)
+        {
+            // For that exception, perhaps.
+            return false;
+        }
+        catch (HakmemCorruptionException)
+        {
+            // Everything was freed nevertheless, and the event source has told the finding.
+            return true;
         }
     }
 
@@ -95,12 +187,15 @@ internal sealed class RequestRegion(RequestRegions regions, MemoryRegion region)
 
     public MemoryRegion Region => region;
 
+    // The next that is disposed later. Of RequestRegions.
+    public RequestRegion? Next { get; set; }
+
     public void Dispose()
     {
         if (!_isEnded)
         {
             _isEnded = true;
-            regions.End(region);
+            regions.End(this);
         }
     }
 }

@@ -2,7 +2,6 @@ using System;
 using System.Collections.Concurrent;
 using System.Collections.Generic;
 using System.Diagnostics.Metrics;
-using System.Diagnostics.Tracing;
 using System.Linq;
 using System.Net.Http;
 using System.Net.WebSockets;
@@ -328,29 +327,4 @@ public sealed class RequestRegionTests : IAsyncLifetime
     // Of a region without memory, whose use is an error in either case.
     private static bool IsDisposed(MemoryRegion region) =>
         Assert.ThrowsAny<InvalidOperationException>(() => region.AllocMemory<byte>(1)) is ObjectDisposedException;
-
-    // Calls back in each refusal on the thread that made it.
-    private sealed class RefusalListener : EventListener
-    {
-        private readonly int _thread = Environment.CurrentManagedThreadId;
-        private readonly Action? _onRefusal;
-
-        public RefusalListener(Action onRefusal) => _onRefusal = onRefusal;
-
-        protected override void OnEventSourceCreated(EventSource source)
-        {
-            if (source.Name == "Hakmem")
-            {
-                EnableEvents(source, EventLevel.Warning);
-            }
-        }
-
-        protected override void OnEventWritten(EventWrittenEventArgs written)
-        {
-            if (written.EventName == "AllocationRefused" && Environment.CurrentManagedThreadId == _thread)
-            {
-                _onRefusal?.Invoke();
-            }
-        }
-    }
 }
