@@ -153,18 +153,42 @@ internal sealed unsafe class HeapSampler
     // The rate of allocations of so many bytes: see SampleChance.
     public double RateOf(nuint bytes) => (double)nuint.Max(bytes, 1) / DrawnMeanBytes;
 
-    // Whether an allocation of some bytes is sampled, and the weight of the sample. Never within the profiler.
+    // Whether an allocation of some bytes is sampled, and the weight of the sample. Never within the profiler. Never
+    // throws, as Add.
     public bool IsDrawn(nuint bytes, out double weight)
     {
-        double rate = RateOf(bytes);
-        bool isDrawn = !t_isInside && SampleChance.IsDrawn(rate);
-        weight = isDrawn ? SampleChance.WeightOf(rate) : 0;
-        return isDrawn;
+        try
+        {
+            double rate = RateOf(bytes);
+            bool isDrawn = !t_isInside && SampleChance.IsDrawn(rate);
+            weight = isDrawn ? SampleChance.WeightOf(rate) : 0;
+            return isDrawn;
+        }
+        catch (OutOfMemoryException)
+        {
+            weight = 0;
+            return false;
+        }
     }
 
-    // Notes a sample with the calling thread's stack, and whose blocks the thread allocates. Returns the block.
-    // drawnBytes: the size by which it was drawn.
+    // Notes a sample with the calling thread's stack, and whose blocks the thread allocates. Returns the block, which
+    // nobody else has yet: so this does not throw. Without managed memory, which a thread's first use of its
+    // thread-statics needs, the sample is lost. drawnBytes: the size by which it was drawn.
     public void* Add(void* block, nuint bytes, double weight, nuint drawnBytes)
+    {
+        try
+        {
+            Note(block, bytes, weight, drawnBytes);
+        }
+        catch (OutOfMemoryException)
+        {
+            CountLost();
+        }
+
+        return block;
+    }
+
+    private void Note(void* block, nuint bytes, double weight, nuint drawnBytes)
     {
         double expected = weight * SampleChance.Of(RateOf(drawnBytes));
         Sample sample = new()
@@ -188,17 +212,14 @@ internal sealed unsafe class HeapSampler
             if (sample.Stack != StackTable.None)
             {
                 AddLocked(sample, expected);
-                return block;
+                return;
             }
         }
 
         if (Callouts.AreDeferred)
         {
-            using (_lock.Enter())
-            {
-                AddLocked(sample, expected);
-            }
-
+            // First, since it may throw.
+            ManagedMemory.Need();
             t_deferred = new DeferredSample
             {
                 Sampler = this,
@@ -208,7 +229,12 @@ internal sealed unsafe class HeapSampler
                 Owner = owner,
             };
             Callouts.NoteDeferred();
-            return block;
+            using (_lock.Enter())
+            {
+                AddLocked(sample, expected);
+            }
+
+            return;
         }
 
         Interlocked.Increment(ref _resolvedStacks);
@@ -222,19 +248,32 @@ internal sealed unsafe class HeapSampler
 
             AddLocked(sample, expected);
         }
-
-        return block;
     }
 
     // Resolves the stack of the last sample that was taken while that was not allowed. The calling thread's stack is
-    // the same but for frames of this library, which are left out.
+    // the same but for frames of this library, which are left out. Never throws.
     public static void ResolveDeferred()
     {
-        DeferredSample deferred = t_deferred;
-        if (deferred.Sampler is { } sampler)
+        if (TryTakeDeferred(out DeferredSample deferred))
         {
+            deferred.Sampler!.ResolveLater(deferred);
+        }
+    }
+
+    private static bool TryTakeDeferred(out DeferredSample deferred)
+    {
+        try
+        {
+            ManagedMemory.Need();
+            deferred = t_deferred;
             t_deferred = default;
-            sampler.ResolveLater(deferred);
+            return deferred.Sampler is not null;
+        }
+        catch (OutOfMemoryException)
+        {
+            // A thread's first use of the field needs managed memory, so nothing was noted there.
+            deferred = default;
+            return false;
         }
     }
 

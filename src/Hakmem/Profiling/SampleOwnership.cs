@@ -1,4 +1,5 @@
 using System;
+using Hakmem.Os;
 
 namespace Hakmem.Profiling;
 
@@ -29,16 +30,35 @@ internal readonly ref struct SampleOwnership
 
     private SampleOwnership(ISampleOwner owner)
     {
+        ManagedMemory.Need();
         _before = t_current;
         _hasBegun = true;
         t_current = owner;
     }
 
     // Null unless there is an owner.
-    public static ISampleOwner? Current => t_current;
+    public static ISampleOwner? Current
+    {
+        get
+        {
+            ManagedMemory.Need();
+            return t_current;
+        }
+    }
 
-    // Does nothing without an owner.
-    public static SampleOwnership Of(ISampleOwner? owner) => owner is null ? default : new SampleOwnership(owner);
+    // Does nothing without an owner. Never throws: a thread's first use of the field needs managed memory, without
+    // which samples are lost anyway.
+    public static SampleOwnership Of(ISampleOwner? owner)
+    {
+        try
+        {
+            return owner is null ? default : new SampleOwnership(owner);
+        }
+        catch (OutOfMemoryException)
+        {
+            return default;
+        }
+    }
 
     // The line for an owner.
     public static string LineOf(ISampleOwner owner)

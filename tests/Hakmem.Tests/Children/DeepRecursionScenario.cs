@@ -26,6 +26,7 @@ internal static unsafe class DeepRecursionScenario
         HakmemAllocator heap = HakmemAllocator.Shared;
         heap.Free(heap.Alloc(64));
         using HakmemProfiler profiler = HakmemProfiler.Start(heap, 1);
+        CompileAllocate(heap);
         Recurse(heap);
         Console.WriteLine($"samples={profiler.Capture().Samples.Count}");
     }
@@ -35,14 +36,18 @@ internal static unsafe class DeepRecursionScenario
         using HakmemAllocator heap = new(
             new HakmemOptions { Hardening = HardeningLevel.Full, CaptureStacks = true });
 
-        // Compiling a method would take more stack than there is later.
+        CompileAllocate(heap);
+        Recurse(heap);
+        Console.WriteLine($"live={heap.GetStatistics().LiveBlocks}");
+    }
+
+    // Compiling a method would take more stack than there is later.
+    private static void CompileAllocate(HakmemAllocator heap)
+    {
         for (int i = 0; i < 1_000; i++)
         {
             Allocate(heap);
         }
-
-        Recurse(heap);
-        Console.WriteLine($"live={heap.GetStatistics().LiveBlocks}");
     }
 
     private static void Recurse(HakmemAllocator heap)

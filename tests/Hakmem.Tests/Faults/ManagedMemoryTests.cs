@@ -1,0 +1,78 @@
+#if DEBUG
+using System;
+using Hakmem.Tests.Support;
+using Xunit;
+
+namespace Hakmem.Tests.Faults;
+
+// The promise that an operation loses nothing where managed memory is out in the middle of it: each need of it is
+// refused in turn.
+public sealed unsafe class ManagedMemoryTests
+{
+    // Whose blocks they are.
+    public enum Kind
+    {
+        Isolated,
+        Profiled,
+        Tagged,
+        TaggedAndProfiled,
+        Fallback,
+        TaggedFallback,
+    }
+
+    public static TheoryData<Kind> Kinds { get; } = [.. Enum.GetValues<Kind>()];
+
+    // Nobody had the address of a block that was allocated before the need was refused.
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void AnAllocationWithoutManagedMemoryLosesNothing(Kind kind)
+    {
+        using TestHeap test = new(kind);
+        int refused = RefusedNeeds.Sweep(n =>
+        {
+            nint block = 0;
+            bool isRefused = RefusedNeeds.Refuse(n, () => block = (nint)test.Allocator.Alloc(100_000), out bool isDone);
+            Assert.Equal(isDone, block != 0);
+            test.AssertLive(isDone ? 1 : 0);
+            test.Allocator.Free((void*)block);
+            test.AssertLive(0);
+            return isRefused;
+        });
+        Assert.True(refused > 0 || kind is Kind.Fallback or Kind.TaggedFallback);
+    }
+
+    // A heap, and an allocator over it, whose blocks can be counted.
+    private sealed class TestHeap : IDisposable
+    {
+        private readonly MemoryTag? _tag;
+        private readonly HakmemProfiler? _profiler;
+
+        public TestHeap(Kind kind)
+        {
+            Heap = kind is Kind.Fallback or Kind.TaggedFallback ? HakmemAllocator.CreateFallback() : new HakmemAllocator();
+            _tag = kind is Kind.Tagged or Kind.TaggedAndProfiled or Kind.TaggedFallback ? new MemoryTag("test", hardBytes: 1 << 30) : null;
+            Allocator = _tag is null ? Heap : Heap.ForTag(_tag);
+            _profiler = kind is Kind.Profiled or Kind.TaggedAndProfiled ? Profilers.StartUnbounded(Heap, 1) : null;
+        }
+
+        public HakmemAllocator Heap { get; }
+
+        public IHakmemAllocator Allocator { get; }
+
+        public void AssertLive(long blocks)
+        {
+            Assert.Equal(blocks, Heap.GetStatistics().LiveBlocks);
+            Assert.Equal(blocks > 0, Heap.GetStatistics().LiveBytes > 0);
+            Assert.Equal(_tag is null ? 0 : Heap.GetStatistics().LiveBytes, _tag?.LiveBytes ?? 0);
+            Assert.Empty(Heap.Verify().Problems);
+        }
+
+        public void Dispose()
+        {
+            _profiler?.Dispose();
+            Heap.Dispose();
+            _tag?.Dispose();
+        }
+    }
+}
+#endif
