@@ -227,29 +227,64 @@ internal sealed partial class HakmemEventSource : EventSource
         return made;
     }
 
-    // Raises the last of the events that were to be raised while callouts were deferred.
+    // Raises the last of the events that were to be raised while callouts were deferred. Never throws.
     [NonEvent]
     public static void TellDeferred()
     {
-        if (t_isDeferred)
+        try
         {
-            t_isDeferred = false;
-            Tell(t_deferred, needsSource: true);
-            t_deferred = default;
+            if (t_isDeferred)
+            {
+                t_isDeferred = false;
+                Raise(t_deferred, needsSource: true);
+                t_deferred = default;
+            }
+        }
+        catch (OutOfMemoryException)
+        {
+            // As in Tell.
+        }
+    }
+
+    // Never throws, since the caller is in the middle of something. A thread's first use of the fields here needs
+    // managed memory, as the event itself does; without it the event is lost.
+    [NonEvent]
+    private static void Tell(Pending pending, bool needsSource = false)
+    {
+        if (!needsSource && !EventListening.IsOn)
+        {
+            return;
+        }
+
+        try
+        {
+            if (Callouts.AreDeferred)
+            {
+                Defer(pending);
+            }
+            else
+            {
+                Raise(pending, needsSource);
+            }
+        }
+        catch (OutOfMemoryException)
+        {
+            // Lost.
         }
     }
 
     [NonEvent]
-    private static void Tell(Pending pending, bool needsSource = false)
+    private static void Defer(Pending pending)
     {
-        if (Callouts.AreDeferred)
-        {
-            t_deferred = pending;
-            t_isDeferred = true;
-            Callouts.NoteDeferred();
-            return;
-        }
+        ManagedMemory.Need();
+        t_deferred = pending;
+        t_isDeferred = true;
+        Callouts.NoteDeferred();
+    }
 
+    [NonEvent]
+    private static void Raise(Pending pending, bool needsSource)
+    {
         if (needsSource)
         {
             Prepare();
@@ -257,7 +292,7 @@ internal sealed partial class HakmemEventSource : EventSource
 
         if (EventListening.IsOn && !t_isRaising)
         {
-            // Without managed memory the event is lost.
+            ManagedMemory.Need();
             t_isRaising = true;
             _ = FrameworkCall.Try(ref pending, s_raise);
             t_isRaising = false;

@@ -128,6 +128,7 @@ internal sealed unsafe class FallbackHeap : HeapCore, ITeller
 
     void ITeller.Tell() => NotifyUsed();
 
+    // Never throws: the caller may hold a block that nothing else refers to.
     private void NotifyUsed()
     {
         if (Callouts.AreDeferred)

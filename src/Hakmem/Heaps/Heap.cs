@@ -404,6 +404,7 @@ internal sealed unsafe partial class Heap : HeapCore, ITeller
 
     void ITeller.Tell() => NotifyUsed();
 
+    // Never throws: the caller may hold a block that nothing else refers to.
     private void NotifyUsed()
     {
         if (Callouts.AreDeferred)

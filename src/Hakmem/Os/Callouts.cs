@@ -1,4 +1,5 @@
 using System;
+using System.Threading;
 
 namespace Hakmem.Os;
 
@@ -6,8 +7,14 @@ namespace Hakmem.Os;
 // does to name a stack. It must not while it holds a lock that such code may want, as when a writer's block is resized
 // under the block's own lock. What is to be called out is noted then, and done when the lock has been left: see
 // Profiling/DeferredCallouts.cs, which the holders of such locks use.
+//
+// A thread's first use of its thread-statics allocates managed memory. So TryPrepareThread comes before a step that
+// must not fail: what a thread notes once it has deferred something needs none.
 internal static class Callouts
 {
+    [ThreadStatic]
+    private static bool t_isPrepared;
+
     [ThreadStatic]
     private static int t_depth;
 
@@ -22,11 +29,39 @@ internal static class Callouts
     [ThreadStatic]
     private static ITeller? t_last;
 
-    public static bool AreDeferred => t_depth != 0;
+    // Never throws: a thread that has no managed memory for these fields has deferred nothing.
+    public static bool AreDeferred => TryPrepareThread() && t_depth != 0;
 
-    public static void Defer() => t_depth++;
+    // Makes what this class needs on the calling thread. False if managed memory is out.
+    public static bool TryPrepareThread()
+    {
+        try
+        {
+            if (!t_isPrepared)
+            {
+                PrepareThread();
+            }
 
-    // Called by whoever has noted something for later.
+            return true;
+        }
+        catch (OutOfMemoryException)
+        {
+            return false;
+        }
+    }
+
+    // Throws OutOfMemoryException if managed memory is out; then nothing is deferred.
+    public static void Defer()
+    {
+        if (!TryPrepareThread())
+        {
+            throw new OutOfMemoryException("Hakmem has no managed memory for what a thread needs.");
+        }
+
+        t_depth++;
+    }
+
+    // Called by whoever has noted something for later, while callouts are deferred: never throws.
     public static void NoteDeferred() => t_isAnyDeferred = true;
 
     // The same for one that tells later what is to be told then.
@@ -56,5 +91,14 @@ internal static class Callouts
         {
             last?.Tell();
         }
+    }
+
+    // One of each kind: those with references are in a memory of their own.
+    private static void PrepareThread()
+    {
+        ManagedMemory.Need();
+        Volatile.Write(ref t_first, null);
+        Volatile.Write(ref t_isAnyDeferred, false);
+        t_isPrepared = true;
     }
 }

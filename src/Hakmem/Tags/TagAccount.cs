@@ -157,7 +157,7 @@ internal sealed class TagAccount : ISampleOwner, ITeller
     void ITeller.Tell() => TellIfAbove();
 
     // Tells once for each soft limit that is exceeded. Under no lock; while callouts are deferred, whoever defers them
-    // calls this later.
+    // calls this later. Never throws.
     public void TellIfAbove()
     {
         if (Callouts.AreDeferred)

@@ -22,6 +22,37 @@ public sealed unsafe class ManagedMemoryTests
 
     public static TheoryData<Kind> Kinds { get; } = [.. Enum.GetValues<Kind>()];
 
+    // The address of a block that had moved was lost, and the record of one that had shrunk said more than it had.
+    [Theory]
+    [InlineData(Kind.Isolated, 100, 1 << 20)]
+    [InlineData(Kind.Isolated, 1 << 20, 100)]
+    [InlineData(Kind.Isolated, 5 << 20, 9 << 20)]
+    [InlineData(Kind.Profiled, 100, 1 << 20)]
+    [InlineData(Kind.Tagged, 100, 1 << 20)]
+    [InlineData(Kind.Tagged, 1 << 20, 100)]
+    [InlineData(Kind.TaggedAndProfiled, 100, 1 << 20)]
+    [InlineData(Kind.Fallback, 100, 1 << 20)]
+    [InlineData(Kind.Fallback, 1 << 20, 100)]
+    [InlineData(Kind.TaggedFallback, 100, 1 << 20)]
+    public void AResizeWithoutManagedMemoryKeepsTheBlock(Kind kind, long before, long after)
+    {
+        using TestHeap test = new(kind);
+        Assert.NotEqual(0, RefusedNeeds.Sweep(n =>
+        {
+            using NativeArray<byte> array = new(test.Allocator, before);
+            array.Fill(7);
+            bool isRefused = RefusedNeeds.Refuse(n, () => array.Resize(after), out bool isDone);
+            Assert.Equal(isDone ? after : before, array.Length);
+            Assert.True(test.Heap.UsableSize(array.Pointer) >= (nuint)array.Length);
+            Assert.Equal(-1, array.AsSpan()[..(int)Math.Min(before, after)].IndexOfAnyExcept((byte)7));
+            array.Fill(8);
+            test.AssertLive(1);
+            array.Dispose();
+            test.AssertLive(0);
+            return isRefused;
+        }));
+    }
+
     // Nobody had the address of a block that was allocated before the need was refused.
     [Theory]
     [MemberData(nameof(Kinds))]
