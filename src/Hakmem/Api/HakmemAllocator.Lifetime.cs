@@ -7,7 +7,9 @@ using System.Threading;
 using Hakmem.Api;
 using Hakmem.Fallback;
 using Hakmem.Heaps;
+using Hakmem.Os;
 using Hakmem.Pages;
+using Hakmem.Profiling;
 using Hakmem.Reclaim;
 using Hakmem.Records;
 using Hakmem.Small;
@@ -267,6 +269,30 @@ public sealed unsafe partial class HakmemAllocator
                 // The next TryDispose has begun.
             }
         }
+    }
+
+    // Makes a cache for the calling thread and gives it to it. Null if there is no memory for it. Does not throw for
+    // that, as a free must not.
+    private ThreadCache* TryMakeCache(int slot)
+    {
+        if (!Callouts.TryPrepareThread())
+        {
+            return null;
+        }
+
+        // A listener of an event allocates with this cache, so it has to be the thread's by then.
+        using DeferredCallouts deferred = DeferredCallouts.Begin();
+        ThreadCache* cache = _core.TryCreateThreadCache();
+        if (slot == HeapSlots.Shared)
+        {
+            CurrentThread.SetShared(cache);
+        }
+        else if (cache != null)
+        {
+            CurrentThread.SetPeer(slot, cache);
+        }
+
+        return cache;
     }
 
     // Whether a refusal may be that of another thread's TryDispose, and not final. The shared heap's is, of which no

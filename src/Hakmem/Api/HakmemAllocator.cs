@@ -543,11 +543,8 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
 
         if (cache == null)
         {
-            // A listener of an event allocates with this cache, so it has to be the thread's by then.
             _failure?.Throw();
-            using DeferredCallouts deferred = DeferredCallouts.Begin();
-            cache = _core.TryCreateThreadCache();
-            CurrentThread.SetShared(cache);
+            cache = TryMakeCache(HeapSlots.Shared);
         }
 
         return cache;
@@ -580,13 +577,6 @@ public sealed unsafe partial class HakmemAllocator : IHakmemAllocator, IDisposab
             return null;
         }
 
-        using DeferredCallouts deferred = DeferredCallouts.Begin();
-        cache = _heap.TryCreateThreadCache();
-        if (cache != null)
-        {
-            CurrentThread.SetPeer(slot, cache);
-        }
-
-        return cache;
+        return TryMakeCache(slot);
     }
 }

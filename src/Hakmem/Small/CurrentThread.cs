@@ -23,7 +23,8 @@ internal static unsafe class CurrentThread
     [ThreadStatic]
     private static ThreadCache* t_shared;
 
-    // Guards the growth of every peer table against the clearing of entries by threads that dispose heaps.
+    // Guards the growth of every peer table against the clearing of entries by threads that dispose heaps. Interlocked,
+    // and never changed again: Prepare makes it.
     private static UninterruptibleLock? s_peersLock;
 
     // The calling thread's cache of the shared heap, or null if it has none yet.
@@ -37,6 +38,17 @@ internal static unsafe class CurrentThread
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ThreadCache* PeerOf(ThreadCache* shared, int heapSlot) =>
         shared == null || (uint)heapSlot >= (uint)shared->PeerCount ? null : shared->Peers[heapSlot];
+
+    // Called under no lock, before the first cache is made: the rest of this class needs no managed memory. Throws
+    // OutOfMemoryException if that is out.
+    public static void Prepare()
+    {
+        if (s_peersLock is null)
+        {
+            ManagedMemory.Need();
+            Interlocked.CompareExchange(ref s_peersLock, new UninterruptibleLock(), null);
+        }
+    }
 
     // Sets the calling thread's cache of the shared heap, or none.
     public static void SetShared(ThreadCache* cache)
@@ -117,8 +129,14 @@ internal static unsafe class CurrentThread
         }
     }
 
-    private static UninterruptibleLock PeersLock =>
-        s_peersLock ?? Interlocked.CompareExchange(ref s_peersLock, new UninterruptibleLock(), null) ?? s_peersLock;
+    private static UninterruptibleLock PeersLock
+    {
+        get
+        {
+            Debug.Assert(s_peersLock is not null, "Prepare comes before the first cache.");
+            return s_peersLock!;
+        }
+    }
 
     private static void CountChange(ThreadCache* shared)
     {

@@ -1,3 +1,4 @@
+using System;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Threading;
@@ -74,10 +75,25 @@ internal sealed unsafe class ThreadCacheRegistry(
         }
     }
 
-    // Returns a cache for the calling thread: a dead thread's if there is one, else a new one. Null if memory is out.
+    // Returns a cache for the calling thread: a dead thread's if there is one, else a new one. Null if memory is out,
+    // managed memory included: a thread can do without a cache, and a free must not fail.
     public ThreadCache* TryGet()
     {
+        try
+        {
+            return TryAdoptOrAdd();
+        }
+        catch (OutOfMemoryException)
+        {
+            return null;
+        }
+    }
+
+    private ThreadCache* TryAdoptOrAdd()
+    {
         // Managed memory is allocated before the lock is taken: if this throws, nothing has changed.
+        CurrentThread.Prepare();
+        ManagedMemory.Need();
         CacheEntry entry = new(Thread.CurrentThread);
         object?[]? room = null;
         while (true)
@@ -98,6 +114,7 @@ internal sealed unsafe class ThreadCacheRegistry(
                 wanted = _entries.NextCapacity;
             }
 
+            ManagedMemory.Need();
             room = new object?[wanted];
         }
 
@@ -278,9 +295,9 @@ internal sealed unsafe class ThreadCacheRegistry(
         SyncRoot.AssertHeld();
 
         // The minimum avoids an overflow: a budget may be as large as long.MaxValue.
-        long total = System.Math.Min(budgetBytes, long.MaxValue / TotalBudgetFactor) * TotalBudgetFactor;
+        long total = Math.Min(budgetBytes, long.MaxValue / TotalBudgetFactor) * TotalBudgetFactor;
         long share = _entries.Count <= TotalBudgetFactor ? budgetBytes : total / _entries.Count;
-        exchange.BudgetBytes = System.Math.Min(budgetBytes, System.Math.Max(share, MinBudgetBytes));
+        exchange.BudgetBytes = Math.Min(budgetBytes, Math.Max(share, MinBudgetBytes));
     }
 
     // Writes to the caches behind fronts whether there is only one. A thread whose cache ceases to be alone may be in a

@@ -1,5 +1,6 @@
 #if DEBUG
 using System;
+using Hakmem.Events;
 using Hakmem.Tests.Support;
 using Xunit;
 
@@ -53,6 +54,23 @@ public sealed unsafe class ManagedMemoryTests
         }));
     }
 
+    // Its owner has given up the address: the block was lost.
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void AFreeWithoutManagedMemoryIsDone(Kind kind)
+    {
+        using TestHeap test = new(kind);
+        int refused = RefusedNeeds.Sweep(n =>
+        {
+            nint block = (nint)test.Allocator.Alloc(100);
+            bool isRefused = RefusedNeeds.Refuse(n, () => test.Allocator.Free((void*)block), out bool isDone);
+            Assert.True(isDone);
+            test.AssertLive(0);
+            return isRefused;
+        });
+        Assert.True(refused > 0 || kind is Kind.Fallback or Kind.TaggedFallback);
+    }
+
     // Nobody had the address of a block that was allocated before the need was refused.
     [Theory]
     [MemberData(nameof(Kinds))]
@@ -70,6 +88,47 @@ public sealed unsafe class ManagedMemoryTests
             return isRefused;
         });
         Assert.True(refused > 0 || kind is Kind.Fallback or Kind.TaggedFallback);
+    }
+
+    // A cache that a thread had adopted, and was not given, stayed with it until it ended.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void AnAdoptionWithoutManagedMemoryStrandsNoCache(bool isHeard)
+    {
+        using TestHeap test = new(Kind.Isolated);
+
+        // Nobody listens. The source, if there is one, raises nothing.
+        bool wasHeard = EventListening.IsOn;
+        EventListening.IsOn |= isHeard;
+        _ = RefusedNeeds.Refuse(0, () => test.Heap.Free(test.Heap.Alloc(100)), out _);
+        int caches = test.Heap.GetStatistics().ThreadCaches;
+        Assert.NotEqual(0, RefusedNeeds.Sweep(n =>
+        {
+            int after = 0;
+            bool isRefused = RefusedNeeds.Refuse(
+                n,
+                () =>
+                {
+                    for (int i = 0; i < 3; i++)
+                    {
+                        try
+                        {
+                            test.Heap.Free(test.Heap.Alloc(100));
+                        }
+                        catch (OutOfMemoryException)
+                        {
+                            // The next call tries again.
+                        }
+                    }
+
+                    after = test.Heap.GetStatistics().ThreadCaches;
+                },
+                out _);
+            Assert.InRange(after, 1, caches);
+            return isRefused;
+        }));
+        EventListening.IsOn = wasHeard;
     }
 
     // A heap, and an allocator over it, whose blocks can be counted.
