@@ -69,7 +69,17 @@ public sealed unsafe class NativeBufferWriter<T> : IBufferWriter<T>, IDisposable
         Argument.RequireNotNegative(initialCapacity);
         _allocator = allocator;
         _block = new NativeBlock(typeof(NativeBufferWriter<T>), allocator, BytesOf(initialCapacity));
-        _memory = new NativeBlockMemory<T>(_block, 0, int.MaxValue);
+        try
+        {
+            ManagedMemory.Need();
+            _memory = new NativeBlockMemory<T>(_block, 0, int.MaxValue);
+        }
+        catch
+        {
+            _block.Free();
+            throw;
+        }
+
         _start = (T*)_block.Pointer;
         _capacity = initialCapacity;
     }

@@ -131,6 +131,20 @@ public sealed unsafe class ManagedMemoryTests
         EventListening.IsOn = wasHeard;
     }
 
+    [Fact]
+    public void AWriterThatCannotBeMadeFreesItsBlock()
+    {
+        using TestHeap test = new(Kind.Isolated);
+        Assert.NotEqual(0, RefusedNeeds.Sweep(n =>
+        {
+            NativeBufferWriter<byte>? writer = null;
+            bool isRefused = RefusedNeeds.Refuse(n, () => writer = new NativeBufferWriter<byte>(test.Heap, 100), out bool isDone);
+            test.AssertLive(isDone ? 1 : 0);
+            writer?.Dispose();
+            return isRefused;
+        }));
+    }
+
     // A heap, and an allocator over it, whose blocks can be counted.
     private sealed class TestHeap : IDisposable
     {
