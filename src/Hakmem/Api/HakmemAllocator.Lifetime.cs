@@ -138,15 +138,22 @@ public sealed unsafe partial class HakmemAllocator
         int slot = CloseSlot();
         if (slot != DisposedSlot)
         {
+            // Whatever one of the steps throws, the others follow.
             try
             {
                 MarkGone();
-                DisposeTagged();
             }
             finally
             {
-                _core.Dispose();
-                ReturnSlot(slot);
+                try
+                {
+                    DisposeTagged();
+                }
+                finally
+                {
+                    _core.Dispose();
+                    ReturnSlot(slot);
+                }
             }
         }
     }
@@ -233,9 +240,23 @@ public sealed unsafe partial class HakmemAllocator
             return false;
         }
 
-        MarkViewsGone();
-        _core.Dispose();
-        ReturnSlot(slot);
+        try
+        {
+            MarkViewsGone();
+        }
+        finally
+        {
+            try
+            {
+                _tagged?.RemoveLedgers();
+            }
+            finally
+            {
+                _core.Dispose();
+                ReturnSlot(slot);
+            }
+        }
+
         return true;
     }
 
@@ -333,13 +354,28 @@ public sealed unsafe partial class HakmemAllocator
         }
     }
 
+    // Never throws, as part of a disposal: without managed memory for a list without the view, which is not used any
+    // more, the list keeps a weak reference to it.
     internal void RemoveView(IHakmemAllocator view)
+    {
+        try
+        {
+            RemoveFromViews(view);
+        }
+        catch (OutOfMemoryException)
+        {
+            // The next AddView drops it once it is collected.
+        }
+    }
+
+    private void RemoveFromViews(IHakmemAllocator view)
     {
         WeakReference<IHakmemAllocator>[]? before;
         WeakReference<IHakmemAllocator>[]? after;
         do
         {
             before = Volatile.Read(ref _views);
+            ManagedMemory.Need();
             after = before is null ? null
                 : [.. before.Where(each => each.TryGetTarget(out IHakmemAllocator? other) && other != view)];
         }
@@ -350,7 +386,15 @@ public sealed unsafe partial class HakmemAllocator
     {
         // After _isGone: of this and an AddView at the same time, one sees what the other has written.
         Interlocked.MemoryBarrier();
-        foreach (WeakReference<IHakmemAllocator> each in Volatile.Read(ref _views) ?? [])
+        WeakReference<IHakmemAllocator>[]? views = Volatile.Read(ref _views);
+        if (views is null)
+        {
+            return;
+        }
+
+        // The runtime may load code for the first use.
+        ManagedMemory.Need();
+        foreach (WeakReference<IHakmemAllocator> each in views)
         {
             if (each.TryGetTarget(out IHakmemAllocator? view))
             {

@@ -496,11 +496,17 @@ public sealed unsafe partial class MemoryRegion
             _isDisposed = true;
         }
 
-        _view?.MarkGone();
-        finding = Release(freed);
+        try
+        {
+            _view?.MarkGone();
+        }
+        finally
+        {
+            finding = Release(freed);
+        }
+
         if (_view is { } view)
         {
-            // Last, since it makes a list without the view, for which there may be no managed memory.
             _allocator.RemoveView(view);
         }
 

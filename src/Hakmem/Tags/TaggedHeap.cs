@@ -232,17 +232,40 @@ internal sealed unsafe partial class TaggedHeap
     public void Dispose()
     {
         _slot = int.MaxValue;
-        RemoveLedgers();
-        _blocks.Dispose();
+        try
+        {
+            RemoveLedgers();
+        }
+        finally
+        {
+            _blocks.Dispose();
+        }
+    }
+
+    // Takes the blocks of a heap that is disposed from their tags.
+    public void RemoveLedgers()
+    {
+        foreach (TagLedger? ledger in TagLedgers.All())
+        {
+            if (ledger?.Heap == this)
+            {
+                ledger.Account.Unlink(ledger);
+                TagLedgers.Remove(ledger);
+                if (ledger.TryGetView() is { } view)
+                {
+                    ForeignHeap.MarkGone(view);
+                }
+            }
+        }
     }
 
     // As HakmemAllocator.TryDispose. The slot goes first, so that the barrier in front of the final count is one for
-    // the fast paths here too: each has ended or finds no cache.
+    // the fast paths here too: each has ended or finds no cache. If this is done, RemoveLedgers is to follow, once
+    // nothing can call that off.
     public bool TryDispose()
     {
         int slot = _slot;
         Interlocked.Exchange(ref _slot, int.MaxValue);
-        bool isDone = false;
         try
         {
             foreach (TagLedger? ledger in TagLedgers.All())
@@ -254,7 +277,7 @@ internal sealed unsafe partial class TaggedHeap
             }
 
             OnCount?.Invoke();
-            isDone = _blocks.TryDispose();
+            return _blocks.TryDispose();
         }
         finally
         {
@@ -263,13 +286,6 @@ internal sealed unsafe partial class TaggedHeap
                 Volatile.Write(ref _slot, slot);
             }
         }
-
-        if (isDone)
-        {
-            RemoveLedgers();
-        }
-
-        return isDone;
     }
 
     // The ledger of a tag, which is made if there is none.
@@ -500,20 +516,4 @@ internal sealed unsafe partial class TaggedHeap
 
     private TagLedger FindLedger(void* block, string operation) =>
         TagLedgers.Find(*NumberOf(block)) ?? throw Misuse.FreedAlready(block, operation);
-
-    private void RemoveLedgers()
-    {
-        foreach (TagLedger? ledger in TagLedgers.All())
-        {
-            if (ledger?.Heap == this)
-            {
-                ledger.Account.Unlink(ledger);
-                TagLedgers.Remove(ledger);
-                if (ledger.TryGetView() is { } view)
-                {
-                    ForeignHeap.MarkGone(view);
-                }
-            }
-        }
-    }
 }

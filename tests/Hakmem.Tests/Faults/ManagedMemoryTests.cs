@@ -145,6 +145,45 @@ public sealed unsafe class ManagedMemoryTests
         }));
     }
 
+    // The chunks were not given back, and the region passed for disposed.
+    [Fact]
+    public void ADisposalWithoutManagedMemoryReleasesARegion()
+    {
+        using TestHeap test = new(Kind.Isolated);
+        Assert.NotEqual(0, RefusedNeeds.Sweep(n =>
+        {
+            MemoryRegion region = test.Heap.CreateRegion();
+            _ = region.AsAllocator().Alloc(100);
+            bool isRefused = RefusedNeeds.Refuse(n, region.Dispose, out bool isDone);
+            Assert.True(isDone);
+            test.AssertLive(0);
+            return isRefused;
+        }));
+    }
+
+    // It was closed, and its memory was not released.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void AHeapWithoutManagedMemoryIsDisposedWhole(bool isTried)
+    {
+        Assert.NotEqual(0, RefusedNeeds.Sweep(n =>
+        {
+            using MemoryTag tag = new("test");
+            HakmemAllocator heap = new();
+            heap.CreateRegion().AsAllocator();
+            IHakmemAllocator tagged = heap.ForTag(tag);
+            tagged.Free(tagged.Alloc(100));
+            Assert.NotEqual(0, heap.TakenBytes);
+            bool isRefused = RefusedNeeds.Refuse(n, isTried ? () => heap.TryDispose() : heap.Dispose, out _);
+            Assert.True(heap.IsDisposed);
+            Assert.Equal(0, heap.TakenBytes);
+            Assert.True(heap.TryDispose());
+            Assert.Throws<ObjectDisposedException>(() => (nint)tagged.Alloc(100));
+            return isRefused;
+        }));
+    }
+
     // A heap, and an allocator over it, whose blocks can be counted.
     private sealed class TestHeap : IDisposable
     {
