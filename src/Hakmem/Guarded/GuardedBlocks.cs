@@ -159,9 +159,10 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
         // Another thread may have freed the block since the caller found it, so its state is checked again.
         GuardedState from = isHeld ? GuardedState.Held : GuardedState.Live;
         GuardedBlock* block = Change(unit, address, from, GuardedState.Freed, "Free");
+        Damage? damage;
         try
         {
-            return FinishFree(block, stack);
+            damage = FinishFree(block, stack);
         }
         finally
         {
@@ -170,11 +171,15 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
                 _frees--;
             }
         }
+
+        // Last, because managed memory may be out.
+        return damage?.ToException();
     }
 
-    private HakmemCorruptionException? FinishFree(GuardedBlock* block, int stack)
+    // Never throws.
+    private Damage? FinishFree(GuardedBlock* block, int stack)
     {
-        HakmemCorruptionException? finding = CheckSlack(block);
+        Damage? damage = CheckSlack(block);
         block->FreeThread = Environment.CurrentManagedThreadId;
         block->FreeStack = stack;
         GuardedBlock.DescribeFree(block);
@@ -189,12 +194,12 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
             Append(block);
         }
 
-        HakmemCorruptionException? other = Release(quarantineBytes);
-        return finding ?? other;
+        Damage? other = Release(quarantineBytes);
+        return damage ?? other;
     }
 
     // Frees the quarantine, except ranges that the system does not let be used again. Returns damage, or null.
-    public HakmemCorruptionException? Flush() => Release(0);
+    public HakmemCorruptionException? Flush() => Release(0)?.ToException();
 
     // Frees all records, because the heap is disposed.
     public void Clear()
@@ -260,26 +265,22 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
         }
     }
 
-    private HakmemCorruptionException? CheckSlack(GuardedBlock* block)
+    private static Damage? CheckSlack(GuardedBlock* block)
     {
         byte* begin = block->Range + block->DataBegin;
         byte* end = (byte*)(block->Address + block->Bytes);
-        nuint before = block->Address - (nuint)begin;
-        long inFront = Poison.FindDamage(begin, before);
+        long inFront = Poison.FindDamage(begin, block->Address - (nuint)begin);
         if (inFront >= 0)
         {
-            long gap = (long)before - inFront;
-            return Damage(block, begin + inFront, $"a write out of bounds, {gap} bytes before the block's first byte");
+            return DamageAt(block, begin + inFront, "Free");
         }
 
         long behind = Poison.FindDamage(end, (nuint)(block->Range + block->DataEnd - end));
-        return behind < 0 ? null
-            : Damage(block, end + behind, $"a write out of bounds, {behind + 1} bytes after the block's last byte");
+        return behind < 0 ? null : DamageAt(block, end + behind, "Free");
     }
 
-    private static HakmemCorruptionException Damage(GuardedBlock* block, byte* place, string finding) =>
-        block->History.ToException(
-            block->Address, "Free", $"{finding}: there is 0x{*place:x2} instead of 0x{Poison.Value:x2}");
+    private static Damage DamageAt(GuardedBlock* block, byte* place, string operation) =>
+        new(block->History, operation, (nuint)place, *place);
 
     private void Append(GuardedBlock* block)
     {
@@ -298,12 +299,14 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
         _freedRangeBytes += (long)block->RangeBytes;
     }
 
-    private HakmemCorruptionException? Release(long maxBytes)
+    // Frees the oldest blocks until so many bytes are left. Returns damage, or null. Never throws: a block that was
+    // taken is in no list.
+    private Damage? Release(long maxBytes)
     {
-        HakmemCorruptionException? finding = null;
+        Damage? damage = null;
         while (TryTakeOldest(maxBytes, out GuardedBlock* block))
         {
-            finding = CheckPoison(block) ?? finding;
+            damage = CheckPoison(block) ?? damage;
             if (!ranges.TryFree(block))
             {
                 using (_lock.Enter())
@@ -317,7 +320,7 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
             Unlink(block);
         }
 
-        return finding;
+        return damage;
     }
 
     private bool TryTakeOldest(long maxBytes, out GuardedBlock* block)
@@ -338,21 +341,11 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
     }
 
     // Checks a freed block that could not be made inaccessible.
-    private static HakmemCorruptionException? CheckPoison(GuardedBlock* block)
+    private static Damage? CheckPoison(GuardedBlock* block)
     {
         byte* begin = block->Range + block->DataBegin;
         long offset = block->IsSealed ? -1 : Poison.FindDamage(begin, block->DataEnd - block->DataBegin);
-        if (offset < 0)
-        {
-            return null;
-        }
-
-        byte* place = begin + offset;
-        return block->History.ToException(
-            block->Address,
-            "Check",
-            $"a write after free: byte {(long)((nuint)place - block->Address)} of the free block of {block->Bytes} " +
-            $"is 0x{*place:x2} instead of 0x{Poison.Value:x2}");
+        return offset < 0 ? null : DamageAt(block, begin + offset, "Check");
     }
 
     private void Unlink(GuardedBlock* block)
@@ -378,6 +371,23 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
         }
 
         arena.Metadata.Free(block, sizeof(GuardedBlock));
+    }
+
+    // A byte within a block's range that is not the poison: out of the block's bounds, or in a freed block.
+    private readonly record struct Damage(BlockHistory History, string Operation, nuint Place, byte Found)
+    {
+        public HakmemCorruptionException ToException() =>
+            History.ToException(History.Address, Operation, $"{Finding()} 0x{Found:x2} instead of 0x{Poison.Value:x2}");
+
+        private string Finding()
+        {
+            nuint end = History.Address + History.Bytes;
+            return Operation == "Check"
+                ? $"a write after free: byte {(long)(Place - History.Address)} of the free block of {History.Bytes} is"
+                : Place < History.Address
+                ? $"a write out of bounds, {History.Address - Place} bytes before the block's first byte: there is"
+                : $"a write out of bounds, {Place - end + 1} bytes after the block's last byte: there is";
+        }
     }
 }
 

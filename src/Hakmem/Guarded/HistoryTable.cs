@@ -2,6 +2,7 @@ using System;
 using System.Globalization;
 using System.Numerics;
 using System.Text;
+using Hakmem.Os;
 using Hakmem.Profiling;
 
 namespace Hakmem.Guarded;
@@ -94,6 +95,7 @@ internal readonly record struct BlockHistory(
     // Returns an exception with the whole history in its message and properties.
     public HakmemCorruptionException ToException(nuint address, string operation, string finding)
     {
+        ManagedMemory.Need();
         string? allocatedBy = StackTable.Instance.StringOf(AllocationStack);
         string? freedBy = StackTable.Instance.StringOf(FreeStack);
         StringBuilder text = new();

@@ -145,6 +145,38 @@ public sealed unsafe class ManagedMemoryTests
         }));
     }
 
+    // The damaged block was in no list any more: its range was never released.
+    [Fact]
+    public void DamageWithoutManagedMemoryForItsTextLosesNoRange()
+    {
+        using HakmemAllocator heap = new(new HakmemOptions { Hardening = HardeningLevel.Full });
+        Assert.NotEqual(0, RefusedNeeds.Sweep(n =>
+        {
+            nint block = (nint)heap.Alloc(2_001);
+            ((byte*)block)[2_001] ^= 1;
+            bool isRefused = RefusedNeeds.Refuse(
+                n,
+                () =>
+                {
+                    try
+                    {
+                        heap.Free((void*)block);
+                        Assert.Fail("The damage was not found.");
+                    }
+                    catch (HakmemCorruptionException)
+                    {
+                        // As there is to be.
+                    }
+                },
+                out _);
+            Assert.Equal(0, heap.GetStatistics().LiveBlocks);
+            heap.Trim();
+            Assert.Equal(0, heap.GetStatistics().SuperSlabsInUse);
+            Assert.True(heap.Verify().IsSound);
+            return isRefused;
+        }));
+    }
+
     // The chunks were not given back, and the region passed for disposed.
     [Fact]
     public void ADisposalWithoutManagedMemoryReleasesARegion()
