@@ -59,12 +59,20 @@ internal static unsafe class StackHash
     // Whether there are hashes on this system.
     public static bool IsSupported => s_isTrusted;
 
-    // False if the stack cannot be read.
+    // False if the stack cannot be read. Never throws, since callers are between two steps: a thread's first use of its
+    // thread-statics may need managed memory.
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static bool TryTake(out ulong hash)
     {
         hash = 0;
-        return s_isTrusted && Walk(out hash) > 0;
+        try
+        {
+            return s_isTrusted && Walk(out hash) > 0;
+        }
+        catch (OutOfMemoryException)
+        {
+            return false;
+        }
     }
 
     // Returns how many frames were found.
@@ -149,6 +157,7 @@ internal static unsafe class StackHash
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static nuint FindBounds()
     {
+        ManagedMemory.Need();
         bool isKnown = s_os!.TryGetStack(out nuint begin, out nuint end);
         Bounds.t_begin = isKnown ? begin : 1;
         return Bounds.t_end = isKnown ? end : 1;

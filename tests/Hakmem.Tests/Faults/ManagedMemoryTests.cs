@@ -15,6 +15,7 @@ public sealed unsafe class ManagedMemoryTests
     {
         Isolated,
         Profiled,
+        Hardened,
         Tagged,
         TaggedAndProfiled,
         Fallback,
@@ -29,6 +30,8 @@ public sealed unsafe class ManagedMemoryTests
     [InlineData(Kind.Isolated, 1 << 20, 100)]
     [InlineData(Kind.Isolated, 5 << 20, 9 << 20)]
     [InlineData(Kind.Profiled, 100, 1 << 20)]
+    [InlineData(Kind.Hardened, 100, 200)]
+    [InlineData(Kind.Hardened, 1 << 20, 100)]
     [InlineData(Kind.Tagged, 100, 1 << 20)]
     [InlineData(Kind.Tagged, 1 << 20, 100)]
     [InlineData(Kind.TaggedAndProfiled, 100, 1 << 20)]
@@ -224,7 +227,9 @@ public sealed unsafe class ManagedMemoryTests
 
         public TestHeap(Kind kind)
         {
-            Heap = kind is Kind.Fallback or Kind.TaggedFallback ? HakmemAllocator.CreateFallback() : new HakmemAllocator();
+            Heap = kind is Kind.Fallback or Kind.TaggedFallback ? HakmemAllocator.CreateFallback()
+                : kind == Kind.Hardened ? new HakmemAllocator(new HakmemOptions { Hardening = HardeningLevel.Full, CaptureStacks = true })
+                : new HakmemAllocator();
             _tag = kind is Kind.Tagged or Kind.TaggedAndProfiled or Kind.TaggedFallback ? new MemoryTag("test", hardBytes: 1 << 30) : null;
             Allocator = _tag is null ? Heap : Heap.ForTag(_tag);
             _profiler = kind is Kind.Profiled or Kind.TaggedAndProfiled ? Profilers.StartUnbounded(Heap, 1) : null;
