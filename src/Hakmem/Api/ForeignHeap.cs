@@ -21,16 +21,9 @@ internal sealed unsafe class ForeignHeap(IHakmemAllocator allocator) : HeapCore
 {
     private const int TurnsBetweenTries = 32;
 
-    // The object in front of each allocator that rented a buffer, for as long as the allocator lives.
-    private static readonly ConditionalWeakTable<IHakmemAllocator, HakmemAllocator> s_fronts = new();
-
-    private static readonly FrameworkCall.Step<(IHakmemAllocator Foreign, HakmemAllocator? Front)> s_find =
-        static (ref (IHakmemAllocator Foreign, HakmemAllocator? Front) found) => found.Front = s_fronts.GetValue(
-            found.Foreign, static foreign => new HakmemAllocator(new ForeignHeap(foreign)));
-
-    private static readonly FrameworkCall.Step<(IHakmemAllocator Foreign, HakmemAllocator? Front)> s_look =
-        static (ref (IHakmemAllocator Foreign, HakmemAllocator? Front) found) =>
-            s_fronts.TryGetValue(found.Foreign, out found.Front);
+    // The object in front of each allocator that rented a buffer, for as long as the allocator lives. Null before the
+    // first; interlocked, and never changed again.
+    private static ConditionalWeakTable<IHakmemAllocator, HakmemAllocator>? s_fronts;
 
     public override long CommittedBytes => allocator.GetStatistics().CommittedBytes;
 
@@ -46,14 +39,14 @@ internal sealed unsafe class ForeignHeap(IHakmemAllocator allocator) : HeapCore
         }
 
         (IHakmemAllocator Foreign, HakmemAllocator? Front) found = (allocator, null);
-        Exception? failure = FrameworkCall.Try(ref found, s_find);
+        Exception? failure = FrameworkCall.Try(ref found, &Find);
         if (failure is not (null or ThreadInterruptedException))
         {
             ExceptionDispatchInfo.Capture(failure).Throw();
         }
 
         // Where interrupts ended every try, a front of its own serves as well.
-        return found.Front ?? new HakmemAllocator(new ForeignHeap(allocator));
+        return found.Front ?? MakeFront(allocator);
     }
 
     // Has what was rented from a disposed allocator throw, if anything was. Between two steps of a disposal, which an
@@ -61,7 +54,7 @@ internal sealed unsafe class ForeignHeap(IHakmemAllocator allocator) : HeapCore
     public static void MarkGone(IHakmemAllocator allocator)
     {
         (IHakmemAllocator Foreign, HakmemAllocator? Front) found = (allocator, null);
-        while (FrameworkCall.Try(ref found, s_look) is ThreadInterruptedException)
+        while (FrameworkCall.Try(ref found, &Look) is ThreadInterruptedException)
         {
             // Each interrupt ends one try.
             Thread.SpinWait(TurnsBetweenTries);
@@ -69,6 +62,21 @@ internal sealed unsafe class ForeignHeap(IHakmemAllocator allocator) : HeapCore
 
         found.Front?.MarkGone();
     }
+
+    private static void Find(ref (IHakmemAllocator Foreign, HakmemAllocator? Front) found)
+    {
+        if (Volatile.Read(ref s_fronts) is null)
+        {
+            Interlocked.CompareExchange(ref s_fronts, new(), null);
+        }
+
+        found.Front = s_fronts!.GetValue(found.Foreign, MakeFront);
+    }
+
+    private static void Look(ref (IHakmemAllocator Foreign, HakmemAllocator? Front) found) =>
+        Volatile.Read(ref s_fronts)?.TryGetValue(found.Foreign, out found.Front);
+
+    private static HakmemAllocator MakeFront(IHakmemAllocator foreign) => new(new ForeignHeap(foreign));
 
     public override ThreadCache* TryCreateThreadCache() => null;
 

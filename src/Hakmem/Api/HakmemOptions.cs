@@ -411,7 +411,7 @@ internal static class HakmemSettings
     //
     // The framework's tables have locks. A thread without a SynchronizationContext that need not wait asks plainly, so
     // that a program's first use loads no classes for the others.
-    public static bool AreAny()
+    public static unsafe bool AreAny()
     {
         if (SynchronizationContext.Current is null)
         {
@@ -426,8 +426,10 @@ internal static class HakmemSettings
         }
 
         bool areAny = false;
-        SettingSource.Ask(ref areAny, static (ref bool areAny) => areAny = IsAnySet());
+        SettingSource.Ask(ref areAny, &Look);
         return areAny;
+
+        static void Look(ref bool areAny) => areAny = IsAnySet();
     }
 
     private static bool IsAnySet()

@@ -7,27 +7,29 @@ namespace Hakmem.Api;
 
 // Where settings come from, asked without being ended by an interrupt or running a SynchronizationContext's code: the
 // framework's tables have locks. An interrupt that comes meanwhile waits for the caller's own next wait.
-internal static class SettingSource
+internal static unsafe class SettingSource
 {
     public static object? GetData(string name)
     {
         (string Name, object? Value) asked = (name, null);
-        Ask(ref asked, static (ref (string Name, object? Value) asked) => asked.Value = AppContext.GetData(asked.Name));
+        Ask(ref asked, &GetData);
         return asked.Value;
+
+        static void GetData(ref (string Name, object? Value) asked) => asked.Value = AppContext.GetData(asked.Name);
     }
 
     public static string? GetVariable(string name)
     {
         (string Name, string? Value) asked = (name, null);
-        Ask(
-            ref asked,
-            static (ref (string Name, string? Value) asked) =>
-                asked.Value = Environment.GetEnvironmentVariable(asked.Name));
+        Ask(ref asked, &GetVariable);
         return asked.Value;
+
+        static void GetVariable(ref (string Name, string? Value) asked) =>
+            asked.Value = Environment.GetEnvironmentVariable(asked.Name);
     }
 
     // Until it is done: what a heap is made of must not depend on an interrupt. Throws what else the question does.
-    public static void Ask<T>(ref T state, FrameworkCall.Step<T> question)
+    public static void Ask<T>(ref T state, delegate*<ref T, void> question)
     {
         Exception? failure = FrameworkCall.Try(ref state, question);
         while (failure is ThreadInterruptedException)

@@ -12,11 +12,6 @@ namespace Hakmem.Api;
 // Thread-safe.
 internal sealed class SoftLimitNotifier(object sender)
 {
-    private static readonly WaitCallback s_call = static call => ((Call)call!).Run();
-
-    private static readonly FrameworkCall.Step<Call> s_queue =
-        static (ref Call call) => ThreadPool.UnsafeQueueUserWorkItem(s_call, call);
-
     private long _failedCalls;
     private Exception? _lastFailure;
 
@@ -68,18 +63,22 @@ internal sealed class SoftLimitNotifier(object sender)
         while (Interlocked.CompareExchange(ref _handlers, after, before) != before);
     }
 
-    private bool TryQueueCall(long bytes, long softBytes)
+    private unsafe bool TryQueueCall(long bytes, long softBytes)
     {
         try
         {
             Call call = new(this, new SoftLimitEventArgs(bytes, softBytes));
-            return FrameworkCall.Try(ref call, s_queue) is null;
+            return FrameworkCall.Try(ref call, &Queue) is null;
         }
         catch (OutOfMemoryException)
         {
             // The caller tries again later.
             return false;
         }
+
+        static void Queue(ref Call call) => ThreadPool.UnsafeQueueUserWorkItem(Run, call);
+
+        static void Run(object? call) => ((Call)call!).Run();
     }
 
     private sealed class Call(SoftLimitNotifier notifier, SoftLimitEventArgs args)

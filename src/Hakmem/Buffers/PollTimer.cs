@@ -16,10 +16,6 @@ internal sealed class PollTimer
     private readonly Func<bool> _isWanted;
     private readonly Action? _onFrameworkCall;
 
-    // Made with the timer: what starts the timer allocates nothing of its own.
-    private readonly FrameworkCall.Step<(PollTimer Poll, int Ms)> _change =
-        static (ref (PollTimer Poll, int Ms) call) => call.Poll.Change(call.Ms);
-
     // How many calls of TryUpdate are to be served: the first of them serves all. Interlocked.
     private int _updates;
 
@@ -94,7 +90,7 @@ internal sealed class PollTimer
     }
 
     // Whether the timer was changed; null if it is as it should be.
-    private bool? TryServe()
+    private unsafe bool? TryServe()
     {
         bool isWanted;
         try
@@ -112,9 +108,11 @@ internal sealed class PollTimer
         }
 
         (PollTimer Poll, int Ms) call = (this, isWanted ? PeriodMs : Timeout.Infinite);
-        bool isDone = FrameworkCall.IsDone(ref call, _change);
+        bool isDone = FrameworkCall.IsDone(ref call, &Change);
         _isRunning = isDone ? isWanted : _isRunning;
         return isDone;
+
+        static void Change(ref (PollTimer Poll, int Ms) call) => call.Poll.Change(call.Ms);
     }
 
     private void Change(int periodMs)

@@ -34,9 +34,6 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
     // is read without it too. Taken by the thread that makes the tries.
     private WaitList<Waiter> _untold;
 
-    // Made with the queue: where managed memory is out, the end of a rental needs none of its own.
-    private readonly FrameworkCall.Step<Waiter> _unregister = static (ref Waiter waiter) => waiter.Unregister();
-
     // Refers to the queue, and through it to the pool, only while rentals wait.
     private PollTimer? _timer;
 
@@ -277,17 +274,18 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
 
         public Waiter? Previous { get; set; }
 
-        public void Begin(int timeoutMs, CancellationToken cancellation)
+        public unsafe void Begin(int timeoutMs, CancellationToken cancellation)
         {
             _cancellation = cancellation;
             (Waiter Waiter, int TimeoutMs) call = (this, timeoutMs);
-            Exception? failure = FrameworkCall.Try(
-                ref call, static (ref (Waiter Waiter, int TimeoutMs) call) => call.Waiter.Register(call.TimeoutMs));
+            Exception? failure = FrameworkCall.Try(ref call, &Register);
             FinishStep();
             if (failure is not null)
             {
                 ExceptionDispatchInfo.Capture(failure).Throw();
             }
+
+            static void Register(ref (Waiter Waiter, int TimeoutMs) call) => call.Waiter.Register(call.TimeoutMs);
         }
 
         // May be called again after an exception.
@@ -406,17 +404,19 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
         }
 
         // The second of the two steps, beginning and ending, releases what they used.
-        private void FinishStep()
+        private unsafe void FinishStep()
         {
             if (Interlocked.Increment(ref _steps) == 2)
             {
                 Waiter waiter = this;
-                FrameworkCall.IsDone(ref waiter, queue._unregister);
+                FrameworkCall.IsDone(ref waiter, &Unregister);
             }
+
+            static void Unregister(ref Waiter waiter) => waiter.Unregister();
         }
 
         // May be called again after an exception.
-        public void Unregister()
+        private void Unregister()
         {
             queue.OnFrameworkCall?.Invoke();
             _timeout?.Dispose();

@@ -20,9 +20,6 @@ internal sealed class RoomQueue
     // Guarded by the lock; the first one is read without it too.
     private WaitList<Turn> _turns;
 
-    // Made with the queue: where managed memory is out, the end of a wait needs none.
-    private readonly FrameworkCall.Step<Turn> _unregister = static (ref Turn turn) => turn.Registration.Dispose();
-
     // Refers to the queue only while there are any.
     private readonly PollTimer _timer;
 
@@ -65,12 +62,7 @@ internal sealed class RoomQueue
     {
         try
         {
-            (Turn Turn, CancellationToken Token) call = (turn, cancellation);
-            bool isReady = _timer.TryUpdate() && FrameworkCall.IsDone(
-                ref call, static (ref (Turn Turn, CancellationToken Token) call) =>
-                    call.Turn.Registration = call.Token.Register(
-                        static turn => ((Turn)turn!).Wake(), call.Turn, useSynchronizationContext: false));
-            if (!isReady)
+            if (!_timer.TryUpdate() || !TryRegister(turn, cancellation))
             {
                 throw new OutOfMemoryException("Hakmem could not start to wait for memory.");
             }
@@ -97,6 +89,24 @@ internal sealed class RoomQueue
         {
             Leave(turn);
         }
+    }
+
+    private static unsafe bool TryRegister(Turn turn, CancellationToken cancellation)
+    {
+        (Turn Turn, CancellationToken Token) call = (turn, cancellation);
+        return FrameworkCall.IsDone(ref call, &Register);
+
+        static void Register(ref (Turn Turn, CancellationToken Token) call) =>
+            call.Turn.Registration = call.Token.Register(Wake, call.Turn, useSynchronizationContext: false);
+
+        static void Wake(object? turn) => ((Turn)turn!).Wake();
+    }
+
+    private static unsafe void Unregister(Turn turn)
+    {
+        FrameworkCall.IsDone(ref turn, &End);
+
+        static void End(ref Turn turn) => turn.Registration.Dispose();
     }
 
     private void Poll()
@@ -152,7 +162,7 @@ internal sealed class RoomQueue
         }
 
         _ = _timer.TryUpdate();
-        _ = FrameworkCall.IsDone(ref turn, _unregister);
+        Unregister(turn);
     }
 
     // One that waits. Only its own flow calls Arm, and one wake after it ends the task.

@@ -40,12 +40,6 @@ internal sealed partial class HakmemEventSource : EventSource
     // Why the process is served by NativeMemory; null if it is not, or until the first allocation. Interlocked.
     private static string? s_reason;
 
-    // Making the source takes locks of the framework.
-    private static readonly FrameworkCall.Step<HakmemEventSource?> s_create =
-        static (ref HakmemEventSource? source) => source ??= Create();
-
-    private static readonly FrameworkCall.Step<Pending> s_raise = static (ref Pending pending) => pending.Raise();
-
     // Kept alive for the listeners. Written once, by the thread that made it.
     private static HakmemEventSource? s_source;
 
@@ -69,18 +63,21 @@ internal sealed partial class HakmemEventSource : EventSource
 
     // Makes the source, unless it was made before. Runs the code of listeners, which may allocate.
     [NonEvent]
-    public static void Prepare()
+    public static unsafe void Prepare()
     {
         if (Volatile.Read(ref s_isMade) == 0 && Interlocked.Exchange(ref s_isMade, 1) == 0)
         {
             // An allocation does not fail because there is no source.
             HakmemEventSource? made = null;
-            if (FrameworkCall.Try(ref made, s_create) is not null)
+            if (FrameworkCall.Try(ref made, &Create) is not null)
             {
                 // Managed memory was out, or interrupts ended each try: the next caller tries again.
                 Volatile.Write(ref s_isMade, 0);
             }
         }
+
+        // Takes locks of the framework.
+        static void Create(ref HakmemEventSource? source) => source ??= HakmemEventSource.Create();
     }
 
     // Says that NativeMemory serves the process, now and to whoever listens later.
@@ -283,7 +280,7 @@ internal sealed partial class HakmemEventSource : EventSource
     }
 
     [NonEvent]
-    private static void Raise(Pending pending, bool needsSource)
+    private static unsafe void Raise(Pending pending, bool needsSource)
     {
         if (needsSource)
         {
@@ -294,9 +291,11 @@ internal sealed partial class HakmemEventSource : EventSource
         {
             ManagedMemory.Need();
             t_isRaising = true;
-            _ = FrameworkCall.Try(ref pending, s_raise);
+            _ = FrameworkCall.Try(ref pending, &RaiseNow);
             t_isRaising = false;
         }
+
+        static void RaiseNow(ref Pending pending) => pending.Raise();
     }
 
     // There is no overload for four numbers that needs neither an array nor reflection.

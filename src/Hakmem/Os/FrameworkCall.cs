@@ -10,13 +10,16 @@ namespace Hakmem.Os;
 // call; after an interrupt the call is repeated, and the interrupt is made pending again.
 //
 // Called under no lock, since an exception inside runs the program's FirstChanceException handlers.
-internal static class FrameworkCall
+//
+// What is called is given by a static method's address, and not by a delegate: that would be an object that a static
+// initializer makes. Where managed memory is out in one of these, the runtime has every later use of the class throw.
+internal static unsafe class FrameworkCall
 {
     // An interrupt ends one try, and there is seldom more than one; a thread gives up after so many.
     private const int MaxTries = 8;
 
     // Returns the exception that ended the last try, or null. A call may begin several times.
-    public static Exception? Try<T>(ref T state, Step<T> call)
+    public static Exception? Try<T>(ref T state, delegate*<ref T, void> call)
     {
         SynchronizationContext? context = SynchronizationContext.Current;
         if (context is not null)
@@ -48,7 +51,7 @@ internal static class FrameworkCall
 
     // The same for a caller that can do without the result. Returns false if managed memory is out, or interrupts ended
     // every try; throws any other exception.
-    public static bool IsDone<T>(ref T state, Step<T> call)
+    public static bool IsDone<T>(ref T state, delegate*<ref T, void> call)
     {
         Exception? failure = Try(ref state, call);
         if (failure is not (null or OutOfMemoryException or ThreadInterruptedException))
@@ -59,7 +62,7 @@ internal static class FrameworkCall
         return failure is null;
     }
 
-    private static Exception? TryOnce<T>(ref T state, Step<T> call)
+    private static Exception? TryOnce<T>(ref T state, delegate*<ref T, void> call)
     {
         try
         {
@@ -71,6 +74,4 @@ internal static class FrameworkCall
             return failure;
         }
     }
-
-    public delegate void Step<T>(ref T state);
 }

@@ -31,6 +31,9 @@ internal sealed class HeapBudget(long softBytes, long hardBytes)
     // The bits of a state that are one of these three; the others count its steps.
     private const int KindMask = 3;
 
+    // One for all: limits are seldom set.
+    private static UninterruptibleLock? s_lock;
+
     // Written by SetLimits, both under its lock; zero for none. A reader may see an old limit for a moment.
     private long _softBytes = softBytes;
     private long _hardBytes = hardBytes;
@@ -134,7 +137,7 @@ internal sealed class HeapBudget(long softBytes, long hardBytes)
     // Sets both limits. If the new soft limit is exceeded, that is told again.
     public void SetLimits(long softBytes, long hardBytes)
     {
-        using (Setting.s_lock.Enter())
+        using (Lock.Enter())
         {
             // Of two calls, the limits of one hold, and not one of each.
             Interlocked.Exchange(ref _softBytes, softBytes);
@@ -228,9 +231,7 @@ internal sealed class HeapBudget(long softBytes, long hardBytes)
 
     private static int StepTo(int state, int kind) => unchecked(((state | KindMask) + 1) | kind);
 
-    // A class of its own, so that the lock is made by the first call.
-    private static class Setting
-    {
-        public static readonly UninterruptibleLock s_lock = new();
-    }
+    // Made by the first call. Interlocked, and never changed again.
+    private static UninterruptibleLock Lock => Volatile.Read(ref s_lock) ??
+        Interlocked.CompareExchange(ref s_lock, new(), null) ?? s_lock;
 }

@@ -31,10 +31,6 @@ internal sealed class MemoryLimit
 
     private const long MinIntervalMs = 1_000;
 
-    private static readonly FrameworkCall.Step<(OsMemory Os, long Bytes, bool IsComplete)> s_read =
-        static (ref (OsMemory Os, long Bytes, bool IsComplete) answer) =>
-            answer.IsComplete = answer.Os.TryReadMemoryLimit(out answer.Bytes);
-
     private readonly OsMemory _os;
     private readonly TimeProvider? _time;
     private readonly Func<int>? _countCollections;
@@ -220,11 +216,14 @@ internal sealed class MemoryLimit
 
     // An answer that managed memory was too short for is incomplete: that is no reason to refuse native memory. Taking
     // long texts apart rents from the framework's shared array pool, hence FrameworkCall.
-    private bool TryRead(out long bytes)
+    private unsafe bool TryRead(out long bytes)
     {
         (OsMemory Os, long Bytes, bool IsComplete) answer = (_os, long.MaxValue, false);
-        bool isDone = FrameworkCall.IsDone(ref answer, s_read);
+        bool isDone = FrameworkCall.IsDone(ref answer, &Read);
         bytes = isDone ? answer.Bytes : long.MaxValue;
         return isDone && answer.IsComplete;
+
+        static void Read(ref (OsMemory Os, long Bytes, bool IsComplete) answer) =>
+            answer.IsComplete = answer.Os.TryReadMemoryLimit(out answer.Bytes);
     }
 }

@@ -41,6 +41,9 @@ internal sealed unsafe class HeapSampler
     [ThreadStatic]
     private static DeferredSample t_deferred;
 
+    // Null before the first use. Interlocked, and never changed again.
+    private static StackTable? s_stacks;
+
     private readonly UninterruptibleLock _lock = new();
     private readonly OsMemory _os;
 
@@ -85,6 +88,7 @@ internal sealed unsafe class HeapSampler
 
             ManagedMemory.Need();
             StackCapture.Prepare();
+            _ = Stacks;
             RuntimeHelpers.RunClassConstructor(typeof(StackHash).TypeHandle);
         }
         catch
@@ -94,7 +98,8 @@ internal sealed unsafe class HeapSampler
         }
     }
 
-    public static StackTable Stacks { get; } = new(OsMemory.CreateForCurrentSystem(), StackBytes);
+    public static StackTable Stacks =>
+        Volatile.Read(ref s_stacks) ?? StackTable.Make(ref s_stacks, StackBytes);
 
     // Whether a sample is to be raised as an event. Under a lock that code of the program may want it is left out.
     private static bool IsHeard => EventListening.IsOn && !Callouts.AreDeferred;

@@ -9,22 +9,20 @@ namespace Hakmem.Profiling;
 // The calling thread's call stack as text, from the caller of this library on. Slow (the runtime resolves each frame,
 // under locks of its own, hence FrameworkCall) and allocates managed memory, so only sampled blocks and CaptureStacks
 // use it. Must be called under no lock.
-internal static class StackCapture
+internal static unsafe class StackCapture
 {
     private const int MaxFrames = 16;
     private const int MaxBytes = 2048;
 
     // Frames of this library above the program's first frame are left out.
-    private static readonly string? s_ownAssembly = typeof(StackCapture).Assembly.GetName().Name;
-
-    private static readonly FrameworkCall.Step<Request> s_resolve =
-        static (ref Request request) => request.Number = Resolve(request);
+    // Null before the first use. Threads that come at once write equal ones.
+    private static string? s_ownAssembly;
 
     // Creates everything that Take needs, and has the runtime load what it names methods with: a handler of loaded
     // assemblies runs here then, and not in the middle of an allocation.
     public static void Prepare()
     {
-        _ = s_ownAssembly;
+        _ = OwnAssembly;
         _ = StackTable.Instance;
         Span<byte> text = stackalloc byte[MaxBytes];
         _ = Utf8Text.Write(DescribeCaller(new StackFrame(0, false))?.Text ?? string.Empty, text);
@@ -45,11 +43,14 @@ internal static class StackCapture
         }
 
         Request state = new() { Table = table, MaxFrames = maxFrames, MaxBytes = maxBytes, Owner = owner };
-        return FrameworkCall.IsDone(ref state, s_resolve) ? state.Number : StackTable.None;
+        return FrameworkCall.IsDone(ref state, &Resolve) ? state.Number : StackTable.None;
     }
 
+    private static string? OwnAssembly => s_ownAssembly ??= typeof(StackCapture).Assembly.GetName().Name;
+
+    // Sets the request's number.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static int Resolve(Request request)
+    private static void Resolve(ref Request request)
     {
         Span<byte> text = stackalloc byte[request.MaxBytes];
         StackTrace trace = new(skipFrames: 2, fNeedFileInfo: false);
@@ -66,7 +67,7 @@ internal static class StackCapture
             }
         }
 
-        return length == 0 ? StackTable.None : request.Table.Add(text[..length]);
+        request.Number = length == 0 ? StackTable.None : request.Table.Add(text[..length]);
     }
 
     // Whether a method belongs to this library.
@@ -74,7 +75,7 @@ internal static class StackCapture
     {
         ReadOnlySpan<char> assembly = method.DeclaringAssemblyName.AsSpan();
         int comma = assembly.IndexOf(',');
-        return (comma < 0 ? assembly : assembly[..comma]).SequenceEqual(s_ownAssembly.AsSpan());
+        return (comma < 0 ? assembly : assembly[..comma]).SequenceEqual(OwnAssembly.AsSpan());
     }
 
 #if NET

@@ -1,4 +1,5 @@
 using System;
+using System.Threading;
 using System.Numerics;
 using System.Runtime.InteropServices;
 using System.Text;
@@ -32,7 +33,8 @@ internal sealed unsafe class StackTable(OsMemory os, int maxBytes)
     // A multiple of every page size.
     private const int StepBytes = 1 << 16;
 
-    private static readonly byte[] s_fullText = "   at (not kept: the table of call stacks is full)\n"u8.ToArray();
+    // Interlocked, and never changed again.
+    private static StackTable? s_instance;
 
     private readonly UninterruptibleLock _lock = new();
 
@@ -45,7 +47,17 @@ internal sealed unsafe class StackTable(OsMemory os, int maxBytes)
     private nuint _committedTextBytes;
     private nuint _committedEntryBytes;
 
-    public static StackTable Instance { get; } = new(OsMemory.CreateForCurrentSystem(), DefaultBytes);
+    private static ReadOnlySpan<byte> FullText => "   at (not kept: the table of call stacks is full)\n"u8;
+
+    public static StackTable Instance => Volatile.Read(ref s_instance) ?? Make(ref s_instance, DefaultBytes);
+
+    // The table in a static field that is null before its first use; of threads that come at once one makes it. Not an
+    // initializer, after whose failure every later use of the class would fail.
+    public static StackTable Make(ref StackTable? table, int maxBytes)
+    {
+        StackTable made = new(OsMemory.CreateForCurrentSystem(), maxBytes);
+        return Interlocked.CompareExchange(ref table, made, null) ?? made;
+    }
 
     private int TextBytes => (maxBytes + Entry.Bytes - 1) & -Entry.Bytes;
 
@@ -118,9 +130,9 @@ internal sealed unsafe class StackTable(OsMemory os, int maxBytes)
         _entries = (Entry*)(memory + textBytes);
         _buckets = (int*)(memory + textBytes + entryBytes);
         _count = Full;
-        if (s_fullText.Length <= maxBytes && TryMakeRoom(s_fullText.Length))
+        if (FullText.Length <= maxBytes && TryMakeRoom(FullText.Length))
         {
-            AddEntry(s_fullText, 0);
+            AddEntry(FullText, 0);
         }
 
         _count = Full + 1;

@@ -14,17 +14,15 @@ internal sealed class SystemTimer(DecayTimer owner, bool observesCollections)
     // The longest time that a timer can wait, in whole days.
     public const long MaxWaitMs = 24L * 3600 * 1000;
 
-    // Created once, before a thread is in an allocation.
-    private static readonly FrameworkCall.Step<(SystemTimer Timer, long DueMs)> s_set =
-        static (ref (SystemTimer Timer, long DueMs) setting) => setting.Timer.Set(setting.DueMs);
-
     private ITimer? _timer;
 
     // Has the timer fire at a time of the owner's clock. Returns the exception that prevented it, or null.
-    public Exception? TrySet(long dueMs)
+    public unsafe Exception? TrySet(long dueMs)
     {
         (SystemTimer Timer, long DueMs) state = (this, dueMs);
-        return FrameworkCall.Try(ref state, s_set);
+        return FrameworkCall.Try(ref state, &Set);
+
+        static void Set(ref (SystemTimer Timer, long DueMs) setting) => setting.Timer.Set(setting.DueMs);
     }
 
     public void Dispose() => _timer?.Dispose();
@@ -41,7 +39,7 @@ internal sealed class SystemTimer(DecayTimer owner, bool observesCollections)
         // The timer must not run in the caller's context, nor keep it alive.
         using AsyncFlowControl? _ = ExecutionContext.IsFlowSuppressed() ? null : ExecutionContext.SuppressFlow();
         ITimer timer = (owner.Time ?? TimeProvider.System).CreateTimer(
-            static state => ((DecayTimer)state!).OnTimer(), owner, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            OnTimer, owner, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
 
         // Last, so that a refused timer, which is tried again, attaches no callback each time.
         if (observesCollections)
@@ -51,6 +49,9 @@ internal sealed class SystemTimer(DecayTimer owner, bool observesCollections)
         }
 
         return timer;
+
+        // Not a lambda, whose class would have an initializer.
+        static void OnTimer(object? state) => ((DecayTimer)state!).OnTimer();
     }
 }
 

@@ -22,7 +22,8 @@ namespace Hakmem.Tags;
 // under which nothing is allocated: the links are in the accounts.
 internal sealed class TagAccount : ISampleOwner, ITeller
 {
-    private static readonly UninterruptibleLock s_treeLock = new();
+    // Null before the first account. Interlocked, and never changed again.
+    private static UninterruptibleLock? s_treeLock;
 
     // The number of the account made last. Interlocked.
     private static long s_numbers;
@@ -46,12 +47,19 @@ internal sealed class TagAccount : ISampleOwner, ITeller
 
     public TagAccount(MemoryTag tag, TagAccount? parent, HeapBudget budget)
     {
+        if (Volatile.Read(ref s_treeLock) is null)
+        {
+            Interlocked.CompareExchange(ref s_treeLock, new(), null);
+        }
+
         _tag = new WeakReference<MemoryTag>(tag);
         Name = tag.Name;
         Parent = parent;
         Budget = budget;
         IsLimited = budget.SoftBytes > 0 || budget.HardBytes > 0 || parent is { IsLimited: true };
     }
+
+    private static UninterruptibleLock TreeLock => s_treeLock!;
 
     public ulong Number { get; } = (ulong)Interlocked.Increment(ref s_numbers);
 
@@ -214,7 +222,7 @@ internal sealed class TagAccount : ISampleOwner, ITeller
     // The ledger for a heap; null if there is none.
     public TagLedger? FindLedger(TaggedHeap heap)
     {
-        using (s_treeLock.Enter())
+        using (TreeLock.Enter())
         {
             TagLedger? ledger = _ledgers;
             while (ledger is not null && ledger.Heap != heap)
@@ -229,7 +237,7 @@ internal sealed class TagAccount : ISampleOwner, ITeller
     // Adds a ledger, unless another thread has added one for its heap; returns the one that is there.
     public TagLedger Link(TagLedger added)
     {
-        using (s_treeLock.Enter())
+        using (TreeLock.Enter())
         {
             for (TagLedger? ledger = _ledgers; ledger is not null; ledger = ledger.Next)
             {
@@ -250,7 +258,7 @@ internal sealed class TagAccount : ISampleOwner, ITeller
     public void Unlink(TagLedger removed)
     {
         long passedOn;
-        using (s_treeLock.Enter())
+        using (TreeLock.Enter())
         {
             TagLedger? before = null;
             TagLedger? ledger = _ledgers;
@@ -301,7 +309,7 @@ internal sealed class TagAccount : ISampleOwner, ITeller
     private long Sum(bool most)
     {
         long passedOn = Budget.CommittedBytes;
-        using (s_treeLock.Enter())
+        using (TreeLock.Enter())
         {
             return passedOn + PendingBelow(most);
         }
@@ -320,7 +328,7 @@ internal sealed class TagAccount : ISampleOwner, ITeller
 
     private void CloseLedgers()
     {
-        using (s_treeLock.Enter())
+        using (TreeLock.Enter())
         {
             for (TagLedger? ledger = _ledgers; ledger is not null; ledger = ledger.Next)
             {
@@ -331,7 +339,7 @@ internal sealed class TagAccount : ISampleOwner, ITeller
 
     private TagLedger? FindEmptyLedger()
     {
-        using (s_treeLock.Enter())
+        using (TreeLock.Enter())
         {
             TagLedger? ledger = _ledgers;
             while (ledger is { IsEmpty: false })
@@ -347,7 +355,7 @@ internal sealed class TagAccount : ISampleOwner, ITeller
     // has no shards, nor has any below it.
     private long PendingBelow(bool most)
     {
-        s_treeLock.AssertHeld();
+        TreeLock.AssertHeld();
         long pending = 0;
         TagAccount account = this;
         while (true)
@@ -380,7 +388,7 @@ internal sealed class TagAccount : ISampleOwner, ITeller
 
     private void LinkToParents()
     {
-        s_treeLock.AssertHeld();
+        TreeLock.AssertHeld();
         for (TagAccount account = this; !account._isLinked; account = account.Parent)
         {
             account._isLinked = true;
@@ -402,7 +410,7 @@ internal sealed class TagAccount : ISampleOwner, ITeller
     // Also the parents that have nothing else below them.
     private void UnlinkFromParents()
     {
-        s_treeLock.AssertHeld();
+        TreeLock.AssertHeld();
         TagAccount? account = this;
         while (account is { _isLinked: true, _ledgers: null, _firstChild: null })
         {

@@ -18,25 +18,27 @@ internal static class TagLedgers
 
     private const int FirstLength = 64;
 
-    private static readonly UninterruptibleLock s_lock = new();
+    // Null, as the arrays, before the first ledger: see Prepare. Interlocked, and never changed again.
+    private static UninterruptibleLock? s_lock;
 
-    // Number 0 is nobody's. Beside it the free numbers below _end, as a stack.
-    private static TagLedger?[] s_items = new TagLedger?[FirstLength];
-    private static ushort[] s_free = new ushort[FirstLength];
+    // Number 0 is nobody's. Beside it the free numbers below s_end, as a stack.
+    private static TagLedger?[]? s_items;
+    private static ushort[]? s_free;
 
     // Guarded by the lock, as the free numbers: how many there are, the lowest number never used, the number of
     // ledgers, and that at which the next look is due.
     private static int s_freeCount;
-    private static int s_end = 1;
+    private static int s_end;
     private static int s_count;
-    private static int s_nextLook = FirstLength;
+    private static int s_nextLook;
 
     // For tests.
     public static int Count
     {
         get
         {
-            using (s_lock.Enter())
+            Prepare();
+            using (Lock.Enter())
             {
                 return s_count;
             }
@@ -46,13 +48,14 @@ internal static class TagLedgers
     // The ledger with a number that a live block has, or null for other numbers.
     public static TagLedger? Find(ushort number)
     {
-        TagLedger?[] items = Volatile.Read(ref s_items);
-        return number < items.Length ? Volatile.Read(ref items[number]) : null;
+        TagLedger?[]? items = Volatile.Read(ref s_items);
+        return items is not null && number < items.Length ? Volatile.Read(ref items[number]) : null;
     }
 
     // Gives a ledger a number. False if all are taken by ledgers in use.
     public static bool TryAdd(TagLedger ledger)
     {
+        Prepare();
         if (IsLookDue())
         {
             RemoveAbandoned();
@@ -60,7 +63,7 @@ internal static class TagLedgers
 
         while (true)
         {
-            int length = s_items.Length;
+            int length = s_items!.Length;
             if (TryPlace(ledger, out bool isFull))
             {
                 return true;
@@ -78,12 +81,12 @@ internal static class TagLedgers
     // Frees a ledger's number. A second call does nothing.
     public static void Remove(TagLedger ledger)
     {
-        using (s_lock.Enter())
+        using (Lock.Enter())
         {
-            if (s_items[ledger.Number] == ledger)
+            if (s_items![ledger.Number] == ledger)
             {
-                Volatile.Write(ref s_items[ledger.Number], null);
-                s_free[s_freeCount++] = ledger.Number;
+                Volatile.Write(ref s_items![ledger.Number], null);
+                s_free![s_freeCount++] = ledger.Number;
                 s_count--;
             }
         }
@@ -115,9 +118,34 @@ internal static class TagLedgers
         return rows;
     }
 
+    private static UninterruptibleLock Lock => s_lock!;
+
+    // Not initializers, after whose failure every later use of the class would fail.
+    private static void Prepare()
+    {
+        if (Volatile.Read(ref s_items) is not null)
+        {
+            return;
+        }
+
+        TagLedger?[] items = new TagLedger?[FirstLength];
+        ushort[] free = new ushort[FirstLength];
+        Interlocked.CompareExchange(ref s_lock, new(), null);
+        using (Lock.Enter())
+        {
+            if (s_items is null)
+            {
+                s_free = free;
+                s_end = 1;
+                s_nextLook = FirstLength;
+                Volatile.Write(ref s_items, items);
+            }
+        }
+    }
+
     private static bool IsLookDue()
     {
-        using (s_lock.Enter())
+        using (Lock.Enter())
         {
             return s_count >= s_nextLook || s_count == MaxCount;
         }
@@ -134,7 +162,7 @@ internal static class TagLedgers
             }
         }
 
-        using (s_lock.Enter())
+        using (Lock.Enter())
         {
             s_nextLook = Math.Max(FirstLength, 2 * s_count);
         }
@@ -142,16 +170,16 @@ internal static class TagLedgers
 
     private static bool TryPlace(TagLedger ledger, out bool isFull)
     {
-        using (s_lock.Enter())
+        using (Lock.Enter())
         {
             isFull = s_count == MaxCount;
-            if (isFull || (s_freeCount == 0 && s_end == s_items.Length))
+            if (isFull || (s_freeCount == 0 && s_end == s_items!.Length))
             {
                 return false;
             }
 
-            ledger.Number = s_freeCount > 0 ? s_free[--s_freeCount] : (ushort)s_end++;
-            Volatile.Write(ref s_items[ledger.Number], ledger);
+            ledger.Number = s_freeCount > 0 ? s_free![--s_freeCount] : (ushort)s_end++;
+            Volatile.Write(ref s_items![ledger.Number], ledger);
             s_count++;
             return true;
         }
@@ -163,12 +191,12 @@ internal static class TagLedgers
         int longer = Math.Min(2 * length, MaxCount + 1);
         TagLedger?[] items = new TagLedger?[longer];
         ushort[] free = new ushort[longer];
-        using (s_lock.Enter())
+        using (Lock.Enter())
         {
-            if (s_items.Length == length)
+            if (s_items!.Length == length)
             {
                 Array.Copy(s_items, items, length);
-                Array.Copy(s_free, free, s_freeCount);
+                Array.Copy(s_free!, free, s_freeCount);
                 s_free = free;
                 Volatile.Write(ref s_items, items);
             }

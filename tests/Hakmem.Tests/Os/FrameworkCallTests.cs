@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Hakmem.Tests.Os;
 
-public sealed class FrameworkCallTests
+public sealed unsafe class FrameworkCallTests
 {
     private const int MaxTries = 8;
 
@@ -18,12 +18,7 @@ public sealed class FrameworkCallTests
         Thread waiting = new(() =>
         {
             SynchronizationContext.SetSynchronizationContext(context);
-            FrameworkCall.Try(ref contended, static (ref object monitor) =>
-            {
-                lock (monitor)
-                {
-                }
-            });
+            FrameworkCall.Try(ref contended, &Enter);
             Assert.Same(context, SynchronizationContext.Current);
         });
         lock (contended)
@@ -34,33 +29,38 @@ public sealed class FrameworkCallTests
 
         waiting.Join();
         Assert.Null(context.FirstWait);
+
+        static void Enter(ref object monitor)
+        {
+            lock (monitor)
+            {
+            }
+        }
     }
 
     [Fact]
     public void AnInterruptedCallIsRepeatedAndTheInterruptStays()
     {
         int calls = 0;
-        Exception? failure = FrameworkCall.Try(ref calls, static (ref int count) =>
+        Exception? failure = FrameworkCall.Try(ref calls, &InterruptFirst);
+        Assert.Null(failure);
+        Assert.Equal(2, calls);
+        Assert.Throws<ThreadInterruptedException>(() => Thread.Sleep(0));
+
+        static void InterruptFirst(ref int count)
         {
             if (++count == 1)
             {
                 throw new ThreadInterruptedException();
             }
-        });
-        Assert.Null(failure);
-        Assert.Equal(2, calls);
-        Assert.Throws<ThreadInterruptedException>(() => Thread.Sleep(0));
+        }
     }
 
     [Fact]
     public void ACallThatIsAlwaysInterruptedEnds()
     {
         int calls = 0;
-        Exception? failure = FrameworkCall.Try(ref calls, static (ref int count) =>
-        {
-            count++;
-            throw new ThreadInterruptedException();
-        });
+        Exception? failure = FrameworkCall.Try(ref calls, &Throw<ThreadInterruptedException>);
         Assert.IsType<ThreadInterruptedException>(failure);
         Assert.Equal(MaxTries, calls);
         Assert.Throws<ThreadInterruptedException>(() => Thread.Sleep(0));
@@ -70,11 +70,7 @@ public sealed class FrameworkCallTests
     public void AnotherExceptionIsReturnedAtOnce()
     {
         int calls = 0;
-        Exception? failure = FrameworkCall.Try(ref calls, static (ref int count) =>
-        {
-            count++;
-            throw new InvalidOperationException();
-        });
+        Exception? failure = FrameworkCall.Try(ref calls, &Throw<InvalidOperationException>);
         Assert.IsType<InvalidOperationException>(failure);
         Assert.Equal(1, calls);
     }
@@ -83,9 +79,18 @@ public sealed class FrameworkCallTests
     public void ACallerThatCanDoWithoutIsToldSoIfMemoryIsOut()
     {
         int calls = 0;
-        Assert.True(FrameworkCall.IsDone(ref calls, static (ref int count) => count++));
-        Assert.False(FrameworkCall.IsDone(ref calls, static (ref int count) => throw new OutOfMemoryException()));
-        Assert.Throws<InvalidOperationException>(() => FrameworkCall.IsDone(ref calls, static (ref int count) => throw new InvalidOperationException()));
-        Assert.Equal(1, calls);
+        Assert.True(FrameworkCall.IsDone(ref calls, &Count));
+        Assert.False(FrameworkCall.IsDone(ref calls, &Throw<OutOfMemoryException>));
+        Assert.Throws<InvalidOperationException>(() => FrameworkCall.IsDone(ref calls, &Throw<InvalidOperationException>));
+        Assert.Equal(3, calls);
+    }
+
+    private static void Count(ref int count) => count++;
+
+    private static void Throw<T>(ref int count)
+        where T : Exception, new()
+    {
+        count++;
+        throw new T();
     }
 }
