@@ -55,13 +55,16 @@ internal sealed class ArenaKeeper(Arena arena)
     {
         try
         {
-            ThreadPool.UnsafeQueueUserWorkItem(static keeper => ((ArenaKeeper)keeper!).Wait(), this);
+            ThreadPool.UnsafeQueueUserWorkItem(Wait, this);
         }
         catch (OutOfMemoryException)
         {
             // An exception of a finalizer would end the process. Try again at the next collection.
             GC.ReRegisterForFinalize(this);
         }
+
+        // Not a lambda, whose class would have an initializer.
+        static void Wait(object? keeper) => ((ArenaKeeper)keeper!).Wait();
     }
 
     private void Wait()

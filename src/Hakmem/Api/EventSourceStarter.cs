@@ -48,11 +48,12 @@ internal sealed class EventSourceStarter
 
         ManagedMemory.Need("EventSourceStarter");
         return GC.CollectionCount(GC.MaxGeneration) > 0 &&
-            ThreadPool.UnsafeQueueUserWorkItem(static _ => Prepare(), null);
+            ThreadPool.UnsafeQueueUserWorkItem(Prepare, null);
     }
 
-    // On a thread of the pool, where an exception would end the process too. Whoever needs the source next makes it.
-    private static void Prepare()
+    // On a thread of the pool, where an exception would end the process too. Whoever needs the source next makes it. Not
+    // a lambda, whose class would have an initializer.
+    private static void Prepare(object? nothing)
     {
         try
         {

@@ -343,7 +343,7 @@ public sealed unsafe partial class HakmemAllocator
         do
         {
             before = Volatile.Read(ref _views);
-            after = [.. (before ?? []).Where(static each => each.TryGetTarget(out _)), new(view)];
+            after = [.. (before ?? []).Where(IsThere), new(view)];
         }
         while (Interlocked.CompareExchange(ref _views, after, before) != before);
 
@@ -352,6 +352,8 @@ public sealed unsafe partial class HakmemAllocator
             // The disposal may have read the list before.
             ForeignHeap.MarkGone(view);
         }
+
+        static bool IsThere(WeakReference<IHakmemAllocator> each) => each.TryGetTarget(out _);
     }
 
     // Never throws, as part of a disposal: without managed memory for a list without the view, which is not used any

@@ -28,7 +28,9 @@ internal sealed class PollTimer
         _onTick = onTick;
         _isWanted = isWanted;
         _onFrameworkCall = onFrameworkCall;
-        _timer = Create(static poll => ((PollTimer)poll!).Tick(), this, Timeout.Infinite);
+        _timer = Create(Tick, this, Timeout.Infinite);
+
+        static void Tick(object? poll) => ((PollTimer)poll!).Tick();
     }
 
     // A timer without the context of whoever happens to wait.

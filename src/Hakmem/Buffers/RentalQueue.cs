@@ -294,14 +294,17 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
             queue.OnFrameworkCall?.Invoke();
             if (timeoutMs >= 0 && _timeout is null)
             {
-                _timeout = PollTimer.Create(static waiter => ((Waiter)waiter!).OnTimeout(), this, timeoutMs);
+                _timeout = PollTimer.Create(OnTimeout, this, timeoutMs);
             }
 
             if (_cancellation.CanBeCanceled)
             {
-                _registration = _cancellation.Register(
-                    static waiter => ((Waiter)waiter!).Cancel(), this, useSynchronizationContext: false);
+                _registration = _cancellation.Register(Cancel, this, useSynchronizationContext: false);
             }
+
+            static void OnTimeout(object? waiter) => ((Waiter)waiter!).OnTimeout();
+
+            static void Cancel(object? waiter) => ((Waiter)waiter!).Cancel();
         }
 
         public bool TryComplete(IMemoryOwner<T> owner)

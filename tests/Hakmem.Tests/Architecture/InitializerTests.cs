@@ -25,7 +25,14 @@ public sealed class InitializerTests
         "CollectorFigures", "EventRequests", "HeapNames", "LeakLog", "MappedFileNames", "SpeedscopeWriter",
 
         // For what a target lacks.
-        "BitOperations", "ProcessBarrier", "StackCapture",
+        "BitOperations", "HakmemCallbacks", "ProcessBarrier", "RuntimeHelpersMembers+Of`1", "StackCapture",
+    ];
+
+    // Whose lambdas are of settings, reports and tests. The class that the compiler makes for lambdas has an initializer.
+    private static readonly string[] s_allowedLambdas =
+    [
+        "HakmemAllocator", "HeapMeter", "HeapProfile", "InspectedHeap", "Inspector", "LeakScope", "NativeMemoryReport", "OriginalVariable",
+        "PoolMeter", "ProfileRequest", "ReportBuilder", "RuntimeHelpersMembers", "TagLedgers",
     ];
 
     [Fact]
@@ -39,6 +46,19 @@ public sealed class InitializerTests
         ];
         Assert.Contains("HakmemAllocator", found);
         string others = string.Join(" ", found.Except(s_allowed));
+        Assert.True(others.Length == 0, others);
+    }
+
+    [Fact]
+    public void OnlyTheseClassesHaveLambdasWithoutCaptures()
+    {
+        string[] found =
+        [
+            .. typeof(HakmemAllocator).Assembly.GetTypes()
+                .Where(type => type.Name == "<>c")
+                .Select(type => type.DeclaringType!.Name).Order(StringComparer.Ordinal),
+        ];
+        string others = string.Join(" ", found.Except(s_allowedLambdas));
         Assert.True(others.Length == 0, others);
     }
 }
