@@ -51,8 +51,8 @@ internal sealed class EventSourceStarter
             ThreadPool.UnsafeQueueUserWorkItem(Prepare, null);
     }
 
-    // On a thread of the pool, where an exception would end the process too. Whoever needs the source next makes it. Not
-    // a lambda, whose class would have an initializer.
+    // On a thread of the pool, where an exception would end the process too. Whoever needs the source next makes it.
+    // Not a lambda, whose class would have an initializer.
     private static void Prepare(object? nothing)
     {
         try

@@ -21,8 +21,8 @@ internal sealed class SoftLimitNotifier(object sender)
 
     public event EventHandler<SoftLimitEventArgs>? Handlers
     {
-        add => Change(value, static (all, one) => Delegate.Combine(all, one));
-        remove => Change(value, static (all, one) => Delegate.Remove(all, one));
+        add => Change(value, isAdded: true);
+        remove => Change(value, isAdded: false);
     }
 
     // How many calls of a handler threw, and the last exception; null if there was none.
@@ -51,14 +51,16 @@ internal sealed class SoftLimitNotifier(object sender)
         }
     }
 
-    private void Change(Delegate? handler, Func<Delegate?, Delegate?, Delegate?> change)
+    private void Change(Delegate? handler, bool isAdded)
     {
         Delegate[] before;
         Delegate[] after;
         do
         {
             before = Volatile.Read(ref _handlers);
-            after = change(Delegate.Combine(before), handler)?.GetInvocationList() ?? [];
+            Delegate? all = Delegate.Combine(before);
+            all = isAdded ? Delegate.Combine(all, handler) : Delegate.Remove(all, handler);
+            after = all?.GetInvocationList() ?? [];
         }
         while (Interlocked.CompareExchange(ref _handlers, after, before) != before);
     }
