@@ -240,6 +240,12 @@ public sealed unsafe partial class HakmemAllocator
             return false;
         }
 
+        // What a thread had written before it was refused is in memory now, before the memory is anybody else's.
+        if (ProcessBarrier.IsSupported)
+        {
+            ProcessBarrier.Run();
+        }
+
         try
         {
             MarkViewsGone();
@@ -292,6 +298,9 @@ public sealed unsafe partial class HakmemAllocator
         }
     }
 
+    // Whether the calling thread is the one whose TryDispose decides.
+    internal bool IsDecidedHere => Volatile.Read(ref _decidingThread) == Environment.CurrentManagedThreadId;
+
     // Makes a cache for the calling thread and gives it to it. Null if there is no memory for it. Does not throw for
     // that, as a free must not.
     private ThreadCache* TryMakeCache(int slot)
@@ -318,8 +327,7 @@ public sealed unsafe partial class HakmemAllocator
 
     // Whether a refusal may be that of another thread's TryDispose, and not final. The shared heap's is, of which no
     // other heap can do without.
-    private bool IsUndecided => !Volatile.Read(ref _isGone) && s_shared._failure is null &&
-        Volatile.Read(ref _decidingThread) != Environment.CurrentManagedThreadId;
+    private bool IsUndecided => !Volatile.Read(ref _isGone) && s_shared._failure is null && !IsDecidedHere;
 
     // Whether this is in front of an allocator of a class of the program's.
     internal bool IsProgramsOwn => _core is ForeignHeap { Heap: null };

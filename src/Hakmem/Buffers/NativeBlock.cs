@@ -36,7 +36,8 @@ internal sealed unsafe class NativeBlock
     private readonly HakmemAllocator _allocator;
     private readonly nuint _alignment;
 
-    // Whether the heap's Realloc may throw where there is no room, which it must not under the lock.
+    // Whether Realloc is code of the program, which must not run under the lock: it may throw, and wait for a thread
+    // that pins the same memory.
     private readonly bool _mustCopy;
     private readonly UninterruptibleLock _lock = new();
 
@@ -53,7 +54,7 @@ internal sealed unsafe class NativeBlock
         _owner = owner;
         _allocator = allocator;
         _alignment = alignment;
-        _mustCopy = alignment > Geometry.MinAlignment && allocator.IsProgramsOwn;
+        _mustCopy = allocator.IsProgramsOwn;
         Bytes = bytes;
         Pointer = (byte*)Allocate(allocator, bytes, alignment, zeroed);
     }
@@ -130,8 +131,9 @@ internal sealed unsafe class NativeBlock
             catch (ObjectDisposedException)
             {
                 // Another thread is disposing the heap, which frees the block; or its TryDispose will find live blocks
-                // and leave the heap as it is, and then this thread must still free the block.
-                if (allocator.IsDisposedForGood())
+                // and leave the heap as it is, and then this thread must still free the block. A thread that decides
+                // this itself is in a handler of the program: it must not wait for itself, and the block stays.
+                if (allocator.IsDisposedForGood() || allocator.IsDecidedHere)
                 {
                     return null;
                 }
@@ -306,7 +308,7 @@ internal sealed unsafe class NativeBlock
     [DoesNotReturn]
     private void ThrowGone() => throw Disposed.Error(_owner, isHeapGone: Pointer != null);
 
-    // Resizes by the heap's Realloc, unless there are pins, or it may throw where there is no room.
+    // Resizes by the heap's Realloc, unless there are pins, or it is code of the program.
     private bool TryReallocate(nuint bytes, bool isCounted, out bool isPinned)
     {
         // A listener, or a handler of what the heap does here, may pin this block.

@@ -1,5 +1,6 @@
 using System;
 using System.Buffers;
+using System.Threading;
 using Hakmem.Tests.Support;
 using Xunit;
 
@@ -52,6 +53,38 @@ public sealed unsafe class ProgramsAllocatorTests : IDisposable
         Assert.Equal(isDisposedFirst ? 0 : 1, _heap.GetStatistics().LiveBlocks);
         array.Dispose();
         Assert.Equal(0, _heap.GetStatistics().LiveBlocks);
+    }
+
+    // It would wait for itself if it were called under the lock that a pin needs.
+    [Fact]
+    public void AProgramsReallocMayPinTheMemory()
+    {
+        PinningAtRealloc allocator = new(_heap);
+        using NativeArray<byte> array = new(allocator, 1_000);
+        array[999] = 0x5A;
+        allocator.Memory = array.AsMemory(0, 1_000);
+        Thread resizer = new(() => array.Resize(100_000)) { IsBackground = true };
+        resizer.Start();
+        Assert.True(resizer.Join(60_000));
+        Assert.Equal(100_000, array.Length);
+        Assert.Equal(0x5A, array[999]);
+    }
+
+    private sealed class PinningAtRealloc(IHakmemAllocator heap) : WrappedAllocator(heap)
+    {
+        public Memory<byte> Memory { get; set; }
+
+        public override void* Realloc(void* ptr, nuint byteCount)
+        {
+            Memory.Pin().Dispose();
+            return base.Realloc(ptr, byteCount);
+        }
+
+        public override bool TryRealloc(ref void* ptr, nuint byteCount)
+        {
+            Memory.Pin().Dispose();
+            return base.TryRealloc(ref ptr, byteCount);
+        }
     }
 
     private sealed class WithoutFigures(IHakmemAllocator heap) : WrappedAllocator(heap)

@@ -1,4 +1,5 @@
 using System;
+using System.Buffers;
 using System.Collections.Concurrent;
 using System.Threading;
 using Hakmem.Api;
@@ -297,6 +298,33 @@ public sealed unsafe class TryDisposeTests
         Assert.IsType<ObjectDisposedException>(failure);
         heap.Free(block);
         Assert.True(heap.TryDispose());
+    }
+
+    // Its disposal waits for the decision, but not for its own thread's.
+    [Fact]
+    public void AnOwnersDisposalByTheDecidingThreadEnds()
+    {
+        HakmemAllocator heap = new();
+        IMemoryOwner<byte>? owner = null;
+        bool isOver = false;
+        heap.OnTrying = isClosed =>
+        {
+            if (isClosed)
+            {
+                owner!.Dispose();
+                isOver = true;
+            }
+            else
+            {
+                owner = heap.RentMemory<byte>(100_000);
+            }
+        };
+        Thread disposer = new(() => heap.TryDispose()) { IsBackground = true };
+        disposer.Start();
+        Assert.True(disposer.Join(60_000));
+        Assert.True(isOver);
+        heap.OnTrying = null;
+        heap.Dispose();
     }
 
     // A thread within a call may hold a block that the count does not see: the gate of its cache tells of it.

@@ -20,11 +20,11 @@ internal abstract unsafe class WrappedAllocator(IHakmemAllocator heap) : IHakmem
     public bool TryAlignedAlloc(nuint byteCount, nuint alignment, out void* ptr) =>
         heap.TryAlignedAlloc(byteCount, alignment, out ptr);
 
-    public void* Realloc(void* ptr, nuint byteCount) => heap.Realloc(ptr, byteCount);
+    public virtual void* Realloc(void* ptr, nuint byteCount) => heap.Realloc(ptr, byteCount);
 
-    public void* Realloc(void* ptr, nuint byteCount, nuint alignment) => heap.Realloc(ptr, byteCount, alignment);
+    public virtual void* Realloc(void* ptr, nuint byteCount, nuint alignment) => heap.Realloc(ptr, byteCount, alignment);
 
-    public bool TryRealloc(ref void* ptr, nuint byteCount) => heap.TryRealloc(ref ptr, byteCount);
+    public virtual bool TryRealloc(ref void* ptr, nuint byteCount) => heap.TryRealloc(ref ptr, byteCount);
 
     public bool TryExpand(void* ptr, nuint byteCount) => heap.TryExpand(ptr, byteCount);
 
