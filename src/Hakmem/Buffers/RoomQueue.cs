@@ -34,12 +34,22 @@ internal sealed class RoomQueue
     public Task<bool> WaitAsync(
         Func<bool> tryTake, Func<bool> isGone, int timeoutMs, CancellationToken cancellation)
     {
+        return WaitAsync(tryTake, isGone, Same, timeoutMs, cancellation);
+
+        static bool Same(bool isTaken) => isTaken;
+    }
+
+    // The same for a caller that makes something else of the result. An async method around this one would have to be
+    // allocated too, after this one waits in line.
+    public Task<T> WaitAsync<T>(
+        Func<bool> tryTake, Func<bool> isGone, Func<bool, T> finish, int timeoutMs, CancellationToken cancellation)
+    {
         Turn turn = new(isGone, timeoutMs);
         Join(turn);
-        Task<bool>? wait = null;
+        Task<T>? wait = null;
         try
         {
-            wait = WaitInLineAsync(turn, tryTake, cancellation);
+            wait = WaitInLineAsync(turn, tryTake, finish, cancellation);
             return wait;
         }
         finally
@@ -58,7 +68,8 @@ internal sealed class RoomQueue
 #if DEBUG && NET
     [System.Runtime.CompilerServices.AsyncMethodBuilder(typeof(RefusableTaskBuilder<>))]
 #endif
-    private async Task<bool> WaitInLineAsync(Turn turn, Func<bool> tryTake, CancellationToken cancellation)
+    private async Task<T> WaitInLineAsync<T>(
+        Turn turn, Func<bool> tryTake, Func<bool, T> finish, CancellationToken cancellation)
     {
         try
         {
@@ -74,12 +85,12 @@ internal sealed class RoomQueue
                 cancellation.ThrowIfCancellationRequested();
                 if ((_turns.First == turn || turn.IsGone) && tryTake())
                 {
-                    return true;
+                    return finish(true);
                 }
 
                 if (turn.IsOver)
                 {
-                    return false;
+                    return finish(false);
                 }
 
                 await woken.ConfigureAwait(false);
