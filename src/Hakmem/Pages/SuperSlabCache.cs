@@ -161,7 +161,8 @@ internal sealed unsafe partial class SuperSlabCache(
         SyncRoot.AssertHeld();
         int missing = count - _empty.Set.CountIn(first, count);
 
-        // All that are missing or none: what does not suffice would be this heap's, and so no other's.
+        // All that are missing or none from the arena: what does not suffice would be this heap's, and so no other's.
+        // They stay in the cache if the system then refuses to commit one of the others.
         bool isThere = missing == 0 ||
             (IsWithinLimit(missing) && arena.TryTakeAt(first, count, _empty.Set) && TryCommitGaps(first, count));
         return isThere && TryTakeCached(first, count);
