@@ -1,5 +1,5 @@
 using System;
-using System.Globalization;
+using System.Buffers.Text;
 using System.Runtime.InteropServices;
 using System.Threading;
 using Hakmem.Os;
@@ -52,17 +52,16 @@ internal unsafe struct GuardedBlock
     public readonly BlockHistory History =>
         new(Address, Bytes, AllocationThread, AllocationStack, FreeThread, FreeStack);
 
-    // Writes the text for a fault at the live block. It is joined rather than formatted: formatting rents from the
-    // framework's shared array pool, which has locks (see FrameworkCall), and an exception there would lose the range.
+    // Writes the text for a fault at the live block. No managed memory is used, here and below: where that is out, an
+    // exception would lose the range, and a program must not pay for each block.
     public static void DescribeAllocation(GuardedBlock* block)
     {
         StackTable stacks = StackTable.Instance;
         Span<byte> text = new(block->_blockText, TextBytes);
-        string bytes = ((ulong)block->Bytes).ToString(CultureInfo.InvariantCulture);
-        string address = ((ulong)block->Address).ToString("x", CultureInfo.InvariantCulture);
-        string thread = block->AllocationThread.ToString(CultureInfo.InvariantCulture);
-        string range = string.Concat("in the range of the guarded block of ", bytes, " bytes at 0x", address);
-        int length = Utf8Text.Write(string.Concat(range, "\nallocated by thread ", thread, ":\n"), text);
+        int length = Append(text, 0, "in the range of the guarded block of "u8, block->Bytes, 'D');
+        length = Append(text, length, " bytes at 0x"u8, block->Address, 'x');
+        length = Append(text, length, "\nallocated by thread "u8, (uint)block->AllocationThread, 'D');
+        length = Append(text, length, ":\n"u8);
         block->Text.Block = block->_blockText;
         block->Text.AllocationStack = stacks.TextOf(block->AllocationStack, out int stackBytes);
         block->Text.AllocationStackBytes = (nuint)stackBytes;
@@ -74,11 +73,25 @@ internal unsafe struct GuardedBlock
     public static void DescribeFree(GuardedBlock* block)
     {
         Span<byte> text = stackalloc byte[TextBytes];
-        string thread = block->FreeThread.ToString(CultureInfo.InvariantCulture);
-        int length = Utf8Text.Write(string.Concat("a use after free: freed by thread ", thread, ":\n"), text);
+        int length = Append(text, 0, "a use after free: freed by thread "u8, (uint)block->FreeThread, 'D');
+        length = Append(text, length, ":\n"u8);
         SetEnd(block, text[..length]);
         block->Text.FreeStack = StackTable.Instance.TextOf(block->FreeStack, out int stackBytes);
         Volatile.Write(ref block->Text.FreeStackBytes, (nuint)stackBytes);
+    }
+
+    // All parts together are shorter than TextBytes.
+    private static int Append(Span<byte> text, int length, ReadOnlySpan<byte> part)
+    {
+        part.CopyTo(text[length..]);
+        return length + part.Length;
+    }
+
+    private static int Append(Span<byte> text, int length, ReadOnlySpan<byte> part, ulong number, char format)
+    {
+        length = Append(text, length, part);
+        Utf8Formatter.TryFormat(number, text[length..], out int written, format);
+        return length + written;
     }
 
     private static void SetEnd(GuardedBlock* block, ReadOnlySpan<byte> text)

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Threading;
 using Hakmem.Os;
 using Hakmem.Pages;
+using Hakmem.Profiling;
 using Hakmem.Records;
 
 namespace Hakmem.Guarded;
@@ -114,6 +115,8 @@ internal sealed unsafe class GuardedBlocks(Arena arena, GuardedRanges ranges, lo
     // Allocates a block in a range of its own. Returns null if memory is out.
     public void* TryAllocate(nuint byteCount, nuint alignment, bool isZeroed, int stack)
     {
+        // Made by the first use, before a range is taken: managed memory may be out.
+        _ = StackTable.Instance;
         GuardedBlock* block = byteCount > (nuint)arena.ReservedBytes || (ulong)alignment > Geometry.MaxArenaBytes
             ? null
             : (GuardedBlock*)arena.Metadata.TryAllocate(sizeof(GuardedBlock));

@@ -20,6 +20,15 @@ internal static unsafe class WordWait
 
     private static readonly bool s_hasMacWait = OperatingSystem.IsMacOSVersionAtLeast(14, 4);
 
+    // Has the runtime bind the native calls, on a thread that waits for nothing: the first wait comes in the middle of
+    // something else, and binding needs managed memory.
+    public static void Prepare()
+    {
+        int word = 0;
+        Wait(ref word, 1);
+        WakeOne(ref word);
+    }
+
     // Waits while the word has a value. Returns at once if it has another.
     // SAFETY: the word does not move while a thread waits on it, since the local below pins the object that contains
     // it. A word in unmanaged memory must stay allocated.

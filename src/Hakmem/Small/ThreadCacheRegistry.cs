@@ -93,6 +93,12 @@ internal sealed unsafe class ThreadCacheRegistry(
     {
         // Managed memory is allocated before the lock is taken: if this throws, nothing has changed.
         CurrentThread.Prepare();
+        if (_entries.Count > 0)
+        {
+            // Several threads may wait for each other.
+            WordWait.Prepare();
+        }
+
         ManagedMemory.Need();
         CacheEntry entry = new(Thread.CurrentThread);
         object?[]? room = null;

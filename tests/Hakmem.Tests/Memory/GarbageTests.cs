@@ -39,6 +39,25 @@ public sealed unsafe class GarbageTests : IDisposable
         }
     }
 
+    // Guarded blocks have a text each, for faults.
+    [Theory]
+    [InlineData(HardeningLevel.Checked)]
+    [InlineData(HardeningLevel.Full)]
+    public void HardenedBlocksMakeNoGarbage(HardeningLevel level)
+    {
+        using HakmemAllocator heap = new(new HakmemOptions { Hardening = level, CaptureStacks = false });
+        nuint[] sizes = [16, BlockSizes.Tiny, 5_000, BlockSizes.Mid, BlockSizes.MiB, 2 * BlockSizes.SuperSlab];
+        foreach (nuint size in sizes)
+        {
+            AssertNoGarbage(30, () =>
+            {
+                heap.Free(heap.Alloc(size));
+                heap.Free(heap.AlignedAlloc(size, 64));
+                heap.Free(heap.Realloc(heap.Alloc(size), 2 * size));
+            });
+        }
+    }
+
     [Fact]
     public void WindowsOfManyBlocksMakeNoGarbage()
     {
