@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.CompilerServices;
 using System.Threading;
 
 namespace Hakmem.Os;
@@ -94,6 +95,7 @@ internal static class Callouts
     }
 
     // One of each kind: those with references are in a memory of their own.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void PrepareThread()
     {
         ManagedMemory.Need();

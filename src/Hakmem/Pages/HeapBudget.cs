@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.CompilerServices;
 using System.Threading;
 using Hakmem.Os;
 
@@ -175,6 +176,7 @@ internal sealed class HeapBudget(long softBytes, long hardBytes)
 
     // How many bytes a hard limit leaves. A tag may have fewer bytes than none for a while: the rest is in the shards
     // of its threads. It must not make the difference overflow.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static long RoomOf(long hard, long committed) =>
         committed < 0 && hard > long.MaxValue + committed ? long.MaxValue : hard - committed;
 

@@ -41,6 +41,7 @@ internal static unsafe class CurrentThread
 
     // Called under no lock, before the first cache is made: the rest of this class needs no managed memory. Throws
     // OutOfMemoryException if that is out.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Prepare()
     {
         if (s_peersLock is null)
