@@ -24,7 +24,8 @@ internal static class Program
             return 0;
         }
 
-        Console.WriteLine($"This is {RuntimeInformation.FrameworkDescription}. The processor is {RuntimeInformation.ProcessArchitecture}.");
+        Console.WriteLine(
+            $"This is {RuntimeInformation.FrameworkDescription}. The processor is {RuntimeInformation.ProcessArchitecture}.");
         Console.WriteLine($"Compiled by {compiler}.");
         ConformanceRun run = new();
         if (args is ["fallback", ..])

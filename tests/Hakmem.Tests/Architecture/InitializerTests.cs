@@ -5,15 +5,15 @@ using Xunit;
 
 namespace Hakmem.Tests.Architecture;
 
-// Where managed memory is out in a static initializer, the runtime keeps the exception, and every later use of the class
-// throws a TypeInitializationException. So no class that is first used in the middle of an operation has one.
+// Where managed memory is out in a static initializer, the runtime keeps the exception, and every later use of the
+// class throws a TypeInitializationException. So no class that is first used in the middle of an operation has one.
 public sealed class InitializerTests
 {
     private static readonly string[] s_allowed =
     [
         // Part of making the shared heap or any heap.
-        "DecayTimer", "HakmemAllocator", "HakmemSettings", "HeapSlots", "HistoryStacks", "LinuxFaultReporter", "ProcessArena", "RangeMark",
-        "SizeClassInfo", "StackHash", "TaggedHeap",
+        "DecayTimer", "HakmemAllocator", "HakmemSettings", "HeapSlots", "HistoryStacks", "LinuxFaultReporter",
+        "ProcessArena", "RangeMark", "SizeClassInfo", "StackHash", "TaggedHeap",
 
         // Numbers alone.
         "LinuxFutex", "MemoryRegion", "Reclaimer", "RegionAllocator", "StatisticsCollector", "Stripe", "WordWait",
@@ -28,11 +28,12 @@ public sealed class InitializerTests
         "BitOperations", "HakmemCallbacks", "ProcessBarrier", "RuntimeHelpersMembers+Of`1", "StackCapture",
     ];
 
-    // Whose lambdas are of settings, reports and tests. The class that the compiler makes for lambdas has an initializer.
+    // Whose lambdas are of settings, reports and tests. The class that the compiler makes for lambdas has an
+    // initializer.
     private static readonly string[] s_allowedLambdas =
     [
-        "HakmemAllocator", "HeapMeter", "HeapProfile", "InspectedHeap", "Inspector", "LeakScope", "NativeMemoryReport", "OriginalVariable",
-        "PoolMeter", "ProfileRequest", "ReportBuilder", "RuntimeHelpersMembers", "TagLedgers",
+        "HakmemAllocator", "HeapMeter", "HeapProfile", "InspectedHeap", "Inspector", "LeakScope", "NativeMemoryReport",
+        "OriginalVariable", "PoolMeter", "ProfileRequest", "ReportBuilder", "RuntimeHelpersMembers", "TagLedgers",
     ];
 
     [Fact]
@@ -41,7 +42,8 @@ public sealed class InitializerTests
         string[] found =
         [
             .. typeof(HakmemAllocator).Assembly.GetTypes()
-                .Where(type => type.TypeInitializer is not null && !type.IsDefined(typeof(CompilerGeneratedAttribute), inherit: false))
+                .Where(type => type.TypeInitializer is not null)
+                .Where(type => !type.IsDefined(typeof(CompilerGeneratedAttribute), inherit: false))
                 .Select(type => type.FullName![(type.Namespace!.Length + 1)..]).Order(StringComparer.Ordinal),
         ];
         Assert.Contains("HakmemAllocator", found);

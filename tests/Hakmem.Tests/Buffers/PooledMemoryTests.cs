@@ -270,7 +270,8 @@ public sealed class PooledMemoryTests : IDisposable
     }
 
 #if DEBUG
-    // A thread that only disposes has no place for the slot yet. The slot is not needed, and the disposal has succeeded.
+    // A thread that only disposes has no place for the slot yet. The slot is not needed, and the disposal has
+    // succeeded.
     [Fact]
     public void ADisposalWithoutManagedMemorySucceeds()
     {

@@ -141,7 +141,8 @@ public sealed unsafe class ManagedMemoryTests
         Assert.NotEqual(0, RefusedNeeds.Sweep(n =>
         {
             NativeBufferWriter<byte>? writer = null;
-            bool isRefused = RefusedNeeds.Refuse(n, () => writer = new NativeBufferWriter<byte>(test.Heap, 100), out bool isDone);
+            bool isRefused = RefusedNeeds.Refuse(
+                n, () => writer = new NativeBufferWriter<byte>(test.Heap, 100), out bool isDone);
             test.AssertLive(isDone ? 1 : 0);
             writer?.Dispose();
             return isRefused;
@@ -228,9 +229,12 @@ public sealed unsafe class ManagedMemoryTests
         public TestHeap(Kind kind)
         {
             Heap = kind is Kind.Fallback or Kind.TaggedFallback ? HakmemAllocator.CreateFallback()
-                : kind == Kind.Hardened ? new HakmemAllocator(new HakmemOptions { Hardening = HardeningLevel.Full, CaptureStacks = true })
+                : kind == Kind.Hardened
+                ? new HakmemAllocator(new HakmemOptions { Hardening = HardeningLevel.Full, CaptureStacks = true })
                 : new HakmemAllocator();
-            _tag = kind is Kind.Tagged or Kind.TaggedAndProfiled or Kind.TaggedFallback ? new MemoryTag("test", hardBytes: 1 << 30) : null;
+            _tag = kind is Kind.Tagged or Kind.TaggedAndProfiled or Kind.TaggedFallback
+                ? new MemoryTag("test", hardBytes: 1 << 30)
+                : null;
             Allocator = _tag is null ? Heap : Heap.ForTag(_tag);
             _profiler = kind is Kind.Profiled or Kind.TaggedAndProfiled ? Profilers.StartUnbounded(Heap, 1) : null;
         }

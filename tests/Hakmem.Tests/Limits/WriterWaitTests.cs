@@ -109,7 +109,8 @@ public sealed class WriterWaitTests
     }
 
 #if DEBUG && NET
-    // The wait has joined the line when there is no managed memory for the rest of it, and no code of its own runs then.
+    // The wait has joined the line when there is no managed memory for the rest of it, and no code of its own runs
+    // then.
     [Fact]
     public async Task AWaitThatCannotGoOnLeavesTheLine()
     {

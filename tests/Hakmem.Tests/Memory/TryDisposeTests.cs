@@ -172,8 +172,8 @@ public sealed unsafe class TryDisposeTests
         Assert.All(heaps, heap => Assert.True(heap.IsDisposed));
     }
 
-    // With full hardening: larger blocks came into the quarantine than left it in one batch. The first heap finds how many
-    // blocks that takes, and the second one has no more.
+    // With full hardening: larger blocks came into the quarantine than left it in one batch. The first heap finds how
+    // many blocks that takes, and the second one has no more.
     [Fact]
     public void ATryBesideAReleaseByTheLastFreeIsRefused()
     {
@@ -207,7 +207,8 @@ public sealed unsafe class TryDisposeTests
 
             Assert.False(isDisposed);
             Assert.True(heap.TryDispose());
-            Assert.True(round == 0 ? liveBlocks > 0 : liveBlocks == 0, $"{liveBlocks} blocks were live in round {round}.");
+            Assert.True(
+                round == 0 ? liveBlocks > 0 : liveBlocks == 0, $"{liveBlocks} blocks were live in round {round}.");
         }
     }
 

@@ -81,7 +81,8 @@ public sealed unsafe class FrameworkCallTests
         int calls = 0;
         Assert.True(FrameworkCall.IsDone(ref calls, &Count));
         Assert.False(FrameworkCall.IsDone(ref calls, &Throw<OutOfMemoryException>));
-        Assert.Throws<InvalidOperationException>(() => FrameworkCall.IsDone(ref calls, &Throw<InvalidOperationException>));
+        Assert.Throws<InvalidOperationException>(
+            () => FrameworkCall.IsDone(ref calls, &Throw<InvalidOperationException>));
         Assert.Equal(3, calls);
     }
 

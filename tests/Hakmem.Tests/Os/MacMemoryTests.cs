@@ -109,7 +109,8 @@ public sealed unsafe class MacMemoryTests
                 (flags & ~0x1053) != 0 ? "|UNKNOWN" : "");
             Assert.Equal(0, offset);
             Calls.Add($"mmap {(nuint)address:x}+{bytes:x} {ProtectionOf(protection)} {names} fd={file:x}");
-            return IsRefusing || (IsRefusingOptions && (file & 0xFFFF) != 0) ? MapFailed : address != null ? address : Mapped;
+            bool isRefused = IsRefusing || (IsRefusingOptions && (file & 0xFFFF) != 0);
+            return isRefused ? MapFailed : address != null ? address : Mapped;
         }
 
         public override int Unmap(byte* address, nuint bytes)

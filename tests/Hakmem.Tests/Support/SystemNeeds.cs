@@ -36,7 +36,8 @@ internal static class SystemNeeds
             : OperatingSystem.IsLinux() ? null : "This system has no /proc.",
         SystemNeed.Shell => Emulator.IsInUse ? "A limit of the address space would be the emulator's."
             : OperatingSystem.IsWindows() ? "This system has no shell that limits a process's address space."
-            : OperatingSystem.IsMacOS() ? "This system refuses limits below the hundreds of GiB that each process is born with." : null,
+            : OperatingSystem.IsMacOS() ? "This system refuses limits below the hundreds of GiB that each process has."
+            : null,
         SystemNeed.SmallPages => s_memory.PageSize < Geometry.UnitBytes ? null : "A page is as large as a unit.",
         SystemNeed.MovesPages => MovesPages ? null : "Pages are not moved here.",
         SystemNeed.StackHashes => StackHash.IsSupported ? null : "There are no hashes of call stacks here.",

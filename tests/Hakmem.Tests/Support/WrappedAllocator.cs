@@ -22,7 +22,8 @@ internal abstract unsafe class WrappedAllocator(IHakmemAllocator heap) : IHakmem
 
     public virtual void* Realloc(void* ptr, nuint byteCount) => heap.Realloc(ptr, byteCount);
 
-    public virtual void* Realloc(void* ptr, nuint byteCount, nuint alignment) => heap.Realloc(ptr, byteCount, alignment);
+    public virtual void* Realloc(void* ptr, nuint byteCount, nuint alignment) =>
+        heap.Realloc(ptr, byteCount, alignment);
 
     public virtual bool TryRealloc(ref void* ptr, nuint byteCount) => heap.TryRealloc(ref ptr, byteCount);
 

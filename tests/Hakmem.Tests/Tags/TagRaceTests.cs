@@ -51,8 +51,8 @@ public sealed unsafe class TagRaceTests : IDisposable
         Array.ForEach(tags, tag => tag.Dispose());
     }
 
-    // What the parent's first thread has allocated is not all passed on yet, what the second one has freed is: the parent
-    // has less than nothing for a while.
+    // What the parent's first thread has allocated is not all passed on yet, what the second one has freed is: the
+    // parent has less than nothing for a while.
     [Fact]
     public void AChildIsNotRefusedForItsParentsPendingBytes()
     {
