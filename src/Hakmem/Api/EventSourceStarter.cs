@@ -18,30 +18,13 @@ internal sealed class EventSourceStarter
     {
     }
 
-    ~EventSourceStarter()
-    {
-        bool isDone = false;
-        try
-        {
-            isDone = IsDone();
-        }
-        catch (OutOfMemoryException)
-        {
-            // An exception of a finalizer would end the process. The next collection tries again.
-        }
-
-        if (!isDone)
-        {
-            FinalizerStep.RunAgain(this);
-        }
-    }
+    unsafe ~EventSourceStarter() => FinalizerStep.Run(this, &IsDone);
 
     public static void Attach() => _ = new EventSourceStarter();
 
-    private static bool IsDone()
+    private static bool IsDone(object starter)
     {
-        if (Environment.HasShutdownStarted ||
-            AssemblyLoadContext.GetLoadContext(typeof(EventSourceStarter).Assembly) is { IsCollectible: true })
+        if (AssemblyLoadContext.GetLoadContext(typeof(EventSourceStarter).Assembly) is { IsCollectible: true })
         {
             return true;
         }

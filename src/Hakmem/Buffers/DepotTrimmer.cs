@@ -16,23 +16,15 @@ internal sealed class DepotTrimmer
 
     private DepotTrimmer(OwnerDepot depot) => _depot = depot;
 
-    ~DepotTrimmer()
+    unsafe ~DepotTrimmer()
     {
-        if (Environment.HasShutdownStarted)
-        {
-            return;
-        }
+        FinalizerStep.Run(this, &Run);
 
-        try
+        static bool Run(object trimmer)
         {
-            Look();
+            ((DepotTrimmer)trimmer).Look();
+            return false;
         }
-        catch (OutOfMemoryException)
-        {
-            // An exception of a finalizer would end the process. The next collection tries again.
-        }
-
-        FinalizerStep.RunAgain(this);
     }
 
     // Returns the depot, for an initializer.

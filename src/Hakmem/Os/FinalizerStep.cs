@@ -2,19 +2,32 @@ using System;
 
 namespace Hakmem.Os;
 
-// The end of a finalizer that is to run again: of an object that watches collections, to which nothing refers.
-internal static class FinalizerStep
+// The finalizer of an object that watches collections, to which nothing refers: it runs after each collection, until it
+// has no more to do or the process ends. An exception of a finalizer would end the process.
+internal static unsafe class FinalizerStep
 {
-    // After the next collection. An exception of a finalizer would end the process: without memory for the
-    // registration the object is lost, and whoever made it does without.
-    public static void RunAgain(object watcher)
+    // isDone: takes the watcher, and says whether this was the last call.
+    public static void Run(object watcher, delegate*<object, bool> isDone)
     {
+        try
+        {
+            if (Environment.HasShutdownStarted || isDone(watcher))
+            {
+                return;
+            }
+        }
+        catch (OutOfMemoryException)
+        {
+            // The next collection tries again.
+        }
+
         try
         {
             GC.ReRegisterForFinalize(watcher);
         }
         catch (OutOfMemoryException)
         {
+            // Without memory for the registration the watcher is lost, and whoever made it does without.
         }
     }
 }

@@ -18,22 +18,11 @@ internal sealed class Gen2GcCallback
 
     private Gen2GcCallback(DecayTimer timer) => _timer = GCHandle.Alloc(timer, GCHandleType.Weak);
 
-    ~Gen2GcCallback()
+    unsafe ~Gen2GcCallback()
     {
-        bool isDone = false;
-        try
-        {
-            isDone = IsDone();
-        }
-        catch (OutOfMemoryException)
-        {
-            // An exception of a finalizer would end the process. The next collection tries again.
-        }
+        FinalizerStep.Run(this, &Run);
 
-        if (!isDone)
-        {
-            FinalizerStep.RunAgain(this);
-        }
+        static bool Run(object callback) => ((Gen2GcCallback)callback).IsDone();
     }
 
     public static void Attach(DecayTimer timer) => _ = new Gen2GcCallback(timer);
@@ -42,7 +31,7 @@ internal sealed class Gen2GcCallback
     // runs too.
     private bool IsDone()
     {
-        if (!_timer.IsAllocated || Environment.HasShutdownStarted)
+        if (!_timer.IsAllocated)
         {
             return true;
         }
