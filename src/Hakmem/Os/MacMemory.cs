@@ -24,8 +24,8 @@ internal sealed unsafe class MacMemory(MacSystem system) : PlainMemory
 
     public override long MaxArenaBytes => long.MaxValue;
 
-    // The kernel keeps a record for each part of a range, which for 1 TiB in small parts are eight thousand. What does
-    // not know the option refuses it.
+    // The kernel keeps a record for each part of a range: for 1 TiB in parts of 128 MiB, 8,192. A kernel that does not
+    // know the option refuses it.
     public override byte* TryReserve(nuint bytes)
     {
         byte* address = Reserve(bytes, MacSystem.InLargeParts);
