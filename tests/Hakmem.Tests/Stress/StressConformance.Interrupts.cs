@@ -55,7 +55,7 @@ public abstract unsafe partial class StressConformance
     private void RunSteps(Random random, Action? betweenSteps = null, Func<bool>? isEnough = null)
     {
         Block[] slots = new Block[200];
-        int least = TotalSteps / InterruptThreads / 4;
+        int least = Steps / InterruptThreads / 4;
         for (int step = 0; step < least || !(isEnough?.Invoke() ?? true); step++)
         {
             Replace(ref slots[random.Next(slots.Length)], random);

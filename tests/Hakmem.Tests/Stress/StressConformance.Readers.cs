@@ -80,7 +80,7 @@ public abstract unsafe partial class StressConformance
 
             try
             {
-                int least = TotalSteps / threads / 8;
+                int least = Steps / threads / 8;
                 for (int step = 0; step < least || Volatile.Read(ref readings) < LeastReadings; step++)
                 {
                     Exchange(slots[random.Next(slots.Length)], random);

@@ -30,7 +30,7 @@ public abstract unsafe partial class StressConformance
 
             try
             {
-                Churn(random, TotalSteps / threads / 4);
+                Churn(random, Steps / threads / 4);
             }
             finally
             {
@@ -48,7 +48,7 @@ public abstract unsafe partial class StressConformance
         {
             for (int burst = 0; burst < 40; burst++)
             {
-                Churn(random, TotalSteps / threads / 200);
+                Churn(random, Steps / threads / 200);
                 _heap.Trim();
             }
         });
@@ -78,7 +78,7 @@ public abstract unsafe partial class StressConformance
 
             try
             {
-                Churn(random, TotalSteps / threads / 4);
+                Churn(random, Steps / threads / 4);
             }
             finally
             {
