@@ -6,12 +6,13 @@ using System.Threading;
 using Hakmem;
 
 // Allocates, rents, frees and asks for statistics through the package. What it prints is what `run` looks for: the
-// runtime; how many methods it had to compile for the first allocation, which tells whether it used the package's native
+// runtime; how many methods it had to compile for the first blocks, which tells whether it used the package's native
 // code; and that everything worked.
 Console.WriteLine($"This is {RuntimeInformation.FrameworkDescription}.");
-long compiledBefore = JitInfo.GetCompiledMethodCount();
-FreeOneBlock();
-Console.WriteLine($"The first allocation compiled {JitInfo.GetCompiledMethodCount() - compiledBefore} methods.");
+long compiledBefore = JitInfo.GetCompiledMethodCount(currentThread: true);
+UseBlocks();
+Console.WriteLine(
+    $"The first blocks compiled {JitInfo.GetCompiledMethodCount(currentThread: true) - compiledBefore} methods.");
 
 HakmemAllocator heap = HakmemAllocator.Shared;
 unsafe
@@ -90,7 +91,26 @@ Console.WriteLine(statistics);
 Require(statistics.LiveBlocks == 0, "everything was freed");
 Console.WriteLine("The package works.");
 
-static unsafe void FreeOneBlock() => HakmemAllocator.Shared.Free(HakmemAllocator.Shared.Alloc(100));
+// Of all sizes up to one that is larger than a SuperSlab, so many of the smaller ones that they go round by the depots.
+static unsafe void UseBlocks()
+{
+    const int MaxCount = 200;
+    void** blocks = stackalloc void*[MaxCount];
+    for (nuint sizeBytes = 16; sizeBytes <= 4 << 20; sizeBytes *= 2)
+    {
+        int count = sizeBytes <= 4096 ? MaxCount : 4;
+        for (int i = 0; i < count; i++)
+        {
+            blocks[i] = HakmemAllocator.Shared.Alloc(sizeBytes);
+        }
+
+        blocks[0] = HakmemAllocator.Shared.Realloc(blocks[0], 2 * sizeBytes);
+        for (int i = 0; i < count; i++)
+        {
+            HakmemAllocator.Shared.Free(blocks[i]);
+        }
+    }
+}
 
 // Each block begins with its own address.
 static unsafe void FillWithBlocks(void** blocks, int count)

@@ -38,7 +38,7 @@ internal sealed unsafe class ForeignHeap(IHakmemAllocator allocator) : HeapCore
             return own;
         }
 
-        (IHakmemAllocator Foreign, HakmemAllocator? Front) found = (allocator, null);
+        CallState<IHakmemAllocator, HakmemAllocator?> found = new(allocator, null);
         Exception? failure = FrameworkCall.Try(ref found, &Find);
         if (failure is not (null or ThreadInterruptedException))
         {
@@ -46,35 +46,35 @@ internal sealed unsafe class ForeignHeap(IHakmemAllocator allocator) : HeapCore
         }
 
         // Where interrupts ended every try, a front of its own serves as well.
-        return found.Front ?? MakeFront(allocator);
+        return found.Value ?? MakeFront(allocator);
     }
 
     // Has what was rented from a disposed allocator throw, if anything was. Between two steps of a disposal, which an
     // exception would leave undone: where the table has a lock, an interrupt must not end the look.
     public static void MarkGone(IHakmemAllocator allocator)
     {
-        (IHakmemAllocator Foreign, HakmemAllocator? Front) found = (allocator, null);
+        CallState<IHakmemAllocator, HakmemAllocator?> found = new(allocator, null);
         while (FrameworkCall.Try(ref found, &Look) is ThreadInterruptedException)
         {
             // Each interrupt ends one try.
             Thread.SpinWait(TurnsBetweenTries);
         }
 
-        found.Front?.MarkGone();
+        found.Value?.MarkGone();
     }
 
-    private static void Find(ref (IHakmemAllocator Foreign, HakmemAllocator? Front) found)
+    private static void Find(ref CallState<IHakmemAllocator, HakmemAllocator?> found)
     {
         if (Volatile.Read(ref s_fronts) is null)
         {
             Interlocked.CompareExchange(ref s_fronts, new(), null);
         }
 
-        found.Front = s_fronts!.GetValue(found.Foreign, MakeFront);
+        found.Value = s_fronts!.GetValue(found.Target, MakeFront);
     }
 
-    private static void Look(ref (IHakmemAllocator Foreign, HakmemAllocator? Front) found) =>
-        Volatile.Read(ref s_fronts)?.TryGetValue(found.Foreign, out found.Front);
+    private static void Look(ref CallState<IHakmemAllocator, HakmemAllocator?> found) =>
+        Volatile.Read(ref s_fronts)?.TryGetValue(found.Target, out found.Value);
 
     private static HakmemAllocator MakeFront(IHakmemAllocator foreign) => new(new ForeignHeap(foreign));
 

@@ -11,21 +11,21 @@ internal static unsafe class SettingSource
 {
     public static object? GetData(string name)
     {
-        (string Name, object? Value) asked = (name, null);
+        CallState<string, object?> asked = new(name, null);
         Ask(ref asked, &GetData);
         return asked.Value;
 
-        static void GetData(ref (string Name, object? Value) asked) => asked.Value = AppContext.GetData(asked.Name);
+        static void GetData(ref CallState<string, object?> asked) => asked.Value = AppContext.GetData(asked.Target);
     }
 
     public static string? GetVariable(string name)
     {
-        (string Name, string? Value) asked = (name, null);
+        CallState<string, string?> asked = new(name, null);
         Ask(ref asked, &GetVariable);
         return asked.Value;
 
-        static void GetVariable(ref (string Name, string? Value) asked) =>
-            asked.Value = Environment.GetEnvironmentVariable(asked.Name);
+        static void GetVariable(ref CallState<string, string?> asked) =>
+            asked.Value = Environment.GetEnvironmentVariable(asked.Target);
     }
 
     // Until it is done: what a heap is made of must not depend on an interrupt. Throws what else the question does.

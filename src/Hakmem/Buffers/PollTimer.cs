@@ -109,12 +109,12 @@ internal sealed class PollTimer
             return null;
         }
 
-        (PollTimer Poll, int Ms) call = (this, isWanted ? PeriodMs : Timeout.Infinite);
+        CallState<PollTimer, int> call = new(this, isWanted ? PeriodMs : Timeout.Infinite);
         bool isDone = FrameworkCall.IsDone(ref call, &Change);
         _isRunning = isDone ? isWanted : _isRunning;
         return isDone;
 
-        static void Change(ref (PollTimer Poll, int Ms) call) => call.Poll.Change(call.Ms);
+        static void Change(ref CallState<PollTimer, int> call) => call.Target.Change(call.Value);
     }
 
     private void Change(int periodMs)

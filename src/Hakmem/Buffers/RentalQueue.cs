@@ -277,7 +277,7 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
         public unsafe void Begin(int timeoutMs, CancellationToken cancellation)
         {
             _cancellation = cancellation;
-            (Waiter Waiter, int TimeoutMs) call = (this, timeoutMs);
+            CallState<Waiter, int> call = new(this, timeoutMs);
             Exception? failure = FrameworkCall.Try(ref call, &Register);
             FinishStep();
             if (failure is not null)
@@ -285,7 +285,7 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
                 ExceptionDispatchInfo.Capture(failure).Throw();
             }
 
-            static void Register(ref (Waiter Waiter, int TimeoutMs) call) => call.Waiter.Register(call.TimeoutMs);
+            static void Register(ref CallState<Waiter, int> call) => call.Target.Register(call.Value);
         }
 
         // May be called again after an exception.

@@ -44,7 +44,7 @@ internal sealed class RoomQueue
     public Task<T> WaitAsync<T>(
         Func<bool> tryTake, Func<bool> isGone, Func<bool, T> finish, int timeoutMs, CancellationToken cancellation)
     {
-        Turn turn = new(isGone, timeoutMs);
+        Turn turn = new(isGone, timeoutMs, cancellation);
         Join(turn);
         Task<T>? wait = null;
         try
@@ -73,7 +73,7 @@ internal sealed class RoomQueue
     {
         try
         {
-            if (!_timer.TryUpdate() || !TryRegister(turn, cancellation))
+            if (!_timer.TryUpdate() || !TryRegister(turn))
             {
                 throw new OutOfMemoryException("Hakmem could not start to wait for memory.");
             }
@@ -102,13 +102,12 @@ internal sealed class RoomQueue
         }
     }
 
-    private static unsafe bool TryRegister(Turn turn, CancellationToken cancellation)
+    private static unsafe bool TryRegister(Turn turn)
     {
-        (Turn Turn, CancellationToken Token) call = (turn, cancellation);
-        return FrameworkCall.IsDone(ref call, &Register);
+        return FrameworkCall.IsDone(ref turn, &Register);
 
-        static void Register(ref (Turn Turn, CancellationToken Token) call) =>
-            call.Turn.Registration = call.Token.Register(Wake, call.Turn, useSynchronizationContext: false);
+        static void Register(ref Turn turn) =>
+            turn.Registration = turn.Cancellation.Register(Wake, turn, useSynchronizationContext: false);
 
         static void Wake(object? turn) => ((Turn)turn!).Wake();
     }
@@ -177,7 +176,7 @@ internal sealed class RoomQueue
     }
 
     // One that waits. Only its own flow calls Arm, and one wake after it ends the task.
-    private sealed class Turn(Func<bool> isGone, int timeoutMs) : IWaiting<Turn>
+    private sealed class Turn(Func<bool> isGone, int timeoutMs, CancellationToken cancellation) : IWaiting<Turn>
     {
         private readonly long _endsMs = timeoutMs < 0 ? long.MaxValue : Environment.TickCount64 + timeoutMs;
 
@@ -189,6 +188,8 @@ internal sealed class RoomQueue
         public Turn? Previous { get; set; }
 
         public bool IsInLine { get; set; }
+
+        public CancellationToken Cancellation { get; } = cancellation;
 
         // Set by the turn's own flow when it begins, and disposed where it leaves the line.
         public CancellationTokenRegistration Registration { get; set; }

@@ -13,6 +13,9 @@ namespace Hakmem.Os;
 //
 // What is called is given by a static method's address, and not by a delegate: that would be an object that a static
 // initializer makes. Where managed memory is out in one of these, the runtime has every later use of the class throw.
+//
+// What it is given is a class or a struct of this library, such as CallState, and no tuple: the package's images have
+// no code over the framework's generic structs, so the first call would wait for the JIT compiler.
 internal static unsafe class FrameworkCall
 {
     // An interrupt ends one try, and there is seldom more than one; a thread gives up after so many.
@@ -74,4 +77,12 @@ internal static unsafe class FrameworkCall
             return failure;
         }
     }
+}
+
+// What a FrameworkCall is made on, and its argument or result.
+internal struct CallState<TTarget, TValue>(TTarget target, TValue value)
+{
+    public readonly TTarget Target = target;
+
+    public TValue Value = value;
 }

@@ -218,12 +218,19 @@ internal sealed class MemoryLimit
     // long texts apart rents from the framework's shared array pool, hence FrameworkCall.
     private unsafe bool TryRead(out long bytes)
     {
-        (OsMemory Os, long Bytes, bool IsComplete) answer = (_os, long.MaxValue, false);
+        Answer answer = new() { Os = _os, Bytes = long.MaxValue };
         bool isDone = FrameworkCall.IsDone(ref answer, &Read);
         bytes = isDone ? answer.Bytes : long.MaxValue;
         return isDone && answer.IsComplete;
 
-        static void Read(ref (OsMemory Os, long Bytes, bool IsComplete) answer) =>
+        static void Read(ref Answer answer) =>
             answer.IsComplete = answer.Os.TryReadMemoryLimit(out answer.Bytes);
+    }
+
+    private struct Answer
+    {
+        public OsMemory Os;
+        public long Bytes;
+        public bool IsComplete;
     }
 }

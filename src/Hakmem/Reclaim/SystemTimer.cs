@@ -19,10 +19,10 @@ internal sealed class SystemTimer(DecayTimer owner, bool observesCollections)
     // Has the timer fire at a time of the owner's clock. Returns the exception that prevented it, or null.
     public unsafe Exception? TrySet(long dueMs)
     {
-        (SystemTimer Timer, long DueMs) state = (this, dueMs);
+        CallState<SystemTimer, long> state = new(this, dueMs);
         return FrameworkCall.Try(ref state, &Set);
 
-        static void Set(ref (SystemTimer Timer, long DueMs) setting) => setting.Timer.Set(setting.DueMs);
+        static void Set(ref CallState<SystemTimer, long> setting) => setting.Target.Set(setting.Value);
     }
 
     public void Dispose() => _timer?.Dispose();

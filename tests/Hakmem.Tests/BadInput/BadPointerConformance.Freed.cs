@@ -150,6 +150,34 @@ public abstract unsafe partial class BadPointerConformance
     }
 
     [Fact]
+    public void NoneOfTheFreedBlocksInAMagazineCanBeResized()
+    {
+        // The second turn fills magazines that have grown, so that the thread keeps all it frees.
+        const int Few = 11;
+        nint* blocks = stackalloc nint[40];
+        foreach (int count in new[] { 40, Few })
+        {
+            for (int i = 0; i < count; i++)
+            {
+                blocks[i] = (nint)_heap.Alloc(BlockSizes.Tiny);
+            }
+
+            for (int i = 0; i < count; i++)
+            {
+                _heap.Free((void*)blocks[i]);
+            }
+        }
+
+        for (int i = 0; i < Few; i++)
+        {
+            void* block = (void*)blocks[i];
+            Corruption.AssertReported(block, () => _heap.Realloc(block, BlockSizes.Tiny));
+        }
+
+        AssertHeapWorks();
+    }
+
+    [Fact]
     public void TheOldPointerOfAResizeThatMovedIsReported()
     {
         foreach (nuint size in new nuint[] { BlockSizes.Tiny, BlockSizes.Mid, BlockSizes.MiB })
