@@ -14,8 +14,6 @@ namespace Hakmem.Package.Tests;
 // but its own system.
 public sealed class AssemblyTests
 {
-    private const string ImageIl = "lib/net10.0/Hakmem.dll";
-
     // What the header of an image has for its machine is the processor's number combined with the system's by exclusive
     // or. Windows has none.
     private const int Linux = 0x7B79;
@@ -27,17 +25,20 @@ public sealed class AssemblyTests
 
     private static readonly string[] s_coreIl =
     [
-        ImageIl, "lib/net8.0/Hakmem.dll", "lib/netstandard2.0/Hakmem.dll",
+        "lib/net10.0/Hakmem.dll", "lib/net8.0/Hakmem.dll", "lib/netstandard2.0/Hakmem.dll",
         "ref/net10.0/Hakmem.dll", "ref/net8.0/Hakmem.dll", "ref/netstandard2.0/Hakmem.dll",
     ];
 
-    private static readonly string[] s_images =
-    [
-        "runtimes/linux-arm64/lib/net10.0/Hakmem.dll", "runtimes/linux-x64/lib/net10.0/Hakmem.dll",
-        "runtimes/osx-arm64/lib/net10.0/Hakmem.dll", "runtimes/win-x64/lib/net10.0/Hakmem.dll",
-    ];
+    private static readonly string[] s_imageRuntimes = ["linux-arm64", "linux-x64", "osx-arm64", "win-x64"];
 
-    // The packages of managed code alone.
+    // The packages that have images, each with the IL that these are made of.
+    private static readonly Dictionary<string, string> s_imageIl = new()
+    {
+        [PackageFile.Core] = "lib/net10.0/Hakmem.dll",
+        [PackageFile.AspNetCore] = "lib/net10.0/Hakmem.AspNetCore.dll",
+    };
+
+    // The other packages' IL.
     private static readonly Dictionary<string, string[]> s_others = new()
     {
         [PackageFile.AspNetCore] = ["lib/net10.0/Hakmem.AspNetCore.dll"],
@@ -48,7 +49,7 @@ public sealed class AssemblyTests
 
     public static TheoryData<string, string> IlPaths { get; } = PathsIn("");
 
-    public static TheoryData<string> ImagePaths { get; } = [.. s_images];
+    public static TheoryData<string, string> ImagePaths { get; } = Images();
 
     public static TheoryData<string, string> ReferencePaths { get; } = PathsIn("ref/");
 
@@ -57,8 +58,9 @@ public sealed class AssemblyTests
     [Fact]
     public void AssembliesOfThePackagesAreTheseAndNoOthers()
     {
-        Assert.Equal([.. s_coreIl, .. s_images], PackageFile.PathsEndingWith(PackageFile.Core, ".dll"));
-        Assert.All(s_others, other => Assert.Equal(other.Value, PackageFile.PathsEndingWith(other.Key, ".dll")));
+        Assert.Equal([.. s_coreIl, .. ImagesOf(PackageFile.Core)], PackageFile.PathsEndingWith(PackageFile.Core, ".dll"));
+        Assert.All(s_others, other => Assert.Equal(
+            [.. other.Value, .. ImagesOf(other.Key)], PackageFile.PathsEndingWith(other.Key, ".dll")));
     }
 
     [Theory]
@@ -75,12 +77,12 @@ public sealed class AssemblyTests
 
     [Theory]
     [MemberData(nameof(ImagePaths))]
-    public void AssemblyOfARuntimeIsAnImageForIt(string path)
+    public void AssemblyOfARuntimeIsAnImageForIt(string package, string path)
     {
         string[] target = path.Split('/')[1].Split('-');
         int system = target[0] switch { "linux" => Linux, "osx" => Apple, "win" => Windows, _ => -1 };
         Machine processor = target[1] switch { "x64" => Machine.Amd64, "arm64" => Machine.Arm64, _ => Machine.Unknown };
-        using PEReader reader = new(PackageFile.Read(PackageFile.Core, path));
+        using PEReader reader = new(PackageFile.Read(package, path));
         DirectoryEntry native = reader.PEHeaders.CorHeader!.ManagedNativeHeaderDirectory;
         Assert.Equal((int)processor ^ system, (int)reader.PEHeaders.CoffHeader.Machine);
         Assert.NotEqual(0, native.Size);
@@ -90,10 +92,10 @@ public sealed class AssemblyTests
     // Were they of two compilations, an exception's line numbers would be wrong in one of them.
     [Theory]
     [MemberData(nameof(ImagePaths))]
-    public void ImageAndTheIlItWasMadeOfAreOneCompilation(string path)
+    public void ImageAndTheIlItWasMadeOfAreOneCompilation(string package, string path)
     {
-        using PEReader image = new(PackageFile.Read(PackageFile.Core, path));
-        using PEReader il = new(PackageFile.Read(PackageFile.Core, ImageIl));
+        using PEReader image = new(PackageFile.Read(package, path));
+        using PEReader il = new(PackageFile.Read(package, s_imageIl[package]));
         Assert.Equal(ModuleOf(il), ModuleOf(image));
         Assert.Equal(SymbolsOf(il), SymbolsOf(image));
     }
@@ -123,6 +125,24 @@ public sealed class AssemblyTests
         using MetadataReaderProvider provider = MetadataReaderProvider.FromPortablePdbImage(symbols);
         using PEReader assembly = new(PackageFile.Read(package, path));
         Assert.Equal(SymbolsOf(assembly), new BlobContentId(provider.GetMetadataReader().DebugMetadataHeader!.Id).Guid);
+    }
+
+    private static IEnumerable<string> ImagesOf(string package) => s_imageIl.TryGetValue(package, out string? il)
+        ? s_imageRuntimes.Select(runtime => $"runtimes/{runtime}/{il}")
+        : [];
+
+    private static TheoryData<string, string> Images()
+    {
+        TheoryData<string, string> data = [];
+        foreach (string package in s_imageIl.Keys)
+        {
+            foreach (string path in ImagesOf(package))
+            {
+                data.Add(package, path);
+            }
+        }
+
+        return data;
     }
 
     private static TheoryData<string, string> PathsIn(string folder)

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Configuration;
 namespace Hakmem.AspNetCore.Hosting;
 
 // One mistake: the whole path of its key, and what to tell of it.
-internal readonly record struct ConfigurationFinding(string Path, string Message);
+internal sealed record ConfigurationFinding(string Path, string Message);
 
 // Says what is wrong with a configuration before the binder does, which names a property of a class where the reader
 // knows a key, and only the first. A key with a slip in it is an error: a limit that silently is none is found out at

@@ -13,8 +13,8 @@ namespace Hakmem;
 [DebuggerDisplay("{DebuggerDisplay,nq}")]
 public sealed class HakmemHeapSettings
 {
-    // A property here has the name and the type of an option, and needs nothing else: what is set is given to that
-    // option. A test compares them.
+    // A property here has the name and the type of an option, and needs nothing else but to be in IsAnythingSet: what is
+    // set is given to that option. Tests compare them.
     private static readonly PropertyInfo[] s_properties = typeof(HakmemHeapSettings).GetProperties();
 
     /// <summary>See <see cref="HakmemOptions.Prefault"/>.</summary>
@@ -65,8 +65,14 @@ public sealed class HakmemHeapSettings
     /// <summary>See <see cref="HakmemOptions.FaultReports"/>.</summary>
     public bool? FaultReports { get; set; }
 
-    // Whether there is anything that the shared heap would silently not do.
-    internal bool IsAnythingSet => ConfiguredKeys.Any();
+    // Whether there is anything that the shared heap would silently not do. Every start of a service asks, and by
+    // reflection it would wait until a method is compiled for each property.
+    internal bool IsAnythingSet =>
+        Prefault.HasValue || LazyZero.HasValue || HugePages.HasValue || MaxBytes.HasValue || SoftLimitBytes.HasValue ||
+        ThreadCacheBytes.HasValue || SuperSlabCacheCount.HasValue || SuperSlabCacheBytes.HasValue ||
+        SuperSlabCacheTtl.HasValue || PurgeDelay.HasValue || Hardening.HasValue || CaptureStacks.HasValue ||
+        QuarantineBytes.HasValue || GuardedSampleInterval.HasValue || GuardedSampleBytes.HasValue ||
+        FaultReports.HasValue;
 
     internal IEnumerable<string> ConfiguredKeys =>
         s_properties.Where(property => property.GetValue(this) is not null).Select(property => property.Name);
