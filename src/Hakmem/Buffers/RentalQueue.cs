@@ -47,7 +47,7 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
     // For tests: called before each call of the framework that may throw.
     public Action? OnFrameworkCall { get; set; }
 
-    // Adds a rental. timeoutMs: -1 for none. stack: of the caller of the pool, if it captures stacks.
+    // Adds a rental. timeoutMs: -1 for none; with 0 it has ended when this returns. stack: of the caller of the pool, if it captures stacks.
     public Task<IMemoryOwner<T>> Wait(int length, int timeoutMs, StackTrace? stack, CancellationToken cancellation)
     {
         Waiter waiter = new(this, length, stack);
@@ -73,6 +73,12 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
         }
 
         TryAll();
+        if (timeoutMs == 0)
+        {
+            // No timer: its thread would come some milliseconds later.
+            waiter.OnTimeout();
+        }
+
         return waiter.Task;
     }
 
@@ -292,7 +298,7 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
         private void Register(int timeoutMs)
         {
             queue.OnFrameworkCall?.Invoke();
-            if (timeoutMs >= 0 && _timeout is null)
+            if (timeoutMs > 0 && _timeout is null)
             {
                 _timeout = PollTimer.Create(OnTimeout, this, timeoutMs);
             }
@@ -357,8 +363,8 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
             }
         }
 
-        // On the timer's thread, where an exception ends the process.
-        private void OnTimeout()
+        // Mostly on the timer's thread, where an exception ends the process.
+        public void OnTimeout()
         {
             if (TryEnd())
             {

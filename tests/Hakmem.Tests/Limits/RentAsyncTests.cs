@@ -96,9 +96,23 @@ public sealed class RentAsyncTests : IDisposable
         Task<IMemoryOwner<byte>> small = Wait(50);
         await Assert.ThrowsAsync<TimeoutException>(() => large.WaitAsync(s_patience, Test));
         (await small.WaitAsync(s_patience, Test)).Dispose();
-        await Assert.ThrowsAsync<TimeoutException>(() => Rent(80, TimeSpan.Zero, Test));
         Assert.Equal(1, _pool.GetStatistics().RentedCount);
         taken.Dispose();
+    }
+
+    [Fact]
+    public async Task ARentalWithoutATimeToWaitHasEndedAtOnce()
+    {
+        IMemoryOwner<byte> taken = _pool.Rent(50);
+        Task<IMemoryOwner<byte>> alone = Rent(80, TimeSpan.Zero, Test);
+        Task<IMemoryOwner<byte>> waiting = Wait(60);
+        Task<IMemoryOwner<byte>> behind = Rent(10, TimeSpan.Zero, Test);
+        Assert.True(alone.IsFaulted && behind.IsFaulted);
+        await Assert.ThrowsAsync<TimeoutException>(() => alone);
+        await Assert.ThrowsAsync<TimeoutException>(() => behind);
+        Assert.Equal(2, _pool.GetStatistics().RefusedCount);
+        taken.Dispose();
+        (await waiting.WaitAsync(s_patience, Test)).Dispose();
     }
 
     [Fact]
