@@ -109,7 +109,9 @@ public sealed class NativeMemoryPool<T> : MemoryPool<T>
     /// only then. <see cref="Rent"/> does not wait, and may take the room. Thread-safe.
     /// </remarks>
     /// <param name="minBufferSize">The length in elements, as for <see cref="Rent"/>.</param>
-    /// <param name="timeout">How long to wait at most, from 0, which does not wait, to 2^31 - 1 ms; -1 ms for no limit.</param>
+    /// <param name="timeout">
+    /// How long to wait at most, from 0, which does not wait, to 2^31 - 1 ms; -1 ms for no limit.
+    /// </param>
     /// <param name="cancellation">Ends the wait.</param>
     /// <returns>The owner, when there is room for the buffer. The task ends with a <see cref="TimeoutException"/> when
     /// the time is over, an <see cref="OperationCanceledException"/> when it is cancelled, or an

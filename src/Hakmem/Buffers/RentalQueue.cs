@@ -47,7 +47,8 @@ internal sealed class RentalQueue<T>(PoolCore<T> core)
     // For tests: called before each call of the framework that may throw.
     public Action? OnFrameworkCall { get; set; }
 
-    // Adds a rental. timeoutMs: -1 for none; with 0 it has ended when this returns. stack: of the caller of the pool, if it captures stacks.
+    // Adds a rental. timeoutMs: -1 for none; with 0 it has ended when this returns. stack: of the caller of the
+    // pool, if it captures stacks.
     public Task<IMemoryOwner<T>> Wait(int length, int timeoutMs, StackTrace? stack, CancellationToken cancellation)
     {
         Waiter waiter = new(this, length, stack);

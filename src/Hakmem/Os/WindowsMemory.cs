@@ -19,9 +19,7 @@ internal sealed unsafe class WindowsMemory : PlainMemory
     private const ulong HighAddressStep = 1 << 30;
     private const int HighAddressTries = 256;
 
-    // The waits for the page file to grow, each twice as long as the one before: 310 ms in all.
-    private const int CommitWaits = 5;
-    private const uint FirstCommitWaitMs = 10;
+    private readonly CommitWaits _waits = new();
 
     // Whether the system refused to commit since the last ExplainRefusal, which clears it. Any thread sets it; a lost
     // race costs a less precise message.
@@ -142,12 +140,10 @@ internal sealed unsafe class WindowsMemory : PlainMemory
         return true;
     }
 
-    // The system enlarges its page file while commit requests fail, so a refusal for that reason is tried again a few
-    // times. (mimalloc does so too.)
+    // A refusal for want of commit is tried again, as CommitWaits has it.
     private bool TryCommit(byte* address, nuint bytes, uint protection)
     {
-        uint waitMs = FirstCommitWaitMs;
-        for (int waits = 0; true; waits++, waitMs *= 2)
+        for (int waits = 0; true; waits++)
         {
             if (WindowsNative.Allocate(address, bytes, WindowsNative.MemoryCommit, protection) != null)
             {
@@ -156,7 +152,10 @@ internal sealed unsafe class WindowsMemory : PlainMemory
 
             int error = WindowsNative.LastError;
             _wasRefused |= error is WindowsNative.ErrorCommitmentLimit or WindowsNative.ErrorNotEnoughMemory;
-            if (error != WindowsNative.ErrorCommitmentLimit || waits == CommitWaits)
+            uint waitMs = error == WindowsNative.ErrorCommitmentLimit
+                ? _waits.NextMs(waits, Environment.TickCount64)
+                : 0;
+            if (waitMs == 0)
             {
                 return false;
             }
