@@ -1,8 +1,5 @@
 using System;
 using System.Diagnostics;
-#if NET
-using System.Runtime.Intrinsics;
-#endif
 using Hakmem.Records;
 
 namespace Hakmem.Small;
@@ -110,19 +107,17 @@ internal static unsafe class BinCounts
 
         void** slot = Magazine.SlotsOf(magazine);
         Debug.Assert(top >= slot - 1 && top - slot < magazine->Capacity, "A bin's top is not in its magazine.");
-#if NET
-        // Four at a time. Span.IndexOf of numbers of 64 bits would be compiled at a program's first such call.
-        Vector128<long> wanted = Vector128.Create((long)block);
+
+        // Four at a time. Not by Span.IndexOf, which a program's first call for numbers of 64 bits has compiled, nor by
+        // vectors, for which it would load an assembly.
         for (; top - slot >= 3; slot += 4)
         {
-            Vector128<long>* two = (Vector128<long>*)slot;
-            if ((Vector128.Equals(two[0], wanted) | Vector128.Equals(two[1], wanted)) != Vector128<long>.Zero)
+            if (slot[0] == block || slot[1] == block || slot[2] == block || slot[3] == block)
             {
                 return true;
             }
         }
 
-#endif
         while (slot <= top && *slot != block)
         {
             slot++;
