@@ -30,7 +30,7 @@ internal static class Program
         ConformanceRun run = new();
         if (args is ["fallback", ..])
         {
-            AddFallback(run, withStress: args is [_, "all"]);
+            AddFallback(run, isWhole: args is [_, "all"]);
         }
         else
         {
@@ -59,21 +59,21 @@ internal static class Program
     }
 
     // Without the modes that differ in hardening, purging and caches, of which a fallback has none.
-    private static void AddFallback(ConformanceRun run, bool withStress)
+    private static void AddFallback(ConformanceRun run, bool isWhole)
     {
         bool isFallback = !HakmemAllocator.IsSupported && HakmemAllocator.Shared.GetStatistics().IsFallback;
         Console.WriteLine($"{nint.Size * 8} bits, {(isFallback ? "fallback" : "supported")}.");
         run.Add<SharedHeapConformance>();
-        run.Add<IsolatedHeapConformance>();
         run.Add<LimitedHeapConformance>();
         run.Add<SharedPoolConformance>();
         run.Add<IsolatedPoolConformance>();
         run.Add<RecyclingPoolConformance>();
         run.Add<TrackedPoolConformance>();
-        run.Add<RegionConformance>();
         run.Add<SharedRegionConformance>();
-        if (withStress)
+        if (isWhole)
         {
+            run.Add<IsolatedHeapConformance>();
+            run.Add<RegionConformance>();
             run.Add<SharedHeapStress>(StressConformance.ThreadCounts);
             run.Add<IsolatedHeapStress>(StressConformance.ThreadCounts);
         }
