@@ -13,8 +13,8 @@ namespace Hakmem;
 [DebuggerDisplay("{DebuggerDisplay,nq}")]
 public sealed class HakmemHeapSettings
 {
-    // A property here has the name and the type of an option, and needs nothing else but to be in IsAnythingSet: what is
-    // set is given to that option. Tests compare them.
+    // A property here has the name and the type of an option, and needs nothing else but to be in IsAnythingSet: what
+    // is set is given to that option. Tests compare them.
     private static readonly PropertyInfo[] s_properties = typeof(HakmemHeapSettings).GetProperties();
 
     /// <summary>See <see cref="HakmemOptions.Prefault"/>.</summary>

@@ -39,6 +39,9 @@ public sealed class CommitWaitsTests
         Assert.Equal(CommitWaits.Count, WaitsOfARefusal(nowMs: 6).Count);
     }
 
-    private List<uint> WaitsOfARefusal(long nowMs) =>
-        [.. Enumerable.Range(0, CommitWaits.Count + 1).Select(waits => _waits.NextMs(waits, nowMs)).TakeWhile(ms => ms > 0)];
+    private List<uint> WaitsOfARefusal(long nowMs)
+    {
+        IEnumerable<uint> waits = Enumerable.Range(0, CommitWaits.Count + 1).Select(done => _waits.NextMs(done, nowMs));
+        return [.. waits.TakeWhile(ms => ms > 0)];
+    }
 }
