@@ -2,7 +2,6 @@ using Hakmem.Tests.Support;
 
 namespace Hakmem.Tests.Conformance;
 
-[Category(TestCategory.Stress)]
 public sealed class FallbackRegionConformance()
     : AllocatorConformance(new RegionTestHeap(HakmemAllocator.CreateFallback()))
 {

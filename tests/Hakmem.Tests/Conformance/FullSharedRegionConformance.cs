@@ -2,7 +2,6 @@ using Hakmem.Tests.Support;
 
 namespace Hakmem.Tests.Conformance;
 
-[Category(TestCategory.Stress)]
 public sealed class FullSharedRegionConformance()
     : AllocatorConformance(
         new RegionTestHeap(new HakmemAllocator(new HakmemOptions { Hardening = HardeningLevel.Full }), isShared: true))
