@@ -25,7 +25,8 @@ internal static class Program
         }
 
         Console.WriteLine(
-            $"This is {RuntimeInformation.FrameworkDescription}. The processor is {RuntimeInformation.ProcessArchitecture}.");
+            $"This is {RuntimeInformation.FrameworkDescription}. " +
+            $"The processor is {RuntimeInformation.ProcessArchitecture}.");
         Console.WriteLine($"Compiled by {compiler}.");
         ConformanceRun run = new();
         if (args is ["fallback", ..])
@@ -58,7 +59,8 @@ internal static class Program
         run.Add<SharedHeapStress>([3]);
     }
 
-    // Without the modes that differ in hardening, purging and caches, of which a fallback has none.
+    // Without the modes that differ in hardening, purging and caches, of which a fallback has none. A short run has one
+    // isolated heap, with a limit, and one region, which is shared.
     private static void AddFallback(ConformanceRun run, bool isWhole)
     {
         bool isFallback = !HakmemAllocator.IsSupported && HakmemAllocator.Shared.GetStatistics().IsFallback;

@@ -58,7 +58,8 @@ public sealed class AssemblyTests
     [Fact]
     public void AssembliesOfThePackagesAreTheseAndNoOthers()
     {
-        Assert.Equal([.. s_coreIl, .. ImagesOf(PackageFile.Core)], PackageFile.PathsEndingWith(PackageFile.Core, ".dll"));
+        Assert.Equal(
+            [.. s_coreIl, .. ImagesOf(PackageFile.Core)], PackageFile.PathsEndingWith(PackageFile.Core, ".dll"));
         Assert.All(s_others, other => Assert.Equal(
             [.. other.Value, .. ImagesOf(other.Key)], PackageFile.PathsEndingWith(other.Key, ".dll")));
     }

@@ -23,7 +23,7 @@ public sealed class FirstUseTests
     private const int MostTypes = 93;
     private const int MostMethods = 200;
 
-    // Of the framework, for threads, locks and calls of the system. An assembly more is a tenth of the time or more, though
+    // Of the framework, for threads, locks and calls of the system. One more takes a tenth of the time or more, even if
     // it only forwards its types, as that of vectors does.
     private static readonly HashSet<string> s_assemblies =
         ["System.Runtime.InteropServices", "System.Threading", "System.Threading.Thread"];

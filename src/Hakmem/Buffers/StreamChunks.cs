@@ -141,7 +141,8 @@ internal sealed unsafe class StreamChunks(HakmemAllocator allocator, int chunkBy
             // Both arrays may be longer than the count. The length that the test reads grows last, so that the test
             // fails again if only the first array could grow.
             int size = (int)Math.Min(Math.Max(needed, 2L * _addresses.Length), Array.MaxLength);
-            // Not by Array.Resize, which the JIT compiler would have to make for numbers.
+
+            // Not by Array.Resize: its instance for numbers would be compiled at a program's first use of it.
             nint[] addresses = new nint[size];
             Array.Resize(ref _blocks, size);
             Array.Copy(_addresses, addresses, _count);

@@ -108,8 +108,8 @@ internal static unsafe class BinCounts
         void** slot = Magazine.SlotsOf(magazine);
         Debug.Assert(top >= slot - 1 && top - slot < magazine->Capacity, "A bin's top is not in its magazine.");
 
-        // Four at a time. Not by Span.IndexOf, which a program's first call for numbers of 64 bits has compiled, nor by
-        // vectors, for which it would load an assembly.
+        // Four at a time. Span.IndexOf for numbers of 64 bits would be compiled at a program's first free, and vectors
+        // would load an assembly.
         for (; top - slot >= 3; slot += 4)
         {
             if (slot[0] == block || slot[1] == block || slot[2] == block || slot[3] == block)
